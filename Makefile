@@ -1,0 +1,59 @@
+# What a reader of the README runs. Everything lives in .venv, made anew when pyproject.toml changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py compiler/*.toml models/*.*)
+
+.PHONY: demo test zoo bless format clean
+.DELETE_ON_ERROR:
+
+demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
+	mkdir -p out
+	$(BIN)/snc compile models/digits.onnx -o out/digits.snc
+	$(BIN)/snc verify models/digits.onnx out/digits.snc
+	$(BIN)/snc simulate out/digits.snc -i models/digits.npz -o out/digits.npz
+	$(BIN)/snc inspect out/digits.snc
+
+test: .venv/test ## Every check of the project, on the built wheel
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p snc
+	$(BIN)/mypy --explicit-package-bases tests
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n 2
+
+zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
+	$(BIN)/pytest -m "zoo or slow"
+
+bless: .venv/test ## Rewrite the golden files: review the diff
+	SNC_BLESS=1 $(BIN)/pytest -n 2
+
+format: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist out *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/made: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "snc needs Python 3.11 or later: make PYTHON=python3.11 (or later)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "Python's venv is missing: on Debian and Ubuntu it is the package python3-venv"; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade setuptools
+	touch $@
+
+# A stale build/lib would ship deleted modules; pip would keep an installed wheel of the same version.
+.venv/snc: .venv/made $(SHIPPED)
+	rm -rf build dist *.egg-info
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/pip uninstall --quiet --yes snc 2>/dev/null
+	$(BIN)/pip install --quiet dist/*.whl
+	touch $@
+
+.venv/test: .venv/snc
+	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test]"
+	touch $@

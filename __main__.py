@@ -1,0 +1,5 @@
+"""`python -m snc` is `snc`."""
+
+from .cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,100 @@
+"""`snc`: finds the command, runs it, and turns every way of ending into one exit code and clear words on stderr.
+
+A command is imported when it runs, not when it is listed: `snc --help` loads none of the libraries behind them.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+from click.exceptions import Exit, NoArgsIsHelpError
+
+from .. import __version__
+from ..ir.errors import SncError
+
+USAGE = 2
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+BROKEN_PIPE = 141  # 128 + SIGPIPE
+
+
+class LazyCommand(click.Command):
+    """A command known by its name and one line of help; `home` ("module:function") is imported when it is called."""
+
+    def __init__(self, name: str, home: str, line: str) -> None:
+        super().__init__(name, help=line)
+        self.home = home
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        module, _, function = self.home.partition(":")
+        command = getattr(import_module(module, __package__), function)
+        assert isinstance(command, click.Command), f"{self.home} is no command"
+        return command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the command itself, which therefore is what runs and what explains itself."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+COMMANDS: tuple[LazyCommand, ...] = ()
+
+
+@click.group("snc", commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def snc() -> None:
+    """Compile trained neural networks into memory images for event-based accelerators.
+
+    Exit codes: 0 done, 1 a check found a difference, 2 the input or the options are at fault, 3 the model does not
+    fit the chip.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `snc` and return its exit code. A command that finds a difference ends with `ctx.exit(1)`."""
+    try:
+        with snc.make_context("snc", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            snc.invoke(context)
+        sys.stdout.flush()
+    except Exit as end:
+        return end.exit_code
+    except NoArgsIsHelpError as help_asked:
+        help_asked.show()
+        return USAGE
+    except click.ClickException as error:
+        return _complain(error.format_message() + _way_out(error), USAGE)
+    except SncError as error:
+        return _complain(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("snc: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left: the interpreter's last flush must not fail on it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as bug:
+        if os.environ.get("SNC_DEBUG") == "1":
+            traceback.print_exc()
+        words = " ".join(f"{type(bug).__name__}: {bug}".split())
+        click.echo(f"snc: internal error: {words} (please report; SNC_DEBUG=1 shows the traceback)", err=True)
+        return INTERNAL
+    return 0
+
+
+def _complain(text: str, exit_code: int) -> int:
+    """Each line of the text on stderr as an error; hands the exit code on."""
+    for line in text.splitlines():
+        click.echo(f"snc: error: {line}", err=True)
+    return exit_code
+
+
+def _way_out(error: click.ClickException) -> str:
+    """The command whose help explains the options."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f" (see {context.command_path} --help)" if context else ""

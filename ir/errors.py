@@ -1,0 +1,99 @@
+"""What went wrong, whose fault it is, and the way out. ir/ reads no file and prints nothing: cli/ shows errors.
+
+A user's mistake is an `SncError`; a broken invariant of ours is a `VerifyError` or a failed assert.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something comes from: a file, and in it the ONNX node behind it. Unknown parts are empty.
+
+    Fused nodes get new names and some have none, so `output`, the node's first output tensor, is the key.
+    """
+
+    file: str = ""
+    node: str = ""
+    operator: str = ""
+    output: str = ""
+
+    def __str__(self) -> str:
+        if self.node:
+            place = f"node {self.node}"
+        elif self.output:
+            place = f"node of {self.output}"
+        else:
+            place = "node" if self.operator else ""
+        if self.operator:
+            place += f" ({self.operator})"
+        return ": ".join(part for part in (self.file, place) if part)
+
+
+class SncError(Exception):
+    """A mistake in the user's input or options: culprit, rule and way out, printed in that order."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, origin: Origin | None, message: str, hint: str = "") -> None:
+        super().__init__(origin, message, hint)
+        self.origin = origin
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        culprit = str(self.origin or "")
+        text = f"{culprit}: {self.message}" if culprit else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class BadInput(SncError):
+    """A model or an input that cannot be read, or does not say what it must."""
+
+
+class Unsupported(SncError):
+    """An operator, or an attribute of one, that no chip can be given."""
+
+
+class DoesNotFit(SncError):
+    """A model that could be mapped, but not onto this target."""
+
+    exit_code = 3
+
+
+class BadImage(SncError):
+    """A memory image that is damaged, or not one."""
+
+
+class BadTarget(SncError):
+    """A target that does not exist, or states limits the words cannot hold."""
+
+
+class ManyErrors(SncError):
+    """Several errors of one stage, a line each; the gravest one gives the exit code."""
+
+    def __init__(self, errors: Iterable[SncError]) -> None:
+        self.errors = tuple(flat for error in errors for flat in getattr(error, "errors", (error,)))
+        assert self.errors, "no error to report"
+        super().__init__(None, "\n".join(str(error) for error in self.errors))
+        self.args = (self.errors,)
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        """The largest exit code among the errors."""
+        return max(error.exit_code for error in self.errors)
+
+
+def raise_all(errors: Iterable[SncError]) -> None:
+    """Raise what a stage collected: nothing, the only error, or `ManyErrors`."""
+    collected = tuple(errors)
+    if len(collected) == 1:
+        raise collected[0]
+    if collected:
+        raise ManyErrors(collected)
+
+
+class VerifyError(AssertionError):
+    """A broken invariant: a bug of ours, never the user's."""
