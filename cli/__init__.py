@@ -1,1 +1,1 @@
-"""The command line: click commands and rich rendering. Computes nothing: answers come from the rooms below."""
+"""The command line: click commands and rich rendering. Computes nothing: the rooms below answer."""

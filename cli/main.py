@@ -1,6 +1,6 @@
-"""`snc`: finds the command, runs it, and turns every way of ending into one exit code and clear words on stderr.
+"""`snc`: runs the command, and turns every way of ending into one exit code and clear words on stderr.
 
-A command is imported when it runs, not when it is listed: `snc --help` loads none of the libraries behind them.
+A command is imported when it runs, not when it is listed: `snc --help` loads no library but click.
 """
 
 import os
@@ -23,7 +23,7 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class LazyCommand(click.Command):
-    """A command known by its name and one line of help; `home` ("module:function") is imported when it is called."""
+    """A command known by name and one line of help; `home`, "module:function", is imported when it is called."""
 
     def __init__(self, name: str, home: str, line: str) -> None:
         super().__init__(name, help=line)
@@ -57,13 +57,10 @@ def snc() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `snc` and return its exit code. A command that finds a difference ends with `ctx.exit(1)`."""
+    """The exit code of `snc` with these arguments, or the process's own."""
     try:
-        with snc.make_context("snc", list(sys.argv[1:] if arguments is None else arguments)) as context:
-            snc.invoke(context)
+        exit_code = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
-    except Exit as end:
-        return end.exit_code
     except NoArgsIsHelpError as help_asked:
         help_asked.show()
         return USAGE
@@ -84,6 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = " ".join(f"{type(bug).__name__}: {bug}".split())
         click.echo(f"snc: internal error: {words} (please report; SNC_DEBUG=1 shows the traceback)", err=True)
         return INTERNAL
+    return exit_code
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command to its end: 0, or what it says itself (`ctx.exit(1)`: a check found a difference)."""
+    try:
+        with snc.make_context("snc", arguments) as context:
+            snc.invoke(context)
+    except Exit as end:
+        return end.exit_code
     return 0
 
 

@@ -1,11 +1,10 @@
-"""What went wrong, whose fault it is, and the way out. ir/ reads no file and prints nothing: cli/ shows errors.
+"""What went wrong, whose fault it is, and the way out. Errors print nothing: cli/ shows them.
 
 A user's mistake is an `SncError`; a broken invariant of ours is a `VerifyError` or a failed assert.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Origin:
 class SncError(Exception):
     """A mistake in the user's input or options: culprit, rule and way out, printed in that order."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: int = 2
 
     def __init__(self, origin: Origin | None, message: str, hint: str = "") -> None:
         super().__init__(origin, message, hint)
@@ -79,11 +78,7 @@ class ManyErrors(SncError):
         assert self.errors, "no error to report"
         super().__init__(None, "\n".join(str(error) for error in self.errors))
         self.args = (self.errors,)
-
-    @property
-    def exit_code(self) -> int:  # type: ignore[override]
-        """The largest exit code among the errors."""
-        return max(error.exit_code for error in self.errors)
+        self.exit_code = max(error.exit_code for error in self.errors)
 
 
 def raise_all(errors: Iterable[SncError]) -> None:

@@ -1,0 +1,59 @@
+"""Imports run one way: the contracts of pyproject.toml hold, and notice a broken wall."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .tree import ROOT, folders
+
+# A line that breaks a wall, the room it is added to, and the contract that must notice.
+BREACHES = [
+    ("from ..compiler import __doc__", "passes/__init__.py", "one way"),
+    ("from ..cli import __doc__", "compiler/__init__.py", "one way"),
+    ("from ..backends import __doc__", "passes/__init__.py", "one way"),
+    ("from ..passes import __doc__", "backends/__init__.py", "one way"),
+    ("from ..passes import __doc__", "models/__init__.py", "one way"),
+    ("from ..passes import __doc__", "ir/errors.py", "one way"),
+    ("from ..passes import __doc__", "backends/machine.py", "machine knows only"),
+    ("from .emit import __doc__", "backends/machine.py", "machine knows only"),
+    ("import onnxruntime", "backends/machine.py", "machine knows only"),
+    ("import onnx", "ir/errors.py", "ir reads no file"),
+    ("import rich", "compiler/__init__.py", "command line"),
+]
+
+
+def lint_imports(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(
+        [*command, "--config", str(ROOT / "pyproject.toml")],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_contracts_hold() -> None:
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("line", "file", "contract"), BREACHES)
+def test_contracts_notice_a_breach(line: str, file: str, contract: str, tmp_path: Path) -> None:
+    house = tmp_path / "snc"
+    house.mkdir()
+    for folder in folders():
+        (house / folder).mkdir(exist_ok=True)
+        for module in (ROOT / folder).glob("*.py"):
+            shutil.copy(module, house / folder)
+    (house / "backends" / "emit.py").touch()
+    with (house / file).open("a") as module:
+        module.write(f"\n{line}\n")
+    done = lint_imports(tmp_path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stdout + done.stderr
+    broken = [name for name in done.stdout.splitlines() if name.endswith("BROKEN")]
+    assert any(contract in name for name in broken), done.stdout
