@@ -1,0 +1,95 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wordstrategies import word_strategy
+
+from snc.backends.bits import Field, Word, WordError
+from snc.backends.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, WeightCode
+from snc.ir.weights import FORMATS
+
+WORDS: tuple[type[Word], ...] = (*CORE_WORDS, Step)
+FIELDS = [(cls, field) for cls in WORDS for field in cls.FIELDS]
+
+
+def smallest(cls: type[Word]) -> dict[str, Any]:
+    """The first value of every field."""
+    return {f.name: min(f.choices) if f.choices else 0.0 if f.is_float else f.minimum for f in cls.FIELDS}
+
+
+@pytest.mark.parametrize("cls", WORDS)
+@given(data=st.data())
+def test_every_word_comes_back(cls: type[Word], data: st.DataObject) -> None:
+    word = data.draw(word_strategy(cls))
+    back = cls.decode(word.encode())
+    assert back == word
+    assert back.items() == word.items()
+
+
+@pytest.mark.parametrize("cls", WORDS)
+@given(data=st.data())
+def test_arrays_agree_with_single_words(cls: type[Word], data: st.DataObject) -> None:
+    words = data.draw(st.lists(word_strategy(cls), max_size=8))
+    found = cls.decode_array(np.array([word.encode() for word in words], dtype=np.uint64))
+    assert found.keys() == {f.name for f in cls.FIELDS if not f.is_float}
+    for name, values in found.items():
+        assert values.tolist() == [getattr(word, name) for word in words]
+
+
+@pytest.mark.parametrize("cls", WORDS)
+@given(number=st.integers(0, 2**64 - 1))
+def test_arrays_refuse_what_single_words_refuse(cls: type[Word], number: int) -> None:
+    words = np.array([number], dtype=np.uint64)
+    try:
+        cls.decode(number)
+    except WordError:
+        with pytest.raises(WordError):
+            cls.decode_array(words)
+    else:
+        cls.decode_array(words)
+
+
+@pytest.mark.parametrize(("cls", "field"), FIELDS, ids=lambda part: getattr(part, "name", None))
+def test_values_beyond_a_field_raise(cls: type[Word], field: Field) -> None:
+    if field.is_float:
+        wrong = [float("nan"), 1e39]
+    else:
+        wrong = [field.minimum - 1, field.maximum + 1, field.minimum + 0.5]
+    for value in wrong:
+        with pytest.raises(WordError, match=field.name):
+            cls(**(smallest(cls) | {field.name: value}))
+
+
+@pytest.mark.parametrize(
+    ("cls", "field"),
+    [(cls, field) for cls, field in FIELDS if field.is_padding],
+    ids=lambda part: getattr(part, "name", None),
+)
+def test_a_padding_bit_that_is_set_raises(cls: type[Word], field: Field) -> None:
+    sound = cls(**smallest(cls)).encode()
+    for bit in range(field.shift, field.last + 1):
+        with pytest.raises(WordError, match=field.name):
+            cls.decode(sound | 1 << bit)
+
+
+def test_fields_are_as_wide_as_the_paper_says() -> None:
+    def span(cls: type[Word], name: str) -> tuple[int, int]:
+        return cls.field(name).minimum, cls.field(name).maximum
+
+    assert span(Population, "width") == span(Population, "height") == (1, 256)
+    assert span(Population, "depth") == span(Kernel, "kd") == (1, 1024)
+    assert span(Axon, "x_off") == span(Axon, "y_off") == (-256, 255)
+    assert span(Axon, "kw") == span(Axon, "kh") == span(Kernel, "kw") == span(Kernel, "kh") == (1, 16)
+    assert span(Axon, "us") == (0, 7)
+    assert span(Kernel, "sl") == (0, 1)
+    assert span(Axon, "core_x") == span(Axon, "core_y") == (-8, 7)
+    assert span(Axon, "port") == (0, 31)
+    assert span(Port, "table") == span(Population, "start") == span(Kernel, "address") == (0, 32767)
+    # W << SL of the widest population at stride 2 is 512: 64 eights.
+    assert span(Axon, "width") == span(Axon, "height") == (1, 64)
+
+
+def test_every_weight_code_has_a_format() -> None:
+    assert {code.name.lower() for code in WeightCode if code != WeightCode.NULL} == set(FORMATS)
