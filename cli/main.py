@@ -23,7 +23,7 @@ BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class LazyCommand(click.Command):
-    """A command known by name and one line of help; `home`, "module:function", is imported when it is called."""
+    """A command known by name and a line of help; `home` ("module:function") is imported at its call."""
 
     def __init__(self, name: str, home: str, line: str) -> None:
         super().__init__(name, help=line)
@@ -51,8 +51,8 @@ COMMANDS: tuple[LazyCommand, ...] = ()
 def snc() -> None:
     """Compile trained neural networks into memory images for event-based accelerators.
 
-    Exit codes: 0 done, 1 a check found a difference, 2 the input or the options are at fault, 3 the model does not
-    fit the chip.
+    Exit codes: 0 done, 1 a check found a difference, 2 the input or the options are at fault, 3 the model
+    does not fit the chip.
     """
 
 

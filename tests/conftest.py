@@ -1,4 +1,4 @@
-"""Golden files: what a stage says of a small model, as text. `make bless` rewrites them, people read the diff."""
+"""Golden files: what a stage says of a small model, as text. `make bless` rewrites them."""
 
 import os
 from collections.abc import Callable

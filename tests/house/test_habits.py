@@ -58,8 +58,8 @@ def talk(tree: ast.Module) -> Iterator[int]:
 
 def test_the_checks_see_what_they_forbid() -> None:
     code = "a << 1\nb >>= c\nd & 0xFF\nnp.left_shift(e, 2)\nf | g\nh & (i > 2)\nint | None"
-    assert list(shifts(ast.parse(code))) == [1, 2, 3, 4]
-    assert list(talk(ast.parse("print(1)\nsys.exit(2)\nlog.print(3)\nos._exit(4)"))) == [1, 2, 4]
+    assert sorted(shifts(ast.parse(code))) == [1, 2, 3, 4]
+    assert sorted(talk(ast.parse("print(1)\nsys.exit(2)\nlog.print(3)\nos._exit(4)"))) == [1, 2, 4]
     assert MACHINE_PATH.search("see " + "/wo" + "rk/x")
     assert not MACHINE_PATH.search("net/wo" + "rk/x")
 

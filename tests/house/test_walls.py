@@ -51,8 +51,8 @@ def test_contracts_notice_a_breach(line: str, file: str, contract: str, tmp_path
         for module in (ROOT / folder).glob("*.py"):
             shutil.copy(module, house / folder)
     (house / "backends" / "emit.py").touch()
-    with (house / file).open("a") as module:
-        module.write(f"\n{line}\n")
+    with (house / file).open("a") as text:
+        text.write(f"\n{line}\n")
     done = lint_imports(tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1, done.stdout + done.stderr
     broken = [name for name in done.stdout.splitlines() if name.endswith("BROKEN")]
