@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wordstrategies import word_strategy
 
 from snc.backends.bits import Field, Word, WordError
 from snc.backends.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, WeightCode
 from snc.ir.weights import FORMATS
+
+from .strategies import word_strategy
 
 WORDS: tuple[type[Word], ...] = (*CORE_WORDS, Step)
 FIELDS = [(cls, field) for cls in WORDS for field in cls.FIELDS]
