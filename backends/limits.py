@@ -7,6 +7,7 @@ from .words import Axon, Kernel, Population, Port, Step
 
 STATE_BITS = 16  # the paper's states; their order in memory rests on it
 ADDRESSES = Population.field("start").maximum + 1
+PORTS = Axon.field("port").maximum + 1
 CORES = Step.field("core").maximum + 1
 
 _AXON = {field.name: field for field in Axon.FIELDS}
@@ -24,7 +25,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "offset_max": (0, _AXON["x_off"].maximum),
     "channel_offset_max": (0, _AXON["c_off"].maximum),
     "axons_max": (0, Population.field("axons").maximum),
-    "ports_max": (1, _AXON["port"].maximum + 1),
+    "ports_max": (1, PORTS),
     "reach_min": (_AXON["core_x"].minimum, 0),
     "reach_max": (0, _AXON["core_x"].maximum),
     "state_bits": (STATE_BITS, STATE_BITS),
