@@ -1,0 +1,147 @@
+"""Kernel descriptors and their weights, as arrays: those that some axon's source channels select."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir.weights import FORMATS
+from .bits import WORD_BITS, unpack
+from .limits import ADDRESSES
+from .machine_events import tap_order
+from .machine_memory import Memory
+from .words import Kernel, WeightCode
+
+if TYPE_CHECKING:
+    from .machine_decode import Block
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+class Row(NamedTuple):
+    """The kernels for source channels 0 .. depth - 1 of some axons: descriptors `base` and on, modulo 2^15.
+
+    `port` is where the table's address stands, `target` the population's index.
+    """
+
+    core: int
+    port: int
+    base: int
+    depth: int
+    target: int
+    kw: int
+    kh: int
+
+
+class Kernels:
+    """Collects the rows that axons ask for, then decodes all kernels of a core together."""
+
+    def __init__(self, memories: Sequence[Memory]) -> None:
+        self.memories = memories
+        self._rows: dict[Row, int] = {}
+        self._size = 0
+
+    def row(self, core: int, port: int, base: int, depth: int, target: int, kw: int, kh: int) -> int:
+        """Where the row of these kernels begins in the array of rows."""
+        row = Row(core, port, base % ADDRESSES, depth, target, kw, kh)
+        if row not in self._rows:
+            self._rows[row] = self._size
+            self._size += depth
+        return self._rows[row]
+
+    def decoded(self, blocks: Sequence["Block"]) -> tuple[Integers, Integers, Floats]:
+        """Rows of kernel numbers, the kernels in the columns of `machine_events`, and their weights."""
+        rows = np.zeros(self._size, dtype=np.int64)
+        kernels: list[Integers] = []
+        weights: list[Floats] = []
+        known = stored = 0
+        by_core: dict[int, list[Row]] = {}
+        for row in self._rows:
+            by_core.setdefault(row.core, []).append(row)
+        for core, wanted in by_core.items():
+            addresses = [self._addresses(row) for row in wanted]
+            unique, where = np.unique(np.concatenate(addresses), return_inverse=True)
+            fields = self.memories[core].array(Kernel, unique, wanted[0].port)
+            at = 0
+            for row in wanted:
+                chosen = where[at : at + row.depth]
+                at += row.depth
+                self._check(row, unique, chosen, fields, blocks[row.target].word.depth)
+                rows[self._rows[row] : self._rows[row] + row.depth] = known + chosen
+            offsets, numbers = self._weights(core, unique, fields)
+            offsets[offsets >= 0] += stored
+            columns = ("kd", "kw", "kh", "sl", "first")
+            kernels.append(np.stack([*(fields[name] for name in columns), offsets], axis=1))
+            weights += numbers
+            known += unique.size
+            stored += sum(part.size for part in numbers)
+        none = np.zeros((0, 6), dtype=np.int64)
+        return (
+            rows,
+            np.ascontiguousarray(np.concatenate([none, *kernels])),
+            np.concatenate([np.zeros(0, dtype=np.float32), *weights]),
+        )
+
+    def _addresses(self, row: Row) -> Integers:
+        addresses = (row.base + np.arange(row.depth, dtype=np.int64)) % ADDRESSES
+        self.memories[row.core].span(int(addresses.max()), 1, "a kernel word", row.port)
+        return addresses
+
+    def _check(
+        self, row: Row, addresses: Integers, chosen: Integers, fields: dict[str, Integers], depth: int
+    ) -> None:
+        """Raises when a kernel of a row does not suit its axon or its population."""
+        live = fields["code"][chosen] != WeightCode.NULL
+        deep = fields["first"][chosen] + fields["kd"][chosen] > depth
+        other = (fields["kw"][chosen] != row.kw) | (fields["kh"][chosen] != row.kh)
+        for wrong, what in (
+            (deep, f"the kernel's channels end beyond its population's {depth}"),
+            (other, f"the kernel is not {row.kw} x {row.kh}, as an axon says that leads to it"),
+        ):
+            bad = np.flatnonzero(live & wrong)
+            if bad.size:
+                raise self.memories[row.core].fault(int(addresses[chosen[bad[0]]]), what)
+
+    def _weights(
+        self, core: int, addresses: Integers, fields: dict[str, Integers]
+    ) -> tuple[Integers, list[Floats]]:
+        """Each kernel's first weight in the core's weights, and these in parts; -1 for a null kernel."""
+        memory = self.memories[core]
+        offsets = np.full(addresses.size, -1, dtype=np.int64)
+        parts: list[Floats] = []
+        stored = 0
+        live = np.flatnonzero(fields["code"] != WeightCode.NULL)
+        names = ("code", "kd", "kw", "kh", "sl")
+        shapes, group = np.unique(
+            np.stack([fields[name][live] for name in names], axis=1), axis=0, return_inverse=True
+        )
+        for number, (code, kd, kw, kh, sl) in enumerate(shapes.tolist()):
+            members = live[group.ravel() == number]
+            form = FORMATS[WeightCode(code).name.lower()]
+            each = WORD_BITS // form.bits
+            count = kd * kw * kh
+            words = -(-count // each)
+            ends = fields["address"][members] + words
+            if int(ends.max()) > memory.words.size:
+                worst = members[int(ends.argmax())]
+                memory.span(int(fields["address"][worst]), words, "weights", int(addresses[worst]))
+            pairs, which = np.unique(
+                np.stack([fields["address"][members], fields["exponent"][members]], axis=1),
+                axis=0,
+                return_inverse=True,
+            )
+            for address in dict.fromkeys(pairs[:, 0].tolist()):
+                memory.read[address : address + words] = True
+            order = (tap_order(kw, kh, sl)[:, None] * kd + np.arange(kd)).ravel()
+            numbers = unpack(memory.words, form.dtype, memory.words.size * each)
+            taken = numbers[pairs[:, :1] * each + order].astype(np.float32)
+            taken = np.ldexp(taken, pairs[:, 1:].astype(np.int32))
+            if not np.isfinite(taken).all():
+                bad = int(np.flatnonzero(~np.isfinite(taken).all(axis=1))[0])
+                raise memory.fault(int(pairs[bad, 0]), "a weight is not finite")
+            parts.append(taken.ravel())
+            offsets[members] = stored + which.ravel() * count
+            stored += taken.size
+        return offsets, parts
