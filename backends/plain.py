@@ -69,7 +69,7 @@ def _text(simple: object) -> bytes:
 
 
 @cache
-def _members(kind: type) -> dict[str, object]:
+def members(kind: type) -> dict[str, object]:
     """The fields of a dataclass and their types, in order of declaration."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}
@@ -90,9 +90,9 @@ def _simple(kind: object, value: object, rows: Collection[type], where: str) -> 
     if isinstance(kind, type) and is_dataclass(kind):
         held = [
             _simple(item, getattr(value, name), rows, f"{where}.{name}")
-            for name, item in _members(kind).items()
+            for name, item in members(kind).items()
         ]
-        return held if kind in rows else dict(zip(_members(kind), held, strict=True))
+        return held if kind in rows else dict(zip(members(kind), held, strict=True))
     if get_origin(kind) is tuple:
         if not isinstance(value, tuple):
             raise NotPlain(f"{where} is no tuple")
@@ -107,14 +107,14 @@ def _simple(kind: object, value: object, rows: Collection[type], where: str) -> 
 def _typed(kind: object, simple: object, rows: Collection[type], where: str) -> object:
     """The value that stands behind what JSON holds, every part of the type that its field says."""
     if isinstance(kind, type) and is_dataclass(kind):
-        members = _members(kind)
+        parts = members(kind)
         if kind in rows:
-            if not isinstance(simple, list) or len(simple) != len(members):
-                raise NotPlain(f"{where} is no array of {len(members)}")
-            simple = dict(zip(members, simple, strict=True))
-        if not isinstance(simple, dict) or simple.keys() != members.keys():
-            raise NotPlain(f"{where} is no object of {', '.join(sorted(members))}")
-        return kind(**{n: _typed(item, simple[n], rows, f"{where}.{n}") for n, item in members.items()})
+            if not isinstance(simple, list) or len(simple) != len(parts):
+                raise NotPlain(f"{where} is no array of {len(parts)}")
+            simple = dict(zip(parts, simple, strict=True))
+        if not isinstance(simple, dict) or simple.keys() != parts.keys():
+            raise NotPlain(f"{where} is no object of {', '.join(sorted(parts))}")
+        return kind(**{n: _typed(item, simple[n], rows, f"{where}.{n}") for n, item in parts.items()})
     if get_origin(kind) is tuple:
         if not isinstance(simple, list):
             raise NotPlain(f"{where} is no array")

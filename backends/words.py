@@ -49,7 +49,14 @@ class Population(Word):
 
 
 class ExtensionKind(IntEnum):
-    """What an extension word says of its population."""
+    """What an extension word says of its population.
+
+    STATES: `address` is where the states lie (default: behind the axons). FIRING: `address` is 1 when neurons
+    with the value 0 send events too (default: 0, they are silent). INITIAL: `value` is every state's first
+    value where there are no bias words (default: 0). SCALE: the state is multiplied by `value` before the
+    activation function (default: 1). PARAMETER: the activation function's next parameter, in the order of its
+    table.
+    """
 
     STATES = 1
     FIRING = 2
@@ -59,14 +66,7 @@ class ExtensionKind(IntEnum):
 
 
 class Extension(Word):
-    """One more fact about a population; most have none. Absent words mean the default.
-
-    STATES: `address` is where the states lie (default: behind the axons). FIRING: `address` is 1 when neurons
-    with the value 0 send events too (default: 0, they are silent). INITIAL: `value` is every state's first
-    value where there are no bias words (default: 0). SCALE: the state is multiplied by `value` before the
-    activation function (default: 1). PARAMETER: the activation function's next parameter, in the order of its
-    table.
-    """
+    """One more fact about a population; most have none. Where the word is absent, a default holds."""
 
     kind: ExtensionKind = bits(4, "what the word says", choices=ExtensionKind)
     address: int = bits(15, "a word address or a flag", default=0)

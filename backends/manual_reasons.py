@@ -1,0 +1,95 @@
+"""The reasons in docs/image.md: what the paper leaves open, what this image does, and why."""
+
+REASONS = """\
+## 4. What the paper leaves open, and why it is settled this way
+
+The numbers are the project's own and have gaps: what is missing concerns the compiler and leaves no
+trace here.
+
+**1. ID_p names a port.** The paper picks a kernel descriptor by ID_p and the event's channel, and
+leaves open how. An axon's channel offset has 10 bits, yet networks have layers of 2048 channels, and
+several sources end in one population. So ID_p is the address of a word, the port, that holds the
+population and the base of a table of kernel descriptors, and the channel is an index into that table. A
+source that starts too deep for C_off comes in through one more port of the same population, with a base
+further on. Because the sum wraps at 2^15, a base may also lie before the table. This costs one word for
+each port and one addition for each event, and sets no limit to depth.
+
+**3. Sizes in an axon count eights.** Hit detection needs the target's size in the coordinates before
+the stride, up to 512. In full that would be 9 bits twice, and an axon would have no room left for the
+port. Rounded up to eights, 6 bits do. Rounding up is the safe side: an event may be sent that hits
+nothing, at the cost of its way, but none is lost. The fields of an axon are
+
+    $axon_widths = 64
+
+bits, so $ports ports are what a core can have.
+
+**4. A kernel descriptor names its first target channel, and may be null.** With depthwise and grouped
+convolutions, pooling and addition, each source channel reaches a few target channels. Read literally,
+the paper makes a population of each group. A `first` field in the descriptor lets a single population
+serve all of them. The null code is there because the PEG looks at x and y, never at channels: where a
+target takes only some of a source's channels (slices, groups, channel cuts), the others' events arrive
+too, and must mean nothing.
+
+**5. Sizes are stored minus one.** Nothing has the size zero, so zero would be a wasted code. Stored
+this way, widths reach 256 and depths 1024, and the feature maps of exactly that size, which are common,
+need no cut.
+
+**6. One pointer leads to all that a population owns.** The paper keeps axons and states in one block so
+that the descriptor needs a single address. Rare facts (a flag, a scale, parameters, states elsewhere)
+would not fit beside it; they stand as extension words at the head of the block, and a population that
+needs none pays nothing. States come last, so that sharing them changes nothing else: one extension word
+tells where they are. All words of a block are counted as connectivity, except biases and states. States
+are set by RESET steps in every frame, so that a frame depends on no other.
+
+**7. A bias is where a state begins.** It is stored once for each channel, and RESET writes it to all
+neurons of the channel. Adding it this way costs no event, no synapse and no second pass over the
+states. Biases are float16 like the states, float32 where the weights are, for there the point is to be
+exact. They are counted apart.
+
+**8. The image says when populations fire.** A neuron may fire when everything that feeds it has
+arrived. A population cannot see that by itself, and a simulator must not look at the network for it. So
+the image carries the order, as steps.
+
+**9. Maxima, minima and products must cope with silence.** Events are sent for values other than zero,
+and a sum does not miss the others; a maximum does. Hence, in populations of these updates, a zero
+weight means that there is no synapse, which also makes the holes of dilated pooling work. A source of a
+maximum or minimum whose values can have either sign fires on zero too, and then the first state is the
+neutral one of the update; where values cannot be negative, 0 is neutral for a maximum, and silence is
+right. In a product, the first factor is added to a state of zero and the second is multiplied to it, so
+the firing order brings all of the first before any of the second; the second fires on zero, for zero is
+a factor like any other. The flag belongs to the population that fires: what an axon leads to does not
+matter to the PEG. A factor of D x 1 x 1 is spread by a kernel of ones of up to 16 x 16: several axons
+to one port, placed side by side, reach every neuron once. A factor of 1 x H x W is one channel whose
+kernel has D ones.
+
+**10. Geometry beyond shifts is cut.** PEG and ESU know powers of two. A stride of 3, different strides
+in x and y, resizing by other factors, and borders where a rule changes (averages that do not count
+padding, clamped interpolation) are not expressible with one offset and one kernel. Cut into fragments,
+if need be one neuron wide, each fragment has an offset and kernels of its own and is exact. Equation 12
+then takes for X0_dst << SL the place where the fragment begins in the coordinates of the upsampled
+source. A decoder sees ordinary populations; the price is a descriptor, a port and an axon for each,
+while the fragments of a core share kernels and weights.
+
+**12. Inputs are populations without states.** So they have a descriptor and axons, which are counted in
+their core, and their events are made by the PEG as all others. Their values come from the host and are
+never accumulated, so they take no memory. Outputs need no words at all: the `TENS` section names their
+neurons. A reshape or transpose at either end is only another way of naming, and pieces with steps
+express it.
+
+**13. Parameters of activation functions have words of their own.** Five bits select a function; a slope
+or two bounds are 32 bits each, which only few populations have. As extension words they cost those few
+alone.
+
+**14. Weights that nobody trained are exact.** The factors of an average, ones, and interpolation
+weights come from the network's definition. An error in them is an error of the layer: 1/49 in 8-bit
+fixed point is wrong by half a per cent. They are stored as ones, with the factor in the population's
+scale, or in whichever format holds them without loss, whatever format the trained weights have.
+
+**15. Two modes of arithmetic.** float32 shows whether the mapping is right, since it differs from a
+reference by rounding alone. The chip's float16 states show what the chip will compute, which depends on
+the order of updates; hence the order is laid down above, and the rounding after every update.
+
+**16. A target restricts values, never the layout.** A smaller core, a narrower kernel or fewer ports
+are numbers in `TARG` below the limits given there. The words stay as they are, so one decoder reads the
+images of all targets, and a number above its field's limit is an error rather than another layout.
+"""

@@ -1,0 +1,212 @@
+"""A simulator written from docs/image.md alone: slow, and nothing of ours but numpy's numbers."""
+
+import json
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+f32, f16 = np.float32, np.float16
+Neuron = tuple[int, int, int]
+
+ACTIVATIONS: dict[int, Callable[..., Any]] = {
+    0: lambda s: s,
+    1: lambda s: max(s, f32(0)),
+    2: lambda s, low, high: min(max(s, low), high),
+    3: lambda s, slope: s if s >= 0 else f32(slope * s),
+    4: lambda s: f32(1) / (f32(1) + np.exp(-s)),
+    5: np.tanh,
+    6: lambda s, alpha, beta: max(f32(0), min(f32(1), f32(f32(alpha * s) + beta))),
+}
+WEIGHTS = {1: ("<f4", 4), 2: ("<f2", 2), 3: ("i1", 1)}
+BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
+
+
+def bits(word: int, low: int, high: int) -> int:
+    return word >> low & (1 << high - low + 1) - 1
+
+
+def signed(word: int, low: int, high: int) -> int:
+    raw = bits(word, low, high)
+    return raw - (1 << high - low + 1) if raw >> high - low else raw
+
+
+def single(word: int) -> np.float32:
+    return f32(struct.unpack("<f", struct.pack("<I", word >> 32))[0])
+
+
+@dataclass
+class Core:
+    x: int
+    y: int
+    words: tuple[int, ...]
+
+    def numbers(self, address: int, dtype: str, size: int, count: int) -> NDArray[Any]:
+        words = self.words[address : address - (-count * size // 8)]
+        return np.frombuffer(struct.pack(f"<{len(words)}Q", *words), dtype=dtype, count=count)
+
+
+@dataclass
+class Population:
+    """A descriptor, its block, and what changes while frames run."""
+
+    core: Core
+    address: int
+    state: dict[Neuron, Any] = field(default_factory=dict)
+    value: dict[Neuron, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        word = self.core.words[self.address]
+        self.width, self.height = bits(word, 0, 7) + 1, bits(word, 8, 15) + 1
+        self.depth = bits(word, 16, 25) + 1
+        self.is_input = bits(word, 26, 28) == 1
+        self.activation = ACTIVATIONS[bits(word, 29, 33)]
+        at = bits(word, 44, 58)
+        self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
+        self.parameters: list[np.float32] = []
+        for extension in self.core.words[at : at + bits(word, 61, 63)]:
+            kind = bits(extension, 0, 3)
+            if kind == 2:
+                self.on_zero = bits(extension, 4, 18) == 1
+            elif kind == 3:
+                self.initial = single(extension)
+            elif kind == 4:
+                self.scale = single(extension)
+            elif kind == 5:
+                self.parameters.append(single(extension))
+        at += bits(word, 61, 63)
+        self.biases = np.full(self.depth, self.initial, dtype=f32)
+        if bits(word, 59, 60):
+            dtype, size = BIASES[bits(word, 59, 60)]
+            self.biases = self.core.numbers(at, dtype, size, self.depth).astype(f32)
+            at -= -self.depth * size // 8
+        self.axons = self.core.words[at : at + bits(word, 34, 43)]
+
+    def neurons(self) -> list[Neuron]:
+        return [(c, y, x) for c in range(self.depth) for y in range(self.height) for x in range(self.width)]
+
+
+class Chip:
+    """An image, ready to run. Counters add up over frames."""
+
+    def __init__(self, data: bytes, arithmetic: str = "float32") -> None:
+        self.rounded = f16 if arithmetic == "chip" else f32
+        magic, version, count = struct.unpack_from("<8sII", data)
+        assert (magic, version) == (b"SNCIMAGE", 1)
+        rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
+        payloads = [(kind, data[start : start + length]) for kind, _, start, length, _, _ in rows]
+        self.tensors = json.loads(next(payload for kind, payload in payloads if kind == b"TENS"))
+        order = next(payload for kind, payload in payloads if kind == b"ORDR")
+        self.steps = struct.unpack(f"<{len(order) // 8}Q", order)
+        cores = [payload for kind, payload in payloads if kind == b"CORE"]
+        heads = [struct.unpack_from("<HHI", core) for core in cores]
+        self.cores = [
+            Core(x, y, struct.unpack_from(f"<{size}Q", core, 8))
+            for core, (x, y, size) in zip(cores, heads, strict=True)
+        ]
+        self.places = {(core.x, core.y): index for index, core in enumerate(self.cores)}
+        self.populations: dict[tuple[int, int], Population] = {}
+        self.events = self.empty_events = self.synaptic_operations = self.hops = 0
+
+    def population(self, core: int, address: int) -> Population:
+        if (core, address) not in self.populations:
+            self.populations[core, address] = Population(self.cores[core], address)
+        return self.populations[core, address]
+
+    def run(self, inputs: dict[str, NDArray[Any]], kind: str = "output") -> dict[str, NDArray[Any]]:
+        """One frame: the tensors of a kind."""
+        fed: dict[tuple[int, int, Neuron], Any] = {}
+        for tensor in self.tensors:
+            if tensor["kind"] == "input":
+                flat = inputs[tensor["name"]].reshape(-1)
+                fed |= {neuron: flat[element] for neuron, element in self.named(tensor)}
+        for word in self.steps:
+            core, address = bits(word, 2, 17), bits(word, 18, 32)
+            population = self.population(core, address)
+            if bits(word, 0, 1) == 0:
+                population.state = {
+                    neuron: f32(self.rounded(population.biases[neuron[0]])) for neuron in population.neurons()
+                }
+            else:
+                self.fire(population, core, fed)
+        found = {}
+        for tensor in self.tensors:
+            if tensor["kind"] == kind:
+                flat = np.zeros(math.prod(tensor["shape"]), dtype=f32)
+                for (core, address, neuron), element in self.named(tensor):
+                    flat[element] = self.population(core, address).value[neuron]
+                found[tensor["name"]] = flat.reshape(tensor["shape"]).astype(tensor["dtype"])
+        return found
+
+    def named(self, tensor: dict[str, Any]) -> list[tuple[tuple[int, int, Neuron], int]]:
+        """The neurons that a tensor names, and their elements."""
+        return [
+            ((core, address, (c0 + c, y0 + y, x0 + x)), base + c * step_c + y * step_y + x * step_x)
+            for core, address, c0, y0, x0, depth, height, width, base, step_c, step_y, step_x in tensor[
+                "pieces"
+            ]
+            for c in range(depth)
+            for y in range(height)
+            for x in range(width)
+        ]
+
+    def fire(self, p: Population, core: int, fed: dict[tuple[int, int, Neuron], Any]) -> None:
+        for neuron in p.neurons():
+            if p.is_input:
+                value = fed.get((core, p.address, neuron), 0)
+            else:
+                value = p.activation(f32(p.scale * p.state[neuron]), *p.parameters)
+            p.value[neuron] = f32(self.rounded(value))
+        for neuron in p.neurons():
+            if p.value[neuron] != 0 or p.on_zero:
+                for axon in p.axons:
+                    self.peg(p.core, axon, *neuron, p.value[neuron])
+
+    def peg(self, core: Core, axon: int, c: int, y: int, x: int, v: np.float32) -> None:
+        us = bits(axon, 48, 50)
+        x_min, y_min = (x << us) + signed(axon, 0, 8), (y << us) + signed(axon, 9, 17)
+        x_max, y_max = x_min + bits(axon, 40, 43) + 1, y_min + bits(axon, 44, 47) + 1
+        width, height = 8 * (bits(axon, 28, 33) + 1), 8 * (bits(axon, 34, 39) + 1)
+        if x_min < width and x_max > 0 and y_min < height and y_max > 0:
+            dx, dy = signed(axon, 51, 54), signed(axon, 55, 58)
+            self.events += 1
+            self.hops += abs(dx) + abs(dy)
+            target = self.places[core.x + dx, core.y + dy]
+            self.esu(target, bits(axon, 59, 63), x_min, y_min, c + bits(axon, 18, 27), v)
+
+    def esu(self, core: int, port: int, x_min: int, y_min: int, c: int, v: np.float32) -> None:
+        words = self.cores[core].words
+        target = self.population(core, bits(words[port], 0, 14))
+        kernel = words[(bits(words[port], 15, 29) + c) % 2**15]
+        code, sl, first = bits(kernel, 29, 32), bits(kernel, 18, 18), bits(kernel, 19, 28)
+        kd, kw, kh = bits(kernel, 0, 9) + 1, bits(kernel, 10, 13) + 1, bits(kernel, 14, 17) + 1
+        taps = [(dx, dy, x_min + dx, y_min + dy) for dx in range(kw) for dy in range(kh)]
+        taps = [
+            (dx, dy, x >> sl, y >> sl)
+            for dx, dy, x, y in taps
+            if 0 <= x < target.width << sl and 0 <= y < target.height << sl and x % 2**sl == y % 2**sl == 0
+        ]
+        if code == 0 or not taps:
+            self.empty_events += 1
+            return
+        numbers = self.cores[core].numbers(bits(kernel, 41, 55), *WEIGHTS[code], kd * kw * kh)
+        for dx, dy, x, y in taps:
+            for i in range(kd):
+                number = numbers[(dx * kh + dy) * kd + i]
+                self.update(
+                    target, (first + i, y, x), number, signed(kernel, 33, 40), bits(words[port], 30, 32), v
+                )
+
+    def update(
+        self, p: Population, neuron: Neuron, number: Any, exponent: int, how: int, v: np.float32
+    ) -> None:
+        if how and number == 0:
+            return
+        self.synaptic_operations += 1
+        state, product = p.state[neuron], f32(f32(math.ldexp(float(number), exponent)) * v)
+        new = (f32(state + product), f32(state * product), max(state, product), min(state, product))[how]
+        p.state[neuron] = f32(self.rounded(new))
