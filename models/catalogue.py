@@ -1,0 +1,91 @@
+"""The networks that snc builds or ships, by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..ir.errors import BadInput, Origin
+from .darknet import darknet53
+from .digits import digits_model
+from .mobilenet import mobilenetv1
+from .pilotnet import pilotnet
+from .resnet import resnet50, resnet101
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A network: how it is built, what it is, and what is published about it.
+
+    `parameters` is the published count: weights, biases, and two for every channel of a batch norm (gamma and
+    beta). Ours are folded and have one, the bias. A trained network has one size and no seed.
+    """
+
+    build: Callable[..., "ModelProto"]
+    summary: str
+    parameters: int
+    source: str
+    trained: bool = False
+
+
+CATALOGUE = {
+    "digits": Entry(
+        digits_model,
+        "handwritten digits, 1 x 8 x 8: two convolutions, two poolings, a dense layer; trained",
+        6_090,
+        "tools/train_digits.py, on the digits of scikit-learn",
+        trained=True,
+    ),
+    "pilotnet": Entry(
+        pilotnet,
+        "steering angle, 3 x 66 x 200: five convolutions without padding, four dense layers",
+        252_219,
+        "Bojarski et al., arXiv 1604.07316",
+    ),
+    "mobilenetv1": Entry(
+        mobilenetv1,
+        "1000 classes, 3 x 224 x 224: depthwise separable convolutions, width 1.0, ReLU6",
+        4_231_976,
+        "Howard et al., arXiv 1704.04861; trainable parameters of keras.applications.MobileNet",
+    ),
+    "resnet50": Entry(
+        resnet50,
+        "1000 classes, 3 x 224 x 224: sixteen bottleneck blocks, stride in the first 1 x 1",
+        25_557_032,
+        "He et al., arXiv 1512.03385; parameters of torchvision's resnet50",
+    ),
+    "resnet101": Entry(
+        resnet101,
+        "1000 classes, 3 x 224 x 224: 33 bottleneck blocks, stride in the first 1 x 1",
+        44_549_160,
+        "He et al., arXiv 1512.03385; parameters of torchvision's resnet101",
+    ),
+    "darknet53": Entry(
+        darknet53,
+        "1000 classes, 3 x 256 x 256: 23 residual blocks, LeakyReLU",
+        41_609_928,
+        "Redmon and Farhadi, arXiv 1804.02767; parameters of timm's darknet53",
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every network's name."""
+    return tuple(CATALOGUE)
+
+
+def build(name: str, seed: int = 0, height: int | None = None, width: int | None = None) -> "ModelProto":
+    """The network of this name; the seed makes the weights, and a size given replaces the usual one."""
+    if name not in CATALOGUE:
+        raise BadInput(
+            Origin(file=name), "no network has this name", hint=f"there are {', '.join(CATALOGUE)}"
+        )
+    entry = CATALOGUE[name]
+    size = {key: value for key, value in (("height", height), ("width", width)) if value is not None}
+    if not entry.trained:
+        return entry.build(seed=seed, **size)
+    if size:
+        raise BadInput(Origin(file=name), "a trained network has one size", hint="leave height and width out")
+    return entry.build()

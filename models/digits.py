@@ -1,0 +1,43 @@
+"""The digits network we ship, trained by tools/train_digits.py, and the digits it has never seen.
+
+The digits are 8 x 8 counts of 0 to 16, from the "Optical Recognition of Handwritten Digits" data set of E.
+Alpaydin and C. Kaynak (CC BY 4.0, see DIGITS-LICENSE.txt) as scikit-learn distributes it.
+"""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .writer import Array
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+MODEL_FILE = "digits.onnx"
+IMAGES_FILE = "digits_test.npz"
+
+
+class Digits(NamedTuple):
+    """Images [N, 1, 8, 8] with values 0 to 16, and labels [N]."""
+
+    images: Array
+    labels: npt.NDArray[np.int64]
+
+
+def digits_model() -> "ModelProto":
+    """The trained network: image [1, 1, 8, 8] -> logits [1, 10].
+
+    Convolution 3 x 3 to 16 channels, ReLU, max pooling; convolution 3 x 3 to 32, ReLU, average pooling; dense
+    layer.
+    """
+    import onnx
+
+    return onnx.load_from_string((files(__package__) / MODEL_FILE).read_bytes())
+
+
+def digits_images() -> Digits:
+    """The held-out digits."""
+    with (files(__package__) / IMAGES_FILE).open("rb") as file, np.load(file) as arrays:
+        return Digits(arrays["image"], arrays["label"])
