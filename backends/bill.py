@@ -1,6 +1,6 @@
 """The memory bill of an image, in the paper's categories, read from the image alone."""
 
-from collections import defaultdict
+from collections import Counter
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -67,15 +67,17 @@ def bill(image: Image) -> ImageBill:
         claims = atlas.claims(core)
         owners = atlas.owners(core, claims)
         counts = np.bincount(owners + 1, minlength=len(claims) + 1).tolist()
-        by_layer: defaultdict[str, Bill] = defaultdict(Bill)
-        if counts[0]:
-            by_layer[""] = Bill(unused=counts[0] * WORD_BYTES)
+        taken = Counter({("", "unused"): counts[0] * WORD_BYTES})  # bytes by layer and category
         for claim, count in zip(claims, counts[1:], strict=True):
+            layer = atlas.layer(core, claim.population)
             spare = claim.spare_bytes if count == claim.count else 0
-            taken = {CATEGORIES[claim.role]: count * WORD_BYTES - spare}
-            by_layer[atlas.layer(core, claim.population)] += Bill(unused=spare) + Bill(**taken)
-        for name, part in by_layer.items():
-            layers[name] = layers.get(name, Bill()) + part
-        cores.append(sum(by_layer.values(), Bill()))
-        assert cores[-1].total + cores[-1].unused == memory.words.size * WORD_BYTES
+            taken[layer, CATEGORIES[claim.role]] += count * WORD_BYTES - spare
+            taken[layer, "unused"] += spare
+        cores.append(Bill())
+        for (layer, category), size in taken.items():
+            if size:
+                part = Bill(**{category: size})
+                cores[core] += part
+                layers[layer] = layers.get(layer, Bill()) + part
+        assert cores[core].total + cores[core].unused == memory.words.size * WORD_BYTES
     return ImageBill(tuple(cores), layers)
