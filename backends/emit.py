@@ -1,0 +1,292 @@
+"""Emitting: a mapping becomes the memory of every core. Addresses are given here; sizes are ir/mapping's.
+
+A core's memory: port words, population descriptors, blocks (extensions, biases, axons, states),
+kernel-descriptor tables, weights. Only the ports' place is fixed; everything else is found through pointers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir.mapping import CoreId, Descriptor, FragmentId, Mapping, Plan, core_size, words
+from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
+from ..ir.network import Population as Source
+from .bits import Word, pack
+from .image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
+from .words import (
+    NULL_KERNEL,
+    Axon,
+    BiasFormat,
+    Extension,
+    ExtensionKind,
+    Kernel,
+    Order,
+    Population,
+    Port,
+    Step,
+    WeightCode,
+)
+
+Memory = NDArray[np.uint64]
+
+
+@dataclass(slots=True)
+class _Layout:
+    """The addresses of everything in one core."""
+
+    descriptors: dict[FragmentId, int]
+    blocks: dict[FragmentId, int]
+    tables: dict[tuple[Descriptor, ...], int]
+    weights: dict[bytes, int]
+    ports: dict[tuple[FragmentId, Update], list[tuple[int, int]]]
+    words: int
+
+
+def emit(
+    mapping: Mapping, about: About, host_before: bytes | None = None, host_after: bytes | None = None
+) -> Image:
+    """The memory image of a mapping. `about.layers` is filled in from the mapping."""
+    layouts = [_layout(mapping, core) for core in mapping.cores]
+    core_of = mapping.core_of()
+    address = {f: layouts[core_of[f]].descriptors[f] for f in core_of}
+    cores = []
+    for index, held in enumerate(mapping.cores):
+        memory = _memory(mapping, held, index, layouts, core_of)
+        x, y = mapping.places[index]
+        cores.append(CoreImage(x, y, memory))
+    tensors = tuple(_tensor(tensor, mapping, core_of, address) for tensor in mapping.network.tensors)
+    steps = _steps(mapping, core_of, address)
+    return Image(mapping.chip, tuple(cores), steps, tensors, about, host_before, host_after)
+
+
+def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
+    chip = mapping.chip
+    plans = [mapping.plans[f] for f in held]
+    ports: dict[tuple[FragmentId, Update], list[tuple[int, int]]] = {}
+    at = 0
+    for fragment, plan in zip(held, plans, strict=True):
+        for table in plan.tables:
+            bases = table.bases(chip)
+            ports[fragment, table.update] = [(base, at + i) for i, base in enumerate(bases)]
+            at += len(bases)
+    descriptors = {fragment: at + i for i, fragment in enumerate(held)}
+    at += len(held)
+    blocks: dict[FragmentId, int] = {}
+    for fragment, plan in zip(held, plans, strict=True):
+        blocks[fragment] = at
+        at += plan.block_words - 1
+    tables: dict[tuple[Descriptor, ...], int] = {}
+    for plan in plans:
+        for table in plan.tables:
+            if table.descriptors not in tables:
+                tables[table.descriptors] = at
+                at += len(table.descriptors)
+    weights: dict[bytes, int] = {}
+    for descriptors_of_table in tables:
+        for descriptor in descriptors_of_table:
+            if descriptor.weights and descriptor.weights not in weights:
+                weights[descriptor.weights] = at
+                at += words(len(descriptor.weights))
+    assert at == core_size(chip, plans).words, "the emitter and the size function disagree"
+    return _Layout(descriptors, blocks, tables, weights, ports, at)
+
+
+def _memory(
+    mapping: Mapping,
+    held: Sequence[FragmentId],
+    core: int,
+    layouts: Sequence[_Layout],
+    core_of: dict[FragmentId, CoreId],
+) -> Memory:
+    layout = layouts[core]
+    memory = np.zeros(layout.words, dtype=np.uint64)
+
+    def put(at: int, word: Word) -> None:
+        memory[at] = word.encode()
+
+    for fragment in held:
+        plan = mapping.plans[fragment]
+        population = mapping.network.populations[plan.fragment.population]
+        for table in plan.tables:
+            base = layout.tables[table.descriptors]
+            for offset, port in layout.ports[fragment, table.update]:
+                put(
+                    port,
+                    Port(population=layout.descriptors[fragment], table=base + offset, update=table.update),
+                )
+        block = _block(mapping, plan, population, core, layouts, core_of)
+        put(layout.descriptors[fragment], _descriptor(plan, population, layout.blocks[fragment], mapping))
+        memory[layout.blocks[fragment] : layout.blocks[fragment] + len(block)] = block
+    for descriptors, at in layout.tables.items():
+        for i, descriptor in enumerate(descriptors):
+            put(at + i, _kernel(descriptor, layout))
+    for blob, at in layout.weights.items():
+        data = pack(np.frombuffer(blob, dtype=np.uint8))
+        memory[at : at + len(data)] = data
+    return memory
+
+
+def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) -> Population:
+    bias = BiasFormat.NONE
+    if population.bias is not None:
+        bias = BiasFormat.FLOAT32 if mapping.network.weight_format == "float32" else BiasFormat.FLOAT16
+    return Population(
+        width=len(plan.fragment.x),
+        height=len(plan.fragment.y),
+        depth=len(plan.fragment.c),
+        neuron=population.neuron,
+        activation=population.activation,
+        axons=len(plan.axons),
+        start=start,
+        bias=bias,
+        extensions=plan.extensions,
+    )
+
+
+def _extensions(population: Source) -> list[Extension]:
+    found = []
+    if population.fires_on_zero:
+        found.append(Extension(kind=ExtensionKind.FIRING, address=1))
+    if population.initial != 0 and population.bias is None:
+        found.append(Extension(kind=ExtensionKind.INITIAL, value=population.initial))
+    if population.scale != 1:
+        found.append(Extension(kind=ExtensionKind.SCALE, value=population.scale))
+    assert len(population.parameters) == len(PARAMETERS[population.activation])
+    return found + [Extension(kind=ExtensionKind.PARAMETER, value=value) for value in population.parameters]
+
+
+def _block(
+    mapping: Mapping,
+    plan: Plan,
+    population: Source,
+    core: int,
+    layouts: Sequence[_Layout],
+    core_of: dict[FragmentId, CoreId],
+) -> Memory:
+    """The words of a block: extensions, biases, axons, states (zero)."""
+    extensions = _extensions(population)
+    assert len(extensions) == plan.extensions
+    parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
+    if population.bias is not None:
+        dtype = "<f4" if mapping.network.weight_format == "float32" else "<f2"
+        parts.append(pack(population.bias[plan.fragment.c.start : plan.fragment.c.stop].astype(dtype)))
+    here = mapping.places[core]
+    words_of_axons = []
+    for axon in plan.axons:
+        target = core_of[axon.target]
+        there = mapping.places[target]
+        layout = layouts[target]
+        base, port = next(
+            (base, port)
+            for base, port in reversed(layout.ports[axon.target, axon.update])
+            if base <= axon.segment
+        )
+        words_of_axons.append(
+            Axon(
+                x_off=axon.x_off,
+                y_off=axon.y_off,
+                c_off=axon.segment - base,
+                width=-(-axon.width // 8),
+                height=-(-axon.height // 8),
+                kw=axon.kw,
+                kh=axon.kh,
+                us=axon.us,
+                core_x=there[0] - here[0],
+                core_y=there[1] - here[1],
+                port=port,
+            ).encode()
+        )
+    parts.append(np.array(words_of_axons, dtype=np.uint64))
+    parts.append(np.zeros(words(plan.state_bytes), dtype=np.uint64))
+    block = np.concatenate(parts)
+    assert len(block) == plan.block_words - 1
+    return block
+
+
+def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
+    if not descriptor.format:
+        return NULL_KERNEL
+    return Kernel(
+        kd=descriptor.kd,
+        kw=descriptor.kw,
+        kh=descriptor.kh,
+        sl=descriptor.sl,
+        first=descriptor.first,
+        code=WeightCode[descriptor.format.upper()],
+        exponent=descriptor.exponent,
+        address=layout.weights[descriptor.weights],
+    )
+
+
+def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]) -> Memory:
+    """All states are reset first; then populations fire in their order, fragment by fragment."""
+    order = range(len(mapping.plans))
+    neurons = [mapping.network.populations[plan.fragment.population].neuron for plan in mapping.plans]
+    steps = [(Order.RESET, f) for f in order if neurons[f] is not Neuron.INPUT]
+    steps += [(Order.FIRE, f) for f in order]
+    return np.array(
+        [
+            Step(order=what, core=core_of[FragmentId(f)], population=address[FragmentId(f)]).encode()
+            for what, f in steps
+        ],
+        dtype=np.uint64,
+    )
+
+
+def _tensor(
+    tensor: Tensor, mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]
+) -> ImageTensor:
+    fragments = mapping.of_population()
+    pieces = [
+        cut
+        for piece in tensor.pieces
+        for f in fragments[piece.population]
+        if (cut := _piece(piece, mapping.plans[f], core_of[f], address[f])) is not None
+    ]
+    return ImageTensor(tensor.name, tensor.kind, tensor.shape, tensor.dtype, tuple(pieces), tensor.layer)
+
+
+def _piece(piece: Piece, plan: Plan, core: int, population: int) -> ImagePiece | None:
+    """The part of a tensor's piece that lies in a fragment, in the fragment's own coordinates."""
+    fragment = plan.fragment
+    low, high = [], []
+    for start, size, span in (
+        (piece.c0, piece.depth, fragment.c),
+        (piece.y0, piece.height, fragment.y),
+        (piece.x0, piece.width, fragment.x),
+    ):
+        low.append(max(start, span.start))
+        high.append(min(start + size, span.stop))
+    if any(b <= a for a, b in zip(low, high, strict=True)):
+        return None
+    steps = piece.step_c, piece.step_y, piece.step_x
+    origin = piece.c0, piece.y0, piece.x0
+    base = piece.base + sum((a - o) * s for a, o, s in zip(low, origin, steps, strict=True))
+    c, y, x = low[0] - fragment.c.start, low[1] - fragment.y.start, low[2] - fragment.x.start
+    d, h, w = (b - a for a, b in zip(low, high, strict=True))
+    return ImagePiece(core, population, c, y, x, d, h, w, base, *steps)
+
+
+def image_layers(
+    mapping: Mapping, layers: Sequence[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]
+) -> tuple[ImageLayer, ...]:
+    """The layers of the report: name, operator, nodes and populations of each, with where their fragments
+    lie.
+    """
+    layouts = [_layout(mapping, core) for core in mapping.cores]
+    core_of, fragments = mapping.core_of(), mapping.of_population()
+    found = []
+    for name, op, nodes, populations in layers:
+        last = mapping.network.populations[populations[-1]].shape
+        boxes = [
+            ImageFragment(
+                core_of[f], layouts[core_of[f]].descriptors[f], box.c.start, box.y.start, box.x.start
+            )
+            for p in populations
+            for f in fragments[p]
+            for box in (mapping.plans[f].fragment,)
+        ]
+        found.append(ImageLayer(name, op, nodes, (last.depth, last.height, last.width), tuple(boxes)))
+    return tuple(found)

@@ -1,0 +1,146 @@
+"""The whole trip on one screen: an ONNX model in, a memory image out."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from .. import __version__
+from ..backends.emit import emit, image_layers
+from ..backends.image import About, Image, Solver
+from ..ir.chip import Chip
+from ..ir.errors import BadInput
+from ..ir.layers import LayerGraph
+from ..ir.mapping import Mapping as Mapped
+from ..ir.network import Network, PopulationId
+from ..ir.weights import FORMATS
+from ..passes.connect import Connect
+from ..passes.fold import Fold
+from ..passes.fuse import Fuse
+from ..passes.lower import Lower
+from ..passes.pack import Pack, cores_lower_bound
+from ..passes.partition import Partition
+from ..passes.place import Place
+from ..passes.quantise import Quantise, held_constants
+from ..passes.wire import Wire
+from .frontend import read_onnx, to_onnx
+from .host import Split, split_host
+
+STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose. `effort` is the solver's deterministic time."""
+
+    weights: str = "fixed8"
+    states: str = "persistent"
+    objective: str = "memory"
+    seed: int = 0
+    effort: float = 4.0
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """Every value on the way from a model to its image, and the seconds each stage took."""
+
+    graph: LayerGraph
+    network: Network
+    mapping: Mapped
+    image: Image
+    seconds: Mapping[str, float]
+
+    def reference(self) -> LayerGraph:
+        """The whole network, host part included, with the weights and biases that the image holds."""
+        return self.graph.with_constants(held_constants(self.network, dict(self.graph.constants)))
+
+
+def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, Network]:
+    """The layers of a model and the network of its chip part, with weights as the image will hold them."""
+    if options.weights not in FORMATS:
+        raise BadInput(
+            None, f"{options.weights!r} is no weight format", hint=f"known are {', '.join(FORMATS)}"
+        )
+    graph = Fold()(read_onnx(path, options.input_shapes))
+    parts = split_host(graph)
+    network = Lower()(parts.chip, chip)
+    network.verify()
+    network = Quantise(options.weights)(Fuse()(network, chip), chip)
+    network.verify()
+    return graph, parts, network
+
+
+def compile_model(
+    path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
+) -> Compiled:
+    """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit."""
+    clock = _Clock(progress)
+    with clock("lower"):
+        graph, parts, network = lower(path, chip, options)
+    with clock("partition"):
+        wirings = Wire()(network, chip)
+        solution = Partition(options.effort, options.seed)(network, chip, wirings)
+    with clock("connect"):
+        mapping = Connect()(network, chip, wirings, solution.grids)
+    with clock("pack"):
+        mapping = Pack()(mapping)
+        mapping.verify()
+    with clock("place"):
+        mapping = Place(seed=options.seed)(mapping)
+    with clock("emit"):
+        solver = Solver(solution.status, solution.objective, solution.bound, cores_lower_bound(mapping))
+        after = None if parts.after is None else to_onnx(parts.after).SerializeToString(deterministic=True)
+        about = About(
+            graph.name,
+            __version__,
+            options.weights,
+            options.states,
+            options.objective,
+            options.seed,
+            solver,
+            image_layers(mapping, layers_of(network)),
+            (),
+            tuple(layer.name for layer in parts.after.layers) if parts.after else (),
+        )
+        image = emit(mapping, about, host_after=after)
+    return Compiled(graph, network, mapping, image, clock.seconds)
+
+
+def layers_of(network: Network) -> list[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]:
+    """Name, operator, nodes and populations of each layer of the model that has neurons of its own."""
+    found: dict[str, list[PopulationId]] = {}
+    for index, population in enumerate(network.populations):
+        found.setdefault(population.origin.node, []).append(PopulationId(index))
+    return [
+        (
+            name,
+            network.populations[members[-1]].origin.operator,
+            tuple(dict.fromkeys(node for p in members for node in network.populations[p].nodes)),
+            tuple(members),
+        )
+        for name, members in found.items()
+    ]
+
+
+class _Clock:
+    """Times the stages and tells the progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self._stage, self._start = "", 0.0
+
+    def __call__(self, stage: str) -> "_Clock":
+        self._stage, self._start = stage, time.perf_counter()
+        self.progress(stage)
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self._stage] = time.perf_counter() - self._start

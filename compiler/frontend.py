@@ -1,0 +1,219 @@
+"""The way in: an ONNX model becomes a LayerGraph whose shapes are known and whose constants are folded.
+
+Simplification, constant folding and shape inference are onnxslim's and onnx's; what they must not be trusted
+with (sizes, damaged files) is checked before. Nothing here knows the chip.
+"""
+
+import contextlib
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from ..ir.errors import BadInput, ManyErrors, Origin, SncError, Unsupported
+from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
+from .onnx_file import TENSOR_ELEMENTS_MAX, first_line, fix_shapes, load_model, opset_of, widen
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
+    """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
+    return to_layers(simplify(original(path, input_shapes), path.name), path.name)
+
+
+def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.ModelProto:
+    """The model of a file as ONNX Runtime shall run it: static shapes, and single precision for half."""
+    return widen(fix_shapes(load_model(path), input_shapes, path.name))
+
+
+def infer(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
+    """The model with the shapes that ONNX infers, none of them beyond bounds. Raises BadInput."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:  # InferenceError and whatever protobuf raises: the file's fault
+        raise BadInput(
+            Origin(file=file),
+            f"its shapes contradict each other ({first_line(error)})",
+            hint="export it again",
+        ) from None
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        elements = int(
+            np.prod([max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim], dtype=object)
+        )
+        if elements > TENSOR_ELEMENTS_MAX:
+            raise BadInput(
+                Origin(file=file, node=value.name, operator="tensor"),
+                f"would have {elements} elements, at most {TENSOR_ELEMENTS_MAX} are read",
+                hint="is the file damaged?",
+            )
+    return inferred
+
+
+def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
+    """The model after onnxslim: constants folded, batch normalisations fused, every shape known."""
+    import onnxslim
+
+    infer(model, file)
+    logging.getLogger("onnxslim").setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            slim = onnxslim.slim(model)
+    except Exception as error:
+        raise BadInput(
+            Origin(file=file), f"cannot be simplified ({first_line(error)})", hint="export it again"
+        ) from None
+    del slim.graph.value_info[:]
+    slim.ir_version = max(slim.ir_version, 4)  # before, initializers had to be inputs too
+    return infer(slim, file)
+
+
+def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
+    """The layers of a simplified model. Raises ManyErrors with everything that is wrong with it."""
+    graph = model.graph
+    constants: dict[str, Array] = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    layers: list[Layer] = []
+    problems: list[SncError] = []
+    names: set[str] = set()
+    for node in graph.node:
+        name = node.name or f"{node.op_type}_{node.output[0]}"
+        while name in names:
+            name += "'"
+        names.add(name)
+        origin = Origin(file=file, node=name, operator=node.op_type, output=node.output[0])
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+            constants[node.output[0]] = _constant(node)
+            continue
+        if node.domain not in ("", "ai.onnx"):
+            problems.append(
+                Unsupported(
+                    origin,
+                    f"its domain {node.domain!r} is not ONNX's own",
+                    hint="express it with ONNX's operators",
+                )
+            )
+            continue
+        attributes = {a.name: _attribute(a) for a in node.attribute if a.type != onnx.AttributeProto.GRAPH}
+        layers.append(
+            Layer(
+                name,
+                node.op_type,
+                tuple(node.input),
+                tuple(node.output),
+                MappingProxyType(attributes),
+                origin,
+            )
+        )
+    values: dict[str, Value] = {}
+    inputs = tuple(_value(v) for v in graph.input if v.name not in constants)
+    outputs = tuple(_value(v) for v in graph.output)
+    for found in (*inputs, *(_value(v) for v in graph.value_info), *outputs):
+        values[found.name] = found
+    for layer in layers:
+        for output in layer.outputs:
+            known = values.get(output)
+            if output and (known is None or any(size < 1 for size in known.shape)):
+                shown = "unknown" if known is None else str(list(known.shape))
+                problems.append(
+                    Unsupported(
+                        layer.origin,
+                        f"the shape of its output {output!r} is {shown}",
+                        hint="give --input-shape, or remove what depends on the input's values",
+                    )
+                )
+    if not outputs:
+        problems.append(BadInput(Origin(file=file), "has no output", hint="export it again"))
+    if problems:
+        raise problems[0] if len(problems) == 1 else ManyErrors(problems)
+    result = LayerGraph(
+        file,
+        opset_of(model),
+        tuple(layers),
+        MappingProxyType(constants),
+        inputs,
+        outputs,
+        MappingProxyType(values),
+    )
+    result.verify()
+    return result
+
+
+def _value(value: onnx.ValueInfoProto) -> Value:
+    tensor = value.type.tensor_type
+    dims: tuple[int, ...] = (0,)  # unknown
+    if tensor.HasField("shape"):
+        dims = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in tensor.shape.dim)
+    dtype = "float32"
+    if tensor.elem_type:
+        dtype = str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
+    return Value(value.name, dims, dtype)
+
+
+def _constant(node: onnx.NodeProto) -> Array:
+    attribute = node.attribute[0]
+    value = onnx.helper.get_attribute_value(attribute)
+    if attribute.name == "value":
+        return numpy_helper.to_array(value)
+    kinds = {
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": np.int64,
+        "value_ints": np.int64,
+    }
+    return np.array(value, dtype=kinds.get(attribute.name))
+
+
+def _attribute(attribute: onnx.AttributeProto) -> Attribute:
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, onnx.TensorProto):
+        return tuple(float(v) for v in numpy_helper.to_array(value).ravel())
+    items = list(value)
+    if items and isinstance(items[0], bytes):
+        return tuple(item.decode(errors="replace") for item in items)
+    return tuple(items)
+
+
+def to_onnx(graph: LayerGraph) -> onnx.ModelProto:
+    """The layers as an ONNX model again, with the constants as they are now."""
+
+    def declare(value: Value) -> onnx.ValueInfoProto:
+        kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(value.dtype))
+        return onnx.helper.make_tensor_value_info(value.name, kind, list(value.shape))
+
+    nodes = []
+    for layer in graph.layers:
+        node = onnx.helper.make_node(layer.op, list(layer.inputs), list(layer.outputs), name=layer.name)
+        node.attribute.extend(
+            onnx.helper.make_attribute(k, v) for k, v in layer.attributes.items() if v != ()
+        )
+        nodes.append(node)
+    used = {name for layer in graph.layers for name in layer.inputs} | {
+        output.name for output in graph.outputs
+    }
+    constants = [
+        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in graph.constants.items()
+        if name in used
+    ]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(
+            nodes,
+            graph.name,
+            [declare(v) for v in graph.inputs],
+            [declare(v) for v in graph.outputs],
+            constants,
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", graph.opset)],
+        producer_name="snc",
+    )
+    model.ir_version = 8 if graph.opset < 19 else 10
+    return model

@@ -1,0 +1,129 @@
+"""The layers of a network: ONNX's operators with every shape known and every constant at hand. ir/ reads no
+file.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import Origin, VerifyError
+
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One operator of the network. `inputs` are tensor names, "" where an optional one is absent."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Attribute]
+    origin: Origin
+
+    def integer(self, name: str, default: int) -> int:
+        """An integer attribute."""
+        value = self.attributes.get(name, default)
+        assert isinstance(value, int)
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        """A float attribute."""
+        value = self.attributes.get(name, default)
+        assert isinstance(value, (int, float))
+        return float(value)
+
+    def text(self, name: str, default: str) -> str:
+        """A string attribute."""
+        return str(self.attributes.get(name, default))
+
+    def integers(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """An attribute that lists integers."""
+        value = self.attributes.get(name, default)
+        assert isinstance(value, tuple)
+        return tuple(int(item) for item in value)
+
+    def numbers(self, name: str, default: tuple[float, ...] = ()) -> tuple[float, ...]:
+        """An attribute that lists floats."""
+        value = self.attributes.get(name, default)
+        assert isinstance(value, tuple)
+        return tuple(float(item) for item in value)
+
+    def input(self, index: int) -> str:
+        """The name of an input, "" when it is absent."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor of the network: name, shape and type (a numpy name)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerGraph:
+    """Layers in an order in which they can be computed, with their constants.
+
+    Operators mean what ONNX says they mean at `opset`. `values` holds every tensor's shape, constants' apart.
+    """
+
+    name: str
+    opset: int
+    layers: tuple[Layer, ...]
+    constants: Mapping[str, Array]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    values: Mapping[str, Value]
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """The shape of a tensor or constant."""
+        if tensor in self.constants:
+            return tuple(self.constants[tensor].shape)
+        return self.values[tensor].shape
+
+    def uses(self) -> Counter[str]:
+        """How often each tensor is read by layers; an output of the network counts as one more use."""
+        found = Counter(name for layer in self.layers for name in layer.inputs if name)
+        found.update(output.name for output in self.outputs)
+        return found
+
+    def producers(self) -> dict[str, Layer]:
+        """The layer that makes each tensor."""
+        return {output: layer for layer in self.layers for output in layer.outputs if output}
+
+    def with_constants(self, changed: Mapping[str, Array]) -> "LayerGraph":
+        """The same layers with some constants replaced."""
+        return replace(self, constants=MappingProxyType({**self.constants, **changed}))
+
+    def macs(self, layer: Layer) -> int:
+        """Multiply-accumulate operations of a layer, dense; 0 for layers that have none."""
+        if layer.op in ("Conv", "ConvTranspose"):
+            weights = self.shape(layer.inputs[1])
+            positions = self.shape(layer.outputs[0] if layer.op == "Conv" else layer.inputs[0])
+            return int(np.prod(weights)) * int(np.prod(positions[2:]))
+        if layer.op in ("Gemm", "MatMul") and len(self.shape(layer.inputs[1])) == 2:
+            result = self.shape(layer.outputs[0])
+            return int(np.prod(self.shape(layer.inputs[1]))) * int(np.prod(result[:-1]))
+        return 0
+
+    def verify(self) -> None:
+        """Raises VerifyError when a layer reads a tensor that nothing before it makes."""
+        known = {value.name for value in self.inputs} | set(self.constants) | {""}
+        for layer in self.layers:
+            for name in layer.inputs:
+                if name not in known:
+                    raise VerifyError(f"{layer.origin}: reads {name!r}, which is not made yet")
+            known.update(layer.outputs)
+        for output in self.outputs:
+            if output.name not in known:
+                raise VerifyError(f"output {output.name!r} is made by no layer")

@@ -1,0 +1,276 @@
+"""Fragments, their axons and kernel tables, and the cores they lie in: connectivity with cores.
+
+The sizes here are the only ones: the partitioner, the packer, the emitter and the report all count with them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chip import Chip
+from .errors import VerifyError
+from .network import Network, PopulationId, Update
+
+FragmentId = NewType("FragmentId", int)
+CoreId = NewType("CoreId", int)
+
+WORD_BYTES = 8
+BYTES_PER_STATE = 2
+
+
+def words(size_bytes: int) -> int:
+    """How many words hold a number of bytes."""
+    return -(-size_bytes // WORD_BYTES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Target positions start .. stop - 1 of one axis, which share one kernel and one stride.
+
+    Source position s reaches target position x through kernel position k = s * up - x * stride + shift, where
+    0 <= k < K; row k of `matrix` [K, taps] says which taps of the projection's kernel stand there.
+    """
+
+    start: int
+    stop: int
+    shift: int
+    matrix: NDArray[np.float64]
+
+    @property
+    def size(self) -> int:
+        """K, the kernel's extent."""
+        return int(self.matrix.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wiring:
+    """How a projection is expressed with strides and upsampling by powers of two: equation 12, run by run."""
+
+    projection: int
+    us: int
+    sl: int
+    y: tuple[Run, ...]
+    x: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Positions start .. stop - 1 of one axis."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The cuts of a feature map: the spans along each axis; every combination is a fragment."""
+
+    c: tuple[Span, ...]
+    y: tuple[Span, ...]
+    x: tuple[Span, ...]
+
+    @property
+    def fragments(self) -> int:
+        """How many fragments the cuts make."""
+        return len(self.c) * len(self.y) * len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A box of a population that lies in one core (paper 4.2)."""
+
+    population: PopulationId
+    c: Span
+    y: Span
+    x: Span
+
+    @property
+    def neurons(self) -> int:
+        """D * H * W of the fragment."""
+        return len(self.c) * len(self.y) * len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
+    fragment.
+
+    A `format` of "" is the null descriptor: no synapse.
+    """
+
+    kd: int
+    kw: int
+    kh: int
+    sl: int
+    first: int
+    format: str
+    exponent: int
+    weights: bytes
+
+
+NULL = Descriptor(1, 1, 1, 0, 0, "", 0, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The kernel descriptors of everything that reaches a fragment with one update: segments, end to end.
+
+    `segments` lists where each segment begins; a port reaches segments up to the chip's largest C_off.
+    """
+
+    update: Update
+    descriptors: tuple[Descriptor, ...]
+    segments: tuple[int, ...]
+
+    def bases(self, chip: Chip) -> tuple[int, ...]:
+        """The table offsets at which ports stand, so that every segment is within C_off of one of them."""
+        found: list[int] = []
+        for segment in self.segments:
+            if not found or segment - found[-1] > chip.channel_offset_max:
+                found.append(segment)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Axon:
+    """An axon before cores and addresses are known: `segment` is the offset in the target's table for
+    `update`.
+    """
+
+    target: FragmentId
+    update: Update
+    segment: int
+    x_off: int
+    y_off: int
+    width: int
+    height: int
+    kw: int
+    kh: int
+    us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a fragment puts into its core's memory. Sizes are in words."""
+
+    fragment: Fragment
+    extensions: int
+    bias_bytes: int
+    state_bytes: int
+    axons: tuple[Axon, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def block_words(self) -> int:
+        """Descriptor, extension words, biases, axons and states: what no other fragment can share."""
+        return 1 + self.extensions + words(self.bias_bytes) + len(self.axons) + words(self.state_bytes)
+
+    def ports(self, chip: Chip) -> int:
+        """How many port words the fragment takes."""
+        return sum(len(table.bases(chip)) for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The bill of a core, or of a fragment alone, in words and bytes."""
+
+    blocks: int = 0
+    ports: int = 0
+    tables: int = 0
+    weights: int = 0
+
+    @property
+    def words(self) -> int:
+        """All of it."""
+        return self.blocks + self.ports + self.tables + self.weights
+
+
+class Contents:
+    """The size of a core while fragments are put into it; equal tables and equal weights are stored once."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip = chip
+        self.size = Size()
+        self._tables: set[tuple[Descriptor, ...]] = set()
+        self._weights: set[bytes] = set()
+
+    def with_plan(self, plan: Plan) -> Size:
+        """The size that the core would have with one more fragment."""
+        tables = {table.descriptors for table in plan.tables} - self._tables
+        blobs = {d.weights for table in tables for d in table if d.weights} - self._weights
+        return Size(
+            self.size.blocks + plan.block_words,
+            self.size.ports + plan.ports(self.chip),
+            self.size.tables + sum(len(table) for table in tables),
+            self.size.weights + sum(words(len(blob)) for blob in blobs),
+        )
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether one more fragment fits, in memory and in ports."""
+        size = self.with_plan(plan)
+        return size.words <= self.chip.core_words and size.ports <= self.chip.ports_max
+
+    def add(self, plan: Plan) -> None:
+        """Puts a fragment in."""
+        self.size = self.with_plan(plan)
+        self._tables.update(table.descriptors for table in plan.tables)
+        self._weights.update(d.weights for table in plan.tables for d in table.descriptors if d.weights)
+
+
+def core_size(chip: Chip, plans: Iterable[Plan]) -> Size:
+    """The size of a core that holds these fragments. The emitter writes exactly as many words."""
+    contents = Contents(chip)
+    for plan in plans:
+        contents.add(plan)
+    return contents.size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """Fragments in cores. `cores` lists each core's fragments, `places` each core's (x, y) on the mesh."""
+
+    network: Network
+    chip: Chip
+    grids: tuple[Grid, ...]
+    plans: tuple[Plan, ...]
+    cores: tuple[tuple[FragmentId, ...], ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+
+    def core_of(self) -> dict[FragmentId, CoreId]:
+        """The core of every fragment."""
+        return {fragment: CoreId(core) for core, held in enumerate(self.cores) for fragment in held}
+
+    def of_population(self) -> dict[PopulationId, list[FragmentId]]:
+        """Every population's fragments."""
+        found: dict[PopulationId, list[FragmentId]] = {}
+        for index, plan in enumerate(self.plans):
+            found.setdefault(plan.fragment.population, []).append(FragmentId(index))
+        return found
+
+    def verify(self) -> None:
+        """Raises VerifyError when a neuron has no fragment or two, or a core is too full."""
+        neurons = dict.fromkeys(range(len(self.network.populations)), 0)
+        for plan in self.plans:
+            neurons[plan.fragment.population] += plan.fragment.neurons
+        for pid, population in enumerate(self.network.populations):
+            if neurons[pid] != population.shape.neurons:
+                raise VerifyError(
+                    f"{population.name}: {neurons[pid]} of {population.shape.neurons} neurons mapped"
+                )
+        if not self.cores:
+            return
+        held = sorted(fragment for core in self.cores for fragment in core)
+        if held != list(range(len(self.plans))):
+            raise VerifyError("a fragment is in no core, or in two")
+        for index, core in enumerate(self.cores):
+            size = core_size(self.chip, (self.plans[f] for f in core))
+            if size.words > self.chip.core_words or size.ports > self.chip.ports_max:
+                raise VerifyError(f"core {index} is too full: {size}")
+        if len(set(self.places)) != len(self.places):
+            raise VerifyError("two cores share a place")

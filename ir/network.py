@@ -1,0 +1,225 @@
+"""Populations and projections: connectivity without cores. ir/ reads no file and knows no ONNX.
+
+A projection says, for each axis apart, which source position reaches which target position through which tap
+of the kernel (`AxisMap`), and, for each source channel, which target channels (`Kernel`). Convolution of any
+stride, padding and dilation, transposed convolution, pooling, interpolation, dense layers and pointwise
+layers are all of this one form.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import Origin, VerifyError
+
+PopulationId = NewType("PopulationId", int)
+
+
+class Neuron(IntEnum):
+    """Neuron type of a population."""
+
+    STANDARD = 0
+    INPUT = 1
+
+
+class Activation(IntEnum):
+    """Activation function of a population; `PARAMETERS` names each one's parameters."""
+
+    IDENTITY = 0
+    RELU = 1
+    CLIP = 2
+    LEAKY_RELU = 3
+    SIGMOID = 4
+    TANH = 5
+    HARD_SIGMOID = 6
+
+
+PARAMETERS: dict[Activation, tuple[str, ...]] = {
+    Activation.IDENTITY: (),
+    Activation.RELU: (),
+    Activation.CLIP: ("minimum", "maximum"),
+    Activation.LEAKY_RELU: ("slope",),
+    Activation.SIGMOID: (),
+    Activation.TANH: (),
+    Activation.HARD_SIGMOID: ("alpha", "beta"),
+}
+
+
+class Update(IntEnum):
+    """What a synapse does to a neuron's state, with the event's value v and the weight w.
+
+    ADD: state + w v. MULTIPLY: state * (w v). MAXIMUM and MINIMUM: the larger, the smaller of state and w v.
+    Except for ADD, a weight of zero is no synapse.
+    """
+
+    ADD = 0
+    MULTIPLY = 1
+    MAXIMUM = 2
+    MINIMUM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Depth D (channels), height H, width W of a feature map."""
+
+    depth: int
+    height: int
+    width: int
+
+    @property
+    def neurons(self) -> int:
+        """D * H * W."""
+        return self.depth * self.height * self.width
+
+    def __str__(self) -> str:
+        return f"{self.depth} x {self.height} x {self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A block of neurons with one shape and one neuron type: a feature map before it is cut.
+
+    `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`. `nodes`: the model's
+    nodes that it computes. `initial`: every state's first value where there is no bias. `scale` multiplies
+    the state before the activation function. `fires_on_zero`: neurons with value 0 send events too.
+    """
+
+    name: str
+    shape: Shape
+    origin: Origin
+    neuron: Neuron = Neuron.STANDARD
+    activation: Activation = Activation.IDENTITY
+    parameters: tuple[float, ...] = ()
+    bias: NDArray[np.float32] | None = None
+    bias_constants: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    initial: float = 0.0
+    scale: float = 1.0
+    fires_on_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AxisMap:
+    """Which source positions reach which target positions along one axis, by which tap and factor.
+
+    Entry i joins source position `sources[i]` with target position `targets[i]` through tap `taps[i]`; the
+    synapse's weight is the tap's times `factors[i]`. Pairs that no entry names have no synapse.
+    """
+
+    source_size: int
+    target_size: int
+    tap_count: int
+    targets: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    taps: NDArray[np.int64]
+    factors: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """The weights of a projection: for source channel c, target channels first[c] .. first[c] + KD - 1.
+
+    `weights`: float32 [D_source, KD, KH taps, KW taps]; `first`: int [D_source], -1 where the channel has no
+    synapse. `format`: how trained weights are stored, with `exponents` (int [D_source]) once quantised; None
+    for weights that no training made, which are stored exactly (docs/image.md, decision 14). `constant` and
+    `index` name the layer's constant that the weights were taken from, flat index by flat index (-1: a
+    structural zero), so that quantised weights can be written back into the layer.
+    """
+
+    weights: NDArray[np.float32]
+    first: NDArray[np.int64]
+    format: str | None = None
+    exponents: NDArray[np.int64] | None = None
+    constant: str = ""
+    index: NDArray[np.int32] | None = None
+
+    @property
+    def depth(self) -> int:
+        """KD, the target channels of each source channel."""
+        return int(self.weights.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projection:
+    """All synapses from one population to one other, through one kernel."""
+
+    source: PopulationId
+    target: PopulationId
+    y: AxisMap
+    x: AxisMap
+    kernel: Kernel
+    origin: Origin
+    update: Update = Update.ADD
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A box of neurons whose values are elements of a tensor.
+
+    Neuron (c0 + c, y0 + y, x0 + x) of `population` is element base + c * step_c + y * step_y + x * step_x,
+    for c below `depth`, y below `height` and x below `width`.
+    """
+
+    population: PopulationId
+    c0: int
+    y0: int
+    x0: int
+    depth: int
+    height: int
+    width: int
+    base: int
+    step_c: int
+    step_y: int
+    step_x: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of the model that names neurons: an input, an output, or a layer's result (kind)."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    pieces: tuple[Piece, ...]
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Populations in firing order, projections between them, and the tensors that name their neurons."""
+
+    name: str
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    tensors: tuple[Tensor, ...]
+    weight_format: str = "float32"
+
+    def into(self, target: PopulationId) -> tuple[Projection, ...]:
+        """The projections that end in a population."""
+        return tuple(p for p in self.projections if p.target == target)
+
+    def verify(self) -> None:
+        """Raises VerifyError when a projection does not fit its populations or fires backwards."""
+        for projection in self.projections:
+            source = self.populations[projection.source]
+            target = self.populations[projection.target]
+            kernel = projection.kernel
+            sizes = (
+                (projection.x.source_size, source.shape.width),
+                (projection.x.target_size, target.shape.width),
+                (projection.y.source_size, source.shape.height),
+                (projection.y.target_size, target.shape.height),
+                (kernel.weights.shape[0], source.shape.depth),
+                (kernel.weights.shape[2], projection.y.tap_count),
+                (kernel.weights.shape[3], projection.x.tap_count),
+            )
+            if any(got != want for got, want in sizes):
+                raise VerifyError(f"{source.name} -> {target.name}: shapes differ: {sizes}")
+            if projection.source >= projection.target:
+                raise VerifyError(f"{source.name} -> {target.name}: fires backwards")
+            if int(kernel.first.max(initial=-1)) + kernel.depth > target.shape.depth:
+                raise VerifyError(f"{source.name} -> {target.name}: channels beyond the target")

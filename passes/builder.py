@@ -1,0 +1,329 @@
+"""What lowering builds with: populations, projections, and the views that tensors are."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ir.errors import Origin, Unsupported
+from ..ir.layers import Layer, LayerGraph
+from ..ir.network import (
+    Activation,
+    AxisMap,
+    Kernel,
+    Network,
+    Neuron,
+    Population,
+    PopulationId,
+    Projection,
+    Shape,
+    Tensor,
+    Update,
+)
+from . import axis
+from .views import Ids, Neurons, NotPlanar, Plane
+
+NONNEGATIVE = (Activation.RELU, Activation.SIGMOID, Activation.HARD_SIGMOID)
+
+
+class Facts(TypedDict, total=False):
+    """What a handler may say of a population: the fields of `Population` that have defaults."""
+
+    neuron: Neuron
+    activation: Activation
+    parameters: tuple[float, ...]
+    bias: NDArray[np.float32] | None
+    bias_constants: tuple[str, ...]
+    nodes: tuple[str, ...]
+    initial: float
+    scale: float
+    fires_on_zero: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The weights of a layer for each channel of its input: float32 [channels, KD, taps in y, taps in x].
+
+    `first` [channels]: the first target channel of each. `constant` and `index`: where trained weights come
+    from.
+    """
+
+    values: NDArray[np.float32]
+    first: Ids
+    constant: str = ""
+    index: NDArray[np.int32] | None = None
+
+    def kernel(self, plane: Plane, depth: int) -> Kernel:
+        """The kernel of a projection from a population with `depth` channels, which a plane names."""
+        chosen, to = plane.channels, plane.source_channels
+        first = np.full(depth, -1, dtype=np.int64)
+        first[to] = self.first[chosen]
+        if self.values.strides[0] == 0:
+            shape = (depth, *self.values.shape[1:])
+            return Kernel(np.broadcast_to(self.values[:1], shape), first)
+        if (
+            len(to) == depth
+            and np.array_equal(chosen, np.arange(len(self.first)))
+            and np.array_equal(to, chosen)
+        ):
+            return Kernel(self.values, first, constant=self.constant, index=self.index)
+        values = np.zeros((depth, *self.values.shape[1:]), dtype=np.float32)
+        values[to] = self.values[chosen]
+        index = None
+        if self.index is not None:
+            index = np.full(values.shape, -1, dtype=np.int32)
+            index[to] = self.index[chosen]
+        return Kernel(values, first, constant=self.constant, index=index)
+
+
+def ones(channels: int, first: Ids | None = None, depth: int = 1, weight: float = 1.0) -> Weights:
+    """One weight for all: channel c reaches target channels first[c] (default: c) .. first[c] + depth - 1."""
+    values = np.broadcast_to(np.full((1, 1, 1, 1), weight, dtype=np.float32), (channels, depth, 1, 1))
+    return Weights(values, np.arange(channels) if first is None else first)
+
+
+def trained(
+    array: NDArray[np.float32],
+    constant: str,
+    arrange: Callable[[NDArray[np.int32]], NDArray[np.int32]],
+    first: Ids,
+) -> Weights:
+    """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
+    zeros.
+    """
+    index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
+    values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
+    return Weights(values, first, constant, index)
+
+
+class Builder:
+    """The network as it grows, layer by layer. Handlers of operators call it; nobody else does."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.neurons = Neurons()
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.tensors: list[Tensor] = []
+        self.views: dict[str, Ids] = {}
+        self.uses_left: Counter[str] = graph.uses()
+        self._holders: dict[PopulationId, set[str]] = {}
+        self._outputs = {output.name for output in graph.outputs}
+
+    # -- tensors
+    # -------------------------------------------------------------------------------------------------
+
+    def define(self, tensor: str, ids: Ids) -> None:
+        """Says what a tensor's elements are."""
+        self.views[tensor] = ids.reshape(self.graph.shape(tensor))
+        if self.uses_left[tensor]:
+            for population in self.neurons.populations(ids):
+                self._holders.setdefault(population, set()).add(tensor)
+
+    def release(self, layer: Layer) -> None:
+        """Says that a layer has read its inputs."""
+        for name in layer.inputs:
+            self.uses_left[name] -= 1
+            if name in self.views and not self.uses_left[name]:
+                for population in self.neurons.populations(self.views[name]):
+                    self._holders[population].discard(name)
+
+    def constant(self, layer: Layer, index: int) -> NDArray[np.float32]:
+        """A constant operand of a layer. Raises Unsupported when it is computed by the network."""
+        name = layer.input(index)
+        if name not in self.graph.constants:
+            raise Unsupported(
+                layer.origin, f"its input {index} ({name}) must be constant", hint="freeze it into the model"
+            )
+        return self.graph.constants[name]
+
+    def operand(self, layer: Layer, index: int) -> Ids:
+        """The view of an operand that the network computes. Raises Unsupported for a constant."""
+        name = layer.input(index)
+        if name not in self.views:
+            raise Unsupported(
+                layer.origin, f"its input {index} ({name}) must not be constant", hint="fold it"
+            )
+        return self.views[name]
+
+    def maps(self, layer: Layer, index: int) -> Ids:
+        """An operand [1, D, H, W] as a stack of maps [D, H, W]; [1, D] and [1, D, W] count as H = 1."""
+        ids = self.operand(layer, index)
+        if ids.ndim not in (2, 3, 4) or ids.shape[0] != 1:
+            raise Unsupported(
+                layer.origin,
+                f"its input has the shape {list(ids.shape)}",
+                hint="the chip takes one frame [1, D, H, W]",
+            )
+        shape = {2: (ids.shape[1], 1, 1), 3: (ids.shape[1], 1, ids.shape[-1])}.get(ids.ndim, ids.shape[1:])
+        return ids.reshape(shape)
+
+    # -- populations
+    # ---------------------------------------------------------------------------------------------
+
+    def add(self, layer: Layer | None, shape: Shape, name: str = "", **facts: Unpack[Facts]) -> PopulationId:
+        """A new population, named after its layer."""
+        origin = layer.origin if layer else Origin(file=self.graph.name, node=name, operator="input")
+        base = layer.name if layer else name
+        taken = sum(1 for population in self.populations if population.name.split("~")[0] == base)
+        label = base if not taken else f"{base}~{taken}"
+        facts.setdefault("nodes", (layer.name,) if layer else ())
+        population = Population(label, shape, origin, **facts)
+        self.neurons.add(shape)
+        self.populations.append(population)
+        return PopulationId(len(self.populations) - 1)
+
+    def ids(self, population: PopulationId) -> Ids:
+        """The neurons of a population, as [D, H, W]."""
+        shape = self.neurons.shapes[population]
+        first = self.neurons.bases[population]
+        numbers = np.arange(first, first + shape.neurons, dtype=np.int64)
+        return numbers.reshape(shape.depth, shape.height, shape.width)
+
+    def change(self, population: PopulationId, **facts: Unpack[Facts]) -> None:
+        """Replaces facts about a population."""
+        self.populations[population] = replace(self.populations[population], **facts)
+
+    def is_exclusive(self, tensor: str) -> bool:
+        """Whether the layer that reads a tensor now is the only one that ever reads its neurons."""
+        if tensor in self._outputs or self.uses_left[tensor] != 1:
+            return False
+        read = {projection.source for projection in self.projections}
+        populations = self.neurons.populations(self.views[tensor])
+        return all(self._holders[p] == {tensor} and p not in read for p in populations)
+
+    def can_be_negative(self, population: PopulationId) -> bool:
+        """Whether a neuron may have a value below zero."""
+        found = self.populations[population]
+        if found.activation in NONNEGATIVE:
+            return False
+        if found.activation is Activation.CLIP:
+            return found.parameters[0] < 0
+        if (
+            found.neuron is Neuron.INPUT
+            or found.activation is not Activation.IDENTITY
+            or found.bias is not None
+        ):
+            return True
+        into = [p for p in self.projections if p.target == population]
+        if any(p.update is Update.MULTIPLY for p in into) or found.initial < 0 or found.scale < 0:
+            return True
+        return any(p.kernel.weights.min() < 0 or self.can_be_negative(p.source) for p in into)
+
+    # -- projections
+    # ---------------------------------------------------------------------------------------------
+
+    def project(
+        self,
+        layer: Layer,
+        maps: Ids,
+        target: PopulationId,
+        y: AxisMap,
+        x: AxisMap,
+        weights: Weights,
+        update: Update = Update.ADD,
+    ) -> None:
+        """Projections from a stack of maps [D, H, W] to a population. Raises Unsupported when it is no such
+        stack.
+        """
+        try:
+            planes = self.neurons.planes(maps)
+        except NotPlanar:
+            raise Unsupported(
+                layer.origin,
+                "its input mixes neurons of different rows, columns and channels",
+                hint="keep channels, rows and columns apart before this layer",
+            ) from None
+        for plane in planes:
+            shape = self.neurons.shapes[plane.population]
+            self.projections.append(
+                Projection(
+                    plane.population,
+                    target,
+                    axis.through(y, plane.rows, shape.height),
+                    axis.through(x, plane.columns, shape.width),
+                    weights.kernel(plane, shape.depth),
+                    layer.origin,
+                    update,
+                )
+            )
+
+    def copied(self, layer: Layer, maps: Ids, **facts: Unpack[Facts]) -> PopulationId:
+        """A new population with the values of a stack of maps: the identity layer."""
+        d, h, w = maps.shape
+        target = self.add(layer, Shape(d, h, w), **facts)
+        self.project(layer, maps, target, axis.identity(h), axis.identity(w), ones(d))
+        return target
+
+    def fire_on_zero(self, maps: Ids) -> None:
+        """Makes the populations of a view send events for zeros too."""
+        for population in self.neurons.populations(maps):
+            self.change(population, fires_on_zero=True)
+
+    def is_planar(self, maps: Ids) -> bool:
+        """Whether a stack of maps is an arrangement of whole feature maps."""
+        try:
+            self.neurons.planes(maps)
+        except NotPlanar:
+            return False
+        return True
+
+    def arrangement(self, layer: Layer, operands: Sequence[Ids]) -> "Arrangement":
+        """How tensors of one shape lie as maps: the first order of axes in which every operand is planar."""
+        shape = np.broadcast_shapes(*(operand.shape for operand in operands))
+        by_rank: dict[int, list[tuple[int, ...]]] = {
+            1: [(0,)],
+            2: [(1,)],
+            3: [(1, 2), (2, 1)],
+            4: [(1, 2, 3), (3, 1, 2)],
+        }
+        orders = by_rank.get(len(shape), [])
+        if len(shape) > 1 and shape[0] != 1:
+            orders = []
+        for order in orders:
+            found = Arrangement(shape, order)
+            if all(self.is_planar(found.maps(operand)) for operand in operands):
+                return found
+        raise Unsupported(
+            layer.origin,
+            f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps",
+            hint="keep channels, rows and columns apart before this layer",
+        )
+
+    # -- the result
+    # ----------------------------------------------------------------------------------------------
+
+    def tensor(self, kind: str, name: str, dtype: str, layer: str = "") -> Tensor:
+        """The tensor record of a view."""
+        ids = self.views[name]
+        return Tensor(name, kind, tuple(int(n) for n in ids.shape), dtype, self.neurons.pieces(ids), layer)
+
+    def network(self, tensors: Sequence[Tensor]) -> Network:
+        """Everything built."""
+        return Network(self.graph.name, tuple(self.populations), tuple(self.projections), tuple(tensors))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How a tensor's axes become channels, rows and columns: `order` lists them, missing ones are 1 long."""
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+
+    def maps(self, ids: Ids) -> Ids:
+        """A tensor as a stack of maps [D, H, W]; an operand that is broadcast keeps its 1-long axes."""
+        ids = ids.reshape((1,) * (len(self.shape) - ids.ndim) + ids.shape)
+        moved = ids.transpose([a for a in range(len(self.shape)) if a not in self.order] + list(self.order))
+        sizes = [ids.shape[a] for a in self.order]
+        d, w = sizes[0], sizes[-1] if len(sizes) > 1 else 1
+        h = sizes[1] if len(sizes) > 2 else 1
+        return moved.reshape(d, h, w)
+
+    def tensor(self, maps: Ids) -> Ids:
+        """A stack of maps [D, H, W] as a tensor again."""
+        moved = [a for a in range(len(self.shape)) if a not in self.order] + list(self.order)
+        array = maps.reshape([self.shape[a] for a in moved])
+        return array.transpose(np.argsort(moved))
