@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.backends.bits import Word
@@ -133,6 +133,7 @@ def test_every_truncation_and_every_tail_is_noticed() -> None:
         read_image(TOY + bytes(8))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_other_bytes_are_refused(data: bytes) -> None:
     for head in (b"", TOY[:8], TOY[:16], TOY[:300]):
@@ -140,6 +141,7 @@ def test_other_bytes_are_refused(data: bytes) -> None:
             read_image(head + data)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_changed_payloads_are_refused_or_read_back(data: st.DataObject) -> None:
     sections = read_sections(TOY)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.backends.bill import Bill, bill
@@ -181,6 +181,7 @@ def test_the_bill_of_shared_words_is_paid_once() -> None:
     assert paid.layers[""] == Bill(unused=8 * 3)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
