@@ -58,6 +58,7 @@ def split_host(graph: LayerGraph) -> Split:
         name=f"{graph.name}:host",
         layers=tuple(host),
         inputs=tuple(crossing),
-        outputs=tuple(output for output in graph.outputs if output.name in made_by_host),
+        # An output that the host reads too passes through it: the network's outputs are never both.
+        outputs=tuple(output for output in graph.outputs if output.name in made_by_host | set(read)),
     )
     return Split(chip, after)
