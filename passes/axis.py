@@ -64,6 +64,12 @@ def gathered(size: int) -> AxisMap:
     return axis_map(size, 1, size, (np.zeros(size), s, s, np.ones(size)))
 
 
+def scattered(size: int) -> AxisMap:
+    """The one source position reaches every target position, each through a tap of its own."""
+    x = np.arange(size)
+    return axis_map(1, size, size, (x, np.zeros(size), x, np.ones(size)))
+
+
 def pooled(windows: AxisMap, factors: NDArray[np.float64] | None = None) -> AxisMap:
     """A convolution's windows with one tap for all positions; `factors` [target_size] weigh each window."""
     weights = windows.factors if factors is None else factors[windows.targets]

@@ -258,6 +258,27 @@ class Builder:
         self.project(layer, maps, target, axis.identity(h), axis.identity(w), ones(d))
         return target
 
+    def value(self, layer: Layer, index: int) -> Ids:
+        """An operand; a constant one becomes a population that a single neuron of value 1 feeds."""
+        name = layer.input(index)
+        if name in self.views:
+            return self.views[name]
+        array = self.constant(layer, index)
+        rank = len(self.graph.shape(layer.outputs[0]))
+        dims = ((1,) * rank + array.shape)[-rank:]
+        if rank not in (2, 3, 4) or array.ndim > rank or dims[0] != 1:
+            raise Unsupported(
+                layer.origin,
+                f"its constant has the shape {list(array.shape)}",
+                hint="use one frame [1, D, H, W]",
+            )
+        d, h, w = {2: (dims[1], 1, 1), 3: (dims[1], 1, dims[-1])}.get(rank, dims[1:])
+        one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
+        target = self.add(layer, Shape(d, h, w))
+        weights = trained(array, name, lambda flat: flat.reshape(1, d, h, w), np.zeros(1, dtype=np.int64))
+        self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
+        return self.ids(target).reshape(dims)
+
     def fire_on_zero(self, maps: Ids) -> None:
         """Makes the populations of a view send events for zeros too."""
         for population in self.neurons.populations(maps):

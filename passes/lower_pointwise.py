@@ -84,18 +84,18 @@ def hard_sigmoid(builder: Builder, layer: Layer) -> None:
 
 @lowers("Add", "Sum")
 def add(builder: Builder, layer: Layer) -> None:
-    """Sum of feature maps, each of the full shape or broadcast along whole axes."""
+    """Sum of feature maps and constants, each of the full shape or broadcast along whole axes."""
     _linear(builder, layer, [1.0] * len(layer.inputs))
 
 
 @lowers("Sub")
 def sub(builder: Builder, layer: Layer) -> None:
-    """Difference of two feature maps, each of the full shape or broadcast along whole axes."""
+    """Difference of two feature maps, one of them may be constant, each of the full shape or broadcast."""
     _linear(builder, layer, [1.0, -1.0])
 
 
 def _linear(builder: Builder, layer: Layer, signs: Sequence[float]) -> None:
-    operands = [builder.operand(layer, index) for index in range(len(layer.inputs))]
+    operands = [builder.value(layer, index) for index in range(len(layer.inputs))]
     order = builder.arrangement(layer, operands)
     shape = _full_shape(order.maps(np.empty(order.shape, dtype=np.int64)))
     target = builder.add(layer, shape)
@@ -106,8 +106,8 @@ def _linear(builder: Builder, layer: Layer, signs: Sequence[float]) -> None:
 
 @lowers("Mul")
 def mul(builder: Builder, layer: Layer) -> None:
-    """Product of two feature maps, each of the full shape or broadcast along whole axes."""
-    operands = [builder.operand(layer, 0), builder.operand(layer, 1)]
+    """Product of two feature maps, one of them may be constant, each of the full shape or broadcast."""
+    operands = [builder.value(layer, 0), builder.value(layer, 1)]
     order = builder.arrangement(layer, operands)
     first, second = sorted(
         (order.maps(ids) for ids in operands), key=lambda m: builder.neurons.populations(m)[-1:]
