@@ -89,8 +89,8 @@ def rebuild_reference(path: Path, image: Image) -> onnx.ModelProto:
 def precise(model: onnx.ModelProto) -> onnx.ModelProto:
     """A model whose sigmoids and hyperbolic tangents are computed in double precision.
 
-    ONNX Runtime's single-precision kernels err by 1e-7, absolute: a thousandth of the peak of a detection head
-    that sees nothing. That is not the network's error, nor the image's.
+    ONNX Runtime's single-precision kernels err by 1e-7, absolute: a thousandth of the peak of a detection
+    head that sees nothing. That is not the network's error, nor the image's.
     """
     exact = onnx.ModelProto()
     exact.CopyFrom(model)
