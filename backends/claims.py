@@ -19,6 +19,7 @@ from .image import Image
 from .limits import ADDRESSES, PORTS, STATE_BITS
 from .words import Axon, BiasFormat, Extension, ExtensionKind, Kernel, Population, Port, Step, WeightCode
 
+PARAMETER_TYPE = "<f4"
 BIAS_TYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
 
 Words = NDArray[np.uint64]
@@ -151,6 +152,13 @@ class Atlas:
         words = self.image.cores[core].words[at : at + population.extensions].tolist()
         extensions = [Extension.decode(word) for word in words if _is(Extension, word)]
         yield Claim(Role.EXTENSION, at, population.extensions, address)
+        for word in extensions:
+            if word.kind == ExtensionKind.PARAMETERS:
+                count = words_for(population.depth, np.dtype(PARAMETER_TYPE).itemsize * 8)
+                note = "float32 parameters"
+                yield Claim(
+                    Role.WEIGHTS, word.address, count, address, population.depth, PARAMETER_TYPE, note=note
+                )
         at += population.extensions
         dtype = BIAS_TYPES.get(population.bias, "")
         yield Claim(Role.BIAS, at, bias_words(population), address, population.depth, dtype)

@@ -84,11 +84,11 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
                 tables[table.descriptors] = at
                 at += len(table.descriptors)
     weights: dict[bytes, int] = {}
-    for descriptors_of_table in tables:
-        for descriptor in descriptors_of_table:
-            if descriptor.weights and descriptor.weights not in weights:
-                weights[descriptor.weights] = at
-                at += words(len(descriptor.weights))
+    numbers = [d.weights for descriptors_of_table in tables for d in descriptors_of_table if d.weights]
+    for blob in (*numbers, *(blob for plan in plans for blob in plan.parameters)):
+        if blob not in weights:
+            weights[blob] = at
+            at += words(len(blob))
     assert at == core_size(chip, plans).words, "the emitter and the size function disagree"
     return _Layout(descriptors, blocks, tables, weights, ports, at)
 
@@ -145,7 +145,7 @@ def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) ->
     )
 
 
-def _extensions(population: Source) -> list[Extension]:
+def _extensions(population: Source, plan: Plan, layout: _Layout) -> list[Extension]:
     found = []
     if population.fires_on_zero:
         found.append(Extension(kind=ExtensionKind.FIRING, address=1))
@@ -154,7 +154,13 @@ def _extensions(population: Source) -> list[Extension]:
     if population.scale != 1:
         found.append(Extension(kind=ExtensionKind.SCALE, value=population.scale))
     assert len(population.parameters) == len(PARAMETERS[population.activation])
-    return found + [Extension(kind=ExtensionKind.PARAMETER, value=value) for value in population.parameters]
+    listed = iter(plan.parameters)
+    for value in population.parameters:
+        if isinstance(value, tuple):
+            found.append(Extension(kind=ExtensionKind.PARAMETERS, address=layout.weights[next(listed)]))
+        else:
+            found.append(Extension(kind=ExtensionKind.PARAMETER, value=value))
+    return found
 
 
 def _block(
@@ -166,7 +172,7 @@ def _block(
     core_of: dict[FragmentId, CoreId],
 ) -> Memory:
     """The words of a block: extensions, biases, axons, states (zero)."""
-    extensions = _extensions(population)
+    extensions = _extensions(population, plan, layouts[core])
     assert len(extensions) == plan.extensions
     parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
     if population.bias is not None:

@@ -27,6 +27,15 @@ FORMULAS: dict[Activation, str] = {
     Activation.SIGMOID: "1 / (1 + exp(-s))",
     Activation.TANH: "tanh(s)",
     Activation.HARD_SIGMOID: "max(0, min(1, alpha * s + beta))",
+    Activation.ELU: "s where s >= 0, else alpha * (exp(s) - 1)",
+    Activation.SELU: "gamma * s where s >= 0, else gamma * alpha * (exp(s) - 1)",
+    Activation.CELU: "s where s >= 0, else alpha * (exp(s / alpha) - 1)",
+    Activation.SILU: "s / (1 + exp(-s))",
+    Activation.HARD_SWISH: "s * max(0, min(1, alpha * s + beta))",
+    Activation.SOFTPLUS: "log(1 + exp(s))",
+    Activation.SOFTSIGN: "s / (1 + abs(s))",
+    Activation.THRESHOLDED_RELU: "s where s > alpha, else 0",
+    Activation.ABSOLUTE: "abs(s)",
 }
 
 CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
@@ -45,6 +54,7 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
         ExtensionKind.INITIAL: "`value`, or else 0, is all states' first value, where there are no biases",
         ExtensionKind.SCALE: "the state times `value`, or else 1, goes into the activation function",
         ExtensionKind.PARAMETER: "`value` is the activation function's next parameter, in the order above",
+        ExtensionKind.PARAMETERS: "the next parameter, too: D float32 numbers at `address`, one a channel",
     },
     Order: {
         Order.RESET: "the states of the population get their first values",

@@ -158,8 +158,9 @@ $orders
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:
 
 1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL` and `SCALE` are there at most once each,
-   and there are as many `PARAMETER` words as the activation function has parameters, or none where it
-   has none. Their order matters only among `PARAMETER` words.
+   and there are as many `PARAMETER` and `PARAMETERS` words as the activation function has parameters, or
+   none where it has none. Order matters only among these. The numbers that a `PARAMETERS` word points to
+   lie outside the block, side by side like weights, in the order of channels.
 2. Bias words: D numbers, in the order of channels. None where `bias` is `NONE`.
 3. `axons` axons.
 4. The states, unless a `STATES` word gives their address. Populations of neuron type `INPUT` have no

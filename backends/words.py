@@ -55,7 +55,7 @@ class ExtensionKind(IntEnum):
     with the value 0 send events too (default: 0, they are silent). INITIAL: `value` is every state's first
     value where there are no bias words (default: 0). SCALE: the state is multiplied by `value` before the
     activation function (default: 1). PARAMETER: the activation function's next parameter, in the order of its
-    table.
+    table. PARAMETERS: the same, a number of its own for each channel, float32 from `address` on.
     """
 
     STATES = 1
@@ -63,6 +63,7 @@ class ExtensionKind(IntEnum):
     INITIAL = 3
     SCALE = 4
     PARAMETER = 5
+    PARAMETERS = 6
 
 
 class Extension(Word):

@@ -157,7 +157,10 @@ class Axon:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a fragment puts into its core's memory. Sizes are in words."""
+    """Everything a fragment puts into its core's memory. Sizes are in words.
+
+    `parameters`: numbers of the activation function that differ from channel to channel, as stored.
+    """
 
     fragment: Fragment
     extensions: int
@@ -165,6 +168,7 @@ class Plan:
     state_bytes: int
     axons: tuple[Axon, ...]
     tables: tuple[Table, ...]
+    parameters: tuple[bytes, ...] = ()
 
     @property
     def block_words(self) -> int:
@@ -203,7 +207,8 @@ class Contents:
     def with_plan(self, plan: Plan) -> Size:
         """The size that the core would have with one more fragment."""
         tables = {table.descriptors for table in plan.tables} - self._tables
-        blobs = {d.weights for table in tables for d in table if d.weights} - self._weights
+        blobs = {d.weights for table in tables for d in table if d.weights}
+        blobs = (blobs | set(plan.parameters)) - self._weights
         return Size(
             self.size.blocks + plan.block_words,
             self.size.ports + plan.ports(self.chip),
@@ -221,6 +226,7 @@ class Contents:
         self.size = self.with_plan(plan)
         self._tables.update(table.descriptors for table in plan.tables)
         self._weights.update(d.weights for table in plan.tables for d in table.descriptors if d.weights)
+        self._weights.update(plan.parameters)
 
 
 def core_size(chip: Chip, plans: Iterable[Plan]) -> Size:

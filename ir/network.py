@@ -35,6 +35,15 @@ class Activation(IntEnum):
     SIGMOID = 4
     TANH = 5
     HARD_SIGMOID = 6
+    ELU = 7
+    SELU = 8
+    CELU = 9
+    SILU = 10
+    HARD_SWISH = 11
+    SOFTPLUS = 12
+    SOFTSIGN = 13
+    THRESHOLDED_RELU = 14
+    ABSOLUTE = 15
 
 
 PARAMETERS: dict[Activation, tuple[str, ...]] = {
@@ -45,7 +54,18 @@ PARAMETERS: dict[Activation, tuple[str, ...]] = {
     Activation.SIGMOID: (),
     Activation.TANH: (),
     Activation.HARD_SIGMOID: ("alpha", "beta"),
+    Activation.ELU: ("alpha",),
+    Activation.SELU: ("alpha", "gamma"),
+    Activation.CELU: ("alpha",),
+    Activation.SILU: (),
+    Activation.HARD_SWISH: ("alpha", "beta"),
+    Activation.SOFTPLUS: (),
+    Activation.SOFTSIGN: (),
+    Activation.THRESHOLDED_RELU: ("alpha",),
+    Activation.ABSOLUTE: (),
 }
+
+Parameter = float | tuple[float, ...]  # one for all channels, or one for each
 
 
 class Update(IntEnum):
@@ -92,7 +112,7 @@ class Population:
     origin: Origin
     neuron: Neuron = Neuron.STANDARD
     activation: Activation = Activation.IDENTITY
-    parameters: tuple[float, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     bias: NDArray[np.float32] | None = None
     bias_constants: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()

@@ -201,7 +201,8 @@ class Builder:
         if found.activation in NONNEGATIVE:
             return False
         if found.activation is Activation.CLIP:
-            return found.parameters[0] < 0
+            low = found.parameters[0]
+            return min(low) < 0 if isinstance(low, tuple) else low < 0
         if (
             found.neuron is Neuron.INPUT
             or found.activation is not Activation.IDENTITY

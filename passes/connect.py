@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..ir.chip import Chip
 from ..ir.mapping import (
     BYTES_PER_STATE,
@@ -101,6 +103,11 @@ def plan(
         0 if population.neuron is Neuron.INPUT else BYTES_PER_STATE * fragment.neurons,
         axons,
         tables,
+        tuple(
+            np.array(value[fragment.c.start : fragment.c.stop], dtype="<f4").tobytes()
+            for value in population.parameters
+            if isinstance(value, tuple)
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ir.chip import Chip
 from ..ir.mapping import Fragment, Grid, Run, Span
+from ..ir.mapping import words as words_for
 from ..ir.network import Network, PopulationId
 from .connect import plan
 from .kernels import Kernels, axis_tiles, offset, spans_meet
@@ -121,7 +122,8 @@ class _Sizes:
 
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
-        words, lengths = block.block_words, dict.fromkeys((w.projection.update for w in self.into), 0)
+        words = block.block_words + sum(words_for(len(blob)) for blob in block.parameters)
+        lengths = dict.fromkeys((w.projection.update for w in self.into), 0)
         for wired in self.into:
             table, weights = wired.bill(fragment)
             words += table + weights

@@ -21,6 +21,15 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     4: lambda s: f32(1) / (f32(1) + np.exp(-s)),
     5: np.tanh,
     6: lambda s, alpha, beta: max(f32(0), min(f32(1), f32(f32(alpha * s) + beta))),
+    7: lambda s, alpha: s if s >= 0 else f32(alpha * np.expm1(s)),
+    8: lambda s, alpha, gamma: f32(gamma * s) if s >= 0 else f32(f32(gamma * alpha) * np.expm1(s)),
+    9: lambda s, alpha: s if s >= 0 else f32(alpha * np.expm1(f32(s / alpha))),
+    10: lambda s: f32(s / (f32(1) + np.exp(-s))),
+    11: lambda s, alpha, beta: f32(s * max(f32(0), min(f32(1), f32(f32(alpha * s) + beta)))),
+    12: lambda s: np.log1p(np.exp(-abs(s))) + max(s, f32(0)),
+    13: lambda s: f32(s / (f32(1) + abs(s))),
+    14: lambda s, alpha: s if s > alpha else f32(0),
+    15: abs,
 }
 WEIGHTS = {1: ("<f4", 4), 2: ("<f2", 2), 3: ("i1", 1)}
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
@@ -67,7 +76,7 @@ class Population:
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
-        self.parameters: list[np.float32] = []
+        self.parameters: list[Any] = []  # one number, or one for each channel
         for extension in self.core.words[at : at + bits(word, 61, 63)]:
             kind = bits(extension, 0, 3)
             if kind == 2:
@@ -77,7 +86,9 @@ class Population:
             elif kind == 4:
                 self.scale = single(extension)
             elif kind == 5:
-                self.parameters.append(single(extension))
+                self.parameters.append([single(extension)] * self.depth)
+            elif kind == 6:
+                self.parameters.append(self.core.numbers(bits(extension, 4, 18), "<f4", 4, self.depth))
         at += bits(word, 61, 63)
         self.biases = np.full(self.depth, self.initial, dtype=f32)
         if bits(word, 59, 60):
@@ -159,7 +170,8 @@ class Chip:
             if p.is_input:
                 value = fed.get((core, p.address, neuron), 0)
             else:
-                value = p.activation(f32(p.scale * p.state[neuron]), *p.parameters)
+                parameters = [numbers[neuron[0]] for numbers in p.parameters]
+                value = p.activation(f32(p.scale * p.state[neuron]), *parameters)
             p.value[neuron] = f32(self.rounded(value))
         for neuron in p.neurons():
             if p.value[neuron] != 0 or p.on_zero:

@@ -124,9 +124,16 @@ class Literal:
             return values
         fact = self.fact(core, p, ExtensionKind.SCALE)
         scale = np.float32(fact.value if fact else 1.0)
-        parameters = [e.value for e in self.extensions(core, p) if e.kind == ExtensionKind.PARAMETER]
+        told = self.extensions(core, p)
         for c, y, x in np.ndindex(p.depth, p.height, p.width):
             scaled = scale * self.states[core][self.state(core, p, c, y, x)]
+            parameters = [
+                e.value
+                if e.kind == ExtensionKind.PARAMETER
+                else self.number(core, e.address, c, WEIGHT[WeightCode.FLOAT32])
+                for e in told
+                if e.kind in (ExtensionKind.PARAMETER, ExtensionKind.PARAMETERS)
+            ]
             values[c, y, x] = self.round(activation(p.activation, scaled, *map(np.float32, parameters)))
         return values
 
@@ -219,4 +226,23 @@ def activation(function: Activation, x: np.float32, *parameters: np.float32) -> 
         case Activation.HARD_SIGMOID, (alpha, beta):
             y = alpha * x + beta
             return zero if y < 0 else one if y > 1 else y
+        case Activation.ELU, (alpha,):
+            return alpha * np.expm1(x) if x < 0 else x
+        case Activation.SELU, (alpha, gamma):
+            return gamma * (alpha * np.expm1(x) if x < 0 else x)
+        case Activation.CELU, (alpha,):
+            return alpha * np.expm1(x / alpha) if x < 0 else x
+        case Activation.SILU, ():
+            return np.float32(x / (one + np.exp(-x)))
+        case Activation.HARD_SWISH, (alpha, beta):
+            y = alpha * x + beta
+            return x * (zero if y < 0 else one if y > 1 else y)
+        case Activation.SOFTPLUS, ():
+            return np.float32((zero if x < 0 else x) + np.log1p(np.exp(-abs(x))))
+        case Activation.SOFTSIGN, ():
+            return np.float32(x / (one + abs(x)))
+        case Activation.THRESHOLDED_RELU, (alpha,):
+            return x if x > alpha else zero
+        case Activation.ABSOLUTE, ():
+            return np.float32(abs(x))
     raise AssertionError(function)
