@@ -7,15 +7,15 @@ row; each event is dealt with in the target core before the next is sent. States
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from ..ir.errors import BadInput, Origin
-from .image import Image, ImagePiece, ImageTensor
+from .image import Image, ImageTensor
 from .machine_counters import Counters
+from .machine_tensors import elements, gathered, spread
 from .machine_values import activate, rounded
 from .words import Order
 
@@ -29,7 +29,7 @@ ARITHMETICS: tuple[Arithmetic, ...] = ("float32", "chip")
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """What a trace says of one step: population, neurons that fired, and the events they sent.
+    """What a trace says of one step: population, neurons that fired, and what became of their events.
 
     `core` indexes the image's cores, `population` is the address of the descriptor, `step` counts the steps.
     """
@@ -63,19 +63,17 @@ class Machine:
     def __init__(self, image: Image, arithmetic: Arithmetic = "float32", *, file: str = "") -> None:
         if arithmetic not in ARITHMETICS:
             raise BadInput(None, f"arithmetic {arithmetic!r} is none of {', '.join(ARITHMETICS)}")
-        # Numba comes with these, which takes its time: `snc --help` must not wait for it.
+        # Numba comes with this, which takes its time: nobody who only asks for help must wait for it.
         from .machine_decode import decode
-        from .machine_events import COUNTERS, fire
+        from .machine_fire import send
 
         self.image = image
         self.arithmetic = arithmetic
         self._origin = Origin(file=file)
-        self._chip = True if arithmetic == "chip" else None
+        self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
-        self._fire = fire
-        self._counter_columns = COUNTERS
+        self._send = send
         self._states = np.zeros(self._program.states, dtype=np.float32)
-        self._at = {(block.core, block.address): i for i, block in enumerate(self._program.blocks)}
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -96,22 +94,12 @@ class Machine:
         how many of all steps are done.
         """
         given = self._given(inputs)
-        with np.errstate(all="ignore"):  # infinities run their course, as in the compiled code
-            return self._run(given, keep_layers, trace, on_step)
-
-    def _run(
-        self,
-        given: dict[int, Floats],
-        keep_layers: bool,
-        trace: Callable[[Fire], None] | None,
-        on_step: Callable[[int, int], None] | None,
-    ) -> Run:
-        program = self._program
         outputs = self._tensors("output")
         layers = self._tensors("layer") if keep_layers else []
-        wanted = {self._at[p.core, p.population] for t in (*outputs, *layers) for p in t.pieces}
-        kept: dict[int, Floats] = {}
-        counters = np.zeros((program.axons, self._counter_columns), dtype=np.int64)
+        wanted = {(piece.core, piece.population) for tensor in (*outputs, *layers) for piece in tensor.pieces}
+        kept: dict[tuple[int, int], Floats] = {}
+        program = self._program
+        program.clear()
         firing = np.zeros(len(program.blocks), dtype=np.int64)
         for step, (order, index) in enumerate(program.steps):
             block = program.blocks[index]
@@ -119,107 +107,62 @@ class Machine:
                 self._reset(block)
             else:
                 values = given[index] if block.is_input else self._values(block)
-                if index in wanted:
-                    kept[index] = values
+                if (block.core, block.address) in wanted:
+                    kept[block.core, block.address] = values
                 fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
                 firing[index] += fired
-                sent = np.zeros(self._counter_columns, dtype=np.int64)
-                for bundle in program.bundles[index]:
-                    counts = np.zeros((len(bundle.axons), self._counter_columns), dtype=np.int64)
-                    self._fire(
-                        values,
-                        block.fires_on_zero,
-                        bundle.axons,
-                        program.rows,
-                        program.kernels,
-                        program.weights,
-                        self._states,
-                        counts,
-                        self._chip,
-                        True if bundle.mixed else None,
-                    )
-                    counters[bundle.counters : bundle.counters + len(counts)] += counts
-                    sent += counts.sum(axis=0)
+                counts = self._send(program, index, values, self._states, self._chip)
                 if trace is not None:
-                    events, empty, operations = sent.tolist()
-                    trace(Fire(step, block.core, block.address, fired, events, empty, operations))
+                    trace(Fire(step, block.core, block.address, fired, *counts))
             if on_step is not None:
                 on_step(step + 1, len(program.steps))
         return Run(
-            outputs={tensor.name: self._gathered(tensor, kept) for tensor in outputs},
-            layers={tensor.name: self._gathered(tensor, kept) for tensor in layers},
-            counters=self._counted(firing, counters),
+            outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
+            layers={tensor.name: gathered(tensor, kept) for tensor in layers},
+            counters=self._counted(firing),
         )
 
     def _tensors(self, kind: str) -> list[ImageTensor]:
         return [tensor for tensor in self.image.tensors if tensor.kind == kind]
 
     def _given(self, inputs: Mapping[str, ArrayLike]) -> dict[int, Floats]:
-        """The values of the input populations."""
-        tensors = self._tensors("input")
-        names = {tensor.name for tensor in tensors}
-        expected = ", ".join(f"{t.name} {list(t.shape)}" for t in tensors)
-        if unknown := sorted(set(inputs) - names):
-            raise BadInput(self._origin, f"there is no input {unknown[0]!r}", hint=f"inputs are {expected}")
-        values = {
+        """The values of the input populations, [D, H, W], by their index."""
+        expected = ", ".join(f"{name} {list(shape)}" for name, shape in self.inputs.items())
+        hint = f"inputs are {expected}"
+        if unknown := sorted(set(inputs) - set(self.inputs)):
+            raise BadInput(self._origin, f"there is no input {unknown[0]!r}", hint=hint)
+        found = {
             index: np.zeros((block.word.depth, block.word.height, block.word.width), dtype=np.float32)
             for index, block in enumerate(self._program.blocks)
             if block.is_input
         }
-        for tensor in tensors:
+        for tensor in self._tensors("input"):
             if tensor.name not in inputs:
-                raise BadInput(
-                    self._origin, f"input {tensor.name!r} is missing", hint=f"inputs are {expected}"
-                )
-            elements = self._elements(tensor, inputs[tensor.name])
+                raise BadInput(self._origin, f"input {tensor.name!r} is missing", hint=hint)
+            flat = elements(tensor, inputs[tensor.name], self._origin)
             for piece in tensor.pieces:
-                _neurons(piece, values[self._at[piece.core, piece.population]])[:] = _box(piece, elements)
-        return values
-
-    def _elements(self, tensor: ImageTensor, given: ArrayLike) -> Floats:
-        """An input as a flat array of float32, in the chip's arithmetic rounded."""
-        array = np.asarray(given)
-        title = f"input {tensor.name!r}"
-        if array.dtype.kind not in "biuf":
-            raise BadInput(self._origin, f"{title} is made of {array.dtype}, not of numbers")
-        if array.shape != tensor.shape:
-            got, want = list(array.shape), list(tensor.shape)
-            raise BadInput(self._origin, f"{title} has the shape {got}, the model takes {want}")
-        with np.errstate(over="ignore"):
-            flat = np.ascontiguousarray(array, dtype=np.float32).ravel()
-        if not np.isfinite(flat).all():
-            raise BadInput(self._origin, f"{title} has elements that are not finite")
-        with np.errstate(over="ignore"):
-            return flat if self._chip is None else rounded(flat)
+                spread(piece, flat, found[self._program.at[piece.core, piece.population]])
+        return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
     def _reset(self, block: "Block") -> None:
-        initial = block.initial if self._chip is None else rounded(block.initial)
+        initial = rounded(block.initial) if self._chip else block.initial
         self._states[block.states : block.states + block.neurons].reshape(-1, block.word.depth)[:] = initial
 
     def _values(self, block: "Block") -> Floats:
         """The values of a population's neurons, [D, H, W]."""
         word = block.word
         states = self._states[block.states : block.states + block.neurons]
-        values = activate(word.activation, block.parameters, block.scale, states)
-        if self._chip is not None:
-            values = rounded(values)
-        by_channel = values.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
-        return np.ascontiguousarray(by_channel)
+        values = activate(word.activation, block.parameters, block.scale, states.reshape(-1, word.depth))
+        by_pixel = rounded(values) if self._chip else values
+        return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 
-    def _gathered(self, tensor: ImageTensor, kept: dict[int, Floats]) -> Floats:
-        """A tensor of what neurons said; elements that no piece names are 0."""
-        elements = np.zeros(int(np.prod(tensor.shape, dtype=np.int64)), dtype=np.float32)
-        for piece in tensor.pieces:
-            _box(piece, elements)[:] = _neurons(piece, kept[self._at[piece.core, piece.population]])
-        return elements.reshape(tensor.shape)
-
-    def _counted(self, firing: NDArray[np.int64], counters: NDArray[np.int64]) -> Counters:
+    def _counted(self, firing: NDArray[np.int64]) -> Counters:
         """The axons' counters, by population."""
         blocks = self._program.blocks
         events, hops, empty, operations = (np.zeros(len(blocks), dtype=np.int64) for _ in range(4))
         for index, bundles in enumerate(self._program.bundles):
             for bundle in bundles:
-                sent, missed, done = counters[bundle.counters : bundle.counters + len(bundle.axons)].T
+                sent, missed, done = bundle.counters.T
                 events[index] += sent.sum()
                 hops[index] += (sent * bundle.hops).sum()
                 empty[bundle.target] += missed.sum()
@@ -233,22 +176,3 @@ class Machine:
             empty_events=empty,
             synaptic_operations=operations,
         )
-
-
-def _neurons(piece: ImagePiece, values: Floats) -> Floats:
-    """The neurons of a piece among those of its population, [D, H, W]."""
-    return values[
-        piece.c0 : piece.c0 + piece.depth,
-        piece.y0 : piece.y0 + piece.height,
-        piece.x0 : piece.x0 + piece.width,
-    ]
-
-
-def _box(piece: ImagePiece, elements: Floats) -> Any:
-    """The elements of a piece in its flat tensor, [D, H, W]; loading has checked that none lies outside."""
-    steps = (piece.step_c, piece.step_y, piece.step_x)
-    return as_strided(
-        elements[piece.base :],
-        (piece.depth, piece.height, piece.width),
-        tuple(step * elements.itemsize for step in steps),
-    )

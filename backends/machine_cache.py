@@ -7,7 +7,9 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache, wraps
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -19,30 +21,52 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as machine code, compiled when first called for arguments of new types.
-
-    A compiled function may call others; `kept` is for the outermost one.
-    """
-    # No fastmath: results are the same everywhere.
-    return cast(Callable[P, R], numba.njit(function))
+    """The function as machine code, inlined into the compiled functions that call it."""
+    # No fastmath anywhere: results are the same on every machine.
+    return _jit(function, forceinline=True)
 
 
 def kept(function: Callable[P, R]) -> Callable[P, R]:
-    """`compiled`, and found again by the next process. What it calls must stand in the same file.
-
-    Numba notices a change of the function's own file, and of no other.
-    """
+    """The function as machine code, compiled at the first call with new types, found by the next process."""
     folder = cache_folder()
+    if folder is None or config.DISABLE_JIT:
+        return _jit(function)
     with _numba_caches_in(folder):
-        return cast(Callable[P, R], numba.njit(cache=folder is not None)(function))
+        chosen = _jit(function, cache=True)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal chosen
+        try:
+            return chosen(*args, **kwargs)
+        except Exception:
+            # A damaged cache, or a full disk: it came before the code ran, which raises nothing itself.
+            chosen = _jit(function)
+            return chosen(*args, **kwargs)
+
+    return run
+
+
+def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = False) -> Callable[P, R]:
+    return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
 
 
 def cache_folder() -> Path | None:
     """The folder for compiled code, made if need be, or None where none can be written.
 
-    NUMBA_CACHE_DIR, then the user's caches, then a private folder for temporary files.
+    It stands in NUMBA_CACHE_DIR, in the user's caches, or in a private folder for temporary files.
     """
-    return next((folder for folder in _candidates() if _writable(folder)), None)
+    folders = (folder / _edition() for folder in _candidates())
+    return next((folder for folder in folders if _writable(folder)), None)
+
+
+@cache
+def _edition() -> str:
+    """A name for this state of the compiled code: numba sees changes of a file, not of what it imports."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.glob("machine*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _candidates() -> Iterator[Path]:
@@ -55,9 +79,14 @@ def _candidates() -> Iterator[Path]:
         home = os.path.expanduser("~")
         if os.path.isabs(home):
             yield Path(home) / ".cache" / "snc" / "numba"
-    private = Path(tempfile.gettempdir()) / f"snc-numba-{os.getuid() if hasattr(os, 'getuid') else ''}"
-    if _private(private):
-        yield private
+    with suppress(FileNotFoundError):  # no folder for temporary files either
+        private = Path(tempfile.gettempdir()) / f"snc-numba-{_user()}"
+        if _private(private):
+            yield private
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0  # Windows gives each user a folder of his own
 
 
 def _private(folder: Path) -> bool:
@@ -67,8 +96,8 @@ def _private(folder: Path) -> bool:
         found = folder.lstat()
     except OSError:
         return False
-    ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    return stat.S_ISDIR(found.st_mode) and ours and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+    closed = os.name == "nt" or stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == _user() and closed
 
 
 def _writable(folder: Path) -> bool:

@@ -5,7 +5,8 @@ array, so the compiled code checks nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from .bits import WORD_BITS, unpack, words_for
 from .faults import faults
 from .image import Image
 from .limits import STATE_BITS
-from .machine_kernels import Kernels
+from .machine_columns import COUNTERS, ROW
+from .machine_kernels import Channels, Kernels, channels_apart
 from .machine_memory import Memory
 from .words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
 
@@ -24,6 +26,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 STATES_PER_WORD = WORD_BITS // STATE_BITS
+SINGLE_BITS = 32  # a float32
 AXON_UNIT = 8  # an axon's W and H count eights
 BIAS_TYPES = {BiasFormat.NONE: ("<u1", 0), BiasFormat.FLOAT16: ("<f2", 16), BiasFormat.FLOAT32: ("<f4", 32)}
 
@@ -41,7 +44,7 @@ class Block:
     word: Population
     initial: Floats
     scale: float
-    parameters: tuple[float, ...]
+    parameters: tuple[float | Floats, ...]
     fires_on_zero: bool
     states: int
     axons: int
@@ -61,20 +64,24 @@ class Block:
 class Bundle:
     """A population's axons that end in the same population; between bundles, the order of events is free.
 
-    `axons` has the columns of `machine_events`. `counters`: the first axon's row. `mixed`: some update is not
-    ADD.
+    `axons` and `counters` have the columns of `machine_columns`, a row for each axon; `counters` are of the
+    frame that runs. `mixed`: some update is not ADD.
     """
 
     target: int
     axons: Integers
     hops: Integers
-    counters: int
+    counters: Integers
     mixed: bool
+    channels: Channels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """An image as arrays: blocks, the bundles of each, and the steps as pairs of an order and a block."""
+    """An image as arrays: blocks, the bundles of each, and the steps as pairs of an order and a block.
+
+    `at`: the block of a population, by core and address. `states`: how many numbers all cores' states take.
+    """
 
     blocks: tuple[Block, ...]
     bundles: tuple[tuple[Bundle, ...], ...]
@@ -83,7 +90,12 @@ class Program:
     kernels: Integers
     weights: Floats
     states: int
-    axons: int
+    at: dict[tuple[int, int], int]
+
+    def clear(self) -> None:
+        """Sets every counter to zero."""
+        for bundle in chain.from_iterable(self.bundles):
+            bundle.counters[:] = 0
 
 
 def decode(image: Image, origin: Origin) -> Program:
@@ -103,7 +115,6 @@ class _Decoder:
         self.first_state = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
         self.kernels = Kernels(self.memories)
         self.ports: dict[tuple[int, int], Port] = {}
-        self.axons = 0
 
     def program(self) -> Program:
         steps = Step.decode_array(self.image.steps)
@@ -112,18 +123,24 @@ class _Decoder:
         self.blocks = tuple(self._block(core, address) for core, address in self.at)
         orders = [Order(order) for order in steps["order"].tolist()]
         self._check_orders(orders, keys)
-        bundles = tuple(tuple(self._bundles(block)) for block in self.blocks)
-        rows, kernels, weights = self.kernels.decoded(self.blocks)
+        bundles = [list(self._bundles(block)) for block in self.blocks]
+        rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
         self._check_states()
+        for block, own in zip(self.blocks, bundles, strict=True):
+            for i, bundle in enumerate(own):
+                if len(bundle.axons) == 1:
+                    row = int(bundle.axons[0, ROW])
+                    channels = channels_apart(rows[row : row + block.word.depth], kernels, weights)
+                    own[i] = replace(bundle, channels=channels)
         return Program(
             blocks=self.blocks,
-            bundles=bundles,
+            bundles=tuple(tuple(own) for own in bundles),
             steps=tuple(zip(orders, (self.at[key] for key in keys), strict=True)),
             rows=rows,
             kernels=kernels,
             weights=weights,
             states=self.first_state[-1],
-            axons=self.axons,
+            at=self.at,
         )
 
     def _block(self, core: int, address: int) -> Block:
@@ -131,11 +148,13 @@ class _Decoder:
         word = memory.word(Population, address, address)
         at = word.start
         facts: dict[ExtensionKind, Extension] = {}
-        parameters: list[float] = []
+        parameters: list[float | Floats] = []
         for place in range(at, at + word.extensions):
             extension = memory.word(Extension, place, address)
             if extension.kind == ExtensionKind.PARAMETER:
                 parameters.append(extension.value)
+            elif extension.kind == ExtensionKind.PARAMETERS:
+                parameters.append(self._numbers(memory, extension.address, word.depth, address))
             elif facts.setdefault(extension.kind, extension) is not extension:
                 raise memory.fault(place, f"says {extension.kind.name} a second time")
         names = PARAMETERS[word.activation]
@@ -174,6 +193,14 @@ class _Decoder:
         if not block.is_input:
             memory.span(self._state_address(block), self._state_words(block), "state words", address)
         return block
+
+    def _numbers(self, memory: Memory, at: int, count: int, population: int) -> Floats:
+        """One number for each channel, that an extension word points to."""
+        words = memory.take(at, words_for(count, SINGLE_BITS), "parameter words", population)
+        found = unpack(words, "<f4", count).astype(np.float32)
+        if np.isnan(found).any():
+            raise memory.fault(at, "a parameter is not a number")
+        return found
 
     def _state_address(self, block: Block) -> int:
         return int(block.states - self.first_state[block.core]) // STATES_PER_WORD
@@ -224,8 +251,8 @@ class _Decoder:
         for target in dict.fromkeys(targets):
             chosen = np.flatnonzero(np.array(targets) == target)
             mixed = any(updates[i] != Update.ADD for i in chosen)
-            yield Bundle(target, table[chosen], hops[chosen], self.axons, mixed)
-            self.axons += chosen.size
+            counters = np.zeros((chosen.size, COUNTERS), dtype=np.int64)
+            yield Bundle(target, table[chosen], hops[chosen], counters, mixed)
 
     def _port(self, block: Block, fields: dict[str, Integers], i: int, address: int) -> tuple[int, Port]:
         """The core that an axon reaches and the port word in it."""
@@ -254,7 +281,7 @@ class _Decoder:
     def _columns(
         self, fields: dict[str, Integers], targets: list[int], updates: list[int], rows: list[int]
     ) -> Integers:
-        """Axons in the columns of `machine_events`."""
+        """Axons in the columns of `machine_columns`."""
         into = [self.blocks[target] for target in targets]
         columns = [
             fields["x_off"],

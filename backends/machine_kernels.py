@@ -1,7 +1,8 @@
 """Kernel descriptors and their weights, as arrays: those that some axon's source channels select."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,23 @@ from numpy.typing import NDArray
 from ..ir.weights import FORMATS
 from .bits import WORD_BITS, unpack
 from .limits import ADDRESSES
-from .machine_events import tap_order
+from .machine_columns import (
+    KERNEL_COLUMNS,
+    KERNEL_FIRST,
+    KERNEL_KD,
+    KERNEL_KH,
+    KERNEL_KW,
+    KERNEL_SL,
+    KERNEL_WEIGHTS,
+    tap_order,
+)
 from .machine_memory import Memory
 from .words import Kernel, WeightCode
 
-if TYPE_CHECKING:
-    from .machine_decode import Block
-
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+
+CHANNELS_MIN = 8  # fewer channels do not fill the processor's vectors: event by event is as fast
 
 
 class Row(NamedTuple):
@@ -51,8 +60,11 @@ class Kernels:
             self._size += depth
         return self._rows[row]
 
-    def decoded(self, blocks: Sequence["Block"]) -> tuple[Integers, Integers, Floats]:
-        """Rows of kernel numbers, the kernels in the columns of `machine_events`, and their weights."""
+    def decoded(self, depths: Sequence[int]) -> tuple[Integers, Integers, Floats]:
+        """Rows of kernel numbers, the kernels in the columns of `machine_columns`, and their weights.
+
+        `depths`: of every population.
+        """
         rows = np.zeros(self._size, dtype=np.int64)
         kernels: list[Integers] = []
         weights: list[Floats] = []
@@ -68,7 +80,7 @@ class Kernels:
             for row in wanted:
                 chosen = where[at : at + row.depth]
                 at += row.depth
-                self._check(row, unique, chosen, fields, blocks[row.target].word.depth)
+                self._check(row, unique, chosen, fields, depths[row.target])
                 rows[self._rows[row] : self._rows[row] + row.depth] = known + chosen
             offsets, numbers = self._weights(core, unique, fields)
             offsets[offsets >= 0] += stored
@@ -77,7 +89,7 @@ class Kernels:
             weights += numbers
             known += unique.size
             stored += sum(part.size for part in numbers)
-        none = np.zeros((0, 6), dtype=np.int64)
+        none = np.zeros((0, KERNEL_COLUMNS), dtype=np.int64)
         return (
             rows,
             np.ascontiguousarray(np.concatenate([none, *kernels])),
@@ -86,7 +98,7 @@ class Kernels:
 
     def _addresses(self, row: Row) -> Integers:
         addresses = (row.base + np.arange(row.depth, dtype=np.int64)) % ADDRESSES
-        self.memories[row.core].span(int(addresses.max()), 1, "a kernel word", row.port)
+        self.memories[row.core].span(int(addresses.max()), 1, "the kernel word", row.port)
         return addresses
 
     def _check(
@@ -145,3 +157,32 @@ class Kernels:
             offsets[members] = stored + which.ravel() * count
             stored += taken.size
         return offsets, parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """Kernels that join each source channel with a target channel of its own, side by side.
+
+    `kernel`: KW, KH, SL, the first source channel that has synapses, how many have, and the target channel of
+    the first. `weights`: flat [taps, channels], taps as `tap_order` says.
+    """
+
+    kernel: Integers
+    weights: Floats
+
+
+def channels_apart(row: Integers, kernels: Integers, weights: Floats) -> Channels | None:
+    """The kernels of a row as `Channels`, or None where they are of another kind, or too few."""
+    chosen = kernels[row]
+    live = np.flatnonzero(chosen[:, KERNEL_WEIGHTS] >= 0)
+    if live.size < CHANNELS_MIN or live[-1] - live[0] + 1 != live.size:
+        return None
+    chosen = chosen[live]
+    same = chosen[:, [KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL]]
+    steps = np.diff(chosen[:, KERNEL_FIRST])
+    if chosen[0, KERNEL_KD] != 1 or (same != same[0]).any() or (steps != 1).any():
+        return None
+    _, kw, kh, sl = same[0].tolist()
+    taps = chosen[:, KERNEL_WEIGHTS][None, :] + np.arange(kw * kh)[:, None]
+    kernel = np.array([kw, kh, sl, live[0], live.size, chosen[0, KERNEL_FIRST]], dtype=np.int64)
+    return Channels(kernel, weights[taps].ravel())

@@ -31,8 +31,8 @@ class Memory:
     def span(self, address: int, count: int, what: str, told: int) -> slice:
         """The words address .. address + count - 1, which the word at `told` says are there."""
         if address + count > self.words.size:
-            last = address + count - 1
-            raise self.fault(told, f"{what} at {address} to {last}, the core has {self.words.size} words")
+            place = f"{address}" if count == 1 else f"{address} to {address + count - 1}"
+            raise self.fault(told, f"leads to {what} at {place}, the core has {self.words.size} words")
         return slice(address, address + count)
 
     def take(self, address: int, count: int, what: str, told: int) -> NDArray[np.uint64]:
@@ -43,7 +43,7 @@ class Memory:
 
     def word(self, kind: type[W], address: int, told: int) -> W:
         """One decoded word."""
-        word = self.take(address, 1, f"a {kind.__name__.lower()} word", told)[0]
+        word = self.take(address, 1, f"the {kind.__name__.lower()} word", told)[0]
         try:
             return kind.decode(int(word))
         except WordError as error:
@@ -51,9 +51,8 @@ class Memory:
 
     def array(self, kind: type[Word], addresses: Integers, told: int) -> dict[str, Integers]:
         """Many decoded words, as one array for each field."""
-        what = kind.__name__.lower()
-        if addresses.size and int(addresses.max()) >= self.words.size:
-            self.span(int(addresses.max()), 1, f"a {what} word", told)
+        if addresses.size:
+            self.span(int(addresses.max()), 1, f"the {kind.__name__.lower()} word", told)
         self.read[addresses] = True
         try:
             return kind.decode_array(self.words[addresses])

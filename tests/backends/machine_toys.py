@@ -49,7 +49,7 @@ CHIP = Chip(
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A target's kernels, one for each source channel: weights [D_source, KD, KH, KW], first -1 where null."""
+    """A target's kernels, one for each source channel: weights [D_source, KD, KH, KW], first -1 if null."""
 
     target: int
     weights: NDArray[Any]

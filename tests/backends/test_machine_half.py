@@ -1,0 +1,41 @@
+"""The float16 of the compiled code is numpy's."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snc.backends.machine_cache import kept
+from snc.backends.machine_events import half
+
+
+@kept
+def _halves(values: NDArray[np.float32], into: NDArray[np.float32]) -> None:
+    for i in range(len(values)):
+        into[i] = half(values[i])
+
+
+def _same(values: NDArray[np.float32]) -> None:
+    got = np.empty_like(values)
+    _halves(values, got)
+    with np.errstate(over="ignore"):
+        want = values.astype(np.float16).astype(np.float32)
+    np.testing.assert_array_equal(got.view(np.uint32)[~np.isnan(want)], want.view(np.uint32)[~np.isnan(want)])
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+
+
+def test_every_half_is_itself() -> None:
+    _same(np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32))
+
+
+def test_midpoints_go_to_even_and_their_neighbours_to_the_nearest() -> None:
+    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    middle = np.append((halves[1:] + halves[:-1]) / 2, np.float32(65520)).astype(np.float32)
+    for towards in (np.float32(0), middle, np.float32(np.inf)):
+        values = np.nextafter(middle, towards)
+        _same(values)
+        _same(-values)
+
+
+def test_any_float() -> None:
+    bits = np.random.default_rng(0).integers(0, 2**32, 500_000, dtype=np.uint32)
+    _same(bits.view(np.float32))
+    _same(np.random.default_rng(1).standard_normal(500_000).astype(np.float32))

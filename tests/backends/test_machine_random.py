@@ -1,0 +1,112 @@
+"""Random images, of connections that no compiler would make, on the machine and on the literal one."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snc.backends.words import BiasFormat, Order, WeightCode
+from snc.ir.network import PARAMETERS, Activation, Neuron, Update
+
+from .machine_toys import Shape, Toy
+from .test_machine import both
+
+# Without exp, in which libraries differ by half a unit in the last place: that decides a float16.
+EXACT = (
+    Activation.IDENTITY,
+    Activation.RELU,
+    Activation.CLIP,
+    Activation.LEAKY_RELU,
+    Activation.HARD_SIGMOID,
+)
+
+
+def shapes() -> st.SearchStrategy[Shape]:
+    depth = st.one_of(st.integers(1, 4), st.sampled_from([8, 9, 12]))
+    return st.tuples(depth, st.integers(1, 7), st.integers(1, 9))
+
+
+@st.composite
+def toys(draw: st.DrawFn) -> Toy:
+    """Some populations in some cores, with axons between any two of them."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    place = st.tuples(st.integers(0, 6), st.integers(0, 6))
+    toy = Toy(draw(st.lists(place, min_size=1, max_size=3, unique=True)))
+    core = st.integers(0, len(toy.places) - 1)
+    for i in range(draw(st.integers(1, 2))):
+        toy.input(f"x{i}", draw(shapes()), draw(core), fires_on_zero=draw(st.booleans()))
+    inputs = len(toy.cells)
+    for i in range(draw(st.integers(1, 3))):
+        shape, function = draw(shapes()), draw(st.sampled_from(EXACT))
+        bias = rng.standard_normal(shape[0]) if draw(st.booleans()) else None
+        toy.population(
+            shape,
+            draw(core),
+            activation=function,
+            parameters=tuple(np.sort(rng.standard_normal(len(PARAMETERS[function]))).tolist()),
+            bias=bias,
+            bias_format=draw(st.sampled_from([BiasFormat.FLOAT16, BiasFormat.FLOAT32])),
+            initial=draw(st.sampled_from([None, -1.5, 1.0])),
+            scale=draw(st.sampled_from([None, 0.5, -1.25])),
+            fires_on_zero=draw(st.booleans()),
+        )
+        toy.output(f"y{i}", inputs + i)
+    for _ in range(draw(st.integers(1, 4))):
+        source, target = (
+            draw(st.integers(0, len(toy.cells) - 1)),
+            draw(st.integers(inputs, len(toy.cells) - 1)),
+        )
+        connect(draw, rng, toy, source, target)
+    toy.order = draw(orders(toy))
+    return toy
+
+
+def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, target: int) -> None:
+    depth, _, _ = toy.cells[source].shape
+    into, _, _ = toy.cells[target].shape
+    apart = draw(st.booleans()) and depth <= into  # each channel to one of its own
+    kd = 1 if apart else draw(st.integers(1, into))
+    size = draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
+    numbers = rng.integers(-4, 5, (depth, kd, *size))
+    first = rng.integers(0, into - kd + 1, depth)
+    if apart:
+        first = np.arange(depth) + draw(st.integers(0, into - depth))
+    nulls = draw(st.sampled_from(["none", "some", "ends"]))
+    if nulls == "some":
+        first = np.where(rng.random(depth) < 0.3, -1, first)
+    elif nulls == "ends":
+        first[: depth // 4] = first[depth - depth // 5 :] = -1
+    exponent = draw(st.integers(-3, 0))
+    facts: dict[str, Any] = {
+        "sl": draw(st.integers(0, 1)),
+        "update": draw(st.sampled_from([Update.ADD, *Update])),
+        "code": draw(st.sampled_from([WeightCode.FLOAT32, WeightCode.FLOAT16, WeightCode.FIXED8])),
+        "exponent": exponent,
+    }
+    table = toy.table(target, numbers * 2.0**exponent, first, **facts)
+    for _ in range(draw(st.sampled_from([1, 1, 2]))):
+        us = draw(st.integers(0, 2))
+        offsets = st.integers(-9, 4)
+        toy.axon(source, table, us=us, x_off=draw(offsets), y_off=draw(offsets))
+
+
+def orders(toy: Toy) -> st.SearchStrategy[list[tuple[Order, int]]]:
+    """Every population fires, is mostly reset, and all in any order."""
+    resets = [(Order.RESET, i) for i, p in enumerate(toy.cells) if p.neuron != Neuron.INPUT]
+    fires = [(Order.FIRE, i) for i in range(len(toy.cells))]
+    return st.one_of(st.just(resets + fires), st.permutations(resets + fires + fires[:1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(toys(), st.booleans(), st.floats(0, 1), st.integers(1, 2))
+def test_any_image(toy: Toy, chip: bool, zeros: float, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    inputs = {}
+    for name, kind, population in toy.tensors:
+        if kind == "input":
+            shape = 1, *toy.cells[population].shape
+            # Few bits: what is added and multiplied once is the same in every arithmetic.
+            values = rng.integers(-8, 9, shape) / 4
+            inputs[name] = np.where(rng.random(shape) < zeros, 0, values).astype(np.float32)
+    both(toy, inputs, chip=chip, frames=frames)
