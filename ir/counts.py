@@ -1,0 +1,52 @@
+"""How much there is to store: synapses with and without padding, weights, source neurons."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .network import AxisMap, Network, Projection
+
+
+def synapses(projection: Projection) -> int:
+    """Synapses of a projection, neuron to neuron; padding and holes of a dilation apart."""
+    return joined(projection.y) * joined(projection.x) * channel_pairs(projection)
+
+
+def padded_synapses(projection: Projection) -> int:
+    """Synapses if every kernel were whole at the borders, too: the dense multiply-accumulates."""
+    return _padded(projection.y) * _padded(projection.x) * channel_pairs(projection)
+
+
+def channel_pairs(projection: Projection) -> int:
+    """Pairs of a source channel and a target channel that a kernel joins."""
+    return int((projection.kernel.first >= 0).sum()) * projection.kernel.depth
+
+
+def joined(axis: AxisMap) -> int:
+    """Pairs of positions that an axis joins; several taps may join the same two."""
+    return int(np.unique(axis.targets * axis.source_size + axis.sources).size)
+
+
+def _padded(axis: AxisMap) -> int:
+    # The smaller side meets every tap: the target's where a kernel strides, the source's where it is spread.
+    return max(joined(axis), axis.tap_count * min(axis.source_size, axis.target_size))
+
+
+def trained_weights(network: Network) -> int:
+    """Elements of the trained constants that the chip holds, each counted once."""
+    held: dict[str, NDArray[np.bool_]] = {}
+    for projection in network.projections:
+        index = projection.kernel.index
+        if index is None or not index.size:
+            continue
+        mask = held.setdefault(projection.kernel.constant, np.zeros(0, dtype=np.bool_))
+        missing = int(index.max()) + 1 - mask.size
+        if missing > 0:
+            mask = held[projection.kernel.constant] = np.pad(mask, (0, missing))
+        mask[index[index >= 0]] = True
+    return sum(int(mask.sum()) for mask in held.values())
+
+
+def is_shared(projection: Projection) -> bool:
+    """Whether all source channels have one kernel between them: poolings, copies, additions."""
+    weights = projection.kernel.weights
+    return weights.strides[0] == 0 or len(weights) == 1
