@@ -56,11 +56,12 @@ class Kernels:
             return []
         choices = []
         for even in (False, True):
+            rows = [t for t in pieces(y, self.chip.kernel_max, even) if run_y.matrix[t.start : t.stop].any()]
+            columns = [
+                t for t in pieces(x, self.chip.kernel_max, even) if run_x.matrix[t.start : t.stop].any()
+            ]
             tiles = [
-                Tile(run_y, run_x, ty.start, len(ty), tx.start, len(tx))
-                for ty in pieces(y, self.chip.kernel_max, even)
-                for tx in pieces(x, self.chip.kernel_max, even)
-                if run_y.matrix[ty.start : ty.stop].any() and run_x.matrix[tx.start : tx.stop].any()
+                Tile(run_y, run_x, ty.start, len(ty), tx.start, len(tx)) for ty in rows for tx in columns
             ]
             if len(y) <= self.chip.kernel_max and len(x) <= self.chip.kernel_max:
                 return tiles
