@@ -111,8 +111,10 @@ class Machine:
                     kept[block.core, block.address] = values
                 fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
                 firing[index] += fired
-                counts = self._send(program, index, values, self._states, self._chip)
+                before = program.sent(index)
+                self._send(program, index, values, self._states, self._chip)
                 if trace is not None:
+                    counts = (program.sent(index) - before).tolist()
                     trace(Fire(step, block.core, block.address, fired, *counts))
             if on_step is not None:
                 on_step(step + 1, len(program.steps))

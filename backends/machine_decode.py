@@ -92,6 +92,12 @@ class Program:
     states: int
     at: dict[tuple[int, int], int]
 
+    def sent(self, index: int) -> Integers:
+        """Events, empty events and synaptic operations of a population in the frame that runs."""
+        counters = [bundle.counters for bundle in self.bundles[index]]
+        none = np.zeros((1, COUNTERS), dtype=np.int64)
+        return np.asarray(np.concatenate([none, *counters]).sum(axis=0))
+
     def clear(self) -> None:
         """Sets every counter to zero."""
         for bundle in chain.from_iterable(self.bundles):

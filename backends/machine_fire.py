@@ -4,24 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .machine_channels import fire_channels
-from .machine_columns import COUNTERS
 from .machine_decode import Program
 from .machine_events import fire_many, fire_one
 
 Floats = NDArray[np.float32]
 
 
-def send(program: Program, index: int, values: Floats, states: Floats, chip: bool) -> tuple[int, int, int]:
-    """Sends the events of population `index`, values [D, H, W]; states and counters change.
-
-    Gives the numbers of events, of empty events and of synaptic operations.
-    """
+def send(program: Program, index: int, values: Floats, states: Floats, chip: bool) -> None:
+    """Sends the events of population `index`, values [D, H, W]; states and the bundles' counters change."""
     block, bundles = program.blocks[index], program.bundles[index]
     depth, height, width = values.shape
     chip_flag = True if chip else None
-    before = sum(
-        (bundle.counters.sum(axis=0) for bundle in bundles), start=np.zeros(COUNTERS, dtype=np.int64)
-    )
     by_channel = by_pixel = None
     with np.errstate(all="ignore"):  # where nothing is compiled, infinities run their course all the same
         for bundle in bundles:
@@ -59,6 +52,3 @@ def send(program: Program, index: int, values: Floats, states: Floats, chip: boo
                 chip_flag,
                 mixed,
             )
-    after = sum((bundle.counters.sum(axis=0) for bundle in bundles), start=np.zeros(COUNTERS, dtype=np.int64))
-    events, empty, operations = (after - before).tolist()
-    return events, empty, operations

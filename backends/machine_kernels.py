@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.weights import FORMATS
-from .bits import WORD_BITS, unpack
+from .bits import WORD_BITS, unpack, words_for
 from .limits import ADDRESSES
 from .machine_columns import (
     KERNEL_COLUMNS,
@@ -126,37 +126,45 @@ class Kernels:
         stored = 0
         live = np.flatnonzero(fields["code"] != WeightCode.NULL)
         names = ("code", "kd", "kw", "kh", "sl")
-        shapes, group = np.unique(
-            np.stack([fields[name][live] for name in names], axis=1), axis=0, return_inverse=True
-        )
-        for number, (code, kd, kw, kh, sl) in enumerate(shapes.tolist()):
-            members = live[group.ravel() == number]
+        shapes, group = distinct(*(fields[name][live] for name in names))
+        for number, shape in enumerate(shapes):
+            members = live[group == number]
+            code, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
             form = FORMATS[WeightCode(code).name.lower()]
             each = WORD_BITS // form.bits
             count = kd * kw * kh
-            words = -(-count // each)
+            words = words_for(count, form.bits)
             ends = fields["address"][members] + words
             if int(ends.max()) > memory.words.size:
                 worst = members[int(ends.argmax())]
                 memory.span(int(fields["address"][worst]), words, "weights", int(addresses[worst]))
-            pairs, which = np.unique(
-                np.stack([fields["address"][members], fields["exponent"][members]], axis=1),
-                axis=0,
-                return_inverse=True,
-            )
-            for address in dict.fromkeys(pairs[:, 0].tolist()):
+            # Kernels may share weights, in a table or between tables.
+            stand, which = distinct(fields["address"][members], fields["exponent"][members])
+            places, exponents = (fields[name][members[stand]] for name in ("address", "exponent"))
+            for address in places.tolist():
                 memory.read[address : address + words] = True
             order = (tap_order(kw, kh, sl)[:, None] * kd + np.arange(kd)).ravel()
             numbers = unpack(memory.words, form.dtype, memory.words.size * each)
-            taken = numbers[pairs[:, :1] * each + order].astype(np.float32)
-            taken = np.ldexp(taken, pairs[:, 1:].astype(np.int32))
+            taken = numbers[places[:, None] * each + order].astype(np.float32)
+            with np.errstate(all="ignore"):
+                taken = np.ldexp(taken, exponents[:, None].astype(np.int32))
             if not np.isfinite(taken).all():
-                bad = int(np.flatnonzero(~np.isfinite(taken).all(axis=1))[0])
-                raise memory.fault(int(pairs[bad, 0]), "a weight is not finite")
+                bad = np.flatnonzero(~np.isfinite(taken).all(axis=1))
+                raise memory.fault(int(places[bad[0]]), "a weight is not finite")
             parts.append(taken.ravel())
-            offsets[members] = stored + which.ravel() * count
+            offsets[members] = stored + which * count
             stored += taken.size
         return offsets, parts
+
+
+def distinct(*columns: Integers) -> tuple[Integers, Integers]:
+    """Of rows of integers, where each one stands that is not there before, and which of these each row is."""
+    key = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        low = int(column.min(initial=0))
+        key = key * (int(column.max(initial=0)) - low + 1) + column - low
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return first, which
 
 
 @dataclass(frozen=True, slots=True, eq=False)

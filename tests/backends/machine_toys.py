@@ -79,7 +79,7 @@ class Cells:
     shape: Shape
     neuron: Neuron = Neuron.STANDARD
     activation: Activation = Activation.IDENTITY
-    parameters: tuple[float, ...] = ()
+    parameters: tuple[float | tuple[float, ...], ...] = ()
     bias: NDArray[Any] | None = None
     bias_format: BiasFormat = BiasFormat.FLOAT32
     initial: float | None = None
@@ -98,6 +98,11 @@ class Cells:
         if self.bias is None:
             return np.zeros(0, np.uint64)
         return pack(np.asarray(self.bias).astype(BIAS_DTYPES[self.bias_format]))
+
+    @property
+    def parameter_words(self) -> list[NDArray[np.uint64]]:
+        """Those of parameters that each channel has its own number of."""
+        return [pack(np.array(each, "<f4")) for each in self.parameters if isinstance(each, tuple)]
 
     @property
     def own_state_words(self) -> int:
@@ -196,6 +201,8 @@ class Toy:
             at += p.extension_count + p.bias_words.size + len(p.wires)
             home["states", i] = at
             at += p.own_state_words
+            home["parameters", i] = at
+            at += sum(blob.size for blob in p.parameter_words)
         for i in tables:
             home["table", i] = at
             at += len(self.tables[i].first)
@@ -226,11 +233,13 @@ class Toy:
                 put(at, [self._descriptor(self.cells[i], home["block", i])])
             elif kind == "block":
                 p = self.cells[i]
-                words = self._extensions(p, home)
+                words = self._extensions(p, home, home["parameters", i])
                 put(at, words)
                 at += len(words)
                 memory[at : at + p.bias_words.size] = p.bias_words
                 put(at + p.bias_words.size, [self._axon(p, wire, homes) for wire in p.wires])
+                blobs = np.concatenate([memory[:0], *p.parameter_words])
+                memory[home["parameters", i] : home["parameters", i] + blobs.size] = blobs
             elif kind == "table":
                 place = home["weights", i]
                 for c, blob in enumerate(self._weights(self.tables[i])):
@@ -252,7 +261,7 @@ class Toy:
             extensions=p.extension_count,
         )
 
-    def _extensions(self, p: Cells, home: dict[tuple[str, int], int]) -> list[Word]:
+    def _extensions(self, p: Cells, home: dict[tuple[str, int], int], parameters: int) -> list[Word]:
         words: list[Word] = []
         if p.states_of is not None:
             words.append(Extension(kind=ExtensionKind.STATES, address=home["states", p.states_of]))
@@ -262,7 +271,14 @@ class Toy:
             words.append(Extension(kind=ExtensionKind.INITIAL, value=p.initial))
         if p.scale is not None:
             words.append(Extension(kind=ExtensionKind.SCALE, value=p.scale))
-        return words + [Extension(kind=ExtensionKind.PARAMETER, value=value) for value in p.parameters]
+        blobs = iter(p.parameter_words)
+        for value in p.parameters:
+            if isinstance(value, tuple):
+                words.append(Extension(kind=ExtensionKind.PARAMETERS, address=parameters))
+                parameters += next(blobs).size
+            else:
+                words.append(Extension(kind=ExtensionKind.PARAMETER, value=value))
+        return words
 
     def _axon(self, p: Cells, wire: Wire, homes: list[dict[tuple[str, int], int]]) -> Axon:
         table = self.tables[wire.table]
@@ -322,19 +338,3 @@ def about(layers: tuple[ImageLayer, ...] = ()) -> About:
         host_before=(),
         host_after=(),
     )
-
-
-def event_view(weights: NDArray[Any]) -> NDArray[Any]:
-    """Weights of a convolution [D_out, D_in, KH, KW] as events see them: [D_in, D_out, KH, KW], turned."""
-    return np.ascontiguousarray(weights.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1])
-
-
-def convolution(
-    x: NDArray[Any], weights: NDArray[Any], stride: int = 1, pads: tuple[int, int, int, int] = (0, 0, 0, 0)
-) -> NDArray[np.float64]:
-    """What ONNX's Conv says of x [D, H, W]; pads are top, left, bottom, right."""
-    top, left, bottom, right = pads
-    padded = np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[2:], axis=(1, 2))
-    strided = windows[:, ::stride, ::stride]
-    return np.asarray(np.einsum("cyxab,ocab->oyx", strided, weights.astype(np.float64)))

@@ -13,7 +13,7 @@ from snc.ir.errors import BadInput
 from snc.ir.network import Activation, Update
 
 from .literal import Literal
-from .machine_toys import Toy, about, convolution, event_view
+from .machine_toys import Toy, about
 from .toy import toy_image, toy_reference
 
 RNG = np.random.default_rng
@@ -45,6 +45,22 @@ def random(shape: tuple[int, ...], seed: int = 0, zeros: float = 0.3) -> NDArray
     """Numbers of which some are zero."""
     rng = RNG(seed)
     return np.where(rng.random(shape) < zeros, 0, rng.standard_normal(shape)).astype(np.float32)
+
+
+def event_view(weights: NDArray[Any]) -> NDArray[Any]:
+    """Weights of a convolution [D_out, D_in, KH, KW] as events see them: [D_in, D_out, KH, KW], turned."""
+    return np.ascontiguousarray(weights.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1])
+
+
+def convolution(
+    x: NDArray[Any], weights: NDArray[Any], stride: int = 1, pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+) -> NDArray[np.float64]:
+    """What ONNX's Conv says of x [D, H, W]; pads are top, left, bottom, right."""
+    top, left, bottom, right = pads
+    padded = np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape[2:], axis=(1, 2))
+    strided = windows[:, ::stride, ::stride]
+    return np.asarray(np.einsum("cyxab,ocab->oyx", strided, weights.astype(np.float64)))
 
 
 @pytest.mark.parametrize("chip", [False, True])
@@ -309,6 +325,22 @@ def test_activations(function: Activation, parameters: tuple[float, ...], scale:
     assert run.counters.of(0, 3).firing == np.count_nonzero(run.outputs["middle"])
     np.testing.assert_array_equal(run.outputs["middle"], run.outputs["y"])
     both(toy, {"x": x[None]}, chip=function in EXACT)
+
+
+def test_parameters_of_each_channels_own() -> None:
+    x = random((3, 2, 2)) * 3
+    toy = Toy()
+    source = toy.input("x", x.shape)
+    slopes, highs = (0.5, -1.0, 0.25), (1.0, 2.0, 0.5)
+    leaky = toy.population(x.shape, activation=Activation.LEAKY_RELU, parameters=(slopes,))
+    clipped = toy.population(x.shape, activation=Activation.CLIP, parameters=(-0.25, highs))
+    for target in (leaky, clipped):
+        toy.join(source, target, np.ones((3, 1, 1, 1)), first=(0, 1, 2)).output(f"y{target}", target)
+    both(toy, {"x": x[None]}, chip=True)
+    run = both(toy, {"x": x[None]})
+    by_slope, by_high = (np.array(each, np.float32)[:, None, None] for each in (slopes, highs))
+    np.testing.assert_array_equal(run.outputs[f"y{leaky}"][0], np.where(x < 0, by_slope * x, x))
+    np.testing.assert_array_equal(run.outputs[f"y{clipped}"][0], np.clip(x, -0.25, by_high))
 
 
 def test_float16_states_saturate_and_stay_in_order() -> None:

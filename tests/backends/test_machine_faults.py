@@ -207,6 +207,23 @@ def test_facts_stand_once_and_flags_are_flags() -> None:
         assert message in str(error.value)
 
 
+def test_parameters_of_each_channels_own_are_numbers_in_the_core() -> None:
+    toy = Toy()
+    toy.population((3, 1, 1), activation=Activation.LEAKY_RELU, parameters=((1.0, 2.0, 3.0),))
+    base = toy.image()
+    for address, last, message in (
+        (5, 0, "core 0, address 0: leads to parameter words at 5 to 6, the core has 5 words"),
+        (3, ONES, "core 0, address 3: a parameter is not a number"),
+        (2, 0, "from address 2 on, lie over the word at 2"),
+    ):
+        words = base.cores[0].words.copy()
+        words[1] = Extension(kind=ExtensionKind.PARAMETERS, address=address).encode()
+        words[-1] = last
+        with pytest.raises(BadImage) as error:
+            Machine(replace(base, cores=(replace(base.cores[0], words=words),)))
+        assert message in str(error.value)
+
+
 def test_weights_are_finite() -> None:
     toy = Toy()
     source, target = toy.input("x", (1, 1, 1)), toy.population((1, 1, 1))
