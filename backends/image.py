@@ -108,6 +108,7 @@ class About:
     host_before: tuple[str, ...]
     host_after: tuple[str, ...]
     host_share_of_macs: float = 0.0
+    host_reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

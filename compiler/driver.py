@@ -10,7 +10,7 @@ from .. import __version__
 from ..backends.emit import emit, image_layers
 from ..backends.image import About, Image, Solver
 from ..ir.chip import Chip
-from ..ir.errors import BadInput
+from ..ir.errors import BadInput, ManyErrors, SncError
 from ..ir.layers import LayerGraph
 from ..ir.mapping import Mapping as Mapped
 from ..ir.network import Network, PopulationId
@@ -25,7 +25,7 @@ from ..passes.place import Place
 from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import read_onnx, to_onnx
-from .host import Split, split_host
+from .host import READS_INPUTS, Refused, Split, split_host
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -66,12 +66,27 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
             None, f"{options.weights!r} is no weight format", hint=f"known are {', '.join(FORMATS)}"
         )
     graph = Fold()(read_onnx(path, options.input_shapes))
-    parts = split_host(graph)
-    network = Lower()(parts.chip, chip)
+    parts, network = divide(graph, chip)
     network.verify()
     network = Quantise(options.weights)(Fuse()(network, chip), chip)
     network.verify()
     return graph, parts, network
+
+
+def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
+    """The host's parts of a network, and the chip's, lowered. What lowering refuses is offered to the host."""
+    refused: Refused = {}
+    makers = graph.producers()
+    while True:
+        parts = split_host(graph, refused)
+        try:
+            return parts, Lower()(parts.chip, chip)
+        except SncError as error:
+            each = error.errors if isinstance(error, ManyErrors) else (error,)
+            found = {one.origin.output: one for one in each if one.origin and one.origin.output in makers}
+            if len(found) < len(each) or found.keys() & refused.keys():
+                raise
+            refused = {**refused, **found}
 
 
 def compile_model(
@@ -93,7 +108,6 @@ def compile_model(
         mapping = Place(seed=options.seed)(mapping)
     with clock("emit"):
         solver = Solver(solution.status, solution.objective, solution.bound, cores_lower_bound(mapping))
-        after = None if parts.after is None else to_onnx(parts.after).SerializeToString(deterministic=True)
         about = About(
             graph.name,
             __version__,
@@ -103,10 +117,12 @@ def compile_model(
             options.seed,
             solver,
             image_layers(mapping, layers_of(network)),
-            (),
-            tuple(layer.name for layer in parts.after.layers) if parts.after else (),
+            before := _names(parts.before),
+            after := _names(parts.after),
+            parts.share_of_macs,
+            tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
         )
-        image = emit(mapping, about, host_after=after)
+        image = emit(mapping, about, _model(parts.before), _model(parts.after))
     return Compiled(graph, network, mapping, image, clock.seconds)
 
 
@@ -124,6 +140,14 @@ def layers_of(network: Network) -> list[tuple[str, str, tuple[str, ...], tuple[P
         )
         for name, members in found.items()
     ]
+
+
+def _names(part: LayerGraph | None) -> tuple[str, ...]:
+    return () if part is None else tuple(layer.name for layer in part.layers)
+
+
+def _model(part: LayerGraph | None) -> bytes | None:
+    return None if part is None else to_onnx(part).SerializeToString(deterministic=True)
 
 
 class _Clock:

@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,18 +19,23 @@ from onnx import numpy_helper
 from ..ir.errors import BadInput, ManyErrors, Origin, SncError, Unsupported
 from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .onnx_file import TENSOR_ELEMENTS_MAX, first_line, fix_shapes, load_model, opset_of, widen
+from .qdq import NOTE, float_form, is_quantised
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
     """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
-    return to_layers(simplify(original(path, input_shapes), path.name), path.name)
+    loaded = widen(fix_shapes(load_model(path), input_shapes, path.name))
+    notes = (NOTE,) if is_quantised(loaded) else ()
+    return replace(to_layers(simplify(float_form(loaded), path.name), path.name), notes=notes)
 
 
 def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.ModelProto:
-    """The model of a file as ONNX Runtime shall run it: static shapes, and single precision for half."""
-    return widen(fix_shapes(load_model(path), input_shapes, path.name))
+    """The model of a file as ONNX Runtime shall run it: static shapes, single precision for half, and the
+    float form of a quantised one.
+    """
+    return float_form(widen(fix_shapes(load_model(path), input_shapes, path.name)))
 
 
 def infer(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
@@ -98,7 +104,11 @@ def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
                 )
             )
             continue
-        attributes = {a.name: _attribute(a) for a in node.attribute if a.type != onnx.AttributeProto.GRAPH}
+        if any(a.HasField("g") or a.graphs for a in node.attribute):
+            rule = "it decides at run time what is computed"
+            problems.append(Unsupported(origin, rule, hint="export the model without control flow"))
+            continue
+        attributes = {a.name: _attribute(a) for a in node.attribute}
         layers.append(
             Layer(
                 name,
@@ -175,7 +185,7 @@ def _attribute(attribute: onnx.AttributeProto) -> Attribute:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, onnx.TensorProto):
-        return tuple(float(v) for v in numpy_helper.to_array(value).ravel())
+        return numpy_helper.to_array(value)
     items = list(value)
     if items and isinstance(items[0], bytes):
         return tuple(item.decode(errors="replace") for item in items)
@@ -192,15 +202,16 @@ def to_onnx(graph: LayerGraph) -> onnx.ModelProto:
     nodes = []
     for layer in graph.layers:
         node = onnx.helper.make_node(layer.op, list(layer.inputs), list(layer.outputs), name=layer.name)
-        node.attribute.extend(
-            onnx.helper.make_attribute(k, v) for k, v in layer.attributes.items() if v != ()
-        )
+        for key, value in layer.attributes.items():
+            held = numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+            if held != ():
+                node.attribute.append(onnx.helper.make_attribute(key, held))
         nodes.append(node)
     used = {name for layer in graph.layers for name in layer.inputs} | {
         output.name for output in graph.outputs
     }
     constants = [
-        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        numpy_helper.from_array(np.asarray(array, order="C"), name)
         for name, array in graph.constants.items()
         if name in used
     ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..backends.image import Image, ImageTensor
 from ..ir.errors import BadInput, Origin
-from .run import Arrays
+from .run import Arrays, network_inputs
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 
@@ -26,17 +26,12 @@ class Picture:
     bgr: bool = False
 
 
-def input_tensors(image: Image) -> list[ImageTensor]:
-    """The inputs of an image's network."""
-    return [tensor for tensor in image.tensors if tensor.kind == "input"]
-
-
 def load_frames(path: Path, image: Image, picture: Picture = Picture()) -> list[Arrays]:
     """The frames of a file: .npy for a network of one input, .npz by the inputs' names, or a picture.
 
     Arrays have an input's shape, or frames along the first axis. Raises BadInput.
     """
-    origin, inputs = Origin(file=path.name), input_tensors(image)
+    origin, inputs = Origin(file=path.name), network_inputs(image)
     names = ", ".join(f"{t.name} {list(t.shape)}" for t in inputs)
     try:
         if path.suffix.lower() in PICTURES:
@@ -121,9 +116,13 @@ def load_picture(path: Path, tensor: ImageTensor, picture: Picture) -> NDArray[n
 
 
 def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
-    """Frames of normal noise."""
+    """Frames of normal noise; whole numbers of 0 to 127 for inputs of an integer type."""
     random = np.random.default_rng(seed)
-    return [
-        {t.name: random.standard_normal(t.shape).astype(np.float32) for t in input_tensors(image)}
-        for _ in range(count)
-    ]
+    inputs = network_inputs(image)
+    return [{tensor.name: _noise(random, tensor) for tensor in inputs} for _ in range(count)]
+
+
+def _noise(random: np.random.Generator, tensor: ImageTensor) -> NDArray[Any]:
+    if np.dtype(tensor.dtype).kind == "f":
+        return random.standard_normal(tensor.shape).astype(np.float32)
+    return random.integers(0, 128, tensor.shape).astype(tensor.dtype)

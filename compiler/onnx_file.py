@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ..ir.errors import BadInput, Origin, SncError, Unsupported
+from ..ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 
 FILE_BYTES_MAX = 2**31 - 1  # protobuf itself stops here
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
@@ -55,6 +55,7 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
             f"opset {opset} is outside {OPSET_MIN}..{newest}",
             hint="export the model at another opset",
         )
+    raise_all(_unknown_operators(model, opset, origin.file))
     for tensor in tensors(model.graph):
         _check_tensor(tensor, origin)
     try:
@@ -65,6 +66,18 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
         raise BadInput(
             origin, f"is no valid ONNX model ({first_line(error)})", hint="check it with onnx.checker"
         ) from None
+
+
+def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterator[SncError]:
+    """The checker names the operator, but not the node."""
+    for node in model.graph.node:
+        if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type, opset):
+            output = node.output[0] if node.output else ""
+            yield Unsupported(
+                Origin(file=file, node=node.name, operator=node.op_type, output=output),
+                f"ONNX has no such operator at opset {opset}",
+                hint="express it with ONNX's operators",
+            )
 
 
 def first_line(error: Exception) -> str:

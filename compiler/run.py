@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..backends.image import Image
-from ..ir.errors import BadInput, Origin
+from ..backends.image import Image, ImageTensor
+from ..ir.errors import BadImage, BadInput, Origin
 from .onnx_file import first_line
 
 if TYPE_CHECKING:
@@ -36,24 +36,75 @@ class Runner:
 
         self.image = image
         self.machine = Machine(image, arithmetic=arithmetic)
+        self.before = None if image.host_before is None else HostPart(image.host_before)
+        self.after = None if image.host_after is None else HostPart(image.host_after)
+        self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]
         self.dtypes = {t.name: t.dtype for t in image.tensors if t.kind == "output"}
-        self.after = None if image.host_after is None else session(image.host_after)
-        self._read_by_host = (
-            set() if self.after is None else {value.name for value in self.after.get_inputs()}
-        )
 
     def __call__(
         self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
     ) -> Result:
         """One frame. Raises BadInput for arrays that are not the network's inputs."""
-        run = self.machine.run(inputs, keep_layers=keep_layers, on_step=on_step)
-        chip: Arrays = {name: run.outputs[name].astype(dtype) for name, dtype in self.dtypes.items()}
-        outputs = {name: array for name, array in chip.items() if name not in self._read_by_host}
+        known = dict(inputs)
+        if self.before is not None:
+            known |= self.before(known)
+        reads = {} if self.after is None else self.after.inputs
+        hosts = {*reads, *(() if self.before is None else (*self.before.inputs, *self.before.outputs))}
+        fed = {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
+        run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step)
+        outputs: Arrays = {name: run.outputs[name].astype(dtype) for name, dtype in self.dtypes.items()}
         if self.after is not None:
-            names = [value.name for value in self.after.get_outputs()]
-            given = {name: chip[name] for name in self._read_by_host}
-            outputs.update(zip(names, self.after.run(names, given), strict=True))
+            behind = self.after({**known, **outputs})
+            outputs = {name: array for name, array in outputs.items() if name not in reads} | behind
         return Result(outputs, run)
+
+
+class HostPart:
+    """A part of the network that the host computes; `inputs`: their types."""
+
+    def __init__(self, model: bytes) -> None:
+        self.runtime = session(model)
+        self.inputs = {value.name: value.type for value in self.runtime.get_inputs()}
+        self.outputs = [value.name for value in self.runtime.get_outputs()]
+
+    def __call__(self, known: Mapping[str, NDArray[Any]]) -> Arrays:
+        """The part's outputs. Raises BadInput when an input is missing or has another shape."""
+        for name in self.inputs:
+            if name not in known:
+                given = ", ".join(known) or "none"
+                raise BadInput(None, f"there is no input {name!r}", hint=f"the given ones are {given}")
+        fed = {
+            name: np.asarray(known[name]).astype(DTYPES.get(kind, "float32"))
+            for name, kind in self.inputs.items()
+        }
+        try:
+            return dict(zip(self.outputs, self.runtime.run(self.outputs, fed), strict=True))
+        except Exception as error:  # onnxruntime raises a dozen kinds of its own
+            rule = f"the host's part of the network cannot be run ({first_line(error)})"
+            raise BadInput(None, rule, hint="check the inputs") from None
+
+
+def network_inputs(image: Image) -> list[ImageTensor]:
+    """The inputs of the network that an image was made from: those of the chip, and those of the host."""
+    found = {tensor.name: tensor for tensor in image.tensors if tensor.kind == "input"}
+    made = {tensor.name for tensor in image.tensors if tensor.kind == "output"}
+    for model in (image.host_before, image.host_after):
+        graph = onnx.GraphProto() if model is None else host_graph(model)
+        for value in graph.input:
+            if value.name not in made:
+                kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+                shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+                found.setdefault(value.name, ImageTensor(value.name, "input", shape, str(kind), ()))
+        made |= {value.name for value in graph.output} - {value.name for value in graph.input}
+    return [tensor for name, tensor in found.items() if name not in made]
+
+
+def host_graph(model: bytes) -> onnx.GraphProto:
+    """The graph of a host's part. Raises BadImage when it is none."""
+    try:
+        return onnx.load_model_from_string(model).graph
+    except Exception as error:  # protobuf's own kinds of error are not a public API
+        raise BadImage(None, f"the host's part is no ONNX model ({first_line(error)})") from None
 
 
 def session(model: bytes) -> Any:
@@ -102,4 +153,7 @@ DTYPES = {
     "tensor(int8)": "int8",
     "tensor(int32)": "int32",
     "tensor(int64)": "int64",
+    "tensor(int16)": "int16",
+    "tensor(uint16)": "uint16",
+    "tensor(bool)": "bool",
 }

@@ -17,7 +17,7 @@ from ..passes.quantise import held_constants
 from .driver import Options, lower
 from .frontend import original, to_onnx
 from .onnx_file import load_model
-from .run import Arrays, Runner, reference_outputs
+from .run import Arrays, Runner, network_inputs, reference_outputs
 
 if TYPE_CHECKING:
     from ..backends.machine import Arithmetic
@@ -81,7 +81,7 @@ def figures(name: str, got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]
 
 def rebuild_reference(path: Path, image: Image) -> onnx.ModelProto:
     """The simplified network with the image's own weights and biases, as ONNX."""
-    shapes = {tensor.name: tensor.shape for tensor in image.tensors if tensor.kind == "input"}
+    shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
     graph, _, network = lower(path, image.chip, Options(weights=image.about.weights, input_shapes=shapes))
     return to_onnx(graph.with_constants(held_constants(network, dict(graph.constants))))
 
@@ -118,7 +118,7 @@ def verify(
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Compares an image with its model on some frames. Raises BadInput when they do not belong together."""
-    shapes = {tensor.name: tensor.shape for tensor in image.tensors if tensor.kind == "input"}
+    shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
     source = original(path, shapes)
     mapped = rebuild_reference(path, image) if reference is None else load_model(reference)
     layers = [tensor for tensor in image.tensors if tensor.kind == "layer"]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .errors import Origin, VerifyError
 
-Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 Array = NDArray[Any]
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +75,7 @@ class LayerGraph:
     """Layers in an order in which they can be computed, with their constants.
 
     Operators mean what ONNX says they mean at `opset`. `values` holds every tensor's shape, constants' apart.
+    `notes`: what a user must know of how the model was read.
     """
 
     name: str
@@ -84,6 +85,7 @@ class LayerGraph:
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     values: Mapping[str, Value]
+    notes: tuple[str, ...] = ()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The shape of a tensor or constant."""
@@ -111,9 +113,10 @@ class LayerGraph:
             weights = self.shape(layer.inputs[1])
             positions = self.shape(layer.outputs[0] if layer.op == "Conv" else layer.inputs[0])
             return int(np.prod(weights)) * int(np.prod(positions[2:]))
-        if layer.op in ("Gemm", "MatMul") and len(self.shape(layer.inputs[1])) == 2:
-            result = self.shape(layer.outputs[0])
-            return int(np.prod(self.shape(layer.inputs[1]))) * int(np.prod(result[:-1]))
+        if layer.op in ("Gemm", "MatMul"):
+            first, result = self.shape(layer.inputs[0]), self.shape(layer.outputs[0])
+            summed = first[0 if layer.op == "Gemm" and layer.integer("transA", 0) else -1]
+            return summed * int(np.prod(result))
         return 0
 
     def verify(self) -> None:
