@@ -46,8 +46,7 @@ def model(
         [numpy_helper.from_array(value, name) for name, value in {"w": WEIGHTS, **constants}.items()],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    inferred = onnx.shape_inference.infer_shapes(made, strict_mode=True)
-    return inferred
+    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
 
 
 def holds(made: onnx.ModelProto) -> Compiled:
