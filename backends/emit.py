@@ -1,7 +1,8 @@
 """Emitting: a mapping becomes the memory of every core. Addresses are given here; sizes are ir/mapping's.
 
 A core's memory: port words, population descriptors, blocks (extensions, biases, axons, states),
-kernel-descriptor tables, weights. Only the ports' place is fixed; everything else is found through pointers.
+kernel-descriptor tables, weights, shared states. Only the ports' place is fixed; everything else is found
+through pointers.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ..ir.mapping import CoreId, Descriptor, FragmentId, Mapping, Plan, core_size, words
 from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
+from ..ir.states import region
 from .bits import Word, pack
 from .image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words import (
@@ -40,6 +42,7 @@ class _Layout:
     blocks: dict[FragmentId, int]
     tables: dict[tuple[Descriptor, ...], int]
     weights: dict[bytes, int]
+    states: dict[FragmentId, int]
     ports: dict[tuple[FragmentId, Update], list[tuple[int, int]]]
     words: int
 
@@ -89,8 +92,12 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
         if blob not in weights:
             weights[blob] = at
             at += words(len(blob))
+    sharing = [f for f, plan in zip(held, plans, strict=True) if plan.shared_states]
+    shared = region([need for plan in plans for need in plan.shared_states])
+    states = {f: at + offset for f, offset in zip(sharing, shared.offsets, strict=True)}
+    at += shared.words
     assert at == core_size(chip, plans).words, "the emitter and the size function disagree"
-    return _Layout(descriptors, blocks, tables, weights, ports, at)
+    return _Layout(descriptors, blocks, tables, weights, states, ports, at)
 
 
 def _memory(
@@ -116,7 +123,7 @@ def _memory(
                     port,
                     Port(population=layout.descriptors[fragment], table=base + offset, update=table.update),
                 )
-        block = _block(mapping, plan, population, core, layouts, core_of)
+        block = _block(mapping, fragment, population, core, layouts, core_of)
         put(layout.descriptors[fragment], _descriptor(plan, population, layout.blocks[fragment], mapping))
         memory[layout.blocks[fragment] : layout.blocks[fragment] + len(block)] = block
     for descriptors, at in layout.tables.items():
@@ -145,8 +152,10 @@ def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) ->
     )
 
 
-def _extensions(population: Source, plan: Plan, layout: _Layout) -> list[Extension]:
+def _extensions(population: Source, plan: Plan, layout: _Layout, states: int | None) -> list[Extension]:
     found = []
+    if states is not None:
+        found.append(Extension(kind=ExtensionKind.STATES, address=states))
     if population.fires_on_zero:
         found.append(Extension(kind=ExtensionKind.FIRING, address=1))
     if population.initial != 0 and population.bias is None:
@@ -165,14 +174,15 @@ def _extensions(population: Source, plan: Plan, layout: _Layout) -> list[Extensi
 
 def _block(
     mapping: Mapping,
-    plan: Plan,
+    fragment: FragmentId,
     population: Source,
     core: int,
     layouts: Sequence[_Layout],
     core_of: dict[FragmentId, CoreId],
 ) -> Memory:
-    """The words of a block: extensions, biases, axons, states (zero)."""
-    extensions = _extensions(population, plan, layouts[core])
+    """The words of a block: extensions, biases, axons, and states of its own (zero)."""
+    plan = mapping.plans[fragment]
+    extensions = _extensions(population, plan, layouts[core], layouts[core].states.get(fragment))
     assert len(extensions) == plan.extensions
     parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
     if population.bias is not None:
@@ -205,7 +215,7 @@ def _block(
             ).encode()
         )
     parts.append(np.array(words_of_axons, dtype=np.uint64))
-    parts.append(np.zeros(words(plan.state_bytes), dtype=np.uint64))
+    parts.append(np.zeros(0 if plan.life else words(plan.state_bytes), dtype=np.uint64))
     block = np.concatenate(parts)
     assert len(block) == plan.block_words - 1
     return block
@@ -227,11 +237,20 @@ def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
 
 
 def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]) -> Memory:
-    """All states are reset first; then populations fire in their order, fragment by fragment."""
-    order = range(len(mapping.plans))
-    neurons = [mapping.network.populations[plan.fragment.population].neuron for plan in mapping.plans]
-    steps = [(Order.RESET, f) for f in order if neurons[f] is not Neuron.INPUT]
-    steps += [(Order.FIRE, f) for f in order]
+    """States that are not shared are reset first. Then populations fire in their order, fragment by fragment;
+    shared states are reset when their life begins.
+    """
+    steps: list[tuple[Order, int]] = []
+    begins: dict[int, list[int]] = {}
+    for f, plan in enumerate(mapping.plans):
+        if plan.life is not None:
+            begins.setdefault(plan.life.first, []).append(f)
+        elif mapping.network.populations[plan.fragment.population].neuron is not Neuron.INPUT:
+            steps.append((Order.RESET, f))
+    for f, plan in enumerate(mapping.plans):
+        steps += [(Order.RESET, target) for target in begins.pop(plan.fragment.population, ())]
+        steps.append((Order.FIRE, f))
+    assert not begins, "a life begins with a population that does not fire"
     return np.array(
         [
             Step(order=what, core=core_of[FragmentId(f)], population=address[FragmentId(f)]).encode()

@@ -100,7 +100,7 @@ def compile_model(
         wirings = Wire()(network, chip)
         solution = Partition(options.effort, options.seed)(network, chip, wirings)
     with clock("connect"):
-        mapping = Connect()(network, chip, wirings, solution.grids)
+        mapping = Connect(options.states == "shared")(network, chip, wirings, solution.grids)
     with clock("pack"):
         mapping = Pack()(mapping)
         mapping.verify()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .chip import Chip
 from .errors import VerifyError
 from .network import Network, PopulationId, Update
+from .states import Life, region
 
 FragmentId = NewType("FragmentId", int)
 CoreId = NewType("CoreId", int)
@@ -159,7 +160,8 @@ class Axon:
 class Plan:
     """Everything a fragment puts into its core's memory. Sizes are in words.
 
-    `parameters`: numbers of the activation function that differ from channel to channel, as stored.
+    `parameters`: numbers of the activation function that differ from channel to channel, as stored. `life`:
+    when its states are in use, if others may have their place before and after; None if they have their own.
     """
 
     fragment: Fragment
@@ -169,11 +171,18 @@ class Plan:
     axons: tuple[Axon, ...]
     tables: tuple[Table, ...]
     parameters: tuple[bytes, ...] = ()
+    life: Life | None = None
 
     @property
     def block_words(self) -> int:
-        """Descriptor, extension words, biases, axons and states: what no other fragment can share."""
-        return 1 + self.extensions + words(self.bias_bytes) + len(self.axons) + words(self.state_bytes)
+        """Descriptor, extension words, biases, axons and states of its own: what no other fragment shares."""
+        own = words(self.state_bytes) if self.life is None else 0
+        return 1 + self.extensions + words(self.bias_bytes) + len(self.axons) + own
+
+    @property
+    def shared_states(self) -> tuple[tuple[int, Life], ...]:
+        """The words of its states and their life, where others may share them."""
+        return () if self.life is None else ((words(self.state_bytes), self.life),)
 
     def ports(self, chip: Chip) -> int:
         """How many port words the fragment takes."""
@@ -188,11 +197,12 @@ class Size:
     ports: int = 0
     tables: int = 0
     weights: int = 0
+    states: int = 0
 
     @property
     def words(self) -> int:
         """All of it."""
-        return self.blocks + self.ports + self.tables + self.weights
+        return self.blocks + self.ports + self.tables + self.weights + self.states
 
 
 class Contents:
@@ -203,6 +213,7 @@ class Contents:
         self.size = Size()
         self._tables: set[tuple[Descriptor, ...]] = set()
         self._weights: set[bytes] = set()
+        self._states: tuple[tuple[int, Life], ...] = ()
 
     def with_plan(self, plan: Plan) -> Size:
         """The size that the core would have with one more fragment."""
@@ -214,6 +225,7 @@ class Contents:
             self.size.ports + plan.ports(self.chip),
             self.size.tables + sum(len(table) for table in tables),
             self.size.weights + sum(words(len(blob)) for blob in blobs),
+            region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )
 
     def fits(self, plan: Plan) -> bool:
@@ -227,6 +239,7 @@ class Contents:
         self._tables.update(table.descriptors for table in plan.tables)
         self._weights.update(d.weights for table in plan.tables for d in table.descriptors if d.weights)
         self._weights.update(plan.parameters)
+        self._states += plan.shared_states
 
 
 def core_size(chip: Chip, plans: Iterable[Plan]) -> Size:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import Origin, VerifyError
+from .states import Life
 
 PopulationId = NewType("PopulationId", int)
 
@@ -221,6 +222,13 @@ class Network:
     def into(self, target: PopulationId) -> tuple[Projection, ...]:
         """The projections that end in a population."""
         return tuple(p for p in self.projections if p.target == target)
+
+    def lives(self) -> tuple[Life, ...]:
+        """When each population's states are in use: from its first source's firing to its own."""
+        first = list(range(len(self.populations)))
+        for projection in self.projections:
+            first[projection.target] = min(first[projection.target], projection.source)
+        return tuple(Life(start, index) for index, start in enumerate(first))
 
     def verify(self) -> None:
         """Raises VerifyError when a projection does not fit its populations or fires backwards."""

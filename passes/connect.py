@@ -20,12 +20,18 @@ from ..ir.mapping import (
     Wiring,
 )
 from ..ir.network import PARAMETERS, Network, Neuron, Population, Update
+from ..ir.states import Life
 from .kernels import Kernels, Tile, meets, offset
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Fragments in the order of populations, then channels, rows and columns, with everything they store."""
+    """Fragments in the order of populations, then channels, rows and columns, with everything they store.
+
+    `shared`: states may have the place of others that live at other times.
+    """
+
+    shared: bool = False
 
     def __call__(
         self, network: Network, chip: Chip, wirings: Sequence[Wiring], grids: Sequence[Grid]
@@ -67,6 +73,7 @@ class Connect:
                         axons.setdefault(source, []).append(
                             _axon(kernels, tile, axon_box, box, target, placed[axon_box.c])
                         )
+        lives = network.lives()
         plans = []
         for index, fragment in enumerate(fragments):
             population = network.populations[fragment.population]
@@ -82,6 +89,7 @@ class Connect:
                     network.weight_format,
                     tuple(axons.get(FragmentId(index), ())),
                     tables,
+                    lives[fragment.population] if self.shared else None,
                 )
             )
         return Mapping(network, chip, tuple(grids), tuple(plans))
@@ -93,12 +101,15 @@ def plan(
     weight_format: str,
     axons: tuple[Axon, ...],
     tables: tuple[Table, ...],
+    life: Life | None = None,
 ) -> Plan:
-    """What a fragment puts into its core's memory."""
+    """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
     bias_width = 4 if weight_format == "float32" else 2
+    if population.neuron is Neuron.INPUT:
+        life = None
     return Plan(
         fragment,
-        extension_count(population),
+        extension_count(population) + (life is not None),
         0 if population.bias is None else bias_width * len(fragment.c),
         0 if population.neuron is Neuron.INPUT else BYTES_PER_STATE * fragment.neurons,
         axons,
@@ -108,6 +119,7 @@ def plan(
             for value in population.parameters
             if isinstance(value, tuple)
         ),
+        life,
     )
 
 

@@ -1,0 +1,79 @@
+"""Shared states: where in a core the states of populations lie that live at different times (paper 5.1).
+
+A population's states live from the first event that can reach them until the population has fired. What
+lives at the same time must not overlap; the rest may.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Life(NamedTuple):
+    """The first and the last step of the firing order, in populations, at which states are in use."""
+
+    first: int
+    last: int
+
+    def meets(self, other: "Life") -> bool:
+        """Whether both live at some step."""
+        return self.first <= other.last and other.first <= self.last
+
+
+class Region(NamedTuple):
+    """The words set aside for shared states, and each population's offset in them."""
+
+    words: int
+    offsets: tuple[int, ...]
+
+
+def region(needs: Sequence[tuple[int, Life]]) -> Region:
+    """The place of so many words for each life. Of a few orders of first fit, the one with the fewest words;
+    no order is tried once the words that live at one step are reached, for fewer cannot be.
+    """
+    return _region(tuple(needs))
+
+
+@lru_cache(maxsize=4096)
+def _region(needs: tuple[tuple[int, Life], ...]) -> Region:
+    peak = peak_words(needs)
+    best: Region | None = None
+    every = range(len(needs))
+    orders = (
+        sorted(every, key=lambda i: (-needs[i][0], i)),
+        sorted(every, key=lambda i: (needs[i][1].first, -needs[i][0], i)),
+        sorted(every, key=lambda i: (-needs[i][0] * (needs[i][1].last - needs[i][1].first + 1), i)),
+        sorted(every, key=lambda i: (needs[i][1].first - needs[i][1].last, -needs[i][0], i)),
+        sorted(every, key=lambda i: (-needs[i][1].last, -needs[i][0], i)),
+    )
+    for order in orders:
+        found = _first_fit(needs, order)
+        if best is None or found.words < best.words:
+            best = found
+        if best.words == peak:
+            break
+    assert best is not None
+    return best
+
+
+def _first_fit(needs: Sequence[tuple[int, Life]], order: Sequence[int]) -> Region:
+    offsets: dict[int, int] = {}
+    for i in order:
+        size, life = needs[i]
+        taken = sorted((offsets[j], offsets[j] + needs[j][0]) for j in offsets if life.meets(needs[j][1]))
+        at = 0
+        for start, stop in taken:
+            if at + size <= start:
+                break
+            at = max(at, stop)
+        offsets[i] = at
+    top = max((offsets[i] + needs[i][0] for i in offsets), default=0)
+    return Region(top, tuple(offsets[i] for i in range(len(needs))))
+
+
+def peak_words(needs: Sequence[tuple[int, Life]]) -> int:
+    """The most words that live at one step: at the first step of some life."""
+    return max(
+        (sum(size for size, other in needs if other.first <= life.first <= other.last) for _, life in needs),
+        default=0,
+    )
