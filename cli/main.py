@@ -43,7 +43,22 @@ class LazyCommand(click.Command):
         return self.load().make_context(info_name, args, parent, **extra)
 
 
-COMMANDS: tuple[LazyCommand, ...] = ()
+COMMANDS: tuple[LazyCommand, ...] = (
+    LazyCommand("compile", ".compile:compile_command", "Compile an ONNX model into a memory image."),
+    LazyCommand(
+        "check", ".check:check_command", "List what of a model is supported, and every problem at once."
+    ),
+    LazyCommand(
+        "inspect", ".inspect:inspect_command", "Show the mapping of an image: layers, cores, memory."
+    ),
+    LazyCommand(
+        "disasm", ".disasm:disasm_command", "List every word of an image with address, fields and origin."
+    ),
+    LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
+    LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),
+    LazyCommand("target", ".target:target_group", "List the target chips and show their limits."),
+    LazyCommand("models", ".models:models_group", "List the reference networks and write them as ONNX."),
+)
 
 
 @click.group("snc", commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -82,7 +82,7 @@ def test_help_imports_no_command(capsys: pytest.CaptureFixture[str], monkeypatch
     absent = cli.LazyCommand("absent", ".absent:absent", "Is imported by nobody.")
     monkeypatch.setitem(cli.snc.commands, "absent", absent)
     assert cli.main(["--help"]) == 0
-    assert "absent  Is imported by nobody." in capsys.readouterr().out
+    assert "absent    Is imported by nobody." in capsys.readouterr().out
     assert cli.main(["absent"]) == cli.INTERNAL
 
 

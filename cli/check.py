@@ -1,0 +1,95 @@
+"""`snc check`: what of a model is supported, and every problem at once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .show import Sheet, paragraph, plain, say, say_json, times
+
+if TYPE_CHECKING:
+    from ..compiler.check import Check, Problem
+
+NODES_SHOWN = 3  # of those that break the same rule
+STYLES = {"chip": "", "host": "dim", "refused": "bold"}
+
+
+@click.command("check")
+@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@options.target
+@options.input_shape
+@options.as_json
+@click.pass_context
+def check_command(
+    ctx: click.Context,
+    model: Path,
+    target: str,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    as_json: bool,
+) -> None:
+    """List what of a model is supported, and every problem at once.
+
+    Nothing is solved: a model that passes may still turn out not to fit. The exit code is that of the gravest
+    problem: 2 for what cannot be mapped, 3 for what does not fit the target.
+    """
+    from ..compiler.check import check
+    from ..compiler.driver import Options
+    from ..compiler.target import load_target
+
+    chip = load_target(target)
+    with_shapes = Options(input_shapes=dict(input_shapes))
+    found = check(model, chip, with_shapes)
+    if as_json:
+        say_json({**plain(found), "exit_code": found.exit_code})
+    else:
+        _show(found)
+    ctx.exit(found.exit_code)
+
+
+def _show(found: "Check") -> None:
+    if found.layers:
+        table = Sheet("layer*", "op", "shape", "where")
+        for layer in found.layers:
+            table.add(layer.name, layer.op, times(layer.shape), layer.where, style=STYLES[layer.where])
+        table.show()
+    counts = {where: sum(1 for layer in found.layers if layer.where == where) for where in STYLES}
+    if found.is_supported:
+        say(f"{found.model}: supported by {found.target}", style="bold")
+        say(f"chip     {counts['chip']} layers, {found.neurons or 0:,} neurons")
+        _show_host(found)
+        return
+    problems = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
+    say(f"{found.model}: {problems} on {found.target}", style="bold")
+    by_rule: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in found.problems:
+        rule = problem.operator, problem.rule, problem.way_out
+        by_rule.setdefault(rule, []).append(problem)
+    for rule, problems_of_rule in by_rule.items():
+        _show_problems(rule, problems_of_rule)
+
+
+def _show_host(found: "Check") -> None:
+    """What stays on the host, and why."""
+    kept = [layer for layer in found.layers if layer.where == "host"]
+    if not kept:
+        say("host     nothing")
+    for layer in kept:
+        paragraph(f"{layer.name} ({layer.op}): {layer.how}", indent=9, label="host")
+    if found.host.share_of_macs:
+        say(f"         {100 * found.host.share_of_macs:.1f} % of the multiplications")
+    for note in found.notes:
+        paragraph(note, indent=9, label="note")
+
+
+def _show_problems(rule: tuple[str, str, str], problems: "list[Problem]") -> None:
+    """Nodes that break the same rule, in one breath."""
+    operator, broken, way_out = rule
+    names = [problem.node or problem.output for problem in problems if problem.node or problem.output]
+    shown = ", ".join(names[:NODES_SHOWN])
+    if len(names) > NODES_SHOWN:
+        shown += f" and {len(names) - NODES_SHOWN} more"
+    say()
+    paragraph(f"{shown} ({operator})" if operator else shown or "the model", indent=2)
+    paragraph(broken, indent=4)
+    paragraph(f"way out: {way_out}", indent=4)

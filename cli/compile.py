@@ -1,0 +1,104 @@
+"""`snc compile`: an ONNX model in, a memory image and its report out."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+from .layers import show_report
+from .show import json_text, progress, say, say_json
+
+
+@click.command("compile")
+@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@click.option(
+    "-o", "--output", type=options.FILE, metavar="MODEL.snc", help="The image. [default: beside the model]"
+)
+@options.target
+@click.option(
+    "--weights",
+    type=click.Choice(["float32", "float16", "fixed8"]),
+    default="fixed8",
+    show_default=True,
+    help="How weights are stored.",
+)
+@click.option(
+    "--states",
+    type=click.Choice(["persistent"]),
+    default="persistent",
+    show_default=True,
+    help="Every neuron has a state of its own.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["memory"]),
+    default="memory",
+    show_default=True,
+    help="What the cuts of the feature maps make least.",
+)
+@options.input_shape
+@click.option(
+    "--effort",
+    type=click.FloatRange(0.1, 10000),
+    default=4.0,
+    show_default=True,
+    help="How long the solver may search, in its own time: the same on every machine.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The solver's seed."
+)
+@click.option(
+    "--reference",
+    type=options.FILE,
+    metavar="REF.onnx",
+    help="Write the network with the weights that the image holds, as ONNX.",
+)
+@click.option(
+    "--report", "report_file", type=options.FILE, metavar="FILE.json", help="Write the report, too."
+)
+@options.as_json
+def compile_command(
+    model: Path,
+    output: Path | None,
+    target: str,
+    weights: str,
+    states: str,
+    objective: str,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    effort: float,
+    seed: int,
+    reference: Path | None,
+    report_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Compile an ONNX model into a memory image.
+
+    Exit codes: 2 for a model that cannot be mapped, 3 for one that does not fit the target.
+    """
+    from ..backends.container import save, write_whole
+    from ..compiler import outputs
+    from ..compiler.driver import Options, compile_model
+    from ..compiler.frontend import to_onnx
+    from ..compiler.report import compile_report
+    from ..compiler.target import load_target
+
+    image_file = output or model.parent / f"{model.stem}.snc"
+    outputs.suffixed(report_file, ".json")
+    outputs.plan((image_file, reference, report_file), (model, Path(target)))
+    chip = load_target(target)
+    chosen = Options(weights, states, objective, seed, effort, dict(input_shapes))
+    with progress("compile") as bar:
+        compiled = compile_model(model, chip, chosen, bar.stage)
+    save(image_file, compiled.image)
+    if reference is not None:
+        graph = to_onnx(compiled.reference())
+        write_whole(reference, graph.SerializeToString(deterministic=True))
+    report = compile_report(compiled, image_file)
+    if report_file is not None:
+        outputs.save_text(report_file, json_text(report) + "\n")
+    if as_json:
+        say_json(report)
+        return
+    show_report(report)
+    total = sum(compiled.seconds.values())
+    say(f"image    {image_file}, {image_file.stat().st_size:,} bytes, compiled in {total:.1f} s")

@@ -1,0 +1,25 @@
+"""`snc disasm`: every word of an image."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command("disasm")
+@click.argument("image", type=options.FILE, metavar="IMAGE")
+@click.option("--core", type=int, metavar="N", help="Only this core.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Write the listing into a file.")
+def disasm_command(image: Path, core: int | None, output: Path | None) -> None:
+    """List every word of an image with address, fields and origin."""
+    from ..backends.container import load
+    from ..backends.listing import disassemble
+    from ..compiler import outputs
+
+    outputs.plan((output,), (image,))
+    listing = disassemble(load(image), core)
+    if output is None:
+        click.echo(listing, nl=False)
+    else:
+        outputs.save_text(output, listing)

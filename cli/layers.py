@@ -1,0 +1,116 @@
+"""The report of an image, as `compile` and `inspect` show it: layers, totals, cores, solver, host."""
+
+from typing import TYPE_CHECKING
+
+from .show import Sheet, begun, listed, paragraph, say, short, size, times
+
+if TYPE_CHECKING:
+    from ..compiler.report import Cuts, LayerReport, Report
+
+OP_MAX = 11  # characters of an operator's name
+NODES_SHOWN = 5  # of the host's, on each side
+
+
+def show_report(report: "Report") -> None:
+    """The whole report but for the mesh."""
+    totals, cores, solver = report.totals, report.cores, report.solver
+    used = f"{cores.used} of {cores.available}"
+    say(f"{report.model} on {report.target}: {used} cores, {size(totals.total_bytes)}", style="bold")
+    say()
+    show_layers(report)
+    say(f"memory   {_categories(report)}")
+    say(f"network  {_network(report)}")
+    say(f"weights  {report.weights}, states {report.states}")
+    say(f"cores    {used}; no packing needs fewer than {cores.lower_bound}")
+    gap = f", gap {100 * solver.gap:.1f} %" if solver.gap else ""
+    took = "" if solver.seconds is None else f" in {solver.seconds:.1f} s"
+    say(f"cuts     {solver.status} for {report.objective}{gap}{took}")
+    show_host(report)
+
+
+def show_layers(report: "Report") -> None:
+    """A row for each layer, and their sum. Bytes by category."""
+    table = Sheet(
+        "layer*", "op", "DxHxW", "frag>", "cuts", "cores", "states>", "conn>", "param>", "bias>", gap=1
+    )
+    for layer in report.layers:
+        table.add(
+            layer.name,
+            begun(layer.op, OP_MAX),
+            times(layer.shape),
+            layer.fragments,
+            cuts(layer.cuts),
+            _cores(layer),
+            short(layer.neurons_bytes),
+            short(layer.connectivity_bytes),
+            short(layer.parameters_bytes),
+            short(layer.biases_bytes),
+        )
+    totals = report.totals
+    table.rule()
+    table.add(
+        "total",
+        "",
+        "",
+        sum(layer.fragments for layer in report.layers),
+        "",
+        report.cores.used,
+        short(totals.neurons_bytes),
+        short(totals.connectivity_bytes),
+        short(totals.parameters_bytes),
+        short(totals.biases_bytes),
+        style="bold",
+    )
+    table.show()
+
+
+def cuts(found: "Cuts") -> str:
+    """Pieces along channels, rows and columns: "c2 y3", or "-" for a layer in one piece."""
+    parts = [
+        f"{axis}{count}" for axis, count in (("c", found.c), ("y", found.y), ("x", found.x)) if count > 1
+    ]
+    return " ".join(parts) or "-"
+
+
+def show_host(report: "Report") -> None:
+    """What stays on the host, and why."""
+    host = report.host
+    if not host.before and not host.after:
+        say("host     nothing: the chip computes the whole network")
+        return
+    share = f", {100 * host.share_of_macs:.2g} % of the multiplications" if host.share_of_macs else ""
+    for place, names in (("before", host.before), ("behind", host.after)):
+        if names:
+            nodes = "1 node" if len(names) == 1 else f"{len(names)} nodes"
+            say(f"host     {nodes} {place} the chip, run by ONNX Runtime{share}")
+        for name in names[:NODES_SHOWN]:
+            paragraph(f"{name}: {host.reasons.get(name) or 'no work for neurons'}", indent=9)
+        if len(names) > NODES_SHOWN:
+            say(f"         and {len(names) - NODES_SHOWN} more")
+
+
+def _cores(layer: "LayerReport") -> str:
+    """The cores by number, or how many they are."""
+    numbers = listed(layer.cores)
+    return numbers if len(numbers) <= 7 else f"{len(layer.cores)} cores"
+
+
+def _categories(report: "Report") -> str:
+    totals = report.totals
+    parts = (
+        ("neurons", totals.neurons_bytes),
+        ("connectivity", totals.connectivity_bytes),
+        ("parameters", totals.parameters_bytes),
+        ("biases", totals.biases_bytes),
+    )
+    return "in kB: " + ", ".join(f"{name} {count / 1024:,.1f}" for name, count in parts)
+
+
+def _network(report: "Report") -> str:
+    totals = report.totals
+    parts = [f"{totals.neurons:,} neurons"]
+    if totals.synapses is not None:
+        parts.append(f"{totals.synapses:,} synapses")
+    if totals.weights is not None:
+        parts.append(f"{totals.weights:,} weights")
+    return ", ".join(parts)

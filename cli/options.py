@@ -1,0 +1,115 @@
+"""Options that several commands have, and the values they take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., object])
+
+FILE = click.Path(path_type=Path)  # what is wrong with a path, the commands say in their own words
+
+
+class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """NAME:1,3,224,224: the shape of one input."""
+
+    name = "NAME:N,N,.."
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        """The input's name and its shape."""
+        name, _, sizes = str(value).rpartition(":")
+        parts = sizes.split(",")
+        if not name or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is no shape of an input: write NAME:1,3,224,224", param, ctx)
+        return name, tuple(int(part) for part in parts)
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """One number, or three with commas between them: one for each colour."""
+
+    name = "N[,N,N]"
+
+    def __init__(self, zero: bool = True) -> None:
+        self.zero = zero
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            found = ()
+        if len(found) not in (1, 3) or not all(abs(number) < float("inf") for number in found):
+            self.fail(f"{value!r} is not one number or three with commas between them", param, ctx)
+        if not self.zero and not all(found):
+            self.fail(f"{value!r}: nothing can be divided by 0", param, ctx)
+        return found
+
+
+def target(function: F) -> F:
+    """--target."""
+    return click.option(
+        "--target",
+        default="grai-vip",
+        show_default=True,
+        metavar="NAME|FILE.toml",
+        help="The chip: a shipped target's name, or a file ('snc target show grai-vip' is a start).",
+    )(function)
+
+
+def input_shape(function: F) -> F:
+    """--input-shape."""
+    return click.option(
+        "--input-shape",
+        "input_shapes",
+        type=InputShape(),
+        multiple=True,
+        help="The shape of an input whose file leaves it open; once for each input.",
+    )(function)
+
+
+def as_json(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
+
+
+def arithmetic(function: F) -> F:
+    """--arithmetic."""
+    return click.option(
+        "--arithmetic",
+        type=click.Choice(["float32", "chip"]),
+        default="float32",
+        show_default=True,
+        help="Neuron states in single precision, or rounded to 16 bits after every update as on the chip.",
+    )(function)
+
+
+def pictures(function: F) -> F:
+    """--resize, --mean, --scale and --bgr: how a picture becomes numbers."""
+    options = (
+        click.option("--resize", is_flag=True, help="Scale a picture to the input's size."),
+        click.option(
+            "--mean",
+            type=Numbers(),
+            default="0",
+            show_default=True,
+            help="Taken off a picture's 0..255, for each colour.",
+        ),
+        click.option(
+            "--scale",
+            type=Numbers(zero=False),
+            default="1",
+            show_default=True,
+            help="What is left is divided by this.",
+        ),
+        click.option("--bgr", is_flag=True, help="Blue, green, red instead of red, green, blue."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

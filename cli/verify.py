@@ -1,0 +1,155 @@
+"""`snc verify`: does the image compute the network?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .show import Sheet, progress, say, say_json
+
+if TYPE_CHECKING:
+    from ..backends.machine import Arithmetic
+    from ..compiler.outcome import Verification
+    from ..compiler.verify import Figures
+
+RANDOM_FRAMES = 3  # without -i and --random
+NO_ERROR_SHOWN = 900.0  # decibels
+
+
+@click.command("verify")
+@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@click.argument("image", type=options.FILE, metavar="IMAGE")
+@click.option(
+    "-i",
+    "--input",
+    "input_file",
+    type=options.FILE,
+    metavar="INPUT",
+    help="Frames: an .npy, .npz, .png or .jpg.",
+)
+@click.option(
+    "--random",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"N frames of normal noise. [default without -i: {RANDOM_FRAMES}]",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The noise's seed.")
+@click.option(
+    "--reference",
+    type=options.FILE,
+    metavar="REF.onnx",
+    help="The reference graph; rebuilt unless it is given.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0),
+    default=1e-5,
+    show_default=True,
+    metavar="T",
+    help="The largest mapping error that passes, over the output's peak.",
+)
+@options.arithmetic
+@options.pictures
+@options.as_json
+@click.pass_context
+def verify_command(
+    ctx: click.Context,
+    model: Path,
+    image: Path,
+    input_file: Path | None,
+    random: int | None,
+    seed: int,
+    reference: Path | None,
+    tolerance: float,
+    arithmetic: "Arithmetic",
+    resize: bool,
+    mean: tuple[float, ...],
+    scale: tuple[float, ...],
+    bgr: bool,
+    as_json: bool,
+) -> None:
+    """Compare an image with its model in ONNX Runtime.
+
+    Mapping: the image against the network with the image's own weights. Quantisation: the image against the
+    original model. The exit code is 1 for a mapping error above the tolerance, whatever
+    quantisation costs. In JSON, sqnr_db is 999 where nothing differs.
+    """
+    from ..backends.container import load
+    from ..compiler.inputs import Picture, load_frames, random_frames
+    from ..compiler.outcome import verification
+    from ..compiler.verify import verify
+
+    if input_file is not None and random is not None:
+        raise click.UsageError("-i and --random exclude each other")
+    loaded = load(image)
+    if input_file is not None:
+        frames = load_frames(input_file, loaded, Picture(resize, mean, scale, bgr))
+    else:
+        frames = random_frames(loaded, random or RANDOM_FRAMES, seed)
+    with progress("verify") as bar:
+        verdict = verify(
+            model,
+            loaded,
+            frames,
+            reference=reference,
+            tolerance=tolerance,
+            arithmetic=arithmetic,
+            on_frame=bar.at,
+        )
+    found = verification(verdict, loaded, model, image, arithmetic, len(frames))
+    if as_json:
+        say_json(found)
+    else:
+        _show(found)
+    ctx.exit(0 if found.is_mapped_right else 1)
+
+
+def _show(found: "Verification") -> None:
+    say(
+        f"{found.model} and {found.image}: {found.frames} frames, {found.weights} weights, "
+        f"{found.arithmetic} arithmetic",
+        style="bold",
+    )
+    say()
+    _show_figures("layer*", found.layers, found.tolerance)
+    say("mapping: the image against the network with the image's own weights", style="bold")
+    _show_figures("output*", found.reference.outputs, found.tolerance)
+    say("quantisation: the image against the original model", style="bold")
+    _show_figures("output*", found.outputs, None)
+    diverged = found.first_divergence
+    if diverged is not None:
+        place = ",".join(str(i) for i in diverged.neuron)
+        say(f"first divergence: {diverged.layer}[{place}] is {diverged.got:.9g}, not {diverged.want:.9g}")
+    verdict = "right" if found.is_mapped_right else "WRONG"
+    sign = "at most" if found.is_mapped_right else "above"
+    say(
+        f"the mapping is {verdict}: an error of {found.reference.max_rel_error:.2g} of the peak, {sign} "
+        f"{found.tolerance:g}",
+        style="bold",
+    )
+
+
+def _show_figures(heading: str, figures: "tuple[Figures, ...]", tolerance: float | None) -> None:
+    """A row for each tensor; those above the tolerance are marked."""
+    above = [tolerance is not None and not figure.max_rel_error <= tolerance for figure in figures]
+    with_argmax = heading == "output*"
+    table = Sheet(
+        heading,
+        "largest error>",
+        "of the peak>",
+        "SQNR dB>",
+        *(["argmax agrees>"] if with_argmax else []),
+        *([""] if any(above) else []),
+    )
+    for figure, is_above in zip(figures, above, strict=True):
+        cells = [
+            figure.name,
+            f"{figure.max_abs_error:.3g}",
+            f"{figure.max_rel_error:.3g}",
+            "exact" if figure.sqnr_db > NO_ERROR_SHOWN else f"{figure.sqnr_db:.1f}",
+            *([f"{100 * figure.argmax_agree:.1f} %"] if with_argmax else []),
+            *(["< above"] if is_above else []),
+        ]
+        table.add(*cells, style="bold" if is_above else "")
+    table.show()

@@ -1,0 +1,96 @@
+"""`snc simulate` and `snc verify`: outputs, counters, figures, and the exit code of a difference."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from .conftest import Run
+
+COUNTS = {"firing", "events", "synaptic_operations", "empty_events", "hops"}
+
+
+def test_simulate_counts_and_answers(run: Run, image: Path, frames: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    done = run("simulate", image, "-i", frames, "-o", out, "--labels", "label", "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    assert {"outputs", "seconds", *COUNTS} <= found.keys()
+    assert found["frames"] == 4
+    assert found["accuracy"] == 1.0
+    logits = np.array(found["outputs"]["logits"])
+    assert logits.shape == (4, 10)
+    with np.load(out) as written, np.load(frames) as given:
+        np.testing.assert_allclose(written["logits"], logits)
+        assert logits.argmax(axis=1).tolist() == given["label"].tolist()
+    layers, cores = found["per_layer"], found["per_core"]
+    assert [layer["name"] for layer in layers] == ["image", "conv1", "pool1", "conv2", "pool2", "logits"]
+    for name in COUNTS:
+        assert found[name] == sum(layer[name] for layer in layers) == sum(core[name] for core in cores)
+    assert found["synaptic_operations"] > found["events"] > 0
+
+
+def test_simulate_ranks_the_classes(run: Run, image: Path, frames: Path) -> None:
+    done = run("simulate", image, "-i", frames, "--labels", "label")
+    assert done.code == 0
+    assert "output logits, 4x10" in done.out
+    assert "right       100.00 % of 4 frames" in done.out
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+
+
+def test_simulate_takes_a_picture(run: Run, image: Path, frames: Path, tmp_path: Path) -> None:
+    with np.load(frames) as given:
+        digit = given["image"][0, 0]
+    Pillow.fromarray((digit * 15).astype(np.uint8)).save(tmp_path / "digit.png")
+    np.save(tmp_path / "digit.npy", np.floor(digit * 15)[None, None] / 15)
+    options = ("--scale", "15", "--json")
+    shown = json.loads(run("simulate", image, "-i", tmp_path / "digit.png", *options).out)
+    given_as_array = json.loads(run("simulate", image, "-i", tmp_path / "digit.npy", "--json").out)
+    np.testing.assert_allclose(
+        shown["outputs"]["logits"], given_as_array["outputs"]["logits"], rtol=1e-4, atol=1e-4
+    )
+    Pillow.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "large.png")
+    assert run("simulate", image, "-i", tmp_path / "large.png").code == 2
+    assert run("simulate", image, "-i", tmp_path / "large.png", "--resize").code == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--random", "2", "--seed", "7"), ("-i", "frames")])
+def test_verify_passes_a_right_mapping(
+    run: Run, digits: Path, image: Path, frames: Path, options: tuple[str, ...]
+) -> None:
+    given = [frames if option == "frames" else option for option in options]
+    done = run("verify", digits, image, *given)
+    assert (done.code, done.err) == (0, "")
+    assert "the mapping is right" in done.out
+    assert max(len(line) for line in done.out.splitlines()[1:]) <= 80
+
+
+def test_verify_json_has_the_keys_of_the_contract(run: Run, digits: Path, image: Path, frames: Path) -> None:
+    found = json.loads(run("verify", digits, image, "-i", frames, "--json").out)
+    worst = {"max_abs_error", "max_rel_error", "sqnr_db", "outputs"}
+    assert {*worst, "first_divergence", "reference"} <= found.keys()
+    assert found["reference"].keys() == worst
+    (output,) = found["outputs"]
+    assert {"name", "max_abs_error", "sqnr_db", "argmax_agree"} <= output.keys()
+    assert output["argmax_agree"] == 1.0
+    assert found["first_divergence"] is None
+    assert found["reference"]["max_rel_error"] <= 1e-5 < found["max_rel_error"]
+    assert 20 < found["sqnr_db"] < found["reference"]["sqnr_db"]
+
+
+def test_a_difference_ends_with_one(run: Run, digits: Path, image: Path, frames: Path) -> None:
+    options = ("-i", frames, "--arithmetic", "chip", "--tolerance", "1e-9")
+    done = run("verify", digits, image, *options)
+    assert (done.code, done.err) == (1, "")
+    assert "the mapping is WRONG" in done.out
+    found = json.loads(run("verify", digits, image, *options, "--json").out)
+    assert found["first_divergence"].keys() == {"layer", "neuron", "got", "want"}
+    assert not found["is_mapped_right"]
+
+
+def test_frames_come_from_one_place(run: Run, digits: Path, image: Path, frames: Path) -> None:
+    done = run("verify", digits, image, "-i", frames, "--random", "2")
+    assert done.code == 2
+    assert "exclude each other" in done.err
