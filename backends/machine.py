@@ -55,8 +55,9 @@ class Run:
 class Machine:
     """An image, decoded, with its states.
 
-    `arithmetic` "float32": states and values are float32. "chip": values, first states, and every state after
-    every update, are rounded to float16; products and sums are computed in float32 before that.
+    `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded once,
+    when the neuron fires, so that the order of events does not show. "chip": values, first states, and every
+    state after every update, are rounded to float16; products and sums are computed in float32 before that.
     Raises BadImage for an image that does not hold together; `file` is named in it.
     """
 
@@ -73,7 +74,7 @@ class Machine:
         self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
         self._send = send
-        self._states = np.zeros(self._program.states, dtype=np.float32)
+        self._states = np.zeros(self._program.states, dtype=np.float32 if self._chip else np.float64)
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -153,7 +154,7 @@ class Machine:
     def _values(self, block: "Block") -> Floats:
         """The values of a population's neurons, [D, H, W]."""
         word = block.word
-        states = self._states[block.states : block.states + block.neurons]
+        states = self._states[block.states : block.states + block.neurons].astype(np.float32)
         values = activate(word.activation, block.parameters, block.scale, states.reshape(-1, word.depth))
         by_pixel = rounded(values) if self._chip else values
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)

@@ -246,23 +246,24 @@ output 2 through its first.
 
 ### Arithmetic
 
-There are two modes; the image is the same. fl32 and fl16 round to the nearest float32 and float16, ties
-to even, with subnormal numbers and infinities.
+There are two modes; the image is the same. fl64, fl32 and fl16 round to the nearest float64, float32 and
+float16, ties to even, with subnormal numbers and infinities.
 
 | | float32 (default) | chip |
 | --- | --- | --- |
 | first state s | bias or INITIAL number, as float32 | fl16 of it |
 | input value v | fl32 of the element | fl16 of the element |
-| other value v | activation(fl32(scale * s)) in float32 | fl16 of the same |
+| other value v | activation(fl32(scale * fl32(s))) in float32 | fl16 of the same |
 | product p | fl32(w * v) | fl32(w * v) |
-| ADD | fl32(s + p) | fl16(fl32(s + p)) |
-| MULTIPLY | fl32(s * p) | fl16(fl32(s * p)) |
+| ADD | fl64(s + p) | fl16(fl32(s + p)) |
+| MULTIPLY | fl64(s * p) | fl16(fl32(s * p)) |
 | MAXIMUM, MINIMUM | the larger, the smaller of s and p | fl16 of the larger, the smaller |
 
-In float32 mode states are wider than the memory set aside for them, and the order of additions is not
-binding: a fused multiply-add, or another order, is within the tolerance of 1e-5 of an output's peak. In
-chip mode both are binding. Activation functions are computed in float32; exp and tanh may be a few
-units of the last place off. Within one event the order is free: no neuron is updated twice.
+In float32 mode states are wider than the memory set aside for them: they gather float32 products in
+float64 and are rounded once, when the neuron fires. So the order of additions does not show: another
+order, or a fused multiply-add, is well within the tolerance of 1e-5 of an output's peak, and so are
+states of float32 in all but the deepest networks. In chip mode both are binding. Activation functions
+are computed in float32; exp and tanh may be a few units of the last place off. Within one event the order is free: no neuron is updated twice.
 
 ### Counters
 

@@ -105,7 +105,7 @@ class Chip:
     """An image, ready to run. Counters add up over frames."""
 
     def __init__(self, data: bytes, arithmetic: str = "float32") -> None:
-        self.rounded = f16 if arithmetic == "chip" else f32
+        self.rounded, self.wide = (f16, f32) if arithmetic == "chip" else (f32, np.float64)
         magic, version, count = struct.unpack_from("<8sII", data)
         assert (magic, version) == (b"SNCIMAGE", 1)
         rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
@@ -171,7 +171,7 @@ class Chip:
                 value = fed.get((core, p.address, neuron), 0)
             else:
                 parameters = [numbers[neuron[0]] for numbers in p.parameters]
-                value = p.activation(f32(p.scale * p.state[neuron]), *parameters)
+                value = p.activation(f32(p.scale * f32(p.state[neuron])), *parameters)
             p.value[neuron] = f32(self.rounded(value))
         for neuron in p.neurons():
             if p.value[neuron] != 0 or p.on_zero:
@@ -220,5 +220,6 @@ class Chip:
             return
         self.synaptic_operations += 1
         state, product = p.state[neuron], f32(f32(math.ldexp(float(number), exponent)) * v)
-        new = (f32(state + product), f32(state * product), max(state, product), min(state, product))[how]
-        p.state[neuron] = f32(self.rounded(new))
+        state = self.wide(state)
+        new = (state + product, state * product, max(state, product), min(state, product))[how]
+        p.state[neuron] = f32(f16(new)) if self.wide is f32 else new

@@ -39,7 +39,7 @@ class Literal:
         self.image = image
         self.chip = chip
         self.memory = [core.words.astype("<u8").tobytes() for core in image.cores]
-        self.states = [np.zeros(4 * core.words.size, np.float32) for core in image.cores]
+        self.states = [np.zeros(4 * core.words.size, np.float32 if chip else np.float64) for core in image.cores]
         self.counts: dict[str, Counter[Key]] = {}
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[tuple[str, str], NDArray[np.float32]]:
@@ -126,7 +126,7 @@ class Literal:
         scale = np.float32(fact.value if fact else 1.0)
         told = self.extensions(core, p)
         for c, y, x in np.ndindex(p.depth, p.height, p.width):
-            scaled = scale * self.states[core][self.state(core, p, c, y, x)]
+            scaled = scale * np.float32(self.states[core][self.state(core, p, c, y, x)])
             parameters = [
                 e.value
                 if e.kind == ExtensionKind.PARAMETER
@@ -190,13 +190,14 @@ class Literal:
                             continue
                         slot = self.state(core, p, kernel.first + i, y // stride, x // stride)
                         old = self.states[core][slot]
-                        self.states[core][slot] = self.round(updated(port.update, old, weight * value))
+                        new = updated(port.update, old, weight * value)
+                        self.states[core][slot] = self.round(new) if self.chip else new
                         self.counts["synaptic_operations"][key] += 1
         if not touched:
             self.counts["empty_events"][key] += 1
 
 
-def updated(update: Update, old: np.float32, new: np.float32) -> np.float32:
+def updated(update: Update, old: Any, new: Any) -> Any:
     match update:
         case Update.ADD:
             return old + new
