@@ -263,7 +263,8 @@ In float32 mode states are wider than the memory set aside for them: they gather
 float64 and are rounded once, when the neuron fires. So the order of additions does not show: another
 order, or a fused multiply-add, is well within the tolerance of 1e-5 of an output's peak, and so are
 states of float32 in all but the deepest networks. In chip mode both are binding. Activation functions
-are computed in float32; exp and tanh may be a few units of the last place off. Within one event the order is free: no neuron is updated twice.
+are computed in float32; exp and tanh may be a few units of the last place
+off. Within one event the order is free: no neuron is updated twice.
 
 ### Counters
 
