@@ -56,6 +56,11 @@ def broadcast(size: int) -> AxisMap:
     return axis_map(1, size, 1, (x, np.zeros(size), np.zeros(size), np.ones(size)))
 
 
+def spread(source: int, target: int) -> AxisMap:
+    """Each position reaches itself, or the only one every position."""
+    return identity(target) if source == target else broadcast(target)
+
+
 def gathered(size: int) -> AxisMap:
     """Every source position reaches the one target position, each through a tap of its own: flatten and
     dense.

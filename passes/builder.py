@@ -16,6 +16,7 @@ from ..ir.network import (
     Kernel,
     Network,
     Neuron,
+    Parameter,
     Population,
     PopulationId,
     Projection,
@@ -24,9 +25,16 @@ from ..ir.network import (
     Update,
 )
 from . import axis
+from .arrangement import Stack, best
 from .views import Ids, Neurons, NotPlanar, Plane
 
-NONNEGATIVE = (Activation.RELU, Activation.SIGMOID, Activation.HARD_SIGMOID)
+NONNEGATIVE = (
+    Activation.RELU,
+    Activation.SIGMOID,
+    Activation.HARD_SIGMOID,
+    Activation.SOFTPLUS,
+    Activation.ABSOLUTE,
+)
 
 
 class Facts(TypedDict, total=False):
@@ -34,7 +42,7 @@ class Facts(TypedDict, total=False):
 
     neuron: Neuron
     activation: Activation
-    parameters: tuple[float, ...]
+    parameters: tuple[Parameter, ...]
     bias: NDArray[np.float32] | None
     bias_constants: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -109,6 +117,7 @@ class Builder:
         self.projections: list[Projection] = []
         self.tensors: list[Tensor] = []
         self.views: dict[str, Ids] = {}
+        self.gates: dict[str, tuple[Activation, tuple[float, ...]]] = {}
         self.uses_left: Counter[str] = graph.uses()
         self._holders: dict[PopulationId, set[str]] = {}
         self._outputs = {output.name for output in graph.outputs}
@@ -156,7 +165,7 @@ class Builder:
             raise Unsupported(
                 layer.origin,
                 f"its input has the shape {list(ids.shape)}",
-                hint="the chip takes one frame [1, D, H, W]",
+                hint="the chip takes one frame [1, D, H, W]: give --input-shape",
             )
         shape = {2: (ids.shape[1], 1, 1), 3: (ids.shape[1], 1, ids.shape[-1])}.get(ids.ndim, ids.shape[1:])
         return ids.reshape(shape)
@@ -252,68 +261,70 @@ class Builder:
                 )
             )
 
-    def copied(self, layer: Layer, maps: Ids, **facts: Unpack[Facts]) -> PopulationId:
-        """A new population with the values of a stack of maps: the identity layer."""
-        d, h, w = maps.shape
-        target = self.add(layer, Shape(d, h, w), **facts)
-        self.project(layer, maps, target, axis.identity(h), axis.identity(w), ones(d))
+    def copied(
+        self, layer: Layer, maps: Ids, sizes: tuple[int, int, int], **facts: Unpack[Facts]
+    ) -> PopulationId:
+        """A new population with the values of a stack of maps: the identity layer. One map may stand for
+        all.
+        """
+        target = self.add(layer, Shape(*sizes), **facts)
+        weights = ones(len(maps)) if len(maps) == sizes[0] else ones(1, depth=sizes[0])
+        y, x = axis.spread(maps.shape[1], sizes[1]), axis.spread(maps.shape[2], sizes[2])
+        self.project(layer, maps, target, y, x, weights)
         return target
 
-    def value(self, layer: Layer, index: int) -> Ids:
-        """An operand; a constant one becomes a population that a single neuron of value 1 feeds."""
-        name = layer.input(index)
-        if name in self.views:
-            return self.views[name]
-        array = self.constant(layer, index)
-        rank = len(self.graph.shape(layer.outputs[0]))
-        dims = ((1,) * rank + array.shape)[-rank:]
-        if rank not in (2, 3, 4) or array.ndim > rank or dims[0] != 1:
-            raise Unsupported(
-                layer.origin,
-                f"its constant has the shape {list(array.shape)}",
-                hint="use one frame [1, D, H, W]",
-            )
-        d, h, w = {2: (dims[1], 1, 1), 3: (dims[1], 1, dims[-1])}.get(rank, dims[1:])
-        one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
-        target = self.add(layer, Shape(d, h, w))
-        weights = trained(array, name, lambda flat: flat.reshape(1, d, h, w), np.zeros(1, dtype=np.int64))
-        self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
-        return self.ids(target).reshape(dims)
-
-    def fire_on_zero(self, maps: Ids) -> None:
-        """Makes the populations of a view send events for zeros too."""
-        for population in self.neurons.populations(maps):
-            self.change(population, fires_on_zero=True)
-
     def is_planar(self, maps: Ids) -> bool:
-        """Whether a stack of maps is an arrangement of whole feature maps."""
+        """Whether a stack of maps can be the source of a projection."""
         try:
             self.neurons.planes(maps)
         except NotPlanar:
             return False
         return True
 
-    def arrangement(self, layer: Layer, operands: Sequence[Ids]) -> "Arrangement":
-        """How tensors of one shape lie as maps: the first order of axes in which every operand is planar."""
-        shape = np.broadcast_shapes(*(operand.shape for operand in operands))
-        by_rank: dict[int, list[tuple[int, ...]]] = {
-            1: [(0,)],
-            2: [(1,)],
-            3: [(1, 2), (2, 1)],
-            4: [(1, 2, 3), (3, 1, 2)],
-        }
-        orders = by_rank.get(len(shape), [])
-        if len(shape) > 1 and shape[0] != 1:
-            orders = []
-        for order in orders:
-            found = Arrangement(shape, order)
-            if all(self.is_planar(found.maps(operand)) for operand in operands):
-                return found
-        raise Unsupported(
-            layer.origin,
-            f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps",
-            hint="keep channels, rows and columns apart before this layer",
+    def value(self, layer: Layer, index: int, stack: Stack) -> Ids:
+        """An operand as maps; a constant one becomes a population that a single neuron of value 1 feeds."""
+        name = layer.input(index)
+        if name in self.views:
+            return stack.maps(self.views[name])
+        array = self.constant(layer, index)
+        d, h, w = stack.maps(np.broadcast_to(array, stack.shape)).shape
+        one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
+        target = self.add(layer, Shape(d, h, w))
+        weights = trained(
+            array, name, lambda flat: stack.maps(flat).reshape(1, d, h, w), np.zeros(1, dtype=np.int64)
         )
+        self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
+        return self.ids(target)
+
+    def filled(self, layer: Layer, value: float, shape: tuple[int, ...]) -> Ids:
+        """A tensor of one value: one neuron for each place along axis 1, which every row and column names."""
+        depth = shape[1] if len(shape) > 1 else 1
+        facts: Facts = {"bias": np.full(depth, value, dtype=np.float32)}
+        ids = self.ids(self.add(layer, Shape(depth, 1, 1), **facts)).ravel()
+        return np.broadcast_to(ids.reshape((depth,) + (1,) * max(len(shape) - 2, 0)), shape)
+
+    def solid(self, layer: Layer, maps: Ids) -> Ids:
+        """The same maps with a neuron everywhere: a constant zero that must be heard becomes one."""
+        d, h, w = maps.shape
+        return self.ids(self.copied(layer, maps, (d, h, w))) if (maps < 0).any() else maps
+
+    def fire_on_zero(self, maps: Ids) -> None:
+        """Makes the populations of a view send events for zeros too."""
+        for population in self.neurons.populations(maps):
+            self.change(population, fires_on_zero=True)
+
+    def arrangement(self, layer: Layer, operands: Sequence[Ids]) -> Stack:
+        """How tensors lie as maps of the layer's result: in the fewest planes."""
+        shape = np.broadcast_shapes(*(operand.shape for operand in operands))
+        shape = np.broadcast_shapes(shape, self.graph.shape(layer.outputs[0]))
+        found = best(self.neurons, shape, operands)
+        if found is None:
+            raise Unsupported(
+                layer.origin,
+                f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps",
+                hint="keep channels, rows and columns apart before this layer",
+            )
+        return found
 
     # -- the result
     # ----------------------------------------------------------------------------------------------
@@ -326,26 +337,3 @@ class Builder:
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""
         return Network(self.graph.name, tuple(self.populations), tuple(self.projections), tuple(tensors))
-
-
-@dataclass(frozen=True, slots=True)
-class Arrangement:
-    """How a tensor's axes become channels, rows and columns: `order` lists them, missing ones are 1 long."""
-
-    shape: tuple[int, ...]
-    order: tuple[int, ...]
-
-    def maps(self, ids: Ids) -> Ids:
-        """A tensor as a stack of maps [D, H, W]; an operand that is broadcast keeps its 1-long axes."""
-        ids = ids.reshape((1,) * (len(self.shape) - ids.ndim) + ids.shape)
-        moved = ids.transpose([a for a in range(len(self.shape)) if a not in self.order] + list(self.order))
-        sizes = [ids.shape[a] for a in self.order]
-        d, w = sizes[0], sizes[-1] if len(sizes) > 1 else 1
-        h = sizes[1] if len(sizes) > 2 else 1
-        return moved.reshape(d, h, w)
-
-    def tensor(self, maps: Ids) -> Ids:
-        """A stack of maps [D, H, W] as a tensor again."""
-        moved = [a for a in range(len(self.shape)) if a not in self.order] + list(self.order)
-        array = maps.reshape([self.shape[a] for a in moved])
-        return array.transpose(np.argsort(moved))

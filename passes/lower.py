@@ -6,19 +6,24 @@ connectivity (paper, section 4.4).
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..ir.chip import Chip
 from ..ir.errors import SncError, Unsupported, raise_all
-from ..ir.layers import LayerGraph
+from ..ir.layers import LayerGraph, Value
 from ..ir.network import Network, Neuron, Shape, Tensor
-from . import lower_linear, lower_pointwise, lower_spatial, lower_views
+from . import lower_linear, lower_pointwise, lower_reduce, lower_spatial, lower_views
 from .builder import Builder
 from .handlers import HANDLERS
+from .layouts import Layout, layouts
 
 __all__ = ["HANDLERS", "Lower"]
 
-ROOMS = (lower_linear, lower_pointwise, lower_spatial, lower_views)  # importing them fills HANDLERS
+ROOMS = (
+    lower_linear,
+    lower_pointwise,
+    lower_reduce,
+    lower_spatial,
+    lower_views,
+)  # importing them fills HANDLERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,7 @@ class Lower:
 
     def __call__(self, graph: LayerGraph, chip: Chip) -> Network:
         """The network of some layers."""
-        builder = Builder(graph)
-        unknown = [
+        raise_all(
             Unsupported(
                 layer.origin,
                 "the operator cannot be mapped",
@@ -39,57 +43,43 @@ class Lower:
             )
             for layer in graph.layers
             if layer.op not in HANDLERS
-        ]
-        raise_all(unknown)
-        tensors = [_input(builder, index) for index in range(len(graph.inputs))]
+        )
+        found: list[Network] = []
         problems: list[SncError] = []
-        for layer in graph.layers:
-            if any(
-                name and name not in builder.views and name not in graph.constants for name in layer.inputs
-            ):
-                continue  # it reads the result of a layer that was refused
+        for layout in layouts(graph):
             try:
-                HANDLERS[layer.op].lower(builder, layer)
+                found.append(_network(graph, layout))
             except SncError as error:
                 problems.append(error)
-            builder.release(layer)
-        raise_all(problems)
-        tensors += _observable(builder)
-        for output in graph.outputs:
-            tensors.append(builder.tensor("output", output.name, output.dtype))
-        return builder.network(tensors)
+        if not found:
+            raise problems[0]
+        return min(found, key=lambda network: len(network.projections))
 
 
-def _input(builder: Builder, index: int) -> Tensor:
-    value = builder.graph.inputs[index]
-    if value.shape[:1] not in ((), (1,)):
-        raise Unsupported(
-            builder.graph.layers[0].origin,
-            f"input {value.name} has the batch size {value.shape[0]}",
-            hint=f"give --input-shape {value.name}:{','.join(map(str, (1, *value.shape[1:])))}",
-        )
-    shape, order = _input_maps(builder.graph, value.name)
-    population = builder.add(None, shape, value.name, neuron=Neuron.INPUT)
-    maps = builder.ids(population)
-    ids = maps.reshape(value.shape) if order is None else maps.transpose(order).reshape(value.shape)
-    builder.define(value.name, ids)
+def _network(graph: LayerGraph, layout: Layout) -> Network:
+    """The network of some layers whose inputs lie as the layout says. Raises SncError."""
+    builder = Builder(graph)
+    tensors = [_input(builder, value, layout) for value in graph.inputs]
+    problems: list[SncError] = []
+    for layer in graph.layers:
+        if any(name and name not in builder.views and name not in graph.constants for name in layer.inputs):
+            continue  # it reads the result of a layer that was refused
+        try:
+            HANDLERS[layer.op].lower(builder, layer)
+        except SncError as error:
+            problems.append(error)
+        builder.release(layer)
+    raise_all(problems)
+    tensors += _observable(builder)
+    tensors += (builder.tensor("output", output.name, output.dtype) for output in graph.outputs)
+    return builder.network(tensors)
+
+
+def _input(builder: Builder, value: Value, layout: Layout) -> Tensor:
+    stack = layout(builder.graph, value)
+    population = builder.add(None, Shape(*stack.sizes), value.name, neuron=Neuron.INPUT)
+    builder.define(value.name, stack.tensor(builder.ids(population)))
     return builder.tensor("input", value.name, value.dtype)
-
-
-def _input_maps(graph: LayerGraph, name: str) -> tuple[Shape, tuple[int, int, int] | None]:
-    """An input's feature map: channels last when the network begins by moving them (tf2onnx's Transpose)."""
-    dims = graph.shape(name)[1:] or (1,)
-    if len(dims) == 3:
-        first = [layer for layer in graph.layers if name in layer.inputs]
-        if first and all(
-            layer.op == "Transpose" and layer.integers("perm") == (0, 3, 1, 2) for layer in first
-        ):
-            h, w, d = dims
-            return Shape(d, h, w), (1, 2, 0)
-        return Shape(*dims), None
-    if len(dims) == 2:
-        return Shape(dims[0], 1, dims[1]), None
-    return Shape(int(np.prod(dims)), 1, 1), None
 
 
 def _observable(builder: Builder) -> list[Tensor]:

@@ -1,13 +1,12 @@
-"""Pooling and interpolation: connectivity without trained weights."""
+"""Pooling, pixel shuffles and interpolation: connectivity without trained weights."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from ..ir.errors import Unsupported
 from ..ir.layers import Layer
-from ..ir.network import AxisMap, Shape, Update
+from ..ir.network import Shape, Update
 from . import axis, interpolation
 from .builder import Builder, Weights, ones
 from .geometry import Window, spatial_windows
@@ -67,7 +66,7 @@ def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) ->
     """The largest value of each window; sources that can be negative fire on zeros."""
     halve = y.needs_identity and x.needs_identity and y.target * x.target > 1
     inner_y, inner_x = (y.halved(), x.halved()) if halve else (y, x)
-    initial = _neutral(builder, maps)
+    initial, maps = _neutral(builder, layer, maps)
     target = builder.add(layer, Shape(len(maps), inner_y.target, inner_x.target), initial=initial)
     builder.project(
         layer,
@@ -87,14 +86,15 @@ def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) ->
     builder.define(layer.outputs[0], builder.ids(target))
 
 
-def _neutral(builder: Builder, maps: Ids) -> float:
-    """The first value of a maximum: 0 where no source can be below, else minus infinity with sources that
-    fire.
+def _neutral(builder: Builder, layer: Layer, maps: Ids) -> tuple[float, Ids]:
+    """The first value of a maximum and its source: 0 where no source can be below, else minus infinity with
+    sources that fire.
     """
     if not any(builder.can_be_negative(p) for p in builder.neurons.populations(maps)):
-        return 0.0
+        return 0.0, maps
+    maps = builder.solid(layer, maps)
     builder.fire_on_zero(maps)
-    return -math.inf
+    return -math.inf, maps
 
 
 def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]:
@@ -103,44 +103,41 @@ def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]
     return spatial_windows(layer, maps.shape[1:], pair, builder.graph.shape(layer.outputs[0]))
 
 
-@lowers("GlobalAveragePool")
-def global_average_pool(builder: Builder, layer: Layer) -> None:
-    """Any map size: one kernel of ones."""
-    maps = builder.maps(layer, 0)
-    d, h, w = maps.shape
-    target = builder.add(layer, Shape(d, 1, 1), scale=1.0 / (h * w))
-    builder.project(layer, maps, target, _all(h), _all(w), ones(d))
-    builder.define(layer.outputs[0], builder.ids(target))
-
-
-@lowers("GlobalMaxPool")
-def global_max_pool(builder: Builder, layer: Layer) -> None:
-    """Any map size."""
-    maps = builder.maps(layer, 0)
-    _, h, w = maps.shape
-    _extreme(builder, layer, maps, Window(h, 1, h, 1, 0, 0, 1), Window(w, 1, w, 1, 0, 0, 1))
-
-
-def _all(size: int) -> AxisMap:
-    return axis.pooled(axis.gathered(size))
-
-
 @lowers("Resize", "Upsample")
 def resize(builder: Builder, layer: Layer) -> None:
     """Nearest and linear in Y and X: interpolation is a depthwise layer with fixed weights."""
     maps = builder.maps(layer, 0)
     d, h, w = maps.shape
-    result = builder.graph.shape(layer.outputs[0])
-    if len(result) != 4 or result[1] != d:
+    shape = builder.graph.shape(layer.outputs[0])
+    if shape[1] != d:
         raise Unsupported(layer.origin, "it resizes channels", hint="resize only H and W")
-    rules: list[Callable[[int], dict[int, float]]] = interpolation.rules(layer, builder, (h, w), result[2:])
-    target = builder.add(layer, Shape(d, result[2], result[3]))
-    builder.project(
-        layer,
-        maps,
-        target,
-        axis.interpolated(h, result[2], rules[0]),
-        axis.interpolated(w, result[3], rules[1]),
-        ones(d),
-    )
+    result = (shape[2], shape[3]) if len(shape) == 4 else (1, shape[-1])
+    rules = interpolation.rules(layer, builder, (h, w), result)
+    target = builder.add(layer, Shape(d, *result))
+    y, x = (axis.interpolated(n, m, r) for n, m, r in zip((h, w), result, rules, strict=True))
+    builder.project(layer, maps, target, y, x, ones(d))
     builder.define(layer.outputs[0], builder.ids(target))
+
+
+@lowers("DepthToSpace")
+def depth_to_space(builder: Builder, layer: Layer) -> None:
+    """Both modes: a view; the layer behind it reads each group of channels with upsampling."""
+    ids = builder.operand(layer, 0)
+    n, d, h, w = ids.shape
+    b = layer.integer("blocksize", 1)
+    if layer.text("mode", "DCR") == "DCR":
+        found = ids.reshape(n, b, b, d // b**2, h, w).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        found = ids.reshape(n, d // b**2, b, b, h, w).transpose(0, 1, 4, 2, 5, 3)
+    builder.define(layer.outputs[0], found)
+
+
+@lowers("SpaceToDepth")
+def space_to_depth(builder: Builder, layer: Layer) -> None:
+    """Both modes: a view; the layer behind it reads every so many rows and columns, with a stride."""
+    ids = builder.operand(layer, 0)
+    n, d, h, w = ids.shape
+    b = layer.integer("blocksize", 1)
+    parts = ids.reshape(n, d, h // b, b, w // b, b)
+    order = (0, 3, 5, 1, 2, 4) if layer.text("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    builder.define(layer.outputs[0], parts.transpose(order))

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from ..ir.network import Piece, PopulationId, Shape
 
 Ids = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Each plane is a projection with a table of its own; a layer with more would be mostly tables.
+PLANES_MAX = 512
 
 
 class NotPlanar(Exception):
-    """A stack of maps is no arrangement of whole feature maps: it mixes neurons across rows, columns or
-    channels.
-    """
+    """A stack of maps is no arrangement of feature maps: rows, columns and channels are mixed too much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,37 +96,37 @@ class Neurons:
         return named, low
 
     def planes(self, ids: Ids) -> list[Plane]:
-        """What a stack [D, H, W] of maps is made of. Raises NotPlanar."""
+        """What a stack [D, H, W] of maps is made of. Raises NotPlanar where that is too many planes."""
         whole = self.whole(ids)
         if whole is not None and ids.shape[1:] == (self.shapes[whole].height, self.shapes[whole].width):
             d, h, w = ids.shape
             return [Plane(whole, np.arange(d), np.arange(d), np.arange(h), np.arange(w))]
         valid = ids >= 0
-        pop = np.searchsorted(self.bases, ids, side="right") - 1
-        base = np.array(self.bases)[pop]
+        pop = np.where(valid, np.searchsorted(self.bases, ids, side="right") - 1, 0)
         width = np.array([s.width for s in self.shapes])[pop]
         area = np.array([s.width * s.height for s in self.shapes])[pop]
-        local = ids - base
+        local = ids - np.array(self.bases)[pop]
         channel, row, column = local // area, local % area // width, local % width
-        pops = _same(pop, valid, (1, 2))
-        channels = _same(channel, valid, (1, 2))
-        rows, columns = _same(row, valid, (2,)), _same(column, valid, (1,))
-        if not np.array_equal(valid, (rows >= 0)[:, :, None] & (columns >= 0)[:, None, :]):
-            raise NotPlanar
-        groups: dict[tuple[int, bytes, bytes], list[int]] = {}
+        groups: dict[tuple[int, bytes, bytes], list[tuple[int, int]]] = {}
         for c in range(len(ids)):
-            if pops[c] >= 0:
-                groups.setdefault((int(pops[c]), rows[c].tobytes(), columns[c].tobytes()), []).append(c)
+            for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
+                rows, columns = _lines(row[c], part, 1), _lines(column[c], part, 0)
+                y, x = np.unravel_index(int(part.argmax()), part.shape)
+                key = int(pop[c, y, x]), rows.tobytes(), columns.tobytes()
+                groups.setdefault(key, []).append((c, int(channel[c, y, x])))
+            if len(groups) > PLANES_MAX:
+                raise NotPlanar
         planes = []
-        for (population, _, _), members in groups.items():
+        for (population, rows_of, columns_of), members in groups.items():
+            rows, columns = (np.frombuffer(line, dtype=np.int64) for line in (rows_of, columns_of))
             rest = np.array(members, dtype=np.int64)
             while len(rest):  # a channel that stands in the stack twice makes a plane of its own
-                _, once = np.unique(channels[rest], return_index=True)
+                _, once = np.unique(rest[:, 1], return_index=True)
                 now = rest[np.sort(once)]
-                planes.append(
-                    Plane(PopulationId(population), now, channels[now], rows[now[0]], columns[now[0]])
-                )
-                rest = np.setdiff1d(rest, now)
+                planes.append(Plane(PopulationId(population), now[:, 0], now[:, 1], rows, columns))
+                rest = np.delete(rest, once, axis=0)
+        if len(planes) > PLANES_MAX:
+            raise NotPlanar
         return planes
 
     def pieces(self, ids: Ids) -> tuple[Piece, ...]:
@@ -154,13 +156,48 @@ class Neurons:
         return tuple(found)
 
 
-def _same(values: Ids, valid: NDArray[np.bool_], axes: tuple[int, ...]) -> Ids:
-    """The one value along axes, -1 where none is valid. Raises NotPlanar when there are several."""
-    high = np.where(valid, values, -1).max(axis=axes)
-    low = np.where(valid, values, np.iinfo(np.int64).max).min(axis=axes)
-    if (low[high >= 0] != high[high >= 0]).any():
-        raise NotPlanar
-    return np.asarray(high)
+def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> list[Mask]:
+    """Which neurons of one map [H, W] come from one channel, row by row and column by column.
+
+    A channel whose rows or columns are not kept together is taken apart, into rows that are alike.
+    """
+    parts = []
+    for mask in _alike(pop, channel, valid):
+        rows, columns = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
+        if (
+            np.array_equal(mask, np.logical_and.outer(rows, columns))
+            and _agree(row, mask, 1)
+            and _agree(column, mask, 0)
+        ):
+            parts.append(mask)
+            continue
+        lines: dict[tuple[bytes, bytes], Mask] = {}
+        for y in np.flatnonzero(rows):
+            for source in np.unique(row[y][mask[y]]):
+                line = mask[y] & (row[y] == source)
+                key = line.tobytes(), np.where(line, column[y], -1).tobytes()
+                lines.setdefault(key, np.zeros_like(mask))[y] |= line
+        parts += lines.values()
+    return parts
+
+
+def _alike(first: Ids, second: Ids, valid: Mask) -> list[Mask]:
+    """Where each pair of values stands, among the valid ones."""
+    pairs = np.unique(np.stack([first[valid], second[valid]], axis=1), axis=0)
+    if len(pairs) == 1:
+        return [valid]
+    return [valid & (first == a) & (second == b) for a, b in pairs]
+
+
+def _agree(values: Ids, mask: Mask, axis: int) -> bool:
+    """Whether the values that a mask chooses are the same along an axis."""
+    high = np.where(mask, values, -1).max(axis=axis, keepdims=True)
+    return bool((values == high)[mask].all())
+
+
+def _lines(values: Ids, mask: Mask, axis: int) -> Ids:
+    """The one value along an axis, -1 where the mask chooses none."""
+    return np.asarray(np.where(mask, values, -1).max(axis=axis))
 
 
 def _boxes(population: PopulationId, elements: Ids) -> list[Piece]:

@@ -1,0 +1,119 @@
+"""Arrangements: how the axes of a tensor lie as channels, rows and columns of feature maps.
+
+A layer that works element by element may choose: in the order of the axes, channels last, or as the
+populations of one of its operands already lie. The one that takes the fewest projections is taken.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .views import Ids, Neurons, NotPlanar
+
+CHANNELS_MOST = 4096  # elements of a tensor that may become channels of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A tensor of some shape as one stack of maps; `groups` lists the axes of channels, rows and columns."""
+
+    shape: tuple[int, ...]
+    groups: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """D, H and W."""
+        d, h, w = (prod(self.shape[a] for a in group) for group in self.groups)
+        return d, h, w
+
+    def maps(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A tensor, or what is broadcast to it, as a stack of maps; one map where all are the same."""
+        axes = [a for group in self.groups for a in group]
+        found = np.broadcast_to(array, self.shape).transpose(axes).reshape(self.sizes)
+        return found[:1] if len(found) > 1 and (found == found[:1]).all() else found
+
+    def tensor(self, maps: Ids) -> Ids:
+        """A stack of maps [D, H, W] as a tensor again."""
+        axes = [a for group in self.groups for a in group]
+        return maps.reshape([self.shape[a] for a in axes]).transpose(np.argsort(axes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scattered:
+    """A tensor of some shape as one stack of maps; `places` [D, H, W] are the elements' flat positions."""
+
+    shape: tuple[int, ...]
+    places: Ids
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """D, H and W."""
+        d, h, w = self.places.shape
+        return d, h, w
+
+    def maps(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A tensor, or what is broadcast to it, as a stack of maps; one map where all are the same."""
+        found = np.broadcast_to(array, self.shape).reshape(-1)[self.places]
+        return found[:1] if len(found) > 1 and (found == found[:1]).all() else found
+
+    def tensor(self, maps: Ids) -> Ids:
+        """A stack of maps [D, H, W] as a tensor again."""
+        found = np.full(prod(self.shape), -1, dtype=np.int64)
+        found[self.places.ravel()] = maps.ravel()
+        return found.reshape(self.shape)
+
+
+Stack = Arrangement | Scattered
+
+
+def arrangements(shape: tuple[int, ...]) -> Iterator[Arrangement]:
+    """The ways to make channels, rows and columns of a tensor's axes, the most natural first."""
+    rank = len(shape)
+    every = tuple(range(rank))
+    whole = {a for a in every if shape[a] > 1}
+    if rank == 3 and shape[0] == 1:
+        yield Arrangement(shape, ((0, 1), (), (2,)))
+    if rank >= 4 or (rank == 3 and shape[0] > 1):
+        first = [(rank - 2, rank - 1)]
+        for y, x in first + [pair for pair in pairwise(every) if pair not in first]:
+            yield Arrangement(shape, (tuple(a for a in every if a not in (y, x)), (y,), (x,)))
+    if rank >= 3 or (rank == 2 and shape[0] > 1):
+        for x in sorted(whole, reverse=True):
+            yield Arrangement(shape, (tuple(a for a in every if a != x), (), (x,)))
+    if prod(shape) <= CHANNELS_MOST or rank < 3:
+        yield Arrangement(shape, (every, (), ()))
+
+
+def like(neurons: Neurons, ids: Ids) -> Scattered | None:
+    """The arrangement in which a tensor is one population as it lies, or None."""
+    populations = neurons.populations(ids)
+    if len(populations) != 1 or not neurons.covers(ids, populations):
+        return None
+    shape = neurons.shapes[populations[0]]
+    places = np.argsort(ids.ravel()).reshape(shape.depth, shape.height, shape.width)
+    return Scattered(ids.shape, places)
+
+
+def best(neurons: Neurons, shape: tuple[int, ...], operands: Sequence[Ids]) -> Stack | None:
+    """The arrangement in which the operands are the fewest planes, or None."""
+    least = sum(max(len(neurons.populations(ids)), 1) for ids in operands)
+    found: tuple[int, Stack] | None = None
+    full = (ids for ids in operands if ids.shape == shape)
+    alike = [stack for stack in (like(neurons, ids) for ids in full) if stack is not None]
+    natural = list(arrangements(shape))
+    stacks: list[Stack] = [*natural[:2], *alike, *natural[2:]]
+    for stack in stacks:
+        try:
+            planes = sum(len(neurons.planes(stack.maps(ids))) for ids in operands)
+        except NotPlanar:
+            continue
+        if found is None or planes < found[0]:
+            found = planes, stack
+        if planes <= least:
+            break
+    return None if found is None else found[1]
