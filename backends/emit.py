@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, Descriptor, FragmentId, Mapping, Plan, core_size, words
 from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
@@ -204,8 +205,8 @@ def _block(
                 x_off=axon.x_off,
                 y_off=axon.y_off,
                 c_off=axon.segment - base,
-                width=-(-axon.width // 8),
-                height=-(-axon.height // 8),
+                width=-(-axon.width // SIZE_STEP),
+                height=-(-axon.height // SIZE_STEP),
                 kw=axon.kw,
                 kh=axon.kh,
                 us=axon.us,

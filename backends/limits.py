@@ -29,6 +29,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "reach_min": (_AXON["core_x"].minimum, 0),
     "reach_max": (0, _AXON["core_x"].maximum),
     "state_bits": (STATE_BITS, STATE_BITS),
+    "chip_border_cost": (0, CORES),  # no way through a mesh is longer
 }
 
 assert Port.field("table").maximum + 1 == Kernel.field("address").maximum + 1 == ADDRESSES
@@ -40,5 +41,7 @@ def beyond(chip: Chip) -> Iterator[str]:
         value = getattr(chip, name)
         if not low <= value <= high:
             yield f"{name} = {value} is outside {low}..{high}"
+    if min(chip.chip_mesh) < 1:
+        yield f"chip_mesh = {chip.chip_mesh[0]} x {chip.chip_mesh[1]} holds no core"
     if min(chip.mesh) < 1 or chip.cores > CORES:
         yield f"mesh = {chip.mesh[0]} x {chip.mesh[1]} is not between 1 and {CORES} cores"

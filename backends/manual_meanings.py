@@ -87,6 +87,8 @@ MEANINGS: dict[type, dict[str, str]] = {
         "reach_min": "relative core address, in X and in Y",
         "reach_max": "relative core address, in X and in Y",
         "state_bits": "bits of a state",
+        "chip_mesh": "cores of one chip in X and in Y; a larger mesh is several chips",
+        "chip_border_cost": "what the way from one chip to the next costs the mapper, in hops",
     },
     ImageTensor: {
         "name": "the tensor's name in the model",

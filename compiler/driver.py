@@ -18,10 +18,10 @@ from ..ir.weights import FORMATS
 from ..passes.connect import Connect
 from ..passes.fold import Fold
 from ..passes.fuse import Fuse
+from ..passes.locate import Locate
 from ..passes.lower import Lower
 from ..passes.pack import Pack, cores_lower_bound
 from ..passes.partition import Partition
-from ..passes.place import Place
 from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import read_onnx, to_onnx
@@ -105,7 +105,8 @@ def compile_model(
         mapping = Pack()(mapping)
         mapping.verify()
     with clock("place"):
-        mapping = Place(seed=options.seed)(mapping)
+        mapping = Locate(options.seed)(mapping)
+        mapping.verify()
     with clock("emit"):
         solver = Solver(solution.status, solution.objective, solution.bound, cores_lower_bound(mapping))
         about = About(
@@ -116,7 +117,7 @@ def compile_model(
             options.objective,
             options.seed,
             solver,
-            image_layers(mapping, layers_of(network)),
+            image_layers(mapping, layers_of(mapping.network)),
             before := _names(parts.before),
             after := _names(parts.after),
             parts.share_of_macs,

@@ -1,6 +1,7 @@
 """Targets: a chip's limits from a TOML file, checked against what the words hold."""
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -12,6 +13,7 @@ from ..ir.errors import BadTarget, Origin
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
+PAIRS = ("mesh", "chip_mesh")  # numbers in X and in Y
 
 
 def shipped() -> tuple[str, ...]:
@@ -20,11 +22,15 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
 
 
+def _text(name: str) -> str:
+    return resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
 def load_target(name: str) -> Chip:
     """The chip of a shipped target's name or of a TOML file's path. Raises BadTarget."""
     origin = Origin(file=name)
     if name in shipped():
-        text = resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        text = _text(name)
     else:
         path = Path(name)
         try:
@@ -50,23 +56,21 @@ def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:
     """The chip of a target file's table; numbers it leaves out are those of the default target. Raises
     BadTarget.
     """
-    default = {} if found.get("name") == DEFAULT_TARGET else dataclasses.asdict(load_target(DEFAULT_TARGET))
     fields = {field.name for field in dataclasses.fields(Chip)}
     for key in found:
         if key not in fields:
             raise BadTarget(
                 origin, f"{key!r} is no number of a target", hint=f"known are {', '.join(sorted(fields))}"
             )
-    facts = {**default, **found}
-    mesh = facts.get("mesh")
-    if not isinstance(mesh, (list, tuple)) or len(mesh) != 2 or not all(type(n) is int for n in mesh):
-        raise BadTarget(origin, f"mesh = {mesh} is no pair of numbers", hint="write mesh = [12, 12]")
+    facts = {**tomllib.loads(_text(DEFAULT_TARGET)), **found}
     for key, value in facts.items():
         if key == "name" and not isinstance(value, str):
             raise BadTarget(origin, f"name = {value} is no text", hint='write name = "my-chip"')
-        if key not in ("name", "mesh") and type(value) is not int:
+        if key in PAIRS:
+            facts[key] = _pair(key, value, origin)
+        elif key != "name" and type(value) is not int:
             raise BadTarget(origin, f"{key} = {value!r} is no whole number", hint="write a whole number")
-    chip = Chip(**{**facts, "mesh": (mesh[0], mesh[1])})
+    chip = Chip(**facts)
     for sentence in beyond(chip):
         raise BadTarget(origin, sentence, hint="the words' fields hold no more")
     for key in ("stride_max", "upsampling_max"):
@@ -76,17 +80,36 @@ def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:
     return chip
 
 
+def _pair(key: str, value: object, origin: Origin) -> tuple[int, int]:
+    match value:
+        case [int(x), int(y)] if type(x) is type(y) is int:
+            return x, y
+    raise BadTarget(origin, f"{key} = {value} is no pair of numbers", hint=f"write {key} = [12, 12]")
+
+
 def to_toml(chip: Chip) -> str:
-    """A chip as a target file."""
-    lines = []
-    for field in dataclasses.fields(Chip):
-        value = getattr(chip, field.name)
-        shown = (
-            f'"{value}"'
-            if isinstance(value, str)
-            else str(list(value))
-            if isinstance(value, tuple)
-            else str(value)
-        )
-        lines.append(f"{field.name} = {shown}")
-    return "\n".join(lines) + "\n"
+    """A chip as a target file, every number with the words that the shipped file has for it."""
+    lines = {field.name: _assignment(chip, field.name) for field in dataclasses.fields(Chip)}
+    comments = _comments()
+    column = max(len(line) for key, line in lines.items() if key in comments) + 2
+    return "".join(
+        f"{line:{column}}# {comments[key]}\n" if key in comments else f"{line}\n"
+        for key, line in lines.items()
+    )
+
+
+def _assignment(chip: Chip, key: str) -> str:
+    value = getattr(chip, key)
+    if isinstance(value, str):
+        return f"{key} = {json.dumps(value)}"  # TOML's basic strings are JSON's
+    return f"{key} = {list(value) if isinstance(value, tuple) else value}"
+
+
+def _comments() -> dict[str, str]:
+    """What the default target's file says of each number."""
+    found = (line.partition("#") for line in _text(DEFAULT_TARGET).splitlines())
+    return {
+        assignment.partition("=")[0].strip(): words.strip()
+        for assignment, mark, words in found
+        if mark and "=" in assignment
+    }

@@ -1,11 +1,18 @@
 """The target chip as plain data: what it has and what its fields hold. ir/ reads no file."""
 
+import math
 from dataclasses import dataclass
+
+SIZE_STEP = 8  # an axon counts the size of its target in steps of this many positions, rounded up
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """Limits of a target, in the units of the names. Every number is at most what the words' fields hold."""
+    """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
+
+    `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
+    one to the next costs `chip_border_cost` hops more.
+    """
 
     name: str
     mesh: tuple[int, int]
@@ -24,8 +31,20 @@ class Chip:
     reach_min: int
     reach_max: int
     state_bits: int = 16
+    chip_mesh: tuple[int, int] = (12, 12)
+    chip_border_cost: int = 0
 
     @property
     def cores(self) -> int:
         """How many cores the mesh has."""
         return self.mesh[0] * self.mesh[1]
+
+
+def snake(chip: Chip, count: int) -> list[tuple[int, int]]:
+    """Places (x, y) along a snake through the smallest square that holds `count` cores."""
+    columns = min(chip.mesh[0], max(math.isqrt(max(count, 1) - 1) + 1, -(-count // chip.mesh[1])))
+    found = []
+    for index in range(count):
+        y, x = divmod(index, columns)
+        found.append((columns - 1 - x if y % 2 else x, y))
+    return found

@@ -1,132 +1,241 @@
-"""Placing: every core gets a place on the mesh, talking cores near each other and within an axon's reach
-(paper 5.1).
+"""Placing: every core gets a place on the mesh, cores that talk near each other (paper 5.1).
+
+Only numpy works here: a step looks at every place at once, so compiled code would save less than it takes to
+load.
 """
 
-import math
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir.chip import Chip
-from ..ir.errors import DoesNotFit
-from ..ir.mapping import Mapping
+from ..ir.chip import SIZE_STEP, Chip, snake
+from ..ir.mapping import Axon, Fragment, Mapping
+from ..ir.network import Neuron
 
-Traffic = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
+HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Events from one core to another when every neuron fires; 0 where only the host's input goes."""
+
+    source: int
+    target: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Cores have places on the mesh; every axon is within reach, and traffic times hops is low.
+    """Every core has a place of its own; first of all few axons are out of reach, then traffic is low.
 
-    Traffic is one event per source neuron and axon. Simulated annealing on swaps, from a snake through a
-    square.
+    Traffic is the events that algorithm 5 emits with all neurons firing, times hops; the host's input is not
+    counted. Annealing by heat bath: a core changes places with the core, or the gap, that chance and heat
+    prefer among all of them. What stays out of reach is left to `Relay`; `spacing` is the distance of
+    neighbours in X and in Y: more than 1 leaves cores free between them.
     """
 
-    swaps_per_core: int = 400
+    sweeps: int = 200
     seed: int = 0
+    spacing: tuple[int, int] = (1, 1)
+
+    def fits(self, mapping: Mapping) -> bool:
+        """Whether the mesh has room for all cores at this distance."""
+        return self._lattice(mapping.chip).cores >= len(mapping.cores)
+
+    def _lattice(self, chip: Chip) -> Chip:
+        """The mesh of the places that are used."""
+        (columns, rows), (x, y) = chip.mesh, self.spacing
+        return replace(chip, mesh=(-(-columns // x), -(-rows // y)))
 
     def __call__(self, mapping: Mapping) -> Mapping:
-        """The mapping with places. Raises DoesNotFit when talking cores stay out of reach."""
-        chip, count = mapping.chip, len(mapping.cores)
-        places = snake(chip, count)
-        traffic = _traffic(mapping)
-        if count > 2:
-            places = _anneal(places, traffic, chip, self.swaps_per_core * count, self.seed)
-        placed = replace(mapping, places=tuple((int(x), int(y)) for x, y in places))
-        _check_reach(placed, traffic)
-        return placed
+        """The mapping with places."""
+        lattice = self._lattice(mapping.chip)
+        places = np.array(snake(lattice, len(mapping.cores)), dtype=np.int64)
+        if len(places) > 1:
+            places = _Search(lattice, self.spacing, places, flows(mapping), self.seed).run(self.sweeps)
+        places *= self.spacing
+        return replace(mapping, places=tuple((int(x), int(y)) for x, y in places))
 
 
-def snake(chip: Chip, count: int) -> NDArray[np.int64]:
-    """Places (x, y) along a snake through the smallest square that holds `count` cores."""
-    columns = min(chip.mesh[0], max(math.isqrt(count - 1) + 1, -(-count // chip.mesh[1])))
-    cells = []
-    for index in range(count):
-        y, x = divmod(index, columns)
-        cells.append((columns - 1 - x if y % 2 else x, y))
-    return np.array(cells, dtype=np.int64)
-
-
-def _traffic(mapping: Mapping) -> Traffic:
-    """Events from core to core when every neuron fires."""
+def flows(mapping: Mapping) -> tuple[Flow, ...]:
+    """What every core sends to every other, in the order of cores."""
     core_of = mapping.core_of()
-    found = np.zeros((len(mapping.cores), len(mapping.cores)))
-    for index, plan in enumerate(mapping.plans):
-        for axon in plan.axons:
-            found[core_of[index], core_of[axon.target]] += plan.fragment.neurons  # type: ignore[index]
-    np.fill_diagonal(found, 0)
-    return found
+    found: dict[tuple[int, int], int] = {}
+    for core, held in enumerate(mapping.cores):
+        for plan in (mapping.plans[fragment] for fragment in held):
+            silent = mapping.network.populations[plan.fragment.population].neuron is Neuron.INPUT
+            for axon in plan.axons:
+                key = core, int(core_of[axon.target])
+                found[key] = found.get(key, 0) + (0 if silent else events(plan.fragment, axon))
+    return tuple(Flow(*key, found[key]) for key in sorted(found) if key[0] != key[1])
 
 
-def _anneal(
-    start: NDArray[np.int64], traffic: Traffic, chip: Chip, swaps: int, seed: int
-) -> NDArray[np.int64]:
-    """Swaps of two cells, some of them free, that lower traffic times hops; far cores cost more than any
-    traffic.
+def events(source: Fragment, axon: Axon) -> int:
+    """How many events of a fragment pass an axon's hit detection (algorithm 5), empty ones included."""
+    across = _hits(len(source.x), axon.x_off, axon.width, axon.kw, axon.us)
+    return len(source.c) * across * _hits(len(source.y), axon.y_off, axon.height, axon.kh, axon.us)
+
+
+def _hits(size: int, off: int, extent: int, kernel: int, us: int) -> int:
+    """How many of s = 0 .. size - 1 have -kernel < s * 2^us + off < extent, rounded up to whole steps."""
+    up: int = 2**us
+    end = -(-extent // SIZE_STEP) * SIZE_STEP
+    first = max(0, -((kernel - 1 + off) // up))
+    last = min(size - 1, (end - 1 - off) // up)
+    return max(0, last - first + 1)
+
+
+class _Search:
+    """Places of cores, and for every core what it would cost at each column and in each row.
+
+    Hops, chip borders and what lies beyond the reach are sums over both axes, so two small tables hold the
+    cost of every core at every place. All numbers are whole: sums are exact in any order.
     """
-    random = np.random.default_rng(seed)
-    columns, rows = int(start[:, 0].max()) + 1, int(start[:, 1].max()) + 1
-    columns, rows = min(columns + 1, chip.mesh[0]), min(rows + 1, chip.mesh[1])
-    both = traffic + traffic.T
-    peers = [np.flatnonzero(row) for row in both]
-    heavy = 10.0 * both.sum() + 1.0
-    cells = np.full((columns, rows), -1, dtype=np.int64)
-    places = start.copy()
-    cells[places[:, 0], places[:, 1]] = np.arange(len(places))
 
-    def cost(core: int, at: NDArray[np.int64]) -> float:
-        near = peers[core]
-        delta = places[near] - at
-        hops = np.abs(delta).sum(axis=1)
-        # an axon's reach is a signed range: -8 .. 7 in one direction is -7 .. 8 in the other
-        out = traffic[core, near] > 0
-        into = traffic[near, core] > 0
-        far = (out & ((delta < chip.reach_min) | (delta > chip.reach_max)).any(axis=1)) | (
-            into & ((-delta < chip.reach_min) | (-delta > chip.reach_max)).any(axis=1)
-        )
-        return float((both[core, near] * hops).sum() + heavy * far.sum())
+    def __init__(
+        self,
+        chip: Chip,
+        spacing: tuple[int, int],
+        places: Integers,
+        found: Sequence[Flow],
+        seed: int,
+    ) -> None:
+        self.random = np.random.default_rng(seed)
+        self.places = places.copy()
+        side = places.max(axis=0) + 1
+        # one column and one row of gaps let a full square move
+        self.sizes = [min(int(side[i]) + 1, chip.mesh[i]) for i in range(2)]
+        count = len(places)
+        self.occupant = np.full(self.sizes, -1, dtype=np.int64)
+        self.occupant[tuple(places.T)] = np.arange(count)
+        at = [np.arange(size) * step for size, step in zip(self.sizes, spacing, strict=True)]
+        self.hops = [_hops(at[i], chip.chip_mesh[i], chip.chip_border_cost).astype(float) for i in range(2)]
+        self.beyond = [_beyond(positions, chip).astype(float) for positions in at]
+        traffic = np.array([flow.events for flow in found], dtype=np.float64)
+        self.mean = float(traffic.mean()) if len(found) else 0.0
+        # one hop beyond the reach costs more than any two cores' traffic across the mesh
+        self.far = (traffic.max(initial=0) + 1) * sum(float(hops.max()) for hops in self.hops)
+        self.peers = list(_peers(count, found))
+        self.costs = [np.zeros((count, size)) for size in self.sizes]
+        for core, peers in enumerate(self.peers):
+            for i in range(2):
+                at = self.places[peers.cores, i]
+                self.costs[i][core] = self._tables(i, at, peers).sum(axis=0)
 
-    warm = both.sum() / max(1, np.count_nonzero(both)) * 4
-    picks = random.integers(0, len(places), swaps)
-    xs, ys = random.integers(0, columns, swaps), random.integers(0, rows, swaps)
-    dice = random.random(swaps)
-    for step in range(swaps):
-        a, cell = int(picks[step]), np.array([xs[step], ys[step]])
-        b = int(cells[cell[0], cell[1]])
-        if b == a:
-            continue
-        home = places[a].copy()
-        before = cost(a, home) + (cost(b, cell) if b >= 0 else 0.0)
-        places[a] = cell
-        if b >= 0:
-            places[b] = home
-        after = cost(a, cell) + (cost(b, home) if b >= 0 else 0.0)
-        heat = warm * (1 - step / swaps) ** 2
-        if after <= before or (heat > 0 and dice[step] < math.exp(max(-50.0, (before - after) / heat))):
-            cells[cell[0], cell[1]], cells[home[0], home[1]] = a, b
-        else:
-            places[a] = home
-            if b >= 0:
-                places[b] = cell
-    return places
+    def _tables(self, i: int, at: Integers, peers: "_Peers") -> Floats:
+        """For each peer at `at`, what the connection costs with this core at each position of an axis."""
+        far = self.beyond[i]
+        beyond = far.T[at] * peers.sends[:, None] + far[at] * peers.takes[:, None]
+        return np.asarray(self.hops[i][at] * peers.traffic[:, None] + self.far * beyond)
+
+    def run(self, sweeps: int) -> Integers:
+        """The places after the search: heat falls, then only gains are taken until there are none."""
+        count = len(self.places)
+        sweeps = max(1, min(sweeps, STEPS_MAX // count))
+        start, end = HEATS
+        for sweep in range(sweeps):
+            heat = self.mean * start * (end / start) ** (sweep / max(1, sweeps - 1))
+            for core in self.random.permutation(count):
+                self._move(int(core), heat)
+        while sum(self._move(core, 0.0) for core in range(count)):
+            pass
+        return self.places
+
+    def _move(self, core: int, heat: float) -> bool:
+        """One step of the heat bath: whether the core has moved."""
+        peers, (x, y) = self.peers[core], self.places[core]
+        cost_x, cost_y = self.costs
+        # what every core would gain here over where it stands; a gap gains nothing
+        ids = np.arange(len(self.places))
+        stands = cost_x[ids, self.places[:, 0]] + cost_y[ids, self.places[:, 1]]
+        gains = np.append(cost_x[:, x] + cost_y[:, y] - stands, 0.0)
+        change = gains[self.occupant] + (cost_x[core][:, None] + cost_y[core][None, :] - stands[core])
+        # two cores that change places and talk: both tables took the other for standing still
+        change[tuple(self.places[peers.cores].T)] += self._pair_costs(core)
+        change[x, y] = 0.0
+        noisy = change - heat * self.random.gumbel(size=change.shape) if heat else change
+        new_x, new_y = np.unravel_index(int(noisy.argmin()), change.shape)
+        if (new_x, new_y) == (x, y) or (not heat and change[new_x, new_y] >= 0):
+            return False
+        self._swap(core, int(new_x), int(new_y))
+        return True
+
+    def _pair_costs(self, core: int) -> Floats:
+        """What each connection of a core costs now, and what it would cost the other way round."""
+        peers = self.peers[core]
+        total = np.zeros(len(peers.cores))
+        for i in range(2):
+            here, there = self.places[core, i], self.places[peers.cores, i]
+            far = self.beyond[i][here, there] + self.beyond[i][there, here]
+            total += 2 * self.hops[i][here, there] * peers.traffic
+            total += self.far * far * (peers.sends + peers.takes)
+        return total
+
+    def _swap(self, core: int, x: int, y: int) -> None:
+        old_x, old_y = (int(n) for n in self.places[core])
+        other = int(self.occupant[x, y])
+        self._put(core, x, y)
+        self.occupant[old_x, old_y] = -1
+        if other >= 0:
+            self._put(other, old_x, old_y)
+
+    def _put(self, core: int, x: int, y: int) -> None:
+        """A core at a new place; the tables of its peers follow."""
+        peers = self.peers[core]
+        for i, new in enumerate((x, y)):
+            old = int(self.places[core, i])
+            far = self.beyond[i]
+            if new != old:
+                self.costs[i][peers.cores] += (self.hops[i][new] - self.hops[i][old]) * peers.traffic[
+                    :, None
+                ] + self.far * (
+                    (far[new] - far[old]) * peers.sends[:, None]
+                    + (far[:, new] - far[:, old]) * peers.takes[:, None]
+                )
+                self.places[core, i] = new
+        self.occupant[x, y] = core
 
 
-def _check_reach(mapping: Mapping, traffic: Traffic) -> None:
-    chip = mapping.chip
-    places = np.array(mapping.places)
-    far = Counter[tuple[int, int]]()
-    for a, b in np.argwhere(traffic > 0):
-        delta = places[b] - places[a]
-        if (delta < chip.reach_min).any() or (delta > chip.reach_max).any():
-            far[int(a), int(b)] += 1
-    if far:
-        a, _ = next(iter(far))
-        population = mapping.plans[mapping.cores[a][0]].fragment.population
-        raise DoesNotFit(
-            mapping.network.populations[population].origin,
-            f"{len(far)} pairs of its cores lie further apart than an axon reaches ({chip.reach_min} to "
-            f"{chip.reach_max} cores in X and Y)",
-            hint="take a target with larger cores, or weights of fewer bits, so that fewer cores talk",
-        )
+@dataclass(frozen=True, slots=True)
+class _Peers:
+    """The cores that a core talks with, events both ways, and whether (1 or 0) it sends and takes."""
+
+    cores: Integers
+    traffic: Floats
+    sends: Floats
+    takes: Floats
+
+
+def _peers(count: int, found: Sequence[Flow]) -> Iterator[_Peers]:
+    both: list[dict[int, list[float]]] = [{} for _ in range(count)]
+    for flow in found:
+        for core, peer, direction in ((flow.source, flow.target, 1), (flow.target, flow.source, 2)):
+            facts = both[core].setdefault(peer, [0.0, 0.0, 0.0])
+            facts[0] += flow.events
+            facts[direction] = 1.0
+    for peers in both:
+        facts_of = np.array([peers[peer] for peer in sorted(peers)]).reshape(-1, 3)
+        yield _Peers(np.array(sorted(peers), dtype=np.int64), *facts_of.T)
+
+
+def _hops(at: Integers, chip_size: int, border_cost: int) -> Integers:
+    """Hops between any two positions of an axis; those across a chip's border cost more."""
+    chips = at // chip_size
+    return np.asarray(np.abs(at[:, None] - at) + border_cost * np.abs(chips[:, None] - chips))
+
+
+def _beyond(at: Integers, chip: Chip) -> Integers:
+    """By how many positions the second lies out of the first's reach."""
+    return out_of_reach(chip, (at[None, :] - at[:, None])[..., None])
+
+
+def out_of_reach(chip: Chip, delta: Integers) -> Integers:
+    """By how many cores, over all axes, the last of `delta`, a relative address is beyond an axon's reach."""
+    beyond = np.maximum(chip.reach_min - delta, 0) + np.maximum(delta - chip.reach_max, 0)
+    return np.asarray(beyond.sum(axis=-1))

@@ -1,0 +1,78 @@
+"""Relays: where an axon would not reach its target, results are the same; a refusal says why."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from oracle.graphs import Recipe, random_input, random_recipe, recipes
+
+from snc.compiler.driver import Compiled
+from snc.ir.errors import DoesNotFit
+from snc.ir.mapping import FragmentId, Mapping
+from snc.passes import locate
+from snc.passes.place import Place, out_of_reach
+
+from .trip import assert_computes, compiled, shrunken
+
+# Small pieces make many cores, and an axon reaches only the eight around its own.
+TINY = shrunken(
+    core_words=300, width_max=5, height_max=5, depth_max=2, reach_min=-1, reach_max=1, mesh=(20, 20)
+)
+
+
+class Apart(Place):
+    """Places in a row, two free cores between neighbours: hardly any axon reaches its target."""
+
+    def __call__(self, mapping: Mapping) -> Mapping:
+        return replace(mapping, places=tuple((3 * i, 1) for i in range(len(mapping.cores))))
+
+
+def assert_within_reach(mapping: Mapping) -> None:
+    core_of, places = mapping.core_of(), np.array(mapping.places)
+    for index, plan in enumerate(mapping.plans):
+        for axon in plan.axons:
+            delta = places[core_of[axon.target]] - places[core_of[FragmentId(index)]]
+            assert out_of_reach(mapping.chip, delta) == 0
+
+
+def relays(found: Compiled) -> int:
+    return sum(population.origin.operator == "Relay" for population in found.mapping.network.populations)
+
+
+@pytest.mark.parametrize("seed", [4, 7, 9])
+def test_relays_pass_on_what_they_get(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "Place", Apart)
+    model = random_recipe(seed).model()
+    found = compiled(model, replace(TINY, mesh=(600, 3)))
+    assert_within_reach(found.mapping)
+    assert relays(found)
+    assert_computes(found.image, model, random_input(model, 0))
+
+
+def test_the_report_names_relays_as_layers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "Place", Apart)
+    found = compiled(random_recipe(4).model(), replace(TINY, mesh=(600, 3)))
+    names = [layer.name for layer in found.image.about.layers if layer.op == "Relay"]
+    assert names
+    assert all(name.startswith("relay of ") for name in names)
+
+
+@settings(deadline=None, max_examples=30)
+@given(recipes())
+def test_a_short_reach_is_kept_or_refused_with_a_reason(recipe: Recipe) -> None:
+    model = recipe.model()
+    try:
+        found = compiled(model, TINY)
+    except DoesNotFit as refusal:
+        reason = refusal.origin, refusal.message, refusal.hint
+        assert all(reason)
+        return
+    assert_within_reach(found.mapping)
+    assert_computes(found.image, model, random_input(model, 0))
+
+
+def test_no_room_for_a_relay_is_refused_with_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "Place", Apart)
+    with pytest.raises(DoesNotFit, match=r"no chain of cores with \d+ words and 1 ports left leads there"):
+        compiled(random_recipe(4).model(), replace(TINY, mesh=(600, 3), reach_min=0))
