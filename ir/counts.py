@@ -49,4 +49,4 @@ def trained_weights(network: Network) -> int:
 def is_shared(projection: Projection) -> bool:
     """Whether all source channels have one kernel between them: poolings, copies, additions."""
     weights = projection.kernel.weights
-    return weights.strides[0] == 0 or len(weights) == 1
+    return not projection.kernel.constant and (weights.strides[0] == 0 or len(weights) == 1)

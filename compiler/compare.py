@@ -1,0 +1,227 @@
+"""The memory bill of one network with each technique: tables, the paper's rules, and our own image."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..backends.bill import Bill, bill
+from ..ir.chip import Chip
+from ..ir.counts import padded_synapses, synapses, trained_weights
+from ..ir.errors import DoesNotFit
+from ..ir.network import Network, Neuron, PopulationId
+from .driver import Compiled, Options, Progress, compile_model, layers_of, lower
+from .literal import literal
+from .techniques import Memory, Widths, hierarchical, lut, priced
+
+WIDER_MESH = 2  # a network that is too large for the chip is billed on a mesh so many times as wide and high
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBills:
+    """A layer and what it takes with each technique; `snc` is None where no image was made."""
+
+    name: str
+    op: str
+    shape: tuple[int, int, int]
+    neurons: int
+    synapses: int
+    padded_synapses: int
+    fragments: int
+    paper_rules: Memory
+    snc: Memory | None
+    lut: Memory
+    hier_lut: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """How many times as much a table takes. `synapses`: connectivity and parameters together."""
+
+    total: float
+    connectivity: float
+    parameters: float
+    synapses: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """One of our bills against both tables, without padding and with it."""
+
+    lut: Ratios
+    hier_lut: Ratios
+    padded_lut: Ratios
+    padded_hier_lut: Ratios
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCounts:
+    """Cores that the fragments fill by the paper's rules and in our image, and what the chip has."""
+
+    paper_rules: int
+    snc: int | None
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The bill of a network with every technique, in all and layer by layer."""
+
+    model: str
+    target: str
+    widths: Widths
+    neurons: int
+    synapses: int
+    padded_synapses: int
+    weights: int
+    paper_rules: Memory
+    snc: Memory | None
+    lut: Memory
+    hier_lut: Memory
+    padded_lut: Memory
+    padded_hier_lut: Memory
+    compression: Compression
+    snc_compression: Compression | None
+    cores: CoreCounts
+    snc_options: Options
+    layers: tuple[LayerBills, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ours:
+    """Our image's part of a comparison."""
+
+    total: Memory
+    cores: int
+    layers: dict[str, Memory]
+
+
+def compare(
+    path: Path,
+    chip: Chip,
+    options: Options,
+    widths: Widths,
+    progress: Progress = lambda stage: None,
+    *,
+    ours: bool = True,
+) -> Comparison:
+    """All bills of a model. Without `ours` no image is made, which takes most of the time."""
+    progress("lower")
+    # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
+    graph, _, network = lower(path, chip, replace(options, weights="float32"))
+    progress("count")
+    comparison = _counted(network, graph.name, chip, options, widths)
+    if not ours:
+        return comparison
+    return with_ours(comparison, bill_ours(path, chip, options, comparison.cores.paper_rules, progress))
+
+
+def bill_ours(
+    path: Path, chip: Chip, options: Options, cores_expected: int, progress: Progress = lambda stage: None
+) -> Ours:
+    """The bill of our image: on the chip, or on a larger mesh of its cores where the network does not fit."""
+    wider = replace(chip, mesh=(chip.mesh[0] * WIDER_MESH, chip.mesh[1] * WIDER_MESH))
+    may_fit = options.states != "persistent" or cores_expected <= 2 * chip.cores
+    try:
+        compiled = compile_model(path, chip if may_fit else wider, options, progress)
+    except DoesNotFit:
+        compiled = compile_model(path, wider, options, progress)
+    return _ours(compiled)
+
+
+def _ours(compiled: Compiled) -> Ours:
+    found = bill(compiled.image)
+    layers = {name: _memory(part) for name, part in found.layers.items()}
+    return Ours(_memory(found.total), len(compiled.image.cores), layers)
+
+
+def with_ours(comparison: Comparison, ours: Ours) -> Comparison:
+    """A comparison with the bill of our image beside the others."""
+    tables = (comparison.lut, comparison.hier_lut, comparison.padded_lut, comparison.padded_hier_lut)
+    return replace(
+        comparison,
+        snc=ours.total,
+        snc_compression=_compression(ours.total, tables),
+        cores=replace(comparison.cores, snc=ours.cores),
+        layers=tuple(
+            replace(layer, snc=ours.layers.get(layer.name, Memory())) for layer in comparison.layers
+        ),
+    )
+
+
+def _counted(network: Network, model: str, chip: Chip, options: Options, widths: Widths) -> Comparison:
+    rules = literal(network, chip, widths)
+    flat, tags = priced(network, lut, widths), priced(network, hierarchical, widths)
+    padded = [_sum(priced(network, table, widths, padded=True)) for table in (lut, hierarchical)]
+    totals = (_sum(flat), _sum(tags), *padded)
+    layers = []
+    for name, op, _, members in layers_of(network):
+        shape = network.populations[members[-1]].shape
+        into = [p for p in network.projections if p.target in members]
+        layers.append(
+            LayerBills(
+                name,
+                op,
+                (shape.depth, shape.height, shape.width),
+                _neurons(network, members),
+                sum(map(synapses, into)),
+                sum(map(padded_synapses, into)),
+                sum(rules.fragments[p] for p in members),
+                _sum(rules.populations[p] for p in members),
+                None,
+                _sum(flat[p] for p in members),
+                _sum(tags[p] for p in members),
+            )
+        )
+    ours = _sum(rules.populations)
+    return Comparison(
+        model=model,
+        target=chip.name,
+        widths=widths,
+        neurons=_neurons(network, range(len(network.populations))),
+        synapses=sum(map(synapses, network.projections)),
+        padded_synapses=sum(map(padded_synapses, network.projections)),
+        weights=trained_weights(network),
+        paper_rules=ours,
+        snc=None,
+        lut=totals[0],
+        hier_lut=totals[1],
+        padded_lut=totals[2],
+        padded_hier_lut=totals[3],
+        compression=_compression(ours, totals),
+        snc_compression=None,
+        cores=CoreCounts(rules.cores, None, chip.cores),
+        snc_options=options,
+        layers=tuple(layers),
+    )
+
+
+def _compression(ours: Memory, tables: Sequence[Memory]) -> Compression:
+    return Compression(*(_ratios(table, ours) for table in tables))
+
+
+def _ratios(table: Memory, ours: Memory) -> Ratios:
+    def ratio(theirs: int, mine: int) -> float:
+        return theirs / mine if mine else 0.0
+
+    return Ratios(
+        ratio(table.total_bytes, ours.total_bytes),
+        ratio(table.connectivity_bytes, ours.connectivity_bytes),
+        ratio(table.parameters_bytes, ours.parameters_bytes),
+        ratio(
+            table.connectivity_bytes + table.parameters_bytes,
+            ours.connectivity_bytes + ours.parameters_bytes,
+        ),
+    )
+
+
+def _memory(part: Bill) -> Memory:
+    return Memory(part.neurons, part.connectivity, part.parameters, part.biases, part.total)
+
+
+def _sum(parts: Iterable[Memory]) -> Memory:
+    return sum(parts, Memory())
+
+
+def _neurons(network: Network, members: Iterable[int | PopulationId]) -> int:
+    populations = (network.populations[p] for p in members)
+    return sum(p.shape.neurons for p in populations if p.neuron is not Neuron.INPUT)
