@@ -7,7 +7,7 @@ row; each event is dealt with in the target core before the next is sent. States
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,9 +55,9 @@ class Run:
 class Machine:
     """An image, decoded, with its states.
 
-    `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded once,
-    when the neuron fires, so that the order of events does not show. "chip": values, first states, and every
-    state after every update, are rounded to float16; products and sums are computed in float32 before that.
+    `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded
+    once, when the neuron fires, so that the order of events does not show. "chip": values, first states, and
+    every state after every update, are rounded to float16, from products and sums in float32.
     Raises BadImage for an image that does not hold together; `file` is named in it.
     """
 
@@ -74,7 +74,9 @@ class Machine:
         self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
         self._send = send
-        self._states = np.zeros(self._program.states, dtype=np.float32 if self._chip else np.float64)
+        self._states: NDArray[Any] = np.zeros(
+            self._program.states, dtype=np.float32 if self._chip else np.float64
+        )
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:

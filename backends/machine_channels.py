@@ -26,6 +26,7 @@ from .machine_columns import (
     Flag,
     Floats,
     Integers,
+    States,
 )
 from .machine_events import half, updated
 
@@ -49,7 +50,7 @@ def update_channels(
     value: int,
     weights: Floats,
     weight: int,
-    states: Floats,
+    states: States,
     state: int,
     count: int,
     fires_on_zero: bool,
@@ -83,7 +84,7 @@ def fire_channels(
     axons: Integers,
     kernel: Integers,
     weights: Floats,
-    states: Floats,
+    states: States,
     counters: Integers,
     chip: Flag,
     mixed: Flag,

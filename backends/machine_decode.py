@@ -18,8 +18,9 @@ from .faults import faults
 from .image import Image
 from .limits import STATE_BITS
 from .machine_columns import COUNTERS, ROW
-from .machine_kernels import Channels, Kernels, channels_apart
+from .machine_kernels import Kernels
 from .machine_memory import Memory
+from .machine_shortcuts import Channels, Pixels, shortcut
 from .words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
 
 Floats = NDArray[np.float32]
@@ -73,7 +74,7 @@ class Bundle:
     hops: Integers
     counters: Integers
     mixed: bool
-    channels: Channels | None = None
+    shortcut: Channels | Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,8 +137,8 @@ class _Decoder:
             for i, bundle in enumerate(own):
                 if len(bundle.axons) == 1:
                     row = int(bundle.axons[0, ROW])
-                    channels = channels_apart(rows[row : row + block.word.depth], kernels, weights)
-                    own[i] = replace(bundle, channels=channels)
+                    chosen = rows[row : row + block.word.depth]
+                    own[i] = replace(bundle, shortcut=shortcut(chosen, kernels, weights, bundle.mixed))
         return Program(
             blocks=self.blocks,
             bundles=tuple(tuple(own) for own in bundles),

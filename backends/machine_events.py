@@ -40,6 +40,7 @@ from .machine_columns import (
     Flag,
     Floats,
     Integers,
+    States,
 )
 
 ADD, MULTIPLY, MAXIMUM = int(Update.ADD), int(Update.MULTIPLY), int(Update.MAXIMUM)
@@ -73,7 +74,7 @@ def updated(update: int, old: Any, new: Any) -> Any:
 
 
 @compiled
-def add(states: Floats, state: int, weights: Floats, weight: int, count: int, value: Any, chip: Flag) -> None:
+def add(states: States, state: int, weights: Floats, weight: int, count: int, value: Any, chip: Flag) -> None:
     """ADD for neurons whose states lie side by side."""
     s, w = np.uintp(state), np.uintp(weight)
     for i in range(np.uintp(count)):
@@ -86,7 +87,7 @@ def add(states: Floats, state: int, weights: Floats, weight: int, count: int, va
 @compiled
 def update_each(
     update: int,
-    states: Floats,
+    states: States,
     state: int,
     stride: int,
     weights: Floats,
@@ -123,7 +124,7 @@ def esu(
     width: int,
     update: int,
     weights: Floats,
-    states: Floats,
+    states: States,
     chip: Flag,
     mixed: Flag,
 ) -> int:
@@ -172,7 +173,7 @@ def firing(values: Floats, c: int, y: int, fires_on_zero: bool, found: Integers)
     count = 0
     for x in range(values.shape[2]):
         found[np.uintp(count)] = x
-        count += values[c, y, x] != 0 or fires_on_zero
+        count += (values[c, y, x] != 0) | fires_on_zero
     return count
 
 
@@ -184,7 +185,7 @@ def fire_one(
     rows: Integers,
     kernels: Integers,
     weights: Floats,
-    states: Floats,
+    states: States,
     counters: Integers,
     chip: Flag,
     mixed: Flag,
@@ -241,7 +242,7 @@ def fire_many(
     rows: Integers,
     kernels: Integers,
     weights: Floats,
-    states: Floats,
+    states: States,
     counters: Integers,
     chip: Flag,
     mixed: Flag,

@@ -4,51 +4,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .machine_channels import fire_channels
+from .machine_columns import States
 from .machine_decode import Program
 from .machine_events import fire_many, fire_one
+from .machine_pixels import fire_pixels
+from .machine_shortcuts import Channels, Pixels
 
 Floats = NDArray[np.float32]
 
 
-def send(program: Program, index: int, values: Floats, states: Floats, chip: bool) -> None:
+def send(program: Program, index: int, values: Floats, states: States, chip: bool) -> None:
     """Sends the events of population `index`, values [D, H, W]; states and the bundles' counters change."""
-    block, bundles = program.blocks[index], program.bundles[index]
+    block = program.blocks[index]
     depth, height, width = values.shape
-    chip_flag = True if chip else None
-    by_channel = by_pixel = None
+    zero = block.fires_on_zero
+    half = True if chip else None
+    bundles = program.bundles[index]
+    together = [bundle.shortcut is not None for bundle in bundles]
+    by_channel = values if all(together) else np.ascontiguousarray(values)
+    by_pixel = values if not any(together) else np.ascontiguousarray(values.transpose(1, 2, 0)).ravel()
     with np.errstate(all="ignore"):  # where nothing is compiled, infinities run their course all the same
         for bundle in bundles:
+            axons, way, counters = bundle.axons, bundle.shortcut, bundle.counters
             mixed = True if bundle.mixed else None
-            if bundle.channels is not None:
-                if by_pixel is None:
-                    by_pixel = np.ascontiguousarray(values.transpose(1, 2, 0)).ravel()
-                fire_channels(
-                    by_pixel,
-                    height,
-                    width,
-                    depth,
-                    block.fires_on_zero,
-                    bundle.axons,
-                    bundle.channels.kernel,
-                    bundle.channels.weights,
-                    states,
-                    bundle.counters,
-                    chip_flag,
-                    mixed,
-                )
-                continue
-            if by_channel is None:
-                by_channel = np.ascontiguousarray(values)
-            fire = fire_one if len(bundle.axons) == 1 else fire_many
-            fire(
-                by_channel,
-                block.fires_on_zero,
-                bundle.axons,
-                program.rows,
-                program.kernels,
-                program.weights,
-                states,
-                bundle.counters,
-                chip_flag,
-                mixed,
-            )
+            match way:
+                case Channels(kernel, weights):
+                    fire_channels(
+                        by_pixel, height, width, depth, zero,
+                        axons, kernel, weights, states, counters, half, mixed,
+                    )  # fmt: skip
+                case Pixels(kernel, at):
+                    fire_pixels(
+                        by_pixel, height, width, depth, zero,
+                        axons, kernel, at, program.weights, states, counters, half,
+                    )  # fmt: skip
+                case None:
+                    fire = fire_one if len(axons) == 1 else fire_many
+                    fire(
+                        by_channel, zero, axons, program.rows, program.kernels,
+                        program.weights, states, counters, half, mixed,
+                    )  # fmt: skip

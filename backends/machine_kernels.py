@@ -1,7 +1,6 @@
 """Kernel descriptors and their weights, as arrays: those that some axon's source channels select."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,23 +9,12 @@ from numpy.typing import NDArray
 from ..ir.weights import FORMATS
 from .bits import WORD_BITS, unpack, words_for
 from .limits import ADDRESSES
-from .machine_columns import (
-    KERNEL_COLUMNS,
-    KERNEL_FIRST,
-    KERNEL_KD,
-    KERNEL_KH,
-    KERNEL_KW,
-    KERNEL_SL,
-    KERNEL_WEIGHTS,
-    tap_order,
-)
+from .machine_columns import KERNEL_COLUMNS, tap_order
 from .machine_memory import Memory
 from .words import Kernel, WeightCode
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-
-CHANNELS_MIN = 8  # fewer channels do not fill the processor's vectors: event by event is as fast
 
 
 class Row(NamedTuple):
@@ -165,32 +153,3 @@ def distinct(*columns: Integers) -> tuple[Integers, Integers]:
         key = key * (int(column.max(initial=0)) - low + 1) + column - low
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     return first, which
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Channels:
-    """Kernels that join each source channel with a target channel of its own, side by side.
-
-    `kernel`: KW, KH, SL, the first source channel that has synapses, how many have, and the target channel of
-    the first. `weights`: flat [taps, channels], taps as `tap_order` says.
-    """
-
-    kernel: Integers
-    weights: Floats
-
-
-def channels_apart(row: Integers, kernels: Integers, weights: Floats) -> Channels | None:
-    """The kernels of a row as `Channels`, or None where they are of another kind, or too few."""
-    chosen = kernels[row]
-    live = np.flatnonzero(chosen[:, KERNEL_WEIGHTS] >= 0)
-    if live.size < CHANNELS_MIN or live[-1] - live[0] + 1 != live.size:
-        return None
-    chosen = chosen[live]
-    same = chosen[:, [KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL]]
-    steps = np.diff(chosen[:, KERNEL_FIRST])
-    if chosen[0, KERNEL_KD] != 1 or (same != same[0]).any() or (steps != 1).any():
-        return None
-    _, kw, kh, sl = same[0].tolist()
-    taps = chosen[:, KERNEL_WEIGHTS][None, :] + np.arange(kw * kh)[:, None]
-    kernel = np.array([kw, kh, sl, live[0], live.size, chosen[0, KERNEL_FIRST]], dtype=np.int64)
-    return Channels(kernel, weights[taps].ravel())

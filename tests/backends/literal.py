@@ -39,7 +39,9 @@ class Literal:
         self.image = image
         self.chip = chip
         self.memory = [core.words.astype("<u8").tobytes() for core in image.cores]
-        self.states = [np.zeros(4 * core.words.size, np.float32 if chip else np.float64) for core in image.cores]
+        self.states = [
+            np.zeros(4 * core.words.size, np.float32 if chip else np.float64) for core in image.cores
+        ]
         self.counts: dict[str, Counter[Key]] = {}
 
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[tuple[str, str], NDArray[np.float32]]:
