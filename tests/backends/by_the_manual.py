@@ -105,7 +105,8 @@ class Chip:
     """An image, ready to run. Counters add up over frames."""
 
     def __init__(self, data: bytes, arithmetic: str = "float32") -> None:
-        self.rounded, self.wide = (f16, f32) if arithmetic == "chip" else (f32, np.float64)
+        self.rounded: Any = f16 if arithmetic == "chip" else f32
+        self.wide: Any = f32 if arithmetic == "chip" else np.float64
         magic, version, count = struct.unpack_from("<8sII", data)
         assert (magic, version) == (b"SNCIMAGE", 1)
         rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
