@@ -38,8 +38,8 @@ def check_command(
     from ..compiler.target import load_target
 
     chip = load_target(target)
-    with_shapes = Options(input_shapes=dict(input_shapes))
-    found = check(model, chip, with_shapes)
+    chosen = Options(states="persistent", input_shapes=dict(input_shapes))
+    found = check(model, chip, chosen)
     if as_json:
         say_json({**plain(found), "exit_code": found.exit_code})
     else:

@@ -89,10 +89,13 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
         return _result(path, chip, None, None, None, found)
     try:
         parts, network = divide(graph, chip)
+    except DoesNotFit as error:
+        return _result(path, chip, graph, None, None, [error])
     except SncError as error:
         return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))
     network = Fuse()(network, chip)
-    return _result(path, chip, graph, parts, network, _too_large(network, chip))
+    errors = _too_large(network, chip) if options.states == "persistent" else []
+    return _result(path, chip, graph, parts, network, errors)
 
 
 def _problems(graph: LayerGraph, chip: Chip) -> list[SncError]:
