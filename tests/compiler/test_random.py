@@ -1,0 +1,178 @@
+"""Random networks on random small targets, in every weight format: what they must be."""
+
+import os
+from collections import Counter
+
+import hypothesis
+import numpy as np
+import onnx
+import pytest
+from hypothesis import strategies as st
+from oracle import layers
+from oracle.graphs import Recipe, random_input, random_model, recipes
+from oracle.writer import Writer
+
+from snc.compiler.driver import Compiled
+from snc.ir.chip import Chip
+from snc.ir.errors import DoesNotFit, SncError
+from snc.models.digits import digits_images, digits_model
+
+from .trip import CHIP, TOLERANCE, assert_computes, compiled, difference, options, reference, run, shrunken
+
+# SNC_EXAMPLES=20 looks twenty times as long.
+THOROUGH = int(os.environ.get("SNC_EXAMPLES", "1"))
+
+
+def examples(count: int) -> hypothesis.settings:
+    """The same examples in every run."""
+    return hypothesis.settings(
+        max_examples=count * THOROUGH,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+
+
+# Every number shrinks towards the shipped target's, or towards one that cuts nothing.
+CHIPS: st.SearchStrategy[Chip] = st.builds(
+    shrunken,
+    mesh=st.just((24, 24)),
+    core_words=st.sampled_from([32768, 16384, 8192, 4096, 2048, 1024]),
+    width_max=st.sampled_from([64, 32, 16, 9, 8, 5, 4]),
+    height_max=st.sampled_from([64, 32, 16, 9, 8, 5, 4]),
+    depth_max=st.sampled_from([64, 16, 8, 5, 3, 2]),
+    kernel_max=st.sampled_from([16, 8, 5, 4, 3, 2, 1]),
+    channel_offset_max=st.sampled_from([1023, 63, 15, 7]),
+    ports_max=st.sampled_from([32, 16, 8, 4]),
+    axons_max=st.sampled_from([1023, 200, 40]),
+    upsampling_max=st.sampled_from([128, 4, 2, 1]),
+    stride_max=st.sampled_from([2, 1]),
+)
+
+
+def drawn_chip(seed: int) -> Chip:
+    """A small target of a seed."""
+    random = np.random.default_rng([seed, 7])
+
+    def pick(*choices: int) -> int:
+        return int(random.choice(choices))
+
+    return shrunken(
+        mesh=(24, 24),
+        core_words=pick(1024, 2048, 4096, 8192, 16384, 32768),
+        width_max=pick(4, 5, 8, 16, 64),
+        height_max=pick(4, 5, 8, 16, 64),
+        depth_max=pick(2, 3, 8, 16, 64),
+        kernel_max=pick(1, 2, 3, 4, 8, 16),
+        channel_offset_max=pick(7, 15, 63, 1023),
+        ports_max=pick(4, 8, 16, 32),
+        axons_max=pick(40, 200, 1023),
+        upsampling_max=pick(1, 2, 8, 128),
+        stride_max=pick(1, 2),
+    )
+
+
+def compiled_if_it_fits(model: onnx.ModelProto, chip: Chip, weights: str = "float32") -> Compiled | None:
+    """None when the target is too small; any other refusal is an error."""
+    try:
+        return compiled(model, chip, options(weights))
+    except SncError as error:
+        if error.exit_code != DoesNotFit.exit_code:
+            raise
+        return None
+
+
+@examples(40)
+@hypothesis.given(recipes(), CHIPS)
+def test_a_random_network_computes_the_same_on_any_target(recipe: Recipe, chip: Chip) -> None:
+    model = recipe.model()
+    found = compiled_if_it_fits(model, chip)
+    hypothesis.assume(found is not None)
+    assert found is not None
+    assert_computes(found.image, model, random_input(model, recipe.seed))
+
+
+def test_most_random_networks_fit_a_small_target() -> None:
+    seeds = range(40 * THOROUGH)
+    refused = [seed for seed in seeds if compiled_if_it_fits(random_model(seed), drawn_chip(seed)) is None]
+    assert len(refused) <= 0.2 * len(seeds), refused
+
+
+@pytest.mark.parametrize("weights", ["float16", "fixed8"])
+@examples(15)
+@hypothesis.given(recipe=recipes())
+def test_an_image_computes_what_its_own_weights_say(weights: str, recipe: Recipe) -> None:
+    model = recipe.model()
+    found = compiled(model, CHIP, options(weights))
+    assert_computes(found.image, reference(found), random_input(model, recipe.seed))
+
+
+@pytest.mark.parametrize("weights", ["float16", "fixed8"])
+@examples(10)
+@hypothesis.given(recipe=recipes(), chip=CHIPS)
+def test_weight_formats_do_not_depend_on_the_cuts(weights: str, recipe: Recipe, chip: Chip) -> None:
+    model = recipe.model()
+    found = compiled_if_it_fits(model, chip, weights)
+    hypothesis.assume(found is not None)
+    assert found is not None
+    assert_computes(found.image, reference(found), random_input(model, recipe.seed))
+
+
+def cuts(found: Compiled) -> Counter[str]:
+    """How much a mapping is cut."""
+    return Counter(
+        fragments=len(found.mapping.plans), axons=sum(len(plan.axons) for plan in found.mapping.plans)
+    )
+
+
+SMALLER = {
+    "core-memory-16-kB": ({"core_words": 2048}, "fragments"),
+    "widths-of-6-bits": ({"width_max": 64}, "fragments"),
+    "heights-of-6-bits": ({"height_max": 64}, "fragments"),
+    "kernels-of-2-bits": ({"kernel_max": 4}, "axons"),
+}
+
+
+def wide_network() -> onnx.ModelProto:
+    """A network with kernels above 4, maps above 64 and weights above 16 kB."""
+    w = Writer(13, 5)
+    x = w.input((1, 3, 70, 90))
+    x = w.add("Relu", layers.conv(w, x, 8, (5, 5), pads=(2, 2, 2, 2)))
+    x = layers.max_pool(w, x)
+    x = w.add("Relu", layers.conv(w, x, 16, (7, 6), stride=(2, 2), pads=(3, 2, 3, 3)))
+    x = w.add("Add", x, layers.conv(w, x, 16, (3, 3), pads=(1, 1, 1, 1)))
+    return w.model([w.add("GlobalAveragePool", x)], "wide")
+
+
+@pytest.fixture(scope="module")
+def wide() -> Compiled:
+    return compiled(wide_network())
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_smaller_number_cuts_more_and_computes_the_same(name: str, wide: Compiled) -> None:
+    numbers, counted = SMALLER[name]
+    model = wide_network()
+    found = compiled(model, shrunken(mesh=(24, 24), **numbers))
+    assert cuts(found)[counted] > cuts(wide)[counted]
+    inputs = random_input(model, 1)
+    assert_computes(found.image, model, inputs)
+    (before,), (after,) = (run(image, inputs).values() for image in (wide.image, found.image))
+    assert np.abs(before - after).max() <= TOLERANCE * np.abs(before).max()
+
+
+def test_all_numbers_smaller_at_once() -> None:
+    model = wide_network()
+    chip = shrunken(mesh=(24, 24), core_words=2048, width_max=64, height_max=64, kernel_max=4)
+    assert_computes(compiled(model, chip).image, model, random_input(model, 2))
+
+
+@pytest.mark.parametrize("numbers", [{"core_words": 2048}, {"width_max": 4}, {"kernel_max": 2}], ids=str)
+def test_the_digits_network_on_a_smaller_target(numbers: dict[str, int]) -> None:
+    model = digits_model()
+    whole, cut = cuts(compiled(model)), cuts(found := compiled(model, shrunken(**numbers)))
+    assert cut["fragments"] > whole["fragments"] or "kernel_max" in numbers
+    assert cut["axons"] > whole["axons"]
+    for image in digits_images().images[:10]:
+        worst = difference(run(found.image, {"image": image[None]}), model, {"image": image[None]})
+        assert worst.error <= TOLERANCE
