@@ -200,6 +200,29 @@ def test_depthwise_and_grouped(sl: int) -> None:
             both(toy, {"x": x[None]}, chip=chip)
 
 
+@pytest.mark.parametrize("chip", [False, True])
+@pytest.mark.parametrize("zeros", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("sl", [0, 1])
+def test_many_channels(sl: int, zeros: float, chip: bool) -> None:
+    """Where all channels of a pixel are dealt with together, it is as if they were not."""
+    x = random((23, 5, 6), zeros=zeros)
+    depthwise = random((23, 1, 3, 3), 1)
+    pointwise = random((23, 5, 1, 1), 2)
+    own, nulls = np.arange(23), (np.arange(23) < 3) | (np.arange(23) > 20)
+    toy = Toy([(0, 0), (1, 0)])
+    source = toy.input("x", x.shape)
+    for update in Update:
+        target = toy.population((25, 6 >> sl, 7 >> sl), bias=np.linspace(-1, 1, 25))
+        first = np.where(nulls, -1, own + 1)
+        toy.join(source, target, depthwise, first=first, sl=sl, pad=(1, 2), update=update)
+        toy.output(f"channels{update}", target)
+    for first in (2, np.where(own % 5 == 1, -1, 1)):
+        target = toy.population((8, 4, 4), 1)
+        toy.join(source, target, pointwise, first=first, sl=sl, pad=(1 - sl, -1))
+        toy.output(f"pixels{target}", target)
+    both(toy, {"x": x[None]}, chip=chip)
+
+
 @pytest.mark.parametrize(
     ("code", "exponent"),
     [(WeightCode.FLOAT32, 0), (WeightCode.FLOAT16, 2), (WeightCode.FIXED8, -3), (WeightCode.FIXED8, 0)],

@@ -65,13 +65,16 @@ def toys(draw: st.DrawFn) -> Toy:
 def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, target: int) -> None:
     depth, _, _ = toy.cells[source].shape
     into, _, _ = toy.cells[target].shape
-    apart = draw(st.booleans()) and depth <= into  # each channel to one of its own
+    kind = draw(st.sampled_from(["any", "apart", "pointwise"]))
+    apart = kind == "apart" and depth <= into  # each channel to one of its own
     kd = 1 if apart else draw(st.integers(1, into))
-    size = draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
+    size = (1, 1) if kind == "pointwise" else draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
     numbers = rng.integers(-4, 5, (depth, kd, *size))
     first = rng.integers(0, into - kd + 1, depth)
     if apart:
         first = np.arange(depth) + draw(st.integers(0, into - depth))
+    elif kind == "pointwise":
+        first[:] = first[0]
     nulls = draw(st.sampled_from(["none", "some", "ends"]))
     if nulls == "some":
         first = np.where(rng.random(depth) < 0.3, -1, first)
