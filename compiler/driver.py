@@ -26,6 +26,7 @@ from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
+from .sizes import check_capacity
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -75,6 +76,7 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
 
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
     """The host's parts of a network, and the chip's, lowered. What lowering refuses is offered to the host."""
+    check_capacity(graph, chip)
     refused: Refused = {}
     makers = graph.producers()
     while True:

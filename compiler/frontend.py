@@ -7,7 +7,7 @@ with (sizes, damaged files) is checked before. Nothing here knows the chip.
 import contextlib
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,15 +18,17 @@ from onnx import numpy_helper
 
 from ..ir.errors import BadInput, ManyErrors, Origin, SncError, Unsupported
 from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
-from .onnx_file import TENSOR_ELEMENTS_MAX, first_line, fix_shapes, load_model, opset_of, widen
+from .onnx_file import converted, first_line, fix_shapes, load_model, opset_of, widen
 from .qdq import NOTE, float_form, is_quantised
+from .run import session
+from .sizes import check_sizes
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
     """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
-    loaded = widen(fix_shapes(load_model(path), input_shapes, path.name))
+    loaded = widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name))
     notes = (NOTE,) if is_quantised(loaded) else ()
     return replace(to_layers(simplify(float_form(loaded), path.name), path.name), notes=notes)
 
@@ -35,48 +37,52 @@ def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.Mo
     """The model of a file as ONNX Runtime shall run it: static shapes, single precision for half, and the
     float form of a quantised one.
     """
-    return float_form(widen(fix_shapes(load_model(path), input_shapes, path.name)))
+    return float_form(widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)))
 
 
 def infer(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
-    """The model with the shapes that ONNX infers, none of them beyond bounds. Raises BadInput."""
+    """The model with the shapes that ONNX infers. Raises BadInput."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        return onnx.shape_inference.infer_shapes(model)
     except Exception as error:  # InferenceError and whatever protobuf raises: the file's fault
         raise BadInput(
             Origin(file=file),
             f"its shapes contradict each other ({first_line(error)})",
             hint="export it again",
         ) from None
-    for value in (*inferred.graph.value_info, *inferred.graph.output):
-        elements = int(
-            np.prod([max(dim.dim_value, 1) for dim in value.type.tensor_type.shape.dim], dtype=object)
-        )
-        if elements > TENSOR_ELEMENTS_MAX:
-            raise BadInput(
-                Origin(file=file, node=value.name, operator="tensor"),
-                f"would have {elements} elements, at most {TENSOR_ELEMENTS_MAX} are read",
-                hint="is the file damaged?",
-            )
-    return inferred
 
 
 def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     """The model after onnxslim: constants folded, batch normalisations fused, every shape known."""
     import onnxslim
 
-    infer(model, file)
+    check_sizes(model, file)
+    known = infer(model, file)
     logging.getLogger("onnxslim").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             slim = onnxslim.slim(model)
-    except Exception as error:
-        raise BadInput(
-            Origin(file=file), f"cannot be simplified ({first_line(error)})", hint="export it again"
-        ) from None
+    except Exception:  # onnxslim's own faults: Resize with axes is one
+        slim = onnx.ModelProto()
+        slim.CopyFrom(model)
     del slim.graph.value_info[:]
+    shapes = {value.name: value for value in known.graph.output}
+    for value in slim.graph.output:  # onnxslim's idea of an uneven Split or of empty axes is not ONNX's
+        if value.name in shapes:
+            value.CopyFrom(shapes[value.name])
     slim.ir_version = max(slim.ir_version, 4)  # before, initializers had to be inputs too
-    return infer(slim, file)
+    slim.graph.value_info.extend(check_sizes(slim, file))
+    inferred = infer(slim, file)
+    accepted(inferred, file)
+    return inferred
+
+
+def accepted(model: onnx.ModelProto, file: str) -> None:
+    """Raises BadInput for a model whose nodes, types and shapes ONNX Runtime does not accept."""
+    try:
+        session(model.SerializeToString(), optimised=False)
+    except SncError as error:
+        raise BadInput(Origin(file=file), error.message, error.hint) from None
 
 
 def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
@@ -125,6 +131,7 @@ def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
     for found in (*inputs, *(_value(v) for v in graph.value_info), *outputs):
         values[found.name] = found
     for layer in layers:
+        problems += _clashes(layer, values, constants)
         for output in layer.outputs:
             known = values.get(output)
             if output and (known is None or any(size < 1 for size in known.shape)):
@@ -151,6 +158,20 @@ def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
     )
     result.verify()
     return result
+
+
+def _clashes(layer: Layer, values: Mapping[str, Value], constants: Mapping[str, Array]) -> Iterator[SncError]:
+    """Weights for another number of channels: neither ONNX's checker nor its shape inference minds them."""
+    data, weights = values.get(layer.input(0)), constants.get(layer.input(1))
+    if layer.op not in ("Conv", "ConvTranspose") or data is None or weights is None:
+        return
+    channels = data.shape[1] if len(data.shape) > 1 else 0
+    groups = layer.integer("group", 1)
+    outputs = weights.shape[0] if layer.op == "Conv" else channels
+    takes = weights.shape[1] * groups if layer.op == "Conv" else weights.shape[0]
+    if weights.ndim < 3 or takes != channels or groups < 1 or outputs % groups:
+        rule = f"its weights {list(weights.shape)} in {groups} groups do not fit its input {list(data.shape)}"
+        yield BadInput(layer.origin, rule, hint="export it again")
 
 
 def _value(value: onnx.ValueInfoProto) -> Value:

@@ -10,9 +10,12 @@ from onnx import numpy_helper
 
 from ..ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 
-FILE_BYTES_MAX = 2**31 - 1  # protobuf itself stops here
+FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
+NODES_MAX = 2**14
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
-OPSET_MIN = 7
+OPSET_MIN = 6
+RUNTIME_OPSETS = range(7, 27)  # what ONNX Runtime runs; others are converted
+IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -26,7 +29,7 @@ def load_model(path: Path) -> onnx.ModelProto:
         ) from None
     if size > FILE_BYTES_MAX:
         raise BadInput(
-            origin, f"has {size} bytes, a protobuf at most {FILE_BYTES_MAX}", hint="use external data"
+            origin, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
         )
     try:
         model = onnx.load_model_from_string(path.read_bytes())
@@ -47,6 +50,8 @@ def load_model(path: Path) -> onnx.ModelProto:
 
 def check_model(model: onnx.ModelProto, origin: Origin) -> None:
     """Raises when a model is not well-formed, too old, or holds a tensor that is broken."""
+    if not _is_text(model):
+        raise BadInput(origin, "is no valid ONNX model (a name is no UTF-8)", hint="export it again")
     opset = opset_of(model)
     newest = onnx.defs.onnx_opset_version()
     if not OPSET_MIN <= opset <= newest:
@@ -55,6 +60,16 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
             f"opset {opset} is outside {OPSET_MIN}..{newest}",
             hint="export the model at another opset",
         )
+    nodes = sum(1 for _ in _nodes(model.graph))
+    if nodes > NODES_MAX:
+        raise BadInput(
+            origin, f"has {nodes} nodes, at most {NODES_MAX} are read", hint="is the file damaged?"
+        )
+    if model.functions:
+        hint = "inline them with onnx.inliner.inline_local_functions"
+        raise Unsupported(origin, f"has functions of its own: {model.functions[0].name}", hint=hint)
+    if any(graph.sparse_initializer for graph in _graphs(model.graph)):
+        raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
     raise_all(_unknown_operators(model, opset, origin.file))
     for tensor in tensors(model.graph):
         _check_tensor(tensor, origin)
@@ -80,6 +95,27 @@ def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterato
             )
 
 
+def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
+    """The model at an opset that ONNX Runtime knows. Raises Unsupported where there is no such."""
+    opset = opset_of(model)
+    if opset in RUNTIME_OPSETS:
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    found.ir_version = IR_VERSION
+    try:
+        return onnx.version_converter.convert_version(
+            found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
+        )
+    except Exception as error:  # ConvertError and RuntimeError
+        raise Unsupported(
+            Origin(file=file),
+            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]} "
+            f"({first_line(error)})",
+            hint="export the model at another opset",
+        ) from None
+
+
 def first_line(error: Exception) -> str:
     """The first line of an error's text, for errors that print a page."""
     lines = str(error).strip().splitlines()
@@ -92,18 +128,40 @@ def opset_of(model: onnx.ModelProto) -> int:
     return int(max(versions, default=1))
 
 
-def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that a graph stores: initializers and attributes, those of nested graphs included."""
-    yield from graph.initializer
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph and those nested in it."""
+    yield graph
     for node in graph.node:
         for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from tensors(attribute.g)
-            for nested in attribute.graphs:
-                yield from tensors(nested)
+            for nested in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _graphs(nested)
+
+
+def _is_text(model: onnx.ModelProto) -> bool:
+    """Whether all names are text: protobuf hands on as bytes what is none."""
+    names: list[str | bytes] = [value.name for value in (*model.graph.input, *model.graph.output)]
+    for graph in _graphs(model.graph):
+        names += [tensor.name for tensor in graph.initializer]
+        for node in graph.node:
+            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            names += [attribute.name for attribute in node.attribute]
+    return not any(isinstance(name, bytes) for name in names)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for each in _graphs(graph):
+        yield from each.node
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that a graph stores: initializers and attributes, those of nested graphs included."""
+    for each in _graphs(graph):
+        yield from each.initializer
+        for node in each.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                yield from attribute.tensors
 
 
 def _check_tensor(tensor: onnx.TensorProto, origin: Origin) -> None:

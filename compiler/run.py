@@ -107,13 +107,15 @@ def host_graph(model: bytes) -> onnx.GraphProto:
         raise BadImage(None, f"the host's part is no ONNX model ({first_line(error)})") from None
 
 
-def session(model: bytes) -> Any:
+def session(model: bytes, *, optimised: bool = True) -> Any:
     """An ONNX Runtime session of a model's bytes, on two threads at most. Raises BadInput."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     options.log_severity_level = 4
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen kinds of its own
