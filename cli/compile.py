@@ -24,17 +24,17 @@ from .show import json_text, progress, say, say_json
 )
 @click.option(
     "--states",
-    type=click.Choice(["persistent"]),
-    default="persistent",
+    type=click.Choice(["shared", "persistent"]),
+    default="shared",
     show_default=True,
-    help="Every neuron has a state of its own.",
+    help="Whether populations that live at different times share memory, or each neuron has its own state.",
 )
 @click.option(
     "--objective",
-    type=click.Choice(["memory"]),
-    default="memory",
+    type=click.Choice(["cores", "memory"]),
+    default="cores",
     show_default=True,
-    help="What the cuts of the feature maps make least.",
+    help="What the cuts of the feature maps, and the packing, make least.",
 )
 @options.input_shape
 @click.option(

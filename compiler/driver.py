@@ -16,17 +16,17 @@ from ..ir.mapping import Mapping as Mapped
 from ..ir.network import Network, PopulationId
 from ..ir.weights import FORMATS
 from ..passes.connect import Connect
+from ..passes.cut import Cut
 from ..passes.fold import Fold
 from ..passes.fuse import Fuse
 from ..passes.locate import Locate
 from ..passes.lower import Lower
-from ..passes.pack import Pack, cores_lower_bound
-from ..passes.partition import Partition
+from ..passes.pack import Pack
+from ..passes.partition import Partition, Solution
 from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
-from .sizes import check_capacity
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -38,8 +38,8 @@ class Options:
     """What a user may choose. `effort` is the solver's deterministic time."""
 
     weights: str = "fixed8"
-    states: str = "persistent"
-    objective: str = "memory"
+    states: str = "shared"
+    objective: str = "cores"
     seed: int = 0
     effort: float = 4.0
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -76,7 +76,6 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
 
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
     """The host's parts of a network, and the chip's, lowered. What lowering refuses is offered to the host."""
-    check_capacity(graph, chip)
     refused: Refused = {}
     makers = graph.producers()
     while True:
@@ -100,17 +99,20 @@ def compile_model(
         graph, parts, network = lower(path, chip, options)
     with clock("partition"):
         wirings = Wire()(network, chip)
-        solution = Partition(options.effort, options.seed)(network, chip, wirings)
+        plain = options.objective != "memory"
+        solution = Partition(options.effort, options.seed, plain)(network, chip, wirings)
+        shared = options.states == "shared"
+        solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, solution)
     with clock("connect"):
-        mapping = Connect(options.states == "shared")(network, chip, wirings, solution.grids)
+        mapping = Connect(shared)(network, chip, wirings, solution.grids)
     with clock("pack"):
-        mapping = Pack()(mapping)
+        mapping = Pack(solution.seats)(mapping)
         mapping.verify()
     with clock("place"):
         mapping = Locate(options.seed)(mapping)
         mapping.verify()
     with clock("emit"):
-        solver = Solver(solution.status, solution.objective, solution.bound, cores_lower_bound(mapping))
+        solver = _solver(options, solution, mapping)
         about = About(
             graph.name,
             __version__,
@@ -127,6 +129,14 @@ def compile_model(
         )
         image = emit(mapping, about, _model(parts.before), _model(parts.after))
     return Compiled(graph, network, mapping, image, clock.seconds)
+
+
+def _solver(options: Options, solution: Solution, mapping: Mapped) -> Solver:
+    """What was minimised, and how near to the proven bound it is."""
+    if options.objective == "memory":
+        return Solver(solution.status, solution.objective, solution.bound, solution.least_cores)
+    used, bound = len(mapping.cores), solution.least_cores
+    return Solver("optimal" if used <= bound else "feasible", float(used), float(bound), bound)
 
 
 def layers_of(network: Network) -> list[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]:

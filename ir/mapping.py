@@ -228,6 +228,13 @@ class Contents:
             region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )
 
+    def copy(self) -> "Contents":
+        """The same contents, to go on with apart."""
+        found = Contents(self.chip)
+        found.size, found._states = self.size, self._states
+        found._tables, found._weights = set(self._tables), set(self._weights)
+        return found
+
     def fits(self, plan: Plan) -> bool:
         """Whether one more fragment fits, in memory and in ports."""
         size = self.with_plan(plan)

@@ -3,7 +3,7 @@
 Kernels larger than the chip's are several tiles, each with a table segment and axons of its own (paper 5.1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,40 @@ class Kernels:
     def is_uniform(self) -> bool:
         """Whether all source channels share one kernel."""
         return self.kernel.weights.strides[0] == 0 or len(self.kernel.weights) == 1
+
+    @cached_property
+    def is_dense(self) -> bool:
+        """Whether every source channel has weights of its own for the same target channels."""
+        first = np.unique(self.kernel.first)
+        return not self.is_uniform and len(first) == 1 and int(first[0]) >= 0
+
+    def words(
+        self, target: Fragment, counts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The words of kernel descriptors and of weights for each count of channels of a target, about."""
+        tables, weights = np.zeros(len(counts)), np.zeros(len(counts))
+        if self.is_dense:
+            for tile in self.tiles(target):
+                bits = self.values(tile)[1].bits * tile.kh * tile.kw
+                channels = len(self.kernel.first)
+                tables += channels
+                weights += channels * np.ceil(np.minimum(counts, self.kernel.depth) * bits / 64)
+            return tables, weights
+        some = sorted({min(int(counts[0]) << power, int(counts[-1])) for power in range(16)})
+        bills = [self.bill(replace(target, c=Span(target.c.start, target.c.start + n))) for n in some]
+        tables += max(table for table, _ in bills)
+        return tables, np.asarray(np.ceil(np.interp(counts, some, [weight for _, weight in bills])))
+
+    def least(self, target: Fragment) -> tuple[int, int]:
+        """Kernel descriptors and words of weights that a target takes at least, however it is cut."""
+        if self.is_uniform or len(self.wiring.y) * len(self.wiring.x) > 1:
+            return 0, 0
+        reached = int((self.kernel.first >= 0).sum())
+        found = 0
+        for tile in self.tiles(target):
+            bits = self.values(tile)[1].bits * tile.kh * tile.kw * self.kernel.depth
+            found += reached * -(-bits // 64) if bits > 8 else 0  # single bytes may be equal by chance
+        return reached * bool(found), found
 
     def tiles(self, target: Fragment) -> list[Tile]:
         """The tiles that reach a fragment; a fragment lies within one run on each axis."""

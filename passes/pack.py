@@ -1,59 +1,99 @@
 """Packing: several fragments of any layers share a core (paper 5.2.1)."""
 
+from collections.abc import Mapping as Table
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from ..ir.errors import DoesNotFit, Origin
-from ..ir.mapping import Contents, FragmentId, Mapping
+from ..ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """Every fragment is in one core, and every core holds what it must: memory and ports.
 
-    First fit, the largest fragments first; sizes are exact, equal tables and weights within a core count
-    once.
+    A fragment goes to its core of `seats` while that has room. The others go first fit, the largest first; at
+    last cores are emptied into the others, the smallest first. Sizes are exact, equal tables and weights
+    within a core count once.
     """
+
+    seats: Table[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its cores. Raises DoesNotFit when the chip has too few."""
-        chip = mapping.chip
+        cores = _Cores(mapping)
         alone = [_alone(mapping, FragmentId(i)) for i in range(len(mapping.plans))]
         order = sorted(range(len(alone)), key=lambda i: (-alone[i], i))
-        contents: list[Contents] = []
-        cores: list[list[FragmentId]] = []
-        for index in order:
-            plan = mapping.plans[index]
-            held = next((h for h in contents if h.fits(plan)), None)
-            if held is None:
-                held = Contents(chip)
-                contents.append(held)
-                cores.append([])
-            held.add(plan)
-            cores[contents.index(held)].append(FragmentId(index))
-        if len(cores) > chip.cores:
-            words = sum(held.size.words for held in contents)
-            raise DoesNotFit(
-                Origin(file=mapping.network.name),
-                f"the network takes {len(cores)} cores ({words} words), {chip.name} has {chip.cores} cores "
-                f"({chip.cores * chip.core_words} words)",
-                hint="take a target with a larger mesh, or weights of fewer bits",
-            )
-        ordered = sorted(sorted(core) for core in cores)
-        return replace(mapping, cores=tuple(tuple(core) for core in ordered))
+        seats = [self.seats.get(plan.fragment, -1) for plan in mapping.plans]
+        cores.open(max(seats, default=-1) + 1)
+        homeless = [i for i in order if seats[i] < 0 or not cores.take(FragmentId(i), seats[i])]
+        for index in homeless:
+            if not any(cores.take(FragmentId(index), core) for core in range(len(cores.held))):
+                cores.open(1)
+                taken = cores.take(FragmentId(index), len(cores.held) - 1)
+                assert taken, f"fragment {index} is too large for an empty core"
+        cores.eliminate(alone)
+        ordered = sorted(sorted(held) for held in cores.held if held)
+        found = replace(mapping, cores=tuple(tuple(core) for core in ordered))
+        if len(ordered) > mapping.chip.cores:
+            raise _too_many(found)
+        return found
+
+
+class _Cores:
+    """Cores while they are filled."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping = mapping
+        self.held: list[list[FragmentId]] = []
+        self.contents: list[Contents] = []
+
+    def open(self, count: int) -> None:
+        """More empty cores."""
+        for _ in range(count):
+            self.held.append([])
+            self.contents.append(Contents(self.mapping.chip))
+
+    def take(self, fragment: FragmentId, core: int) -> bool:
+        """Puts a fragment into a core if it fits; says whether."""
+        plan = self.mapping.plans[fragment]
+        if not self.contents[core].fits(plan):
+            return False
+        self.contents[core].add(plan)
+        self.held[core].append(fragment)
+        return True
+
+    def eliminate(self, alone: Sequence[int]) -> None:
+        """Empties every core whose fragments all fit into others."""
+        for core in sorted(range(len(self.held)), key=lambda i: (self.contents[i].size.words, i)):
+            others = [i for i in range(len(self.held)) if i != core and self.held[i]]
+            before = {i: (list(self.held[i]), self.contents[i]) for i in (*others, core)}
+            for i in others:
+                self.contents[i] = self.contents[i].copy()
+            fragments = sorted(self.held[core], key=lambda f: (-alone[f], f))
+            if all(any(self.take(f, i) for i in others) for f in fragments):
+                self.held[core], self.contents[core] = [], Contents(self.mapping.chip)
+                continue
+            for i, (held, contents) in before.items():
+                self.held[i], self.contents[i] = held, contents
+            return
+
+
+def _too_many(mapping: Mapping) -> DoesNotFit:
+    chip = mapping.chip
+    words = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
+    return DoesNotFit(
+        Origin(file=mapping.network.name),
+        f"the network takes {len(mapping.cores)} cores ({words} words), {chip.name} has {chip.cores} cores "
+        f"({chip.cores * chip.core_words} words)",
+        hint="take a target with a larger mesh, or weights of fewer bits",
+    )
 
 
 def _alone(mapping: Mapping, fragment: FragmentId) -> int:
     contents = Contents(mapping.chip)
     return contents.with_plan(mapping.plans[fragment]).words
-
-
-def cores_lower_bound(mapping: Mapping) -> int:
-    """No packing needs fewer cores: all words, equal tables and weights once, over a core's words."""
-    whole = Contents(mapping.chip)
-    for plan in mapping.plans:
-        whole.add(plan)
-    return max(1, -(-whole.size.words // mapping.chip.core_words))
 
 
 def fits_alone(mapping: Mapping) -> Sequence[FragmentId]:

@@ -5,12 +5,13 @@ ruled out where an axon between two of their fragments has an offset that no fie
 one option for each population so that all limits hold, memory is least, and then fragments are fewest.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ..ir.chip import Chip
 from ..ir.errors import DoesNotFit, raise_all
-from ..ir.mapping import Grid, Wiring
+from ..ir.mapping import Fragment, Grid, Wiring
 from ..ir.network import Network
 from .kernels import Kernels
 from .options import Option, Pair, options, pair
@@ -20,23 +21,31 @@ WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The cuts of every population, and what the solver proved of them."""
+    """The cuts of every population, and what the solver proved of them.
+
+    `seats`: the core of each fragment, where that is chosen with the cuts. `least_cores`: no cuts need fewer.
+    """
 
     grids: tuple[Grid, ...]
     status: str
     objective: float
     bound: float
+    seats: Mapping[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
+    least_cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
     """One grid of cuts for every population: all limits hold, memory is least and then fragments are fewest.
 
-    `effort` is CP-SAT's deterministic time, so the same input gives the same cuts on every machine.
+    `effort` is CP-SAT's deterministic time, so the same input gives the same cuts on every machine. `plain`:
+    where each population's own best cuts go together nothing is searched; the cuts along the channels are
+    chosen anew by `Cut`.
     """
 
     effort: float = 4.0
     seed: int = 0
+    plain: bool = False
 
     def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
@@ -52,6 +61,8 @@ class Partition:
                 for population, found in zip(network.populations, lists, strict=True)
                 if not found
             )
+            if self.plain and (grids := _own_best(chip, kernels, lists)) is not None:
+                return Solution(grids, "feasible", 0.0, 0.0)
             solution = self._solve(network, chip, kernels, lists)
             if solution is not None:
                 return solution
@@ -130,6 +141,23 @@ class Partition:
             f"no choice of cuts keeps every population's axons below {chip.axons_max} and in its core",
             hint="take a target with larger cores",
         )
+
+
+def _own_best(
+    chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+) -> tuple[Grid, ...] | None:
+    """Each population's cuts of least memory, if their axons are within all limits together."""
+    best = [found[0] for found in lists]
+    axons = dict.fromkeys(range(len(lists)), 0)
+    for wired in kernels:
+        source, target = wired.projection.source, wired.projection.target
+        facts = pair(wired, best[source].grid, best[target].grid)
+        axons[source] += facts.axons_most
+        if not _reaches(facts, chip):
+            return None
+    if any(count > min(chip.axons_max, chip.core_words - best[p].words_most) for p, count in axons.items()):
+        return None
+    return tuple(option.grid for option in best)
 
 
 def _reaches(facts: Pair, chip: Chip) -> bool:
