@@ -38,7 +38,7 @@ def check_command(
     from ..compiler.target import load_target
 
     chip = load_target(target)
-    chosen = Options(states="persistent", input_shapes=dict(input_shapes))
+    chosen = Options(input_shapes=dict(input_shapes))
     found = check(model, chip, chosen)
     if as_json:
         say_json({**plain(found), "exit_code": found.exit_code})

@@ -94,8 +94,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     except SncError as error:
         return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))
     network = Fuse()(network, chip)
-    errors = _too_large(network, chip) if options.states == "persistent" else []
-    return _result(path, chip, graph, parts, network, errors)
+    return _result(path, chip, graph, parts, network, _too_large(network, chip, options.states))
 
 
 def _problems(graph: LayerGraph, chip: Chip) -> list[SncError]:
@@ -129,14 +128,23 @@ def _mappable(graph: LayerGraph, refused: Container[str]) -> LayerGraph:
     return replace(graph, layers=tuple(kept), outputs=outputs)
 
 
-def _too_large(network: Network, chip: Chip) -> list[SncError]:
-    """Whether the states alone take more than all cores have: no cut and no packing changes that."""
-    need = _neurons(network) * chip.state_bits // 8
+def _too_large(network: Network, chip: Chip, states: str) -> list[SncError]:
+    """Whether states alone take more than all cores have: no cut and no packing changes that.
+
+    Persistent states count together; of shared ones, those of each population.
+    """
+    held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
+    if states == "persistent" or not held:
+        origin, neurons = Origin(file=network.name), _neurons(network)
+    else:
+        largest = max(held, key=lambda population: population.shape.neurons)
+        origin, neurons = largest.origin, largest.shape.neurons
+    need = neurons * chip.state_bits // 8
     have = chip.cores * chip.core_words * 8
     if need <= have:
         return []
     rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"
-    return [DoesNotFit(Origin(file=network.name), rule, hint="take a target with more or larger cores")]
+    return [DoesNotFit(origin, rule, hint="take a target with more or larger cores")]
 
 
 def _neurons(network: Network) -> int:

