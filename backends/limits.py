@@ -30,6 +30,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "reach_max": (0, _AXON["core_x"].maximum),
     "state_bits": (STATE_BITS, STATE_BITS),
     "chip_border_cost": (0, CORES),  # no way through a mesh is longer
+    **dict.fromkeys(("access_fj", "access_root_fj", "operation_fj", "hop_fj", "cycle_ps"), (0, 10**9)),
 }
 
 assert Port.field("table").maximum + 1 == Kernel.field("address").maximum + 1 == ADDRESSES

@@ -10,6 +10,7 @@ from ..ir.counts import padded_synapses, synapses, trained_weights
 from ..ir.errors import DoesNotFit
 from ..ir.network import Network, Neuron, PopulationId
 from .driver import Compiled, Options, Progress, compile_model, layers_of, lower
+from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
 from .techniques import Memory, Widths, hierarchical, lut, priced
 
@@ -84,6 +85,9 @@ class Comparison:
     cores: CoreCounts
     snc_options: Options
     layers: tuple[LayerBills, ...]
+    activity: Activity
+    encodings: tuple[LayerEncodings, ...]
+    claims: Claims
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,13 +107,14 @@ def compare(
     progress: Progress = lambda stage: None,
     *,
     ours: bool = True,
+    activity: Activity = Activity(),  # noqa: B008
 ) -> Comparison:
     """All bills of a model. Without `ours` no image is made, which takes most of the time."""
     progress("lower")
     # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
     graph, _, network = lower(path, chip, replace(options, weights="float32"))
     progress("count")
-    comparison = _counted(network, graph.name, chip, options, widths)
+    comparison = _counted(network, graph.name, chip, options, widths, activity)
     if not ours:
         return comparison
     return with_ours(comparison, bill_ours(path, chip, options, comparison.cores.paper_rules, progress))
@@ -148,7 +153,9 @@ def with_ours(comparison: Comparison, ours: Ours) -> Comparison:
     )
 
 
-def _counted(network: Network, model: str, chip: Chip, options: Options, widths: Widths) -> Comparison:
+def _counted(
+    network: Network, model: str, chip: Chip, options: Options, widths: Widths, activity: Activity
+) -> Comparison:
     rules = literal(network, chip, widths)
     flat, tags = priced(network, lut, widths), priced(network, hierarchical, widths)
     padded = [_sum(priced(network, table, widths, padded=True)) for table in (lut, hierarchical)]
@@ -192,6 +199,9 @@ def _counted(network: Network, model: str, chip: Chip, options: Options, widths:
         cores=CoreCounts(rules.cores, None, chip.cores),
         snc_options=options,
         layers=tuple(layers),
+        activity=activity,
+        encodings=encodings(network, chip, activity),
+        claims=claims(network, chip, activity),
     )
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
@@ -170,11 +170,12 @@ def _images(
     on_network: Callable[[str, int, int], None],
 ) -> dict[str, Ours]:
     """Our images' bills, each in a process of its own."""
+    chosen = replace(options, input_shapes={})  # a view of a mapping does not go into another process
     order = sorted(files, key=lambda name: -counted[name].paper_rules.total_bytes)
     done: dict[str, Ours] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         tasks = {
-            pool.submit(bill_ours, files[name], chip, options, counted[name].cores.paper_rules): name
+            pool.submit(bill_ours, files[name], chip, chosen, counted[name].cores.paper_rules): name
             for name in order
         }
         for task in as_completed(tasks):

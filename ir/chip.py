@@ -11,7 +11,8 @@ class Chip:
     """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
 
     `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
-    one to the next costs `chip_border_cost` hops more.
+    one to the next costs `chip_border_cost` hops more. The last five numbers bind nothing: estimates are made
+    from them. An access to a memory of n words takes `access_fj` + `access_root_fj` * sqrt(n) femtojoules.
     """
 
     name: str
@@ -33,6 +34,11 @@ class Chip:
     state_bits: int = 16
     chip_mesh: tuple[int, int] = (12, 12)
     chip_border_cost: int = 0
+    access_fj: int = 1000
+    access_root_fj: int = 80
+    operation_fj: int = 500
+    hop_fj: int = 1500
+    cycle_ps: int = 1250
 
     @property
     def cores(self) -> int:

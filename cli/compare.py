@@ -1,0 +1,118 @@
+"""`snc compare`: the memory bill of a model against look-up tables."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from . import options
+from .bills import show_comparison
+from .show import progress, say_json
+
+F = TypeVar("F", bound=Callable[..., object])
+WIDTHS = {
+    "neuron": "Bits of a neuron's address in the LUT.",
+    "core": "Bits of a core's address in both tables.",
+    "tag": "Bits of a tag in the hierarchical LUT.",
+    "weight": "Bits of a weight, the image's apart.",
+    "state": "Bits of a neuron's state, the image's apart.",
+}
+DEFAULTS = {"neuron": 15, "core": 8, "tag": 15, "weight": 8, "state": 16}
+
+
+def widths(function: F) -> F:
+    """--neuron-bits, --core-bits, --tag-bits, --weight-bits and --state-bits."""
+    for name, text in reversed(WIDTHS.items()):
+        function = click.option(
+            f"--{name}-bits",
+            f"{name}_bits",
+            type=click.IntRange(1, 64),
+            default=DEFAULTS[name],
+            show_default=True,
+            help=text,
+        )(function)
+    return function
+
+
+def image_options(function: F) -> F:
+    """--weights, --states and --effort of the image whose bill stands beside the others."""
+    function = click.option(
+        "--effort",
+        type=click.FloatRange(0.1, 10000),
+        default=1.0,
+        show_default=True,
+        help="How long the solver may search for the image's cuts, in its own time.",
+    )(function)
+    function = click.option(
+        "--states",
+        type=click.Choice(["persistent", "shared"]),
+        default="shared",
+        show_default=True,
+        help="The states in the image.",
+    )(function)
+    return click.option(
+        "--weights",
+        type=click.Choice(["float32", "float16", "fixed8"]),
+        default="fixed8",
+        show_default=True,
+        help="How the image stores weights.",
+    )(function)
+
+
+@click.command("compare")
+@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@options.target
+@image_options
+@widths
+@click.option(
+    "--silent",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Share of neurons that do not fire, for the energy of other encodings.",
+)
+@click.option(
+    "--zeros",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Share of weights that are zero, for other encodings.",
+)
+@options.input_shape
+@options.as_json
+def compare_command(
+    model: Path,
+    target: str,
+    weights: str,
+    states: str,
+    effort: float,
+    neuron_bits: int,
+    core_bits: int,
+    tag_bits: int,
+    weight_bits: int,
+    state_bits: int,
+    silent: float,
+    zeros: float,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    as_json: bool,
+) -> None:
+    """Compare the memory bill of a model with that of look-up tables.
+
+    Tables are counted synapse by synapse; the bill by the paper's rules stands beside that of snc's image.
+    """
+    from ..compiler.compare import compare
+    from ..compiler.driver import Options
+    from ..compiler.encodings import Activity
+    from ..compiler.target import load_target
+    from ..compiler.techniques import Widths
+
+    chip = load_target(target)
+    chosen = Options(weights=weights, states=states, effort=effort, input_shapes=dict(input_shapes))
+    bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
+    with progress("compare") as bar:
+        found = compare(model, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits))
+    if as_json:
+        say_json(found)
+        return
+    show_comparison(found)
