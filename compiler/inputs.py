@@ -91,6 +91,10 @@ def load_picture(path: Path, tensor: ImageTensor, picture: Picture) -> NDArray[n
             origin, f"is a picture, the input {tensor.name} has the shape {list(shape)}", hint="give an .npy"
         )
     height, width, depth = shape[1:] if channels_last else (shape[2], shape[3], shape[1])
+    if depth == 1 and (picture.bgr or max(len(picture.mean), len(picture.scale)) > 1):
+        raise BadInput(
+            origin, f"is read in grey, for {tensor.name} has one channel", hint="give one mean, one scale"
+        )
     try:
         with Pillow.open(path) as opened:
             found = opened.convert("L" if depth == 1 else "RGB")

@@ -56,6 +56,16 @@ def test_simulate_takes_a_picture(run: Run, image: Path, frames: Path, tmp_path:
     assert run("simulate", image, "-i", tmp_path / "large.png", "--resize").code == 0
 
 
+@pytest.mark.parametrize("options", [("--mean", "1,2,3"), ("--scale", "1,2,3"), ("--bgr",)])
+def test_a_grey_picture_has_no_colours(
+    run: Run, image: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    Pillow.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "grey.png")
+    done = run("simulate", image, "-i", tmp_path / "grey.png", *options)
+    assert (done.code, done.out) == (2, "")
+    assert "is read in grey" in done.err
+
+
 @pytest.mark.parametrize("options", [(), ("--random", "2", "--seed", "7"), ("-i", "frames")])
 def test_verify_passes_a_right_mapping(
     run: Run, digits: Path, image: Path, frames: Path, options: tuple[str, ...]
