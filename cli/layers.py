@@ -21,11 +21,20 @@ def show_report(report: "Report") -> None:
     say(f"memory   {_categories(report)}")
     say(f"network  {_network(report)}")
     say(f"weights  {report.weights}, states {report.states}")
+    say(f"traffic  {_traffic(report)}")
     say(f"cores    {used}; no packing needs fewer than {cores.lower_bound}")
     gap = f", gap {100 * solver.gap:.1f} %" if solver.gap else ""
     took = "" if solver.seconds is None else f" in {solver.seconds:.1f} s"
     say(f"cuts     {solver.status} for {report.objective}{gap}{took}")
     show_host(report)
+
+
+def _traffic(report: "Report") -> str:
+    """Events between cores when all neurons fire, and their way against one along a snake."""
+    known = report.traffic
+    share = f", {known.hops / known.snake_hops:.2f} of a snake's" if known.snake_hops else ""
+    across = f", {known.border_events:,} from chip to chip" if known.border_events else ""
+    return f"{known.events:,} events between cores at most, {known.hops:,} hops{share}{across}"
 
 
 def show_layers(report: "Report") -> None:

@@ -1,5 +1,8 @@
 """`snc target`: the chips that snc knows, and their limits."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import click
 
 from . import options
@@ -8,7 +11,7 @@ from .show import Sheet, say_json, size
 
 @click.group("target")
 def target_group() -> None:
-    """List the target chips and show their limits."""
+    """List the target chips, show their limits, begin a target of one's own."""
 
 
 @target_group.command("list")
@@ -47,3 +50,22 @@ def show_command(name: str, as_json: bool) -> None:
         say_json(chip)
     else:
         click.echo(to_toml(chip), nl=False)
+
+
+@target_group.command("init")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml")
+@click.option("--from", "name", metavar="NAME|FILE.toml", help="The target to begin with; default: grai-vip.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def init_command(file: Path, name: str | None, force: bool) -> None:
+    """Write a target file to change: every number with what it counts and what it may be."""
+    from ..compiler.target import DEFAULT_TARGET, load_target, to_commented_toml
+
+    chip = replace(load_target(name or DEFAULT_TARGET), name=file.stem)
+    try:
+        with file.open("w" if force else "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(to_commented_toml(chip))
+    except FileExistsError:
+        raise click.UsageError(f"{file} is there already: --force writes over it") from None
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"{file}: change it, then compile with --target {file}", err=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..backends.bill import Bill, bill
 from ..backends.faults import population_at
 from ..backends.image import About, Image, ImageFragment, ImageLayer
+from ..backends.traffic import Traffic, traffic
 from ..backends.words import Step
 from ..ir.counts import synapses, trained_weights
 from ..ir.network import Neuron
@@ -147,6 +148,7 @@ class Report:
     inputs: tuple[TensorReport, ...]
     outputs: tuple[TensorReport, ...]
     per_core: tuple[CoreReport, ...]
+    traffic: Traffic
 
 
 def report(image: Image, path: Path) -> Report:
@@ -189,6 +191,7 @@ def report(image: Image, path: Path) -> Report:
         inputs=_tensors(image, "input"),
         outputs=_tensors(image, "output"),
         per_core=tuple(_core(image, index, part) for index, part in enumerate(found.cores)),
+        traffic=traffic(image),
     )
 
 

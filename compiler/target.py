@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from ..backends.limits import beyond
+from ..backends.limits import LIMITS, beyond
 from ..ir.chip import Chip
 from ..ir.errors import BadTarget, Origin
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
+INTRODUCTION = f"""\
+# A target chip. Lines left out say what {DEFAULT_TARGET} says.
+# Words, and the widths of their fields, are the same for all targets: the ranges at the end of the lines are
+# what the fields hold, and a target may only be smaller.
+
+"""
 PAIRS = ("mesh", "chip_mesh")  # numbers in X and in Y
 
 
@@ -96,6 +102,17 @@ def to_toml(chip: Chip) -> str:
         f"{line:{column}}# {comments[key]}\n" if key in comments else f"{line}\n"
         for key, line in lines.items()
     )
+
+
+def to_commented_toml(chip: Chip) -> str:
+    """A target file to change: every number with its unit and its limits."""
+    lines = to_toml(chip).splitlines()
+    limits = {key: f"{low} to {high}" for key, (low, high) in LIMITS.items()}
+    shown = []
+    for line in lines:
+        key = line.partition("=")[0].strip()
+        shown.append(f"{line}; {limits[key]}" if key in limits else line)
+    return INTRODUCTION + "\n".join(shown) + "\n"
 
 
 def _assignment(chip: Chip, key: str) -> str:

@@ -1,6 +1,7 @@
 """`snc target` and `snc models`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -14,13 +15,16 @@ from .conftest import Run
 def test_target_list(run: Run) -> None:
     done = run("target", "list")
     assert (done.code, done.err) == (0, "")
-    assert "grai-vip  12 x 12    144  256.0 kB    36.0 MB  16 x 16" in done.out
-    assert [chip["name"] for chip in json.loads(run("target", "list", "--json").out)] == ["grai-vip"]
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["grai-vip", "12", "x", "12", "144", "256.0", "kB", "36.0", "MB", "16", "x", "16"] in rows
+    assert ["embedded-16", "4", "x", "4", "16", "64.0", "kB", "1.0", "MB", "8", "x", "8"] in rows
+    names = [chip["name"] for chip in json.loads(run("target", "list", "--json").out)]
+    assert names == ["embedded-16", "grai-vip"]
 
 
 def test_target_show_is_a_target_file(run: Run, tmp_path: Path) -> None:
     done = run("target", "show", "grai-vip")
-    assert "core_words = 32768         # 64-bit words a core: 256 kB\n" in done.out
+    assert "core_words = 32768         # 64-bit words of the memory of a core\n" in done.out
     own = tmp_path / "own.toml"
     own.write_text(done.out)
     assert load_target(str(own)) == load_target("grai-vip")
@@ -29,6 +33,19 @@ def test_target_show_is_a_target_file(run: Run, tmp_path: Path) -> None:
     again.write_text(run("target", "show", own).out)
     assert load_target(str(again)) == load_target(str(own))
     assert json.loads(run("target", "show", own, "--json").out)["mesh"] == [3, 4]
+
+
+def test_target_init_writes_a_file_once(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    done = run("target", "init", own)
+    assert (done.code, done.out) == (0, "")
+    assert load_target(str(own)) == replace(load_target("grai-vip"), name="mine")
+    again = run("target", "init", own, "--from", "embedded-16")
+    assert again.code == 2
+    assert "--force" in again.err
+    assert run("target", "init", own, "--from", "embedded-16", "--force").code == 0
+    assert load_target(str(own)) == replace(load_target("embedded-16"), name="mine")
+    assert run("target", "init", tmp_path / "missing" / "own.toml").code == 2
 
 
 def test_models_list(run: Run) -> None:

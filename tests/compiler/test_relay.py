@@ -58,7 +58,7 @@ def test_the_report_names_relays_as_layers_of_their_own(monkeypatch: pytest.Monk
     assert all(name.startswith("relay of ") for name in names)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=10)
 @given(recipes())
 def test_a_short_reach_is_kept_or_refused_with_a_reason(recipe: Recipe) -> None:
     model = recipe.model()
