@@ -4,7 +4,7 @@ Every function gives the `AxisMap` of one layer type from ONNX's definition of t
 knows the chip. Pairs outside the feature map are left out, so borders and padding need no further care.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +61,12 @@ def spread(source: int, target: int) -> AxisMap:
     return identity(target) if source == target else broadcast(target)
 
 
+def chosen(targets: Sequence[bool]) -> AxisMap:
+    """The one source position reaches the chosen target positions."""
+    x = np.flatnonzero(targets)
+    return axis_map(1, len(targets), 1, (x, np.zeros(len(x)), np.zeros(len(x)), np.ones(len(x))))
+
+
 def gathered(size: int) -> AxisMap:
     """Every source position reaches the one target position, each through a tap of its own: flatten and
     dense.
@@ -84,11 +90,11 @@ def pooled(windows: AxisMap, factors: NDArray[np.float64] | None = None) -> Axis
     )
 
 
-def interpolated(source: int, target: int, weights: Callable[[int], dict[int, float]]) -> AxisMap:
+def interpolated(source: int, target: int, weights: Callable[[int], dict[int, float] | None]) -> AxisMap:
     """Target x takes a weighted sum of sources: `weights(x)` maps source to weight; zero weights are no
     synapse.
     """
-    entries = [(x, s, 0, w) for x in range(target) for s, w in weights(x).items() if w != 0.0]
+    entries = [(x, s, 0, w) for x in range(target) for s, w in (weights(x) or {}).items() if w != 0.0]
     x, s, t, w = (list(part) for part in zip(*entries, strict=True)) if entries else ([], [], [], [])
     return axis_map(source, target, 1, (x, s, t, w))
 

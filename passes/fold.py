@@ -69,9 +69,11 @@ class _Folding:
             if layer.input(2) not in self.constants:
                 return None
             outputs = weights.shape[0 if layer.integer("transB", 0) else 1]
-            bias = np.broadcast_to(self._constant(layer, 2).ravel() * np.float32(beta), (outputs,))
+            bias = self._constant(layer, 2) * np.float32(beta)
+            if bias.size == 1 or (bias.size == outputs and bias.shape[-1] == outputs):
+                bias = np.broadcast_to(bias.ravel(), (outputs,))
             names.append(self._new(layer, "bias", bias.astype(np.float32)))
-        attributes: dict[str, Attribute] = {"transB": layer.integer("transB", 0)}
+        attributes: dict[str, Attribute] = {"transB": int(layer.integer("transB", 0) != 0)}
         if layer.integer("transA", 0):
             attributes["transA"] = 1
         return _with(layer, "Gemm", names, attributes)
@@ -95,8 +97,8 @@ class _Folding:
         found: tuple[Array, Array] | None = None
         shape = self.graph.shape(layer.outputs[0])
         if layer.op == "BatchNormalization":
-            if any(name not in self.constants for name in layer.inputs[1:5]):
-                return None
+            if any(name not in self.constants for name in layer.inputs[1:5]) or len(layer.outputs) > 1:
+                return None  # in training mode
             scale, shift, mean, variance = (self._constant(layer, i).astype(np.float64) for i in range(1, 5))
             factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
             found = factor, shift - mean * factor

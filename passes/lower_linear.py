@@ -95,7 +95,7 @@ def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
 @lowers("Gemm")
 def gemm(builder: Builder, layer: Layer) -> None:
     """Dense layer with constant weights, whatever its input was flattened from; more rows are more pixels."""
-    left, right = layer.integer("transA", 0) == 1, layer.integer("transB", 0) == 1
+    left, right = layer.integer("transA", 0) != 0, layer.integer("transB", 0) != 0
     if layer.number("alpha", 1.0) != 1.0 or (layer.input(2) and layer.number("beta", 1.0) != 1.0):
         raise Unsupported(
             layer.origin, "alpha and beta must be 1 where a bias is computed", hint="scale it before"
@@ -119,7 +119,7 @@ def _product(builder: Builder, layer: Layer, left: bool, right: bool) -> None:
         rows = np.swapaxes(rows, -1, -2)
     sizes = (weights if weights.ndim > 1 else weights[:, None]).shape
     features, outputs = sizes[-2:][:: -1 if flip else 1]
-    if rows.size == features and len(sizes) == 2:
+    if rows.size == features and len(sizes) == 2 and layer.input(2) not in builder.views:
         _dense(builder, layer, rows, 1 - data, outputs, flip)
     else:
         _pointwise(builder, layer, rows, 1 - data, flip)
@@ -157,16 +157,17 @@ def _pointwise(builder: Builder, layer: Layer, rows: Ids, index: int, flip: bool
 
 def _add_rows(builder: Builder, layer: Layer, product: Ids) -> None:
     """Adds the bias of a Gemm: constant or computed, of any shape that can be broadcast."""
-    bias = builder.constant(layer, 2)
     stack = like(builder.neurons, product)
     assert stack is not None
-    maps = np.broadcast_to(stack.maps(bias), stack.sizes)
-    target = builder.neurons.populations(product)[0]
-    if (maps == maps[:, :1, :1]).all() and bias.size in (1, len(maps)):
-        value = maps[:, 0, 0].astype(np.float32)
-        builder.change(target, bias=value, bias_constants=(layer.input(2),))
-        builder.define(layer.outputs[0], product)
-        return
+    if layer.input(2) not in builder.views:
+        bias = builder.constant(layer, 2)
+        maps = np.broadcast_to(stack.maps(bias), stack.sizes)
+        if (maps == maps[:, :1, :1]).all() and bias.size in (1, len(maps)):
+            value = maps[:, 0, 0].astype(np.float32)
+            target = builder.neurons.populations(product)[0]
+            builder.change(target, bias=value, bias_constants=(layer.input(2),))
+            builder.define(layer.outputs[0], product)
+            return
     constant = builder.value(layer, 2, stack)
     d, h, w = stack.sizes
     total = builder.add(layer, Shape(d, h, w))
@@ -233,7 +234,8 @@ def _dense(
 @lowers("BatchNormalization")
 def batch_normalization(builder: Builder, layer: Layer) -> None:
     """Folded into the layer before it, or a layer of its own: one weight and one bias a channel."""
-    if layer.integer("training_mode", 0) or any(name in builder.views for name in layer.inputs[1:]):
+    statistics = any(builder.uses_left[name] for name in layer.outputs[1:])
+    if layer.integer("training_mode", 0) or statistics:
         raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
     scale = builder.constant(layer, 1)
     maps = builder.maps(layer, 0)

@@ -122,7 +122,7 @@ def softplus(builder: Builder, layer: Layer) -> None:
 
 @lowers("Softsign")
 def softsign(builder: Builder, layer: Layer) -> None:
-    """The soft sign, x / (1 + |x|)."""
+    """The soft sign, x / (1 + abs(x))."""
     activate(builder, layer, Activation.SOFTSIGN)
 
 
@@ -134,7 +134,7 @@ def thresholded_relu(builder: Builder, layer: Layer) -> None:
 
 @lowers("Abs")
 def absolute(builder: Builder, layer: Layer) -> None:
-    """|x|."""
+    """The absolute value."""
     activate(builder, layer, Activation.ABSOLUTE)
 
 
@@ -142,6 +142,8 @@ def absolute(builder: Builder, layer: Layer) -> None:
 def p_relu(builder: Builder, layer: Layer) -> None:
     """x, or slope x below zero, with a constant slope: one, one for each channel, or one for each element."""
     ids, slope = builder.operand(layer, 0), builder.constant(layer, 1)
+    if slope.ndim == 1 and ids.ndim > 2 and slope.size == ids.shape[1] != ids.shape[-1]:
+        slope = slope.reshape(-1, *[1] * (ids.ndim - 2))  # as opset 6 had it
     if slope.size == 1:
         activate(builder, layer, Activation.LEAKY_RELU, (float(slope.ravel()[0]),))
         return

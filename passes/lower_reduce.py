@@ -109,6 +109,7 @@ def _reduced(
 def _stack(builder: Builder, ids: Ids, axes: tuple[int, ...]) -> Arrangement:
     """Rows and columns are kept whole, or reduced whole; the arrangement of the fewest planes."""
     found: tuple[int, Arrangement] | None = None
+    least = max(len(builder.neurons.populations(ids)), 1)
     for stack in arrangements(ids.shape):
         if any(len({a in axes for a in group if ids.shape[a] > 1}) > 1 for group in stack.groups[1:]):
             continue
@@ -118,6 +119,8 @@ def _stack(builder: Builder, ids: Ids, axes: tuple[int, ...]) -> Arrangement:
             continue
         if found is None or planes < found[0]:
             found = planes, stack
+        if planes <= least:
+            break
     assert found is not None
     return found[1]
 

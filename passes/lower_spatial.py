@@ -105,7 +105,7 @@ def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]
 
 @lowers("Resize", "Upsample")
 def resize(builder: Builder, layer: Layer) -> None:
-    """Nearest and linear in Y and X: interpolation is a depthwise layer with fixed weights."""
+    """Every mode of ONNX, in Y and X: interpolation is a depthwise layer with fixed weights."""
     maps = builder.maps(layer, 0)
     d, h, w = maps.shape
     shape = builder.graph.shape(layer.outputs[0])
@@ -113,9 +113,18 @@ def resize(builder: Builder, layer: Layer) -> None:
         raise Unsupported(layer.origin, "it resizes channels", hint="resize only H and W")
     result = (shape[2], shape[3]) if len(shape) == 4 else (1, shape[-1])
     rules = interpolation.rules(layer, builder, (h, w), result)
+    value, one = layer.number("extrapolation_value", 0.0), None
+    if value and any(rule(i) is None for rule, n in zip(rules, result, strict=True) for i in range(n)):
+        one = builder.filled(layer, value, (1, 1, 1))
     target = builder.add(layer, Shape(d, *result))
     y, x = (axis.interpolated(n, m, r) for n, m, r in zip((h, w), result, rules, strict=True))
     builder.project(layer, maps, target, y, x, ones(d))
+    if one is not None:
+        # Outside is a row that is outside, or a column that is in a row that is not.
+        rows, columns = ([rule(i) is None for i in range(n)] for rule, n in zip(rules, result, strict=True))
+        inside = [not out for out in rows]
+        for down, across in ((rows, [True] * result[1]), (inside, columns)):
+            builder.project(layer, one, target, axis.chosen(down), axis.chosen(across), ones(1, depth=d))
     builder.define(layer.outputs[0], builder.ids(target))
 
 

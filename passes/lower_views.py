@@ -6,15 +6,33 @@ import numpy as np
 
 from ..ir.errors import Unsupported
 from ..ir.layers import Layer
+from .arrangement import arrangements
 from .builder import Builder
 from .handlers import lowers
 from .views import Ids
 
+FLOATS = ("float16", "float32", "float64")
 
-@lowers("Identity", "Dropout")
+
+@lowers("Identity", "Dropout", "Cast")
 def identity(builder: Builder, layer: Layer) -> None:
-    """Nothing happens at inference."""
+    """Nothing happens at inference; a Cast between floats is none."""
+    if layer.op == "Cast" and builder.graph.values[layer.outputs[0]].dtype not in FLOATS:
+        kind = builder.graph.values[layer.outputs[0]].dtype
+        raise Unsupported(layer.origin, f"it casts to {kind}", hint="cast between floats only")
+    if layer.op == "Dropout" and _drops(builder, layer):
+        raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
     builder.define(layer.outputs[0], builder.operand(layer, 0))
+    if len(layer.outputs) > 1 and builder.uses_left[layer.outputs[1]]:
+        shape = builder.graph.shape(layer.outputs[1])
+        builder.define(layer.outputs[1], builder.filled(layer, 1.0, shape))  # the mask: all are kept
+
+
+def _drops(builder: Builder, layer: Layer) -> bool:
+    """Whether a Dropout is in training mode, and its ratio is not 0."""
+    if not layer.input(2) or not builder.constant(layer, 2).any():
+        return False
+    return not layer.input(1) or bool(builder.constant(layer, 1).any())
 
 
 @lowers("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -25,32 +43,53 @@ def reshape(builder: Builder, layer: Layer) -> None:
 
 @lowers("Transpose")
 def transpose(builder: Builder, layer: Layer) -> None:
-    """Any permutation that the layers behind it undo or that ends at an output."""
+    """Any permutation: a view."""
     ids = builder.operand(layer, 0)
     builder.define(layer.outputs[0], ids.transpose(layer.integers("perm", tuple(reversed(range(ids.ndim))))))
 
 
+@lowers("Expand")
+def expand(builder: Builder, layer: Layer) -> None:
+    """Any constant shape: the same neurons under several names."""
+    shape = builder.graph.shape(layer.outputs[0])
+    builder.define(layer.outputs[0], np.broadcast_to(builder.operand(layer, 0), shape))
+
+
+@lowers("Tile")
+def tile(builder: Builder, layer: Layer) -> None:
+    """Any constant repeats: the same neurons under several names."""
+    repeats = [int(n) for n in builder.constant(layer, 1)]
+    builder.define(layer.outputs[0], np.tile(builder.operand(layer, 0), repeats))
+
+
 @lowers("Concat")
 def concat(builder: Builder, layer: Layer) -> None:
-    """Channels side by side: source channel offsets, no copy."""
-    parts = [builder.operand(layer, index) for index in range(len(layer.inputs))]
-    builder.define(layer.outputs[0], np.concatenate(parts, axis=layer.integer("axis", 1)))
+    """Along any axis, of feature maps and constants: source offsets, no copy."""
+    axis = layer.integer("axis", 1)
+    parts = []
+    for index, name in enumerate(layer.inputs):
+        if name in builder.views:
+            parts.append(builder.views[name])
+            continue
+        stack = next(arrangements(builder.graph.shape(name)))
+        parts.append(stack.tensor(np.broadcast_to(builder.value(layer, index, stack), stack.sizes)))
+    builder.define(layer.outputs[0], np.concatenate(parts, axis=axis))
 
 
 @lowers("Split")
 def split(builder: Builder, layer: Layer) -> None:
     """Parts along one axis: each reads its channels, no copy."""
     ids = builder.operand(layer, 0)
-    start, axis = 0, layer.integer("axis", 0)
-    for output in layer.outputs:
-        size = builder.graph.shape(output)[axis]
-        builder.define(output, np.take(ids, np.arange(start, start + size), axis=axis))
-        start += size
+    axis = layer.integer("axis", 0)
+    sizes = [builder.graph.shape(output)[axis] for output in layer.outputs]
+    parts = np.split(ids, np.cumsum(sizes)[:-1], axis=axis)
+    for output, part in zip(layer.outputs, parts, strict=True):
+        builder.define(output, part)
 
 
 @lowers("Slice")
 def cut(builder: Builder, layer: Layer) -> None:
-    """Any constant range along channels; along rows and columns where the layer behind it allows it."""
+    """Any constant range and step along any axis: a view."""
     ids = builder.operand(layer, 0)
     starts, ends, axes, steps = _slice_bounds(builder, layer)
     index = [slice(None)] * ids.ndim
@@ -78,34 +117,47 @@ def _slice_bounds(builder: Builder, layer: Layer) -> tuple[list[int], list[int],
 
 @lowers("Gather")
 def gather(builder: Builder, layer: Layer) -> None:
-    """Constant indices along one axis."""
+    """Constant indices along one axis: a view."""
     ids = builder.operand(layer, 0)
     indices = builder.constant(layer, 1).astype(np.int64)
     builder.define(layer.outputs[0], np.take(ids, indices, axis=layer.integer("axis", 0)))
 
 
+# numpy's names for what ONNX calls its modes.
+PADDINGS = {"constant": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+
+
 @lowers("Pad")
 def pad(builder: Builder, layer: Layer) -> None:
-    """Constant zeros: merged into the layer behind it."""
+    """Every mode: zeros are merged into the layer behind it, other values are a neuron for each channel."""
     ids = builder.operand(layer, 0)
-    if layer.text("mode", "constant") != "constant":
-        raise Unsupported(layer.origin, f"mode {layer.text('mode', '')} is not mapped", hint="pad with zeros")
+    mode = layer.text("mode", "constant")
+    if mode not in PADDINGS:
+        raise Unsupported(layer.origin, f"its mode {mode} is not ONNX's", hint="pad with zeros")
     value = layer.number("value", 0.0)
     if layer.input(2):
         value = float(builder.constant(layer, 2).ravel()[0])
-    if value != 0.0:
-        raise Unsupported(layer.origin, f"it pads with {value}", hint="pad with zeros")
-    amounts = layer.integers("pads") or tuple(int(v) for v in builder.constant(layer, 1))
+    amounts = layer.integers("pads") or layer.integers("paddings")
+    if not amounts:
+        amounts = tuple(int(v) for v in builder.constant(layer, 1))
     axes = [int(v) for v in builder.constant(layer, 3)] if layer.input(3) else list(range(ids.ndim))
-    builder.define(layer.outputs[0], _padded(ids, amounts, axes))
+    found = _padded(ids, amounts, axes, PADDINGS[mode])
+    if mode == "constant" and value:
+        outside = _padded(np.zeros_like(ids), amounts, axes, mode) < 0
+        found = np.where(outside, builder.filled(layer, value, found.shape), found)
+    builder.define(layer.outputs[0], found)
 
 
-def _padded(ids: Ids, amounts: tuple[int, ...], axes: list[int]) -> Ids:
+def _padded(ids: Ids, amounts: tuple[int, ...], axes: list[int], mode: str) -> Ids:
     for position, axis in enumerate(axes):
         begin, end = amounts[position], amounts[len(axes) + position]
         index = [slice(None)] * ids.ndim
         index[axis] = slice(max(-begin, 0), ids.shape[axis] - max(-end, 0))
         widths = [(0, 0)] * ids.ndim
         widths[axis] = (max(begin, 0), max(end, 0))
-        ids = np.pad(ids[tuple(index)], widths, constant_values=-1)
+        inner = ids[tuple(index)]
+        if mode == "constant":
+            ids = np.pad(inner, widths, constant_values=-1)
+        else:
+            ids = np.pad(inner, widths, mode=mode)  # type: ignore[call-overload]
     return ids

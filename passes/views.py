@@ -183,9 +183,10 @@ def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> list[M
 
 def _alike(first: Ids, second: Ids, valid: Mask) -> list[Mask]:
     """Where each pair of values stands, among the valid ones."""
-    pairs = np.unique(np.stack([first[valid], second[valid]], axis=1), axis=0)
-    if len(pairs) == 1:
-        return [valid]
+    ones, twos = first[valid], second[valid]
+    if (ones == ones[:1]).all() and (twos == twos[:1]).all():  # as almost always
+        return [valid] if len(ones) else []
+    pairs = np.unique(np.stack([ones, twos], axis=1), axis=0)
     return [valid & (first == a) & (second == b) for a, b in pairs]
 
 

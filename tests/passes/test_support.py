@@ -1,0 +1,24 @@
+"""docs/operators.md is what the functions that lower say of themselves."""
+
+import os
+from pathlib import Path
+
+from snc.passes.lower import HANDLERS
+from snc.passes.support import support_table
+
+DOCS = Path(__file__).parents[2] / "docs" / "operators.md"
+
+
+def test_the_support_table_is_up_to_date() -> None:
+    text = support_table()
+    if os.environ.get("SNC_BLESS") == "1":
+        DOCS.write_text(text, encoding="utf-8", newline="\n")
+    assert DOCS.read_text(encoding="utf-8") == text, (
+        "docs/operators.md differs: make bless, and read the diff"
+    )
+
+
+def test_every_operator_says_what_is_mapped() -> None:
+    for handler in HANDLERS.values():
+        assert handler.summary.endswith("."), handler.operator
+        assert "|" not in handler.summary, handler.operator
