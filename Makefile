@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py compiler/*.toml models/*.*)
 
-.PHONY: demo test zoo bless format clean
+.PHONY: demo test zoo fuzz bless format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
@@ -24,6 +24,12 @@ test: .venv/test ## Every check of the project, on the built wheel
 
 zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
 	$(BIN)/pytest -m "zoo or slow"
+
+N ?= 1000
+SEED ?= 0
+
+fuzz: .venv/test ## N damaged models and N damaged images, in processes whose time and memory are watched
+	cd tests && ../$(BIN)/python -m fuzz.harness --count $(N) --seed $(SEED)
 
 bless: .venv/test ## Rewrite the golden files: review the diff
 	SNC_BLESS=1 $(BIN)/pytest -n 2

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from ..ir.chip import Chip
-from ..ir.errors import DoesNotFit, ManyErrors, Origin, SncError
+from ..ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
 from ..ir.layers import LayerGraph
 from ..ir.network import Network, Neuron
-from ..passes.fold import Fold
 from ..passes.fuse import Fuse
 from ..passes.handlers import HANDLERS
 from ..passes.lower import Lower
-from .driver import Options, divide
-from .frontend import read_onnx
+from .driver import Options, divide, folded
 from .host import READS_INPUTS, Split, split_host
 
 Where = Literal["chip", "host", "refused"]
@@ -81,7 +79,7 @@ class Check:
 def check(path: Path, chip: Chip, options: Options) -> Check:
     """What stands between a model and its image, short of solving. Raises BadInput where no model is."""
     try:
-        graph = Fold()(read_onnx(path, options.input_shapes))
+        graph = folded(path, options.input_shapes)
     except SncError as error:
         found = _each(error)
         if not all(one.origin and one.origin.operator for one in found):
@@ -89,7 +87,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
         return _result(path, chip, None, None, None, found)
     try:
         parts, network = divide(graph, chip)
-    except DoesNotFit as error:
+    except (BadInput, DoesNotFit) as error:
         return _result(path, chip, graph, None, None, [error])
     except SncError as error:
         return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from .. import __version__
 from ..backends.emit import emit, image_layers
 from ..backends.image import About, Image, Solver
 from ..ir.chip import Chip
-from ..ir.errors import BadInput, ManyErrors, SncError
+from ..ir.errors import BadInput, ManyErrors, Origin, SncError
 from ..ir.layers import LayerGraph
 from ..ir.mapping import Mapping as Mapped
 from ..ir.network import Network, PopulationId
@@ -25,8 +27,10 @@ from ..passes.pack import Pack
 from ..passes.partition import Partition, Solution
 from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
-from .frontend import read_onnx, to_onnx
+from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
+from .run import HostPart
+from .sizes import check_capacity
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -66,7 +70,7 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
         raise BadInput(
             None, f"{options.weights!r} is no weight format", hint=f"known are {', '.join(FORMATS)}"
         )
-    graph = Fold()(read_onnx(path, options.input_shapes))
+    graph = folded(path, options.input_shapes)
     parts, network = divide(graph, chip)
     network.verify()
     network = Quantise(options.weights)(Fuse()(network, chip), chip)
@@ -74,8 +78,19 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
     return graph, parts, network
 
 
+def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
+    """The layers of a model, fewer of them where they fold into each other."""
+    graph = read_onnx(path, input_shapes)
+    try:
+        return Fold()(graph)
+    except Exception:
+        _blame(graph)
+        raise
+
+
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
-    """The host's parts of a network, and the chip's, lowered. What lowering refuses is offered to the host."""
+    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
+    check_capacity(graph, chip)
     refused: Refused = {}
     makers = graph.producers()
     while True:
@@ -88,6 +103,18 @@ def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
             if len(found) < len(each) or found.keys() & refused.keys():
                 raise
             refused = {**refused, **found}
+        except Exception:
+            _blame(graph)
+            raise
+
+
+def _blame(graph: LayerGraph) -> None:
+    """Raises BadInput when a network that lowering stumbles over cannot be run anywhere: it is at fault."""
+    try:
+        part = HostPart(to_onnx(graph).SerializeToString())
+        part({value.name: np.zeros(value.shape, dtype=value.dtype) for value in graph.inputs})
+    except SncError as error:
+        raise BadInput(Origin(file=graph.name), error.message, hint="export it again") from None
 
 
 def compile_model(

@@ -23,6 +23,9 @@ from .qdq import NOTE, float_form, is_quantised
 from .run import session
 from .sizes import check_sizes
 
+WINDOWS = ("kernel_shape", "strides", "dilations", "pads", "output_padding")
+WINDOW_MAX = 2**11  # larger than any map that the words of a chip can say
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -56,8 +59,7 @@ def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     """The model after onnxslim: constants folded, batch normalisations fused, every shape known."""
     import onnxslim
 
-    check_sizes(model, file)
-    known = infer(model, file)
+    known = {value.name: value for value in check_sizes(model, file)}
     logging.getLogger("onnxslim").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -66,12 +68,12 @@ def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
         slim = onnx.ModelProto()
         slim.CopyFrom(model)
     del slim.graph.value_info[:]
-    shapes = {value.name: value for value in known.graph.output}
     for value in slim.graph.output:  # onnxslim's idea of an uneven Split or of empty axes is not ONNX's
-        if value.name in shapes:
-            value.CopyFrom(shapes[value.name])
+        if value.name in known:
+            value.CopyFrom(known[value.name])
     slim.ir_version = max(slim.ir_version, 4)  # before, initializers had to be inputs too
-    slim.graph.value_info.extend(check_sizes(slim, file))
+    ends = {value.name for value in slim.graph.output}
+    slim.graph.value_info.extend(value for value in check_sizes(slim, file) if value.name not in ends)
     inferred = infer(slim, file)
     accepted(inferred, file)
     return inferred
@@ -161,15 +163,21 @@ def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
 
 
 def _clashes(layer: Layer, values: Mapping[str, Value], constants: Mapping[str, Array]) -> Iterator[SncError]:
-    """Weights for another number of channels: neither ONNX's checker nor its shape inference minds them."""
+    """Windows out of all proportion, and weights for other channels: ONNX's shape inference minds neither."""
+    for name in WINDOWS:
+        largest = max((abs(n) for n in layer.integers(name)), default=0)
+        if largest > WINDOW_MAX:
+            yield BadInput(
+                layer.origin, f"{name} has a {largest}, at most {WINDOW_MAX} is read", hint="export it again"
+            )
     data, weights = values.get(layer.input(0)), constants.get(layer.input(1))
-    if layer.op not in ("Conv", "ConvTranspose") or data is None or weights is None:
+    if layer.op not in ("Conv", "ConvTranspose") or data is None or weights is None or weights.ndim < 3:
         return
     channels = data.shape[1] if len(data.shape) > 1 else 0
     groups = layer.integer("group", 1)
     outputs = weights.shape[0] if layer.op == "Conv" else channels
     takes = weights.shape[1] * groups if layer.op == "Conv" else weights.shape[0]
-    if weights.ndim < 3 or takes != channels or groups < 1 or outputs % groups:
+    if takes != channels or groups < 1 or outputs % groups:
         rule = f"its weights {list(weights.shape)} in {groups} groups do not fit its input {list(data.shape)}"
         yield BadInput(layer.origin, rule, hint="export it again")
 

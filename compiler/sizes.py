@@ -32,11 +32,15 @@ Known = NDArray[Any]
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """What is known of the tensors of a graph so far. `constants`: those that folding will compute."""
+    """What is known of the tensors of a graph so far. `declared`: what the file says of the others.
+
+    `constants`: those that folding will compute.
+    """
 
     opset: int
     file: str
-    types: dict[str, onnx.TypeProto] = field(default_factory=dict)
+    types: dict[str, onnx.TypeProto]
+    declared: dict[str, onnx.TypeProto]
     values: dict[str, Known] = field(default_factory=dict)
     constants: set[str] = field(default_factory=set)
     folded: int = 0
@@ -57,13 +61,19 @@ def check_capacity(graph: LayerGraph, chip: Chip) -> None:
 
 def check_sizes(model: onnx.ModelProto, file: str) -> list[onnx.ValueInfoProto]:
     """The inferred types of all tensors that nodes make. Raises BadInput where one is larger than bounds."""
-    scope = Scope(opset_of(model), file)
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        scope.types[value.name] = value.type
+    declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
+    types = {value.name: value.type for value in model.graph.input}
+    scope = Scope(opset_of(model), file, types, declared)
+    for name, kind in types.items():
+        if _elements(kind) > TENSOR_ELEMENTS_MAX:
+            raise BadInput(
+                Origin(file=file, node=name, operator="input"),
+                f"has {_elements(kind)} elements, at most {TENSOR_ELEMENTS_MAX} are read",
+                hint="is the file damaged?",
+            )
     _walk(model.graph, scope)
-    declared = {value.name for value in (*model.graph.input, *model.graph.output)}
     made = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
-    return [_declared(name, scope) for name in made if name in scope.types and name not in declared]
+    return [_declared(name, scope) for name in made if name in scope.types]
 
 
 def _walk(graph: onnx.GraphProto, scope: Scope) -> None:
@@ -118,7 +128,8 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
         _hold(node.output[0], tensor, scope)
         return
     read = [name for name in node.input if name]
-    for name, kind in _inferred(node, read, scope):
+    stated = ((name, scope.declared[name]) for name in node.output if name in scope.declared)
+    for name, kind in (*stated, *_inferred(node, read, scope)):
         scope.types[name] = kind
         if _elements(kind) > TENSOR_ELEMENTS_MAX:
             raise BadInput(
