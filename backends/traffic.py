@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.chip import SIZE_STEP, snake
+from ..ir.errors import BadImage, Origin
 from ..ir.network import Neuron
 from .claims import bias_words
 from .faults import population_at
@@ -85,6 +86,8 @@ def _sent(image: Image, core: int, population: Population, at: dict[Place, int])
     xs, ys = image.cores[core].x + axons["core_x"], image.cores[core].y + axons["core_y"]
     events = population.depth * across * down
     for x, y, count in zip(xs.tolist(), ys.tolist(), events.tolist(), strict=True):
+        if (x, y) not in at:
+            raise BadImage(Origin(), f"core {core} sends events to ({x}, {y}), where no core is")
         yield at[x, y], count
 
 
