@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,14 +23,13 @@ from ..passes.fold import Fold
 from ..passes.fuse import Fuse
 from ..passes.locate import Locate
 from ..passes.lower import Lower
-from ..passes.pack import Pack
+from ..passes.pack import Pack, too_large
 from ..passes.partition import Partition, Solution
 from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
 from .run import HostPart
-from .sizes import check_capacity
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -90,7 +89,6 @@ def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
 
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
     """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
-    check_capacity(graph, chip)
     refused: Refused = {}
     makers = graph.producers()
     while True:
@@ -127,11 +125,14 @@ def compile_model(
     with clock("partition"):
         wirings = Wire()(network, chip)
         plain = options.objective != "memory"
-        solution = Partition(options.effort, options.seed, plain)(network, chip, wirings)
+        even = Partition(options.effort, options.seed, plain)(network, chip, wirings)
         shared = options.states == "shared"
-        solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, solution)
+        solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, even)
     with clock("connect"):
         mapping = Connect(shared)(network, chip, wirings, solution.grids)
+        if too_large(mapping):
+            solution = replace(even, least_cores=solution.least_cores)
+            mapping = Connect(shared)(network, chip, wirings, solution.grids)
     with clock("pack"):
         mapping = Pack(solution.seats)(mapping)
         mapping.verify()

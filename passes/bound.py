@@ -35,15 +35,21 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
     """
     lives = network.lives()
     live = np.zeros(len(network.populations) + 1)
-    fixed, parts = [], []
+    fixed, parts, alone_words = [], [], []
     for p, population in enumerate(network.populations):
         shape = population.shape
         whole = Fragment(PopulationId(p), Span(0, shape.depth), Span(0, shape.height), Span(0, shape.width))
         each, part = 1, 0
-        for wired in (w for w in kernels if w.projection.target == p):
+        into = [w for w in kernels if w.projection.target == p]
+        for wired in into:
             table, weights = wired.least(whole)
             each += 1 + (table if wired.is_dense else 0)
-            part += weights + (0 if wired.is_dense or wired.is_uniform else table)
+            part += weights
+            # Tables of one kernel for all channels may be equal to another population's, and stored once.
+            update = wired.projection.update
+            alone = not any(w.is_dense and w.projection.update == update for w in into)
+            if not wired.is_dense and not (wired.is_uniform and alone):
+                part += table
         if population.bias is not None:
             part += words((4 if network.weight_format == "float32" else 2) * shape.depth)
         states = 0 if population.neuron is Neuron.INPUT else shape.neurons * BYTES_PER_STATE // WORD_BYTES
@@ -53,8 +59,10 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
             part += states
         fixed.append(each)
         parts.append(part)
+        alone_words.append(part + (states if shared else 0))
     fragments = [
-        max(1, -(-part // max(1, chip.core_words - each))) for each, part in zip(fixed, parts, strict=True)
+        max(1, -(-alone // max(1, chip.core_words - each)))
+        for alone, each in zip(alone_words, fixed, strict=True)
     ]
     static = sum(part + each * n for part, each, n in zip(parts, fixed, fragments, strict=True))
     static += sum(

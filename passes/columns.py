@@ -19,6 +19,7 @@ REPAIRS = 0  # times that some cores are emptied and filled anew
 EMPTIED = 10  # how many of them
 ROUNDS = 100  # pricing rounds before the first copies are fixed
 ROUNDS_LATER = 4  # and after each, when most columns are known
+POLISHES = 0  # times that each new column is taken apart and completed anew
 PATIENCE = 3  # rounds without a new column that end the pricing
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 EVEN = 8  # channels whose 8-bit weights fill whole words
@@ -110,20 +111,25 @@ class Filler:
         self.most = np.array([len(item.words) for item in items], dtype=np.int64)
         self.steps = int(self.last.max(initial=0)) + 1
         self.longest = int((self.last - self.first).max(initial=0)) + 1
+        steps = np.arange(self.steps)
+        self.alive = (self.first[:, None] <= steps) & (steps <= self.last[:, None])
         self.words = _Steps([item.words for item in items], room.words)
         channels = [np.arange(1, len(item.words) + 1) for item in items]
         self.all_words = _Steps(
             [i.words + i.states * n for i, n in zip(items, channels, strict=True)], room.words
         )
 
-    def fill(self, values: Floats, demand: Counts, starts: Counts, reserve: Floats) -> Counts:
+    def fill(
+        self, values: Floats, demand: Counts, starts: Counts, reserve: Floats, given: Counts | None = None
+    ) -> Counts:
         """One column for each row of `values` [rows, items]; it starts with item `starts[row]` (-1: any), and
-        keeps `reserve[row]` words for states.
+        keeps `reserve[row]` words for states. `given` is in the columns already.
         """
         rows, items = values.shape
-        counts = np.zeros((rows, items), dtype=np.int64)
-        used, work, ports = np.zeros(rows), np.zeros(rows), np.zeros(rows, dtype=np.int64)
-        live = np.zeros((rows, self.steps))
+        counts = np.zeros((rows, items), dtype=np.int64) if given is None else given.copy()
+        used = np.where(counts > 0, self.words.of(counts), 0.0).sum(axis=1)
+        work, ports = counts @ self.work, (counts > 0) @ self.ports
+        live = (counts * self.states) @ self.alive
         limit = np.minimum(demand, self.most)
         for turn in range(items):
             peak = np.maximum(live.max(axis=1), reserve)
@@ -270,11 +276,26 @@ def _priced(
         reserve = filler.room.words * random.uniform(0, 0.8, 2 * len(starts)) ** 2
         reserve[: len(starts)][::2] = 0
         found = filler.fill(values, demand, np.tile(starts, 2), reserve)
+        for _ in range(POLISHES):
+            found = _polished(filler, found, worth, demand, random)
         cost = 1 + prices.fragment_cost * (found > 0).sum(axis=1)
         added = prices.add(list(found[found @ worth > cost + WHOLE]))
         idle = 0 if added else idle + 1
         rounds -= 1
     return prices.solve(demand)
+
+
+def _polished(
+    filler: Filler, found: Counts, worth: Floats, demand: Counts, random: np.random.Generator
+) -> Counts:
+    """The columns, or better ones: one item of each makes room for others."""
+    rows = np.arange(len(found))
+    given = found.copy()
+    given[rows, np.where(found > 0, random.uniform(0.1, 1, found.shape), 0.0).argmax(axis=1)] = 0
+    values = worth * (1 + NOISE * random.uniform(-1, 1, found.shape))
+    reserve = filler.room.words * random.uniform(0, 0.8, len(found)) ** 2
+    other = filler.fill(values, demand, np.full(len(found), -1), reserve, given)
+    return np.where((other @ worth > found @ worth)[:, None], other, found)
 
 
 def _whole(columns: Sequence[Counts], copies: Floats, demand: Counts) -> list[tuple[Counts, int]]:

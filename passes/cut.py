@@ -19,6 +19,8 @@ from .kernels import Kernels
 from .partition import Solution
 
 ITEMS_MAX = 400  # more pieces than these are packed first fit: the linear program would take minutes
+MARGIN_WORDS = 64  # for axons that were not foreseen
+PENALTIES = (0.0, 80.0)  # words that a fragment costs beside its own: what fits better is tried, not known
 SPARE_FRAGMENTS = 1.5  # axons are counted for this many times the fewest fragments of their target
 
 
@@ -47,7 +49,13 @@ class Cut:
             return replace(base, least_cores=limits.cores)
         items = [self._item(network, chip, kernels, piece, limits) for piece in pieces]
         room = Room(chip.core_words, chip.ports_max, self.work_max)
-        cores = fill_cores(items, room, limits.cores, penalty=self.penalty_words, seed=self.seed)
+        cores = min(
+            (
+                fill_cores(items, room, limits.cores, penalty=self.penalty_words + more, seed=self.seed)
+                for more in PENALTIES
+            ),
+            key=len,
+        )
         grids, seats = _seated(network, base.grids, pieces, cores)
         return replace(base, grids=grids, seats=seats, least_cores=limits.cores)
 
@@ -61,12 +69,13 @@ class Cut:
         counts = np.arange(1, min(len(piece.c), chip.depth_max) + 1) if whole else np.array([len(piece.c)])
         pixels = len(piece.y) * len(piece.x)
         states = 0.0 if population.neuron is Neuron.INPUT else pixels * BYTES_PER_STATE / WORD_BYTES
-        words = np.zeros(len(counts))
+        words, more = np.zeros(len(counts)), np.zeros(len(counts))
         work = 0.0
         lengths: dict[int, int] = {}
         for wired in into:
-            table, weights = wired.words(piece, counts)
+            table, weights = wired.words(piece, counts, _channels(network, wired, chip, limits))
             words += table + weights
+            more += wired.words(piece, counts, len(wired.kernel.first))[0] - table
             update = int(wired.projection.update)
             lengths[update] = lengths.get(update, 0) + int(table.max())
             work += _synapses(wired, piece) / population.shape.depth
@@ -84,10 +93,22 @@ class Cut:
             words += 1  # states begin at a whole word
         else:
             words += np.ceil(states * counts)
+        # A fragment must fit a core of its own even if every source channel needs a descriptor.
+        fits = words + more + MARGIN_WORDS + (states * counts if self.shared else 0) <= chip.core_words
+        if whole and fits.any():
+            words = words[: max(1, int(np.flatnonzero(fits)[-1]) + 1)]
         life = network.lives()[p]
         if not whole:
             return Item(words, states * len(piece.c) * self.shared, *life, 1, ports, work * len(piece.c))
         return Item(words, states * self.shared, *life, len(piece.c), ports, work)
+
+
+def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> int:
+    """How many channels the source fragments of a projection have, about."""
+    source = wired.projection.source
+    shape = network.populations[source].shape
+    by_states = -(-2 * shape.neurons * BYTES_PER_STATE // (WORD_BYTES * chip.core_words))
+    return -(-shape.depth // max(limits.fragments[source], by_states))
 
 
 def _is_whole(depth: int, piece: Fragment) -> bool:

@@ -45,7 +45,12 @@ class Kernels:
     @cached_property
     def is_uniform(self) -> bool:
         """Whether all source channels share one kernel."""
-        return self.kernel.weights.strides[0] == 0 or len(self.kernel.weights) == 1
+        weights, exponents = self.kernel.weights, self.kernel.exponents
+        if weights.strides[0] == 0 or len(weights) == 1:
+            return True
+        if exponents is not None and (exponents != exponents[0]).any():
+            return False
+        return np.array_equal(weights[0], weights[-1]) and bool((weights == weights[0]).all())
 
     @cached_property
     def is_dense(self) -> bool:
@@ -54,9 +59,13 @@ class Kernels:
         return not self.is_uniform and len(first) == 1 and int(first[0]) >= 0
 
     def words(
-        self, target: Fragment, counts: NDArray[np.int64]
+        self, target: Fragment, counts: NDArray[np.int64], together: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The words of kernel descriptors and of weights for each count of channels of a target, about."""
+        """The words of kernel descriptors and of weights for each count of channels of a target, about.
+
+        Where a channel has few sources, its source fragments have some `together` channels, which all have
+        descriptors.
+        """
         tables, weights = np.zeros(len(counts)), np.zeros(len(counts))
         if self.is_dense:
             for tile in self.tiles(target):
@@ -67,14 +76,17 @@ class Kernels:
             return tables, weights
         some = sorted({min(int(counts[0]) << power, int(counts[-1])) for power in range(16)})
         bills = [self.bill(replace(target, c=Span(target.c.start, target.c.start + n))) for n in some]
-        tables += max(table for table, _ in bills)
+        reached = np.searchsorted(np.sort(self.kernel.first[self.kernel.first >= 0]), counts) + together
+        tables += max(table for table, _ in bills) * np.minimum(reached / len(self.kernel.first), 1.0)
         return tables, np.asarray(np.ceil(np.interp(counts, some, [weight for _, weight in bills])))
 
     def least(self, target: Fragment) -> tuple[int, int]:
         """Kernel descriptors and words of weights that a target takes at least, however it is cut."""
-        if self.is_uniform or len(self.wiring.y) * len(self.wiring.x) > 1:
+        if len(self.wiring.y) * len(self.wiring.x) > 1:
             return 0, 0
         reached = int((self.kernel.first >= 0).sum())
+        if self.is_uniform:
+            return reached, 0
         found = 0
         for tile in self.tiles(target):
             bits = self.values(tile)[1].bits * tile.kh * tile.kw * self.kernel.depth

@@ -96,7 +96,7 @@ def _alone(mapping: Mapping, fragment: FragmentId) -> int:
     return contents.with_plan(mapping.plans[fragment]).words
 
 
-def fits_alone(mapping: Mapping) -> Sequence[FragmentId]:
-    """The fragments that are too large for an empty core: none, after a partition that is right."""
+def too_large(mapping: Mapping) -> Sequence[FragmentId]:
+    """The fragments that are too large for an empty core: none where no size was guessed."""
     chip = mapping.chip
     return [FragmentId(i) for i, plan in enumerate(mapping.plans) if not Contents(chip).fits(plan)]
