@@ -1,0 +1,75 @@
+"""Forms that operators take in real networks: views in the middle, gates, constants of every shape."""
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+from .trip import assert_computes, compiled
+
+# A picture of 4 x 6 x 8, a convolution before the form (f) and one behind it (g).
+FRAME = """
+<ir_version: 8, opset_import: ["" : 16]>
+g (float[1,4,6,8] x) => (float[a,b,c,d] y)
+<float[4,1,1] slopes = {{0.1, -0.5, 2, 0}}, float lowest = {{-1.5}},
+ int64[8] frame = {{0, 0, 1, 2, 0, 0, 1, 2}}, int64[2] from = {{1, 2}}, int64[2] to = {{5, 8}},
+ int64[2] axes = {{2, 3}}, int64[5] apart = {{1, 2, 2, 6, 8}}, int64[4] whole = {{1, 4, 6, 8}},
+ int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}}>
+{{
+  f = Conv<pads = [1, 1, 1, 1]>(x, a)
+  {form}
+  y = Conv(g, b)
+}}
+"""
+FORMS: dict[str, str] = {
+    "silu": "s = Sigmoid(f) g = Mul(f, s)",
+    "hard swish": "s = HardSigmoid<alpha = 0.1666667>(f) g = Mul(s, f)",
+    "sigmoid read twice": "s = Sigmoid(f) h = Mul(f, s) g = Add(h, s)",
+    "slopes": "g = PRelu(f, slopes)",
+    "slopes of a concatenation": "h = Concat<axis = 1>(f, x) u, v = Split<axis = 1>(h) g = PRelu(v, slopes)",
+    "field added": "g = Add(f, field)",
+    "field times": "g = Mul(field, f)",
+    "larger of two": "g = Max(f, x)",
+    "smaller of two and a field": "g = Min(f, x, field)",
+    "mean": "g = Mean(f, x, x)",
+    "shuffle": "r = Reshape(f, apart) t = Transpose<perm = [0, 2, 1, 3, 4]>(r) g = Reshape(t, whole)",
+    "depth to space": "h = Concat<axis = 1>(f, x) g = DepthToSpace<blocksize = 2>(h)",
+    "space to depth": "g = SpaceToDepth<blocksize = 2>(f)",
+    "crop": "g = Slice(f, from, to, axes)",
+    "reflected": 'g = Pad<mode = "reflect">(f, frame)',
+    "padded with a value": "g = Pad(f, frame, lowest)",
+    "padded, largest": "h = Pad(f, frame) g = MaxPool<kernel_shape = [2, 2]>(h)",
+    "padded, product": "h = Slice(f, from, to, axes) p = Pad(h, frame) q = Slice(x, from, to, axes)"
+    " s = Pad(q, frame) g = Mul(p, s)",
+    "padded, larger": "h = Slice(f, from, to, axes) p = Pad(h, frame) q = Slice(x, from, to, axes)"
+    " s = Pad(q, frame) g = Max(p, s)",
+    "one above the other": "g = Concat<axis = 2>(f, x)",
+    "tiled": "g = Tile(f, twice)",
+    "matrix on the left": "r = Reshape(f, rows) m = MatMul(square, r) g = Reshape(m, whole)",
+    "matrix on the right": "r = Reshape(f, rows) t = Transpose<perm = [0, 2, 1]>(r) m = MatMul(t, square)"
+    " u = Transpose<perm = [0, 2, 1]>(m) g = Reshape(u, whole)",
+    "largest of a column": "h = ReduceMax<axes = [2], keepdims = 1>(f) g = Sub(f, h)",
+    "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
+}
+DEPTHS = {"depth to space": 2, "space to depth": 16}
+
+
+def model(form: str) -> onnx.ModelProto:
+    """The form between two convolutions with random weights."""
+    parsed = onnx.parser.parse_model(FRAME.format(form=FORMS[form]))
+    draw = np.random.default_rng(len(form))
+    shapes = {"a": (4, 4, 3, 3), "b": (2, DEPTHS.get(form, 4), 3, 3), "square": (4, 4), "field": (6, 8)}
+    for name, shape in shapes.items():
+        values = (draw.standard_normal(shape) / 3).astype(np.float32)
+        parsed.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    return parsed
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_in_the_middle(form: str) -> None:
+    picture = np.random.default_rng(1).standard_normal((1, 4, 6, 8)).astype(np.float32)
+    made = model(form)
+    found = compiled(made)
+    assert found.image.host_before is None
+    assert found.image.host_after is None
+    assert_computes(found.image, made, {"x": picture})
