@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from oracle.graphs import Recipe, random_input, random_recipe, recipes
+from oracle.writer import Writer
 
 from snc.compiler.driver import Compiled
 from snc.ir.errors import DoesNotFit
@@ -68,6 +69,20 @@ def test_a_short_reach_is_kept_or_refused_with_a_reason(recipe: Recipe) -> None:
         reason = refusal.origin, refusal.message, refusal.hint
         assert all(reason)
         return
+    assert_within_reach(found.mapping)
+    assert_computes(found.image, model, random_input(model, 0))
+
+
+def test_a_fan_out_and_a_fan_in_beyond_the_window_take_relays() -> None:
+    w = Writer(13, 0)
+    y = w.add("Gemm", w.input((1, 24)), w.weights((24, 160), 24))
+    z = w.add("Gemm", w.add("Relu", y), w.weights((160, 40), 160))
+    model = w.model([z], "dense")
+    chip = replace(TINY, depth_max=24, core_words=420)
+    found = compiled(model, chip)
+    window = (chip.reach_max - chip.reach_min + 1) ** 2
+    assert len(found.mapping.cores) > window
+    assert relays(found)
     assert_within_reach(found.mapping)
     assert_computes(found.image, model, random_input(model, 0))
 
