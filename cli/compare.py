@@ -8,7 +8,7 @@ import click
 
 from . import options
 from .bills import show_comparison
-from .show import progress, say_json
+from .show import plain, progress, say_json
 
 F = TypeVar("F", bound=Callable[..., object])
 WIDTHS = {
@@ -80,6 +80,7 @@ def image_options(function: F) -> F:
     help="Share of weights that are zero, for other encodings.",
 )
 @options.input_shape
+@click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
 @options.as_json
 def compare_command(
     model: Path,
@@ -95,23 +96,30 @@ def compare_command(
     silent: float,
     zeros: float,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Compare the memory bill of a model with that of look-up tables.
 
     Tables are counted synapse by synapse; the bill by the paper's rules stands beside that of snc's image.
     """
+    from ..compiler import outputs
+    from ..compiler.bill_page import comparison_page
     from ..compiler.compare import compare
     from ..compiler.driver import Options
     from ..compiler.encodings import Activity
     from ..compiler.target import load_target
     from ..compiler.techniques import Widths
 
+    outputs.suffixed(html, ".html")
+    outputs.plan((html,), (model, Path(target)))
     chip = load_target(target)
     chosen = Options(weights=weights, states=states, effort=effort, input_shapes=dict(input_shapes))
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("compare") as bar:
         found = compare(model, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits))
+    if html is not None:
+        outputs.save_text(html, comparison_page(found, plain(found)))
     if as_json:
         say_json(found)
         return

@@ -1,6 +1,7 @@
 """`snc paper`: the published comparison again, ours beside the paper's figures."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +26,7 @@ CATEGORIES = ("neurons", "connectivity", "parameters", "total")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Images made at a time."
 )
+@click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
 @options.as_json
 def paper_command(
     networks: tuple[str, ...],
@@ -39,12 +41,15 @@ def paper_command(
     state_bits: int,
     no_image: bool,
     workers: int,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Reproduce the memory bills of arXiv 2112.07019: its tables 1 and 2 and its figure 6.
 
     NETWORK is one of the paper's: PilotNet, MobileNet, ResNet50, DarkNet53, ResNet101; all by default.
     """
+    from ..compiler import outputs
+    from ..compiler.bill_page import paper_page
     from ..compiler.driver import Options
     from ..compiler.paper import PAPER, reproduce
     from ..compiler.target import load_target
@@ -54,6 +59,8 @@ def paper_command(
     unknown = [name for name in networks if name.lower() not in known]
     if unknown:
         raise click.BadParameter(f"{unknown[0]!r} is no network of the paper: {', '.join(PAPER)}")
+    outputs.suffixed(html, ".html")
+    outputs.plan((html,), (Path(target),))
     names = [known[name.lower()] for name in networks] or list(PAPER)
     chosen = Options(weights=weights, states=states, effort=effort)
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
@@ -72,6 +79,8 @@ def paper_command(
             workers=workers,
             on_network=made,
         )
+    if html is not None:
+        outputs.save_text(html, paper_page(found, as_object(found)))
     if as_json:
         say_json(as_object(found))
         return

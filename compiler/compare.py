@@ -1,5 +1,6 @@
 """The memory bill of one network with each technique: tables, the paper's rules, and our own image."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,13 +9,15 @@ from ..backends.bill import Bill, bill
 from ..ir.chip import Chip
 from ..ir.counts import padded_synapses, synapses, trained_weights
 from ..ir.errors import DoesNotFit
+from ..ir.mapping import WORD_BYTES
 from ..ir.network import Network, Neuron, PopulationId
 from .driver import Compiled, Options, Progress, compile_model, layers_of, lower
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
 from .techniques import Memory, Widths, hierarchical, lut, priced
 
-WIDER_MESH = 2  # a network that is too large for the chip is billed on a mesh so many times as wide and high
+# A network that is too large for the chip is billed on meshes that are so many times as wide and high.
+WIDER_MESHES = (4 / 3, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +120,25 @@ def compare(
     comparison = _counted(network, graph.name, chip, options, widths, activity)
     if not ours:
         return comparison
-    return with_ours(comparison, bill_ours(path, chip, options, comparison.cores.paper_rules, progress))
+    return with_ours(comparison, bill_ours(path, chip, options, comparison.paper_rules, progress))
 
 
 def bill_ours(
-    path: Path, chip: Chip, options: Options, cores_expected: int, progress: Progress = lambda stage: None
-) -> Ours:
-    """The bill of our image: on the chip, or on a larger mesh of its cores where the network does not fit."""
-    wider = replace(chip, mesh=(chip.mesh[0] * WIDER_MESH, chip.mesh[1] * WIDER_MESH))
-    may_fit = options.states != "persistent" or cores_expected <= 2 * chip.cores
-    try:
-        compiled = compile_model(path, chip if may_fit else wider, options, progress)
-    except DoesNotFit:
-        compiled = compile_model(path, wider, options, progress)
-    return _ours(compiled)
+    path: Path, chip: Chip, options: Options, rules: Memory, progress: Progress = lambda stage: None
+) -> Ours | None:
+    """The bill of our image, on a larger mesh where the chip is too small; None where that is, too.
+
+    `rules`, the bill by the paper's rules, tells when an attempt on the chip itself is in vain.
+    """
+    least = rules.parameters_bytes + (rules.neurons_bytes if options.states == "persistent" else 0)
+    meshes = [chip.mesh] if least <= chip.cores * chip.core_words * WORD_BYTES else []
+    meshes += [(math.ceil(chip.mesh[0] * by), math.ceil(chip.mesh[1] * by)) for by in WIDER_MESHES]
+    for mesh in meshes:
+        try:
+            return _ours(compile_model(path, replace(chip, mesh=mesh), options, progress))
+        except DoesNotFit:
+            continue
+    return None
 
 
 def _ours(compiled: Compiled) -> Ours:
@@ -139,8 +147,10 @@ def _ours(compiled: Compiled) -> Ours:
     return Ours(_memory(found.total), len(compiled.image.cores), layers)
 
 
-def with_ours(comparison: Comparison, ours: Ours) -> Comparison:
-    """A comparison with the bill of our image beside the others."""
+def with_ours(comparison: Comparison, ours: Ours | None) -> Comparison:
+    """A comparison with the bill of our image beside the others, if there is one."""
+    if ours is None:
+        return comparison
     tables = (comparison.lut, comparison.hier_lut, comparison.padded_lut, comparison.padded_hier_lut)
     return replace(
         comparison,

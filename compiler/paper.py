@@ -168,14 +168,14 @@ def _images(
     options: Options,
     workers: int,
     on_network: Callable[[str, int, int], None],
-) -> dict[str, Ours]:
+) -> dict[str, Ours | None]:
     """Our images' bills, each in a process of its own."""
     chosen = replace(options, input_shapes={})  # a view of a mapping does not go into another process
     order = sorted(files, key=lambda name: -counted[name].paper_rules.total_bytes)
-    done: dict[str, Ours] = {}
+    done: dict[str, Ours | None] = {}
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         tasks = {
-            pool.submit(bill_ours, files[name], chip, chosen, counted[name].cores.paper_rules): name
+            pool.submit(bill_ours, files[name], chip, chosen, counted[name].paper_rules): name
             for name in order
         }
         for task in as_completed(tasks):
