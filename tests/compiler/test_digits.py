@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from snc.backends.machine import Arithmetic
 from snc.compiler.run import Runner
 from snc.models.digits import digits_images, digits_model
 
-from .trip import CHIP, TOLERANCE, Arrays, compiled, options, peak, reference, reread, truth
+from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, truth
 
 COUNT = 100
 # One population computes a convolution and its activation; a flattened map is the map, under its last name.
@@ -36,6 +37,14 @@ def test_float32_reads_every_digit_as_onnx_runtime_does(frames: list[Arrays]) ->
 def test_quantised_weights_change_at_most_one_digit_in_a_hundred(weights: str, frames: list[Arrays]) -> None:
     want = np.concatenate([truth(digits_model(), frame, inner=False)["logits"] for frame in frames])
     assert np.sum(logits(weights, frames).argmax(axis=1) != want.argmax(axis=1)) <= COUNT // 100
+
+
+@pytest.mark.parametrize(("arithmetic", "least"), [("float32", 45.0), ("chip", 40.0)])
+def test_float16_is_close_to_the_original(arithmetic: Arithmetic, least: float, frames: list[Arrays]) -> None:
+    runner = Runner(compiled(digits_model(), CHIP, options("float16")).image, arithmetic)
+    got = np.concatenate([runner(dict(frame)).outputs["logits"] for frame in frames])
+    want = np.concatenate([truth(digits_model(), frame, inner=False)["logits"] for frame in frames])
+    assert noise(got, want) >= least
 
 
 def test_most_held_out_digits_are_read_right(frames: list[Arrays]) -> None:

@@ -82,6 +82,12 @@ def peak(tensors: Iterable[npt.NDArray[np.float32]]) -> float:
     )
 
 
+def noise(got: npt.NDArray[np.float32], want: npt.NDArray[np.float32]) -> float:
+    """Signal over noise, in decibels."""
+    signal, rest = (float((each.astype(np.float64) ** 2).sum()) for each in (want, got - want))
+    return float("inf") if rest == 0 else 10 * float(np.log10(signal / rest))
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """The worst element of an output, in units of the largest value in the network."""

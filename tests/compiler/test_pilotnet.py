@@ -1,0 +1,97 @@
+"""PilotNet as the paper counts it: neurons, weights, connectivity, cores; and what it computes."""
+
+import numpy as np
+import onnx
+import pytest
+
+from snc.backends.bill import bill
+from snc.backends.words import Kernel, WeightCode
+from snc.compiler.driver import Compiled
+from snc.compiler.run import Runner
+from snc.ir.weights import FORMATS
+from snc.models.pilotnet import pilotnet
+
+from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, run, truth
+from .walk import Walk
+
+NEURONS_BYTES = 214_066  # two for each of 107,033, the input's not counted (paper, table 2: 0.20 MB)
+WEIGHTS = 251_822
+PARAMETERS_BYTES_MAX = 253_500
+CONNECTIVITY_BYTES_MAX = 4_300
+CORES_MAX = 3
+
+
+@pytest.fixture(scope="module")
+def model() -> onnx.ModelProto:
+    return pilotnet()
+
+
+@pytest.fixture(scope="module")
+def image(model: onnx.ModelProto) -> Arrays:
+    """A smooth picture with noise on it: edges, gradients, and no two pixels alike."""
+    y, x = np.mgrid[0:66, 0:200].astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, (3, 66, 200))
+    planes = [np.sin(x / 17), np.cos(y / 9), np.where(x > 3 * y, 0.5, -0.5)]
+    return {model.graph.input[0].name: (np.stack(planes) + noise)[None].astype(np.float32)}
+
+
+@pytest.fixture(scope="module")
+def fixed8(model: onnx.ModelProto) -> Compiled:
+    return compiled(model, CHIP, options("fixed8", effort=4.0))
+
+
+def test_the_model_is_the_papers(model: onnx.ModelProto) -> None:
+    weights = [tensor for tensor in model.graph.initializer if len(tensor.dims) > 1]
+    assert sum(int(np.prod(tensor.dims)) for tensor in weights) == WEIGHTS
+
+
+def test_bytes_are_the_papers(fixed8: Compiled) -> None:
+    found = bill(reread(fixed8.image)).total
+    assert found.neurons == NEURONS_BYTES
+    assert WEIGHTS <= found.parameters <= PARAMETERS_BYTES_MAX
+    assert found.connectivity <= CONNECTIVITY_BYTES_MAX
+    assert len(fixed8.image.cores) <= CORES_MAX
+
+
+def test_parameters_are_the_weights_of_the_kernel_descriptors(fixed8: Compiled) -> None:
+    """Counted again, from the words: every weight once, and at most the end of a word beside it."""
+    walk = Walk(reread(fixed8.image))
+    blocks: dict[tuple[int, int], Kernel] = {}
+    for key in walk.keys:
+        for axon in walk.axons(key):
+            core, port = walk.port(key, axon)
+            for c in range(walk.population(key).depth):
+                kernel, _ = walk.kernel(core, (port.table + axon.c_off + c) % 2**15)
+                if kernel.code is not WeightCode.NULL:
+                    blocks[core, kernel.address] = kernel
+    assert sum(k.kd * k.kw * k.kh for k in blocks.values()) == WEIGHTS
+    bits = [k.kd * k.kw * k.kh * FORMATS[k.code.name.lower()].bits for k in blocks.values()]
+    assert 8 * sum(-(-each // 64) for each in bits) == bill(fixed8.image).total.parameters
+
+
+def test_neurons_are_the_papers(fixed8: Compiled) -> None:
+    walk = Walk(fixed8.image)
+    words = [walk.population(key) for key in walk.keys]
+    sizes = [word.depth * word.height * word.width for word in words if not word.neuron]
+    assert 2 * sum(sizes) == NEURONS_BYTES
+
+
+def test_fixed8_is_the_reference_graph_layer_by_layer(fixed8: Compiled, image: Arrays) -> None:
+    want = truth(reference(fixed8), image)
+    found = Runner(reread(fixed8.image))(dict(image), keep_layers=True)
+    assert len(found.run.layers) == 9
+    for name, values in {**found.run.layers, **found.outputs}.items():
+        assert np.abs(values - want[name]).max() <= TOLERANCE * peak([want[name]]), name
+
+
+def test_float32_is_the_original(model: onnx.ModelProto, image: Arrays) -> None:
+    found = compiled(model)
+    (got,), want = run(found.image, image).values(), truth(model, image)
+    assert np.abs(got - want[model.graph.output[0].name]).max() <= TOLERANCE * np.abs(got).max()
+
+
+def test_float16_is_close_to_the_original_at_every_layer(model: onnx.ModelProto, image: Arrays) -> None:
+    runner = Runner(compiled(model, CHIP, options("float16")).image)
+    want = truth(model, image)
+    for name, values in runner(dict(image), keep_layers=True).run.layers.items():
+        assert noise(values, want[name]) >= 45.0, name
