@@ -89,6 +89,11 @@ MEANINGS: dict[type, dict[str, str]] = {
         "state_bits": "bits of a state",
         "chip_mesh": "cores of one chip in X and in Y; a larger mesh is several chips",
         "chip_border_cost": "what the way from one chip to the next costs the mapper, in hops",
+        "access_fj": "for estimates: femtojoules of an access to a memory of one word",
+        "access_root_fj": "for estimates: femtojoules more for the root of the memory's words",
+        "operation_fj": "for estimates: femtojoules of a synaptic operation, its memory accesses apart",
+        "hop_fj": "for estimates: femtojoules of an event's way from a core to the next",
+        "cycle_ps": "for estimates: picoseconds of a synaptic operation in a core",
     },
     ImageTensor: {
         "name": "the tensor's name in the model",
