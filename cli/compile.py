@@ -6,7 +6,7 @@ import click
 
 from . import options
 from .layers import show_report
-from .show import json_text, plain, progress, say, say_json
+from .show import json_text, progress, say, say_json
 
 
 @click.command("compile")
@@ -54,11 +54,7 @@ from .show import json_text, plain, progress, say, say_json
     help="Write the network with the weights that the image holds, as ONNX.",
 )
 @click.option(
-    "--report",
-    "report_file",
-    type=options.FILE,
-    metavar="FILE.json|.html",
-    help="Write the report, too: as JSON, or as a page with charts.",
+    "--report", "report_file", type=options.FILE, metavar="FILE.json", help="Write the report, too."
 )
 @options.as_json
 def compile_command(
@@ -83,12 +79,11 @@ def compile_command(
     from ..compiler import outputs
     from ..compiler.driver import Options, compile_model
     from ..compiler.frontend import to_onnx
-    from ..compiler.image_page import image_page
     from ..compiler.report import compile_report
     from ..compiler.target import load_target
 
     image_file = output or model.parent / f"{model.stem}.snc"
-    outputs.suffixed(report_file, ".json", ".html")
+    outputs.suffixed(report_file, ".json")
     outputs.plan((image_file, reference, report_file), (model, Path(target)))
     chip = load_target(target)
     chosen = Options(weights, states, objective, seed, effort, dict(input_shapes))
@@ -102,9 +97,7 @@ def compile_command(
         click.echo(f"snc: note: {note}", err=True)
     report = compile_report(compiled, image_file)
     if report_file is not None:
-        is_page = report_file.suffix.lower() == ".html"
-        text = image_page(report, plain(report)) if is_page else json_text(report) + "\n"
-        outputs.save_text(report_file, text)
+        outputs.save_text(report_file, json_text(report) + "\n")
     if as_json:
         say_json(report)
         return

@@ -117,7 +117,12 @@ def session(model: bytes, *, optimised: bool = True) -> Any:
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=False,  # which would print a page to stdout
+        )
     except Exception as error:  # onnxruntime raises a dozen kinds of its own
         raise BadInput(
             None, f"ONNX Runtime refuses the model: {first_line(error)}", hint="check the model"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from snc.cli.main import main
 from snc.models.catalogue import build
@@ -160,3 +161,19 @@ def test_a_report_that_cannot_be_printed_loses_no_image(
     monkeypatch.setattr("snc.cli.compile.say_json", broken)
     assert main(["compile", str(digits), "-o", str(tmp_path / "d.snc"), *options]) == 70
     assert main(["inspect", str(tmp_path / "d.snc")]) == 0
+
+
+def test_a_quantised_model_is_told_so(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "q.onnx"
+    small = onnx.load(write_model(tmp_path / "small.onnx", "Relu"))
+    small.graph.initializer.append(numpy_helper.from_array(np.array(0.1, dtype=np.float32), "scale"))
+    small.graph.initializer.append(numpy_helper.from_array(np.array(0, dtype=np.int8), "zero"))
+    quantise, dequantise = "QuantizeLinear", "DequantizeLinear"
+    small.graph.node.append(helper.make_node(quantise, ["t1", "scale", "zero"], ["q"], name="q"))
+    small.graph.node.append(helper.make_node(dequantise, ["q", "scale", "zero"], ["y"], name="y"))
+    small.graph.output[0].name = "y"
+    onnx.save(small, path)
+    done = run("compile", path)
+    assert done.code == 0
+    assert done.err.startswith("snc: note: the model is quantised and was compiled in its float form")
+    assert "note     the model is quantised" in run("check", path).out
