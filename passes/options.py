@@ -35,9 +35,17 @@ class Pair(NamedTuple):
 
 
 def options(
-    network: Network, population: int, chip: Chip, kernels: Sequence[Kernels], breadth: int
+    network: Network,
+    population: int,
+    chip: Chip,
+    kernels: Sequence[Kernels],
+    breadth: int,
+    least_halvings: int = HALVINGS,
 ) -> list[Option]:
-    """At most `breadth` grids of a population whose fragments fit a core, the least memory first."""
+    """At most `breadth` grids of a population whose fragments fit a core, the least memory first.
+
+    Rows and columns are halved fewer than `least_halvings` times, unless it takes more to find any.
+    """
     shape = network.populations[population].shape
     into = [wired for wired in kernels if wired.projection.target == population]
     cuts_y = _forced([wired.wiring.y for wired in into], shape.height)
@@ -45,7 +53,7 @@ def options(
     least_y, least_x = -(-shape.height // chip.height_max), -(-shape.width // chip.width_max)
     found: dict[Grid, Option] = {}
     halvings = 0
-    while halvings < HALVINGS or (not found and 2**halvings < 2 * max(shape.height, shape.width)):
+    while halvings < least_halvings or (not found and 2**halvings < 2 * max(shape.height, shape.width)):
         for i in range(halvings + 1):
             for y, x in {(halvings, i), (i, halvings)}:
                 spans_y = _cut(cuts_y, -(-shape.height // (least_y * 2**y)))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ..ir.errors import DoesNotFit, Origin
-from ..ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
+from ..ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size, words
+from ..ir.states import peak_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,26 @@ class _Cores:
 
 def _too_many(mapping: Mapping) -> DoesNotFit:
     chip = mapping.chip
-    words = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
+    rows = -(-len(mapping.cores) // chip.mesh[0])
+    taken = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
     return DoesNotFit(
         Origin(file=mapping.network.name),
-        f"the network takes {len(mapping.cores)} cores ({words} words), {chip.name} has {chip.cores} cores "
+        f"the network takes {len(mapping.cores)} cores ({taken} words), {chip.name} has {chip.cores} cores "
         f"({chip.cores * chip.core_words} words)",
-        hint="take a target with a larger mesh, or weights of fewer bits",
+        hint=f"a mesh of {chip.mesh[0]} x {rows} holds it{_sharing(mapping)}",
     )
+
+
+def _sharing(mapping: Mapping) -> str:
+    """How far shared states would bring a mapping whose states are not shared."""
+    own = [plan for plan in mapping.plans if plan.life is None]
+    if len(own) < len(mapping.plans):
+        return ""
+    chip, lives = mapping.chip, mapping.network.lives()
+    needs = [(words(plan.state_bytes), lives[plan.fragment.population]) for plan in own]
+    held = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
+    least = -(-(held - sum(size for size, _ in needs) + peak_words(needs)) // chip.core_words)
+    return f"; --states shared takes {least} cores or a few more"
 
 
 def _alone(mapping: Mapping, fragment: FragmentId) -> int:

@@ -50,6 +50,11 @@ class Partition:
     def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
         kernels = [Kernels(network, wiring, chip) for wiring in wirings]
+        if self.plain:
+            wholes = [options(network, p, chip, kernels, 1, 1) for p in range(len(network.populations))]
+            grids = _own_best(chip, kernels, wholes) if all(wholes) else None
+            if grids is not None:
+                return Solution(grids, "feasible", 0.0, 0.0)
         for breadth in (6, 60):
             lists = [options(network, p, chip, kernels, breadth) for p in range(len(network.populations))]
             raise_all(
@@ -61,8 +66,6 @@ class Partition:
                 for population, found in zip(network.populations, lists, strict=True)
                 if not found
             )
-            if self.plain and (grids := _own_best(chip, kernels, lists)) is not None:
-                return Solution(grids, "feasible", 0.0, 0.0)
             solution = self._solve(network, chip, kernels, lists)
             if solution is not None:
                 return solution
