@@ -107,11 +107,10 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
         return onnx.version_converter.convert_version(
             found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
         )
-    except Exception as error:  # ConvertError and RuntimeError
+    except Exception:  # ConvertError and RuntimeError
         raise Unsupported(
             Origin(file=file),
-            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]} "
-            f"({first_line(error)})",
+            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
             hint="export the model at another opset",
         ) from None
 

@@ -12,7 +12,7 @@ from .arrangement import Arrangement, arrangements
 
 Layout = Callable[[LayerGraph, Value], Arrangement]
 
-TRIED_MOST = 1 << 16  # elements of the inputs of a network that is lowered several times
+TRIED_MOST = 65_536  # elements of the inputs of a network that is lowered several times
 
 
 def layouts(graph: LayerGraph) -> Iterator[Layout]:

@@ -247,7 +247,7 @@ def mul(builder: Builder, layer: Layer) -> None:
     if gated:
         activation, parameters = builder.gates[gated[0]]
         del builder.views[gated[0]]
-        activate(builder, layer, activation, parameters, layer.inputs.index(gated[0]) ^ 1)
+        activate(builder, layer, activation, parameters, 1 - layer.inputs.index(gated[0]))
         return
     stack, operands = _operands(builder, layer)
     first, second = sorted(operands, key=lambda m: builder.neurons.populations(m)[-1:])

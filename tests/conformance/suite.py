@@ -1,0 +1,176 @@
+"""The onnx package's own cases: models with inputs and outputs, those of the operators that networks have.
+
+What a chip cannot be fed arrives as constants: weights, axes, scales, bounds, frozen from a case's data.
+A batch of N is N frames where every operator keeps frames apart.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnx.backend.test.case import node as node_cases
+
+Arrays = dict[str, NDArray[Any]]
+
+# Operators in scope, and how many of their leading inputs are feature maps (0: all of them).
+OPERATORS: Mapping[str, int] = {
+    **dict.fromkeys(("Add", "Sub", "Mul", "Sum", "Mean", "Max", "Min", "Concat"), 0),
+    **dict.fromkeys(
+        (
+            *(
+                "Conv",
+                "ConvTranspose",
+                "AveragePool",
+                "MaxPool",
+                "GlobalAveragePool",
+                "GlobalMaxPool",
+                "Gemm",
+            ),
+            *("MatMul", "BatchNormalization", "Split", "Slice", "Pad", "Flatten", "Reshape", "Transpose"),
+            *("Squeeze", "Unsqueeze", "Identity", "Dropout", "Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid"),
+            *(
+                "Tanh",
+                "Elu",
+                "Selu",
+                "Celu",
+                "HardSigmoid",
+                "HardSwish",
+                "Softplus",
+                "Softsign",
+                "Abs",
+                "Neg",
+            ),
+            *("ThresholdedRelu", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth"),
+            *("ReduceMean", "ReduceSum", "ReduceMax"),
+        ),
+        1,
+    ),
+}
+# Operators that keep the frames of a batch apart, whatever their attributes say.
+BY_FRAME = {
+    *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "Relu"),
+    *("BatchNormalization", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Elu", "Selu", "Celu"),
+    *("Sigmoid", "Tanh", "Clip", "LeakyRelu", "Softplus", "Softsign", "Abs", "Neg"),
+}
+WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
+RANK_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SuiteCase:
+    """A model whose inputs are feature maps only, with the frames to feed and what shall come out of each."""
+
+    name: str
+    operators: tuple[str, ...]
+    model: onnx.ModelProto
+    frames: tuple[tuple[Arrays, Arrays], ...]
+    rtol: float
+    atol: float
+
+
+def cases() -> list[SuiteCase]:
+    """Every case in scope, by name."""
+    found: dict[str, SuiteCase] = {}
+    for name, model, data, rtol, atol in (*_node_cases(), *_stored_cases()):
+        case = _case(name, model, data, rtol, atol)
+        if case is not None:
+            found.setdefault(name, case)
+    return [found[name] for name in sorted(found)]
+
+
+def _node_cases() -> Iterator[tuple[str, onnx.ModelProto, Any, float, float]]:
+    with warnings.catch_warnings():  # computing the expected outputs overflows here and there
+        warnings.simplefilter("ignore")
+        collected = node_cases.collect_testcases(None)
+    for case in collected:
+        if case.model is None or not case.data_sets:
+            continue
+        if {node.op_type for node in case.model.graph.node} <= OPERATORS.keys():
+            yield case.name, case.model, case.data_sets[0], case.rtol, case.atol
+
+
+def _stored_cases() -> Iterator[tuple[str, onnx.ModelProto, Any, float, float]]:
+    root = Path(onnx.__file__).parent / "backend" / "test" / "data"
+    for kind in ("pytorch-operator", "pytorch-converted"):
+        for folder in sorted((root / kind).glob("test_*")):
+            model = onnx.load(folder / "model.onnx")
+            if {node.op_type for node in model.graph.node} <= OPERATORS.keys() | {"Constant"}:
+                data = folder / "test_data_set_0"
+                sets = [
+                    [_tensor(data / f"{side}_{i}.pb") for i in range(len(list(data.glob(f"{side}_*.pb"))))]
+                    for side in ("input", "output")
+                ]
+                yield f"{kind}/{folder.name}", model, sets, 1e-3, 1e-7
+
+
+def _tensor(path: Path) -> NDArray[Any]:
+    tensor = onnx.TensorProto()
+    tensor.ParseFromString(path.read_bytes())
+    return numpy_helper.to_array(tensor)
+
+
+def _case(name: str, source: onnx.ModelProto, data: Any, rtol: float, atol: float) -> SuiteCase | None:
+    model = onnx.ModelProto()
+    model.CopyFrom(source)
+    graph = model.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    names = [value.name for value in graph.input if value.name not in stored]
+    given = {n: np.asarray(a) for n, a in zip(names, data[0], strict=False) if isinstance(a, np.ndarray)}
+    wanted = {v.name: np.asarray(a) for v, a in zip(graph.output, data[1], strict=True)}
+    if given.keys() != set(names) or not graph.node:
+        return None
+    if any(node.domain not in ("", "ai.onnx") for node in graph.node):
+        return None
+    maps = _feature_maps(graph, names)
+    floats = [given[n] for n in maps] + [a for a in wanted.values() if a.dtype != np.bool_]
+    if any(a.dtype != np.float32 or a.ndim > RANK_MAX for a in (*floats[:1], *[given[n] for n in maps])):
+        return None
+    if any(a.dtype != np.float32 for a in list(wanted.values())[:1] if a.dtype != np.bool_):
+        return None
+    if any(a.size == 0 for a in (*given.values(), *wanted.values()) if a.dtype == np.float32):
+        return None
+    for n in names:
+        if n not in maps:
+            graph.initializer.append(numpy_helper.from_array(given[n], n))
+    kept = [value for value in graph.input if value.name in maps]
+    del graph.input[:]
+    graph.input.extend(kept)
+    model.ir_version = max(model.ir_version, 4)  # before, initializers had to be inputs too
+    operators = tuple(dict.fromkeys(node.op_type for node in graph.node))
+    frames = _frames(model, operators, {n: given[n] for n in maps}, wanted)
+    return SuiteCase(name, operators, model, frames, rtol, atol)
+
+
+def _feature_maps(graph: onnx.GraphProto, names: list[str]) -> list[str]:
+    """The inputs that stay inputs: the leading operands of every node that reads them."""
+    maps = []
+    for name in names:
+        places = [(node, list(node.input).index(name)) for node in graph.node if name in node.input]
+        if all(index < (OPERATORS.get(node.op_type, 0) or len(node.input)) for node, index in places):
+            maps.append(name)
+    return maps
+
+
+def _frames(
+    model: onnx.ModelProto, operators: tuple[str, ...], given: Arrays, wanted: Arrays
+) -> tuple[tuple[Arrays, Arrays], ...]:
+    arrays = (*given.values(), *wanted.values())
+    batch = next(iter(given.values())).shape[0] if given and next(iter(given.values())).ndim else 1
+    by_frame = BY_FRAME.issuperset({*operators} - {"Constant", "Unsqueeze", "Squeeze"})
+    if batch == 1 or not by_frame or any(a.ndim < 3 or a.shape[0] != batch for a in arrays):
+        return ((given, wanted),)
+    if any(array.ndim == 3 for array in arrays) and not {*operators} & WINDOWED:
+        return ((given, wanted),)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    del model.graph.value_info[:]
+    return tuple(
+        ({n: a[i : i + 1] for n, a in given.items()}, {n: a[i : i + 1] for n, a in wanted.items()})
+        for i in range(batch)
+    )

@@ -1,0 +1,84 @@
+"""The onnx package's own cases: each one compiles and gives the shipped outputs, or is refused with a reason.
+
+What is refused stands in tests/golden/onnx_suite.txt. Cases run with the host's parts off: a case that needs
+one counts as refused, and as compiled in the second share.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snc.compiler.driver import Options, compile_model
+from snc.compiler.frontend import read_onnx
+from snc.compiler.run import Runner
+from snc.compiler.target import load_target
+from snc.ir.errors import SncError
+from snc.passes.fold import Fold
+from snc.passes.lower import Lower
+
+from .suite import SuiteCase, cases
+
+CHIP = replace(load_target("grai-vip"), name="large", mesh=(48, 48))
+OPTIONS = Options(weights="float32", effort=0.5)
+SHARE = 0.95
+# A million pixels, and a row of 220,000: minutes each, most of them in the choice of cuts.
+HUGE = (
+    "pytorch-converted/test_MaxPool1d_stride_padding_dilation",
+    "pytorch-converted/test_MaxPool2d_stride_padding_dilation",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case: why it is refused without the host's parts, and whether it is with them."""
+
+    reason: str = ""
+    is_refused_with_host: bool = False
+
+
+def outcome(case: SuiteCase) -> Outcome:
+    """Compiles and runs a case; an output that is wrong fails the test here."""
+    reason = ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(case.model.SerializeToString())
+        try:
+            Lower()(Fold()(read_onnx(path)), CHIP)
+        except SncError as error:
+            reason = str(error)
+        try:
+            image = compile_model(path, CHIP, OPTIONS).image
+        except SncError as error:
+            return Outcome(reason or str(error), True)
+    runner = Runner(image)
+    for given, wanted in case.frames:
+        got = runner(given).outputs
+        for name, want in wanted.items():
+            assert got[name].shape == want.shape, f"{case.name}: {name}"
+            np.testing.assert_allclose(got[name], want, case.rtol, case.atol, err_msg=f"{case.name}: {name}")
+    if not reason and (image.host_before or image.host_after):
+        reason = "the host computes a part of it"
+    return Outcome(reason)
+
+
+def test_the_suite(golden: Callable[[str, str], None]) -> None:
+    found = {case.name: outcome(case) for case in cases() if case.name not in HUGE}
+    refused = {name: one.reason for name, one in found.items() if one.reason}
+    without = 1 - len(refused) / len(found)
+    with_host = 1 - sum(one.is_refused_with_host for one in found.values()) / len(found)
+    shares = f"{len(found)} cases: {without:.1%} without host parts, {with_host:.1%} with them"
+    sys.stdout.write(f"{shares}\n")
+    golden("onnx_suite.txt", "\n".join([shares, *(f"{n}: {why}" for n, why in refused.items()), ""]))
+    assert without >= SHARE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HUGE)
+def test_a_huge_case(name: str) -> None:
+    case = next(case for case in cases() if case.name == name)
+    assert not outcome(case).reason
