@@ -74,7 +74,7 @@ class Kernels:
                 tables += channels
                 weights += channels * np.ceil(np.minimum(counts, self.kernel.depth) * bits / 64)
             return tables, weights
-        some = sorted({min(int(counts[0]) << power, int(counts[-1])) for power in range(16)})
+        some = sorted({min(int(counts[0]) * 2**power, int(counts[-1])) for power in range(16)})
         bills = [self.bill(replace(target, c=Span(target.c.start, target.c.start + n))) for n in some]
         reached = np.searchsorted(np.sort(self.kernel.first[self.kernel.first >= 0]), counts) + together
         tables += max(table for table, _ in bills) * np.minimum(reached / len(self.kernel.first), 1.0)
