@@ -99,7 +99,7 @@ def compare_command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare the memory bill of a model with that of look-up tables.
+    """Compare the memory bill of a model with that of tables.
 
     Tables are counted synapse by synapse; the bill by the paper's rules stands beside that of snc's image.
     """

@@ -57,7 +57,7 @@ COMMANDS: tuple[LazyCommand, ...] = (
     LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),
     LazyCommand(
-        "compare", ".compare:compare_command", "Compare the memory bill with that of look-up tables."
+        "compare", ".compare:compare_command", "Compare the memory bill of a model with that of tables."
     ),
     LazyCommand("paper", ".paper:paper_command", "Reproduce the published memory bills of five networks."),
     LazyCommand("target", ".target:target_group", "List the target chips and show their limits."),

@@ -44,9 +44,10 @@ def paper_command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Reproduce the memory bills of arXiv 2112.07019: its tables 1 and 2 and its figure 6.
+    """Reproduce the published memory bills of five networks.
 
-    NETWORK is one of the paper's: PilotNet, MobileNet, ResNet50, DarkNet53, ResNet101; all by default.
+    They are those of arXiv 2112.07019: tables 1 and 2 and figure 6. NETWORK is one of
+    the paper's: PilotNet, MobileNet, ResNet50, DarkNet53, ResNet101; all by default.
     """
     from ..compiler import outputs
     from ..compiler.bill_page import paper_page
