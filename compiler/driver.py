@@ -30,6 +30,7 @@ from ..passes.wire import Wire
 from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
 from .run import HostPart
+from .sizes import check_capacity
 
 STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
 
@@ -89,6 +90,7 @@ def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
 
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:
     """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
+    check_capacity(graph, chip)
     refused: Refused = {}
     makers = graph.producers()
     while True:

@@ -13,6 +13,7 @@ from ..ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
 NODES_MAX = 2**14
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
+POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
 OPSET_MIN = 6
 RUNTIME_OPSETS = range(7, 27)  # what ONNX Runtime runs; others are converted
 IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
@@ -71,6 +72,7 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
     if any(graph.sparse_initializer for graph in _graphs(model.graph)):
         raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
     raise_all(_unknown_operators(model, opset, origin.file))
+    raise_all(_impossible_numbers(model, origin.file))
     for tensor in tensors(model.graph):
         _check_tensor(tensor, origin)
     try:
@@ -113,6 +115,23 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
             f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
             hint="export the model at another opset",
         ) from None
+
+
+def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]:
+    """Attributes that ONNX Runtime divides by, or counts to, without a look at them."""
+    for node in _nodes(model.graph):
+        for attribute in node.attribute:
+            numbers = [
+                *attribute.ints,
+                *([attribute.i] if attribute.name in ("group", "num_outputs") else []),
+            ]
+            most = len(node.output) if attribute.name == "num_outputs" else FILE_BYTES_MAX
+            if attribute.name in POSITIVE and not all(0 < number <= most for number in numbers):
+                yield BadInput(
+                    Origin(file=file, node=node.name, operator=node.op_type),
+                    f"its {attribute.name} is {', '.join(map(str, numbers))}",
+                    hint="export it again",
+                )
 
 
 def first_line(error: Exception) -> str:

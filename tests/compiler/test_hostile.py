@@ -212,6 +212,18 @@ def shapes_that_clash() -> onnx.ModelProto:
     return model([node("Conv", "x w", "y")], w=np.ones((1, 3, 2, 2), np.float32))
 
 
+def no_groups() -> onnx.ModelProto:
+    return model([node("Conv", "x w", "y", group=0)], w=np.ones((1, 1, 2, 2), np.float32))
+
+
+def stride_of_nothing() -> onnx.ModelProto:
+    return model([node("MaxPool", "x", "y", kernel_shape=[2, 2], strides=[0, 1])])
+
+
+def more_parts_than_outputs() -> onnx.ModelProto:
+    return model([node("Split", "x", "y", axis=0, num_outputs=2**31 - 1)], opset=18)
+
+
 def kernel_larger_than_the_map() -> onnx.ModelProto:
     return model([node("Conv", "x w", "y")], w=np.ones((1, 1, 9, 9), np.float32))
 
@@ -246,6 +258,9 @@ HOSTILE: dict[str, Build] = {
         opset_one,
         opset_of_the_future,
         shapes_that_clash,
+        no_groups,
+        stride_of_nothing,
+        more_parts_than_outputs,
         kernel_larger_than_the_map,
     )
 }
