@@ -19,7 +19,6 @@ REPAIRS = 0  # times that some cores are emptied and filled anew
 EMPTIED = 10  # how many of them
 ROUNDS = 100  # pricing rounds before the first copies are fixed
 ROUNDS_LATER = 4  # and after each, when most columns are known
-POLISHES = 0  # times that each new column is taken apart and completed anew
 PATIENCE = 3  # rounds without a new column that end the pricing
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 EVEN = 8  # channels whose 8-bit weights fill whole words
@@ -61,6 +60,8 @@ class _Prices:
         from ortools.linear_solver import pywraplp
 
         self.solver = pywraplp.Solver.CreateSolver("GLOP")
+        self.afresh = pywraplp.MPSolverParameters()
+        self.afresh.SetIntegerParam(self.afresh.INCREMENTALITY, self.afresh.INCREMENTALITY_OFF)
         self.rows = [self.solver.Constraint(float(d), self.solver.infinity()) for d in demand]
         self.columns: list[Counts] = []
         self.variables: list[pywraplp.Variable] = []
@@ -91,6 +92,8 @@ class _Prices:
         for row, need in zip(self.rows, demand.tolist(), strict=True):
             row.SetBounds(float(need), self.solver.infinity())
         status = self.solver.Solve()
+        if status != self.solver.OPTIMAL:  # numbers went astray on the way from the last basis: start afresh
+            status = self.solver.Solve(self.afresh)
         assert status == self.solver.OPTIMAL, f"the linear program ends with {status}"
         copies = np.array([variable.solution_value() for variable in self.variables])
         return copies, np.maximum([row.dual_value() for row in self.rows], 0.0)
@@ -276,26 +279,11 @@ def _priced(
         reserve = filler.room.words * random.uniform(0, 0.8, 2 * len(starts)) ** 2
         reserve[: len(starts)][::2] = 0
         found = filler.fill(values, demand, np.tile(starts, 2), reserve)
-        for _ in range(POLISHES):
-            found = _polished(filler, found, worth, demand, random)
         cost = 1 + prices.fragment_cost * (found > 0).sum(axis=1)
         added = prices.add(list(found[found @ worth > cost + WHOLE]))
         idle = 0 if added else idle + 1
         rounds -= 1
     return prices.solve(demand)
-
-
-def _polished(
-    filler: Filler, found: Counts, worth: Floats, demand: Counts, random: np.random.Generator
-) -> Counts:
-    """The columns, or better ones: one item of each makes room for others."""
-    rows = np.arange(len(found))
-    given = found.copy()
-    given[rows, np.where(found > 0, random.uniform(0.1, 1, found.shape), 0.0).argmax(axis=1)] = 0
-    values = worth * (1 + NOISE * random.uniform(-1, 1, found.shape))
-    reserve = filler.room.words * random.uniform(0, 0.8, len(found)) ** 2
-    other = filler.fill(values, demand, np.full(len(found), -1), reserve, given)
-    return np.where((other @ worth > found @ worth)[:, None], other, found)
 
 
 def _whole(columns: Sequence[Counts], copies: Floats, demand: Counts) -> list[tuple[Counts, int]]:
