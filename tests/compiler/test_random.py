@@ -12,7 +12,7 @@ from oracle import layers
 from oracle.graphs import Recipe, random_input, random_model, recipes
 from oracle.writer import Writer
 
-from snc.compiler.driver import Compiled
+from snc.compiler.driver import Compiled, Options
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, SncError
 from snc.models.digits import digits_images, digits_model
@@ -50,6 +50,16 @@ CHIPS: st.SearchStrategy[Chip] = st.builds(
 )
 
 
+def choices(*weights: str) -> st.SearchStrategy[Options]:
+    """Options in one of these weight formats."""
+    return st.builds(
+        options,
+        weights=st.sampled_from(weights),
+        states=st.sampled_from(["persistent", "shared"]),
+        objective=st.sampled_from(["memory", "cores"]),
+    )
+
+
 def drawn_chip(seed: int) -> Chip:
     """A small target of a seed."""
     random = np.random.default_rng([seed, 7])
@@ -72,10 +82,10 @@ def drawn_chip(seed: int) -> Chip:
     )
 
 
-def compiled_if_it_fits(model: onnx.ModelProto, chip: Chip, weights: str = "float32") -> Compiled | None:
+def compiled_if_it_fits(model: onnx.ModelProto, chip: Chip, chosen: Options | None = None) -> Compiled | None:
     """None when the target is too small; any other refusal is an error."""
     try:
-        return compiled(model, chip, options(weights))
+        return compiled(model, chip, chosen)
     except SncError as error:
         if error.exit_code != DoesNotFit.exit_code:
             raise
@@ -83,10 +93,12 @@ def compiled_if_it_fits(model: onnx.ModelProto, chip: Chip, weights: str = "floa
 
 
 @examples(40)
-@hypothesis.given(recipes(), CHIPS)
-def test_a_random_network_computes_the_same_on_any_target(recipe: Recipe, chip: Chip) -> None:
+@hypothesis.given(recipes(), CHIPS, choices("float32"))
+def test_a_random_network_computes_the_same_on_any_target(
+    recipe: Recipe, chip: Chip, chosen: Options
+) -> None:
     model = recipe.model()
-    found = compiled_if_it_fits(model, chip)
+    found = compiled_if_it_fits(model, chip, chosen)
     hypothesis.assume(found is not None)
     assert found is not None
     assert_computes(found.image, model, random_input(model, recipe.seed))
@@ -107,12 +119,11 @@ def test_an_image_computes_what_its_own_weights_say(weights: str, recipe: Recipe
     assert_computes(found.image, reference(found), random_input(model, recipe.seed))
 
 
-@pytest.mark.parametrize("weights", ["float16", "fixed8"])
-@examples(10)
-@hypothesis.given(recipe=recipes(), chip=CHIPS)
-def test_weight_formats_do_not_depend_on_the_cuts(weights: str, recipe: Recipe, chip: Chip) -> None:
+@examples(20)
+@hypothesis.given(recipes(), CHIPS, choices("fixed8", "float16"))
+def test_weight_formats_do_not_depend_on_the_cuts(recipe: Recipe, chip: Chip, chosen: Options) -> None:
     model = recipe.model()
-    found = compiled_if_it_fits(model, chip, weights)
+    found = compiled_if_it_fits(model, chip, chosen)
     hypothesis.assume(found is not None)
     assert found is not None
     assert_computes(found.image, reference(found), random_input(model, recipe.seed))

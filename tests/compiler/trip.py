@@ -28,9 +28,11 @@ CHIP = load_target("grai-vip")
 TOLERANCE = 1e-5
 
 
-def options(weights: str = "float32", effort: float = 1.0) -> Options:
+def options(
+    weights: str = "float32", states: str = "shared", objective: str = "cores", effort: float = 1.0
+) -> Options:
     """Options with little effort: the cuts of small networks need none."""
-    return Options(weights=weights, effort=effort)
+    return Options(weights=weights, states=states, objective=objective, effort=effort)
 
 
 def shrunken(**numbers: int | tuple[int, int]) -> Chip:
