@@ -28,6 +28,8 @@ WINDOW_MAX = 2**11  # larger than any map that the words of a chip can say
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+GEMM_WITHOUT_BIAS = 11  # the first opset where Gemm need not have one
+
 
 def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
     """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
@@ -229,19 +231,22 @@ def to_onnx(graph: LayerGraph) -> onnx.ModelProto:
         return onnx.helper.make_tensor_value_info(value.name, kind, list(value.shape))
 
     nodes = []
+    constants = dict(graph.constants)
     for layer in graph.layers:
-        node = onnx.helper.make_node(layer.op, list(layer.inputs), list(layer.outputs), name=layer.name)
+        inputs = list(layer.inputs)
+        if layer.op == "Gemm" and len(inputs) == 2 and graph.opset < GEMM_WITHOUT_BIAS:
+            inputs.append(f"{layer.name}/none")
+            constants[inputs[2]] = np.zeros(1, dtype=np.float32)
+        node = onnx.helper.make_node(layer.op, inputs, list(layer.outputs), name=layer.name)
         for key, value in layer.attributes.items():
             held = numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
             if held != ():
                 node.attribute.append(onnx.helper.make_attribute(key, held))
         nodes.append(node)
-    used = {name for layer in graph.layers for name in layer.inputs} | {
-        output.name for output in graph.outputs
-    }
-    constants = [
+    used = {name for node in nodes for name in node.input} | {output.name for output in graph.outputs}
+    initializers = [
         numpy_helper.from_array(np.asarray(array, order="C"), name)
-        for name, array in graph.constants.items()
+        for name, array in constants.items()
         if name in used
     ]
     model = onnx.helper.make_model(
@@ -250,7 +255,7 @@ def to_onnx(graph: LayerGraph) -> onnx.ModelProto:
             graph.name,
             [declare(v) for v in graph.inputs],
             [declare(v) for v in graph.outputs],
-            constants,
+            initializers,
         ),
         opset_imports=[onnx.helper.make_opsetid("", graph.opset)],
         producer_name="snc",

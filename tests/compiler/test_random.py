@@ -187,3 +187,12 @@ def test_the_digits_network_on_a_smaller_target(numbers: dict[str, int]) -> None
     for image in digits_images().images[:10]:
         worst = difference(run(found.image, {"image": image[None]}), model, {"image": image[None]})
         assert worst.error <= TOLERANCE
+
+
+def test_the_reference_graph_is_valid_at_old_opsets() -> None:
+    for opset in (7, 10, 11):
+        w = Writer(opset, 1)
+        x = layers.matmul(w, w.input((1, 6)), 5, bias=False)
+        model = w.model([layers.matmul(w, w.add("Relu", x), 3)], "dense")
+        found = compiled(model, CHIP, options("fixed8"))
+        assert_computes(found.image, reference(found), random_input(model, 0))
