@@ -6,7 +6,7 @@ import click
 
 from . import options
 from .layers import show_report
-from .show import json_text, progress, say, say_json
+from .show import json_text, plain, progress, say, say_json
 
 
 @click.command("compile")
@@ -54,7 +54,11 @@ from .show import json_text, progress, say, say_json
     help="Write the network with the weights that the image holds, as ONNX.",
 )
 @click.option(
-    "--report", "report_file", type=options.FILE, metavar="FILE.json", help="Write the report, too."
+    "--report",
+    "report_file",
+    type=options.FILE,
+    metavar="FILE.json|.html",
+    help="Write the report, too: as JSON, or as a page with charts.",
 )
 @options.as_json
 def compile_command(
@@ -83,7 +87,7 @@ def compile_command(
     from ..compiler.target import load_target
 
     image_file = output or model.parent / f"{model.stem}.snc"
-    outputs.suffixed(report_file, ".json")
+    outputs.suffixed(report_file, ".json", ".html")
     outputs.plan((image_file, reference, report_file), (model, Path(target)))
     chip = load_target(target)
     chosen = Options(weights, states, objective, seed, effort, dict(input_shapes))
@@ -97,7 +101,14 @@ def compile_command(
         click.echo(f"snc: note: {note}", err=True)
     report = compile_report(compiled, image_file)
     if report_file is not None:
-        outputs.save_text(report_file, json_text(report) + "\n")
+        if report_file.suffix.lower() == ".html":
+            from ..compiler.image_page import (
+                image_page,
+            )  # with its drawing library: only where it is asked for
+
+            outputs.save_text(report_file, image_page(report, plain(report)))
+        else:
+            outputs.save_text(report_file, json_text(report) + "\n")
     if as_json:
         say_json(report)
         return

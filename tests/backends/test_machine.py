@@ -216,9 +216,9 @@ def test_many_channels(sl: int, zeros: float, chip: bool) -> None:
         first = np.where(nulls, -1, own + 1)
         toy.join(source, target, depthwise, first=first, sl=sl, pad=(1, 2), update=update)
         toy.output(f"channels{update}", target)
-    for first in (2, np.where(own % 5 == 1, -1, 1)):
+    for channel in (np.full(23, 2), np.where(own % 5 == 1, -1, 1)):
         target = toy.population((8, 4, 4), 1)
-        toy.join(source, target, pointwise, first=first, sl=sl, pad=(1 - sl, -1))
+        toy.join(source, target, pointwise, first=channel, sl=sl, pad=(1 - sl, -1))
         toy.output(f"pixels{target}", target)
     both(toy, {"x": x[None]}, chip=chip)
 
