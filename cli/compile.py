@@ -102,9 +102,8 @@ def compile_command(
     report = compile_report(compiled, image_file)
     if report_file is not None:
         if report_file.suffix.lower() == ".html":
-            from ..compiler.image_page import (
-                image_page,
-            )  # with its drawing library: only where it is asked for
+            # Its drawing library takes a while to load: only where it is asked for.
+            from ..compiler.image_page import image_page
 
             outputs.save_text(report_file, image_page(report, plain(report)))
         else:
