@@ -1,0 +1,148 @@
+"""Quantising: powers of two, errors within half a step, and weights written back into the layers."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from oracle.graphs import random_model
+
+from snc.compiler.frontend import infer, to_layers
+from snc.ir.layers import LayerGraph
+from snc.ir.network import Network
+from snc.ir.weights import FORMATS, exact_format
+from snc.passes import axis
+from snc.passes.fold import Fold
+from snc.passes.fuse import Fuse
+from snc.passes.lower import Lower
+from snc.passes.quantise import Quantise, held_constants
+
+from .networks import CHIP, chain, network, ones, population, projection
+
+FIXED8 = FORMATS["fixed8"]
+WEIGHTS = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 4), st.integers(1, 9)),
+    elements=st.floats(-100, 100, width=32).filter(lambda value: value == 0 or abs(value) > 1e-6),
+)
+
+
+@given(WEIGHTS)
+def test_fixed8_errs_by_half_a_step_or_saturates_for_the_better(weights: npt.NDArray[np.float32]) -> None:
+    exponents = FIXED8.exponents(weights)
+    numbers = FIXED8.numbers(weights, exponents)
+    assert numbers.dtype == np.int8
+    assert np.abs(numbers.astype(np.int64)).max() <= 127
+    rounded = FIXED8.rounded(weights, exponents)
+    step = 2.0 ** exponents[:, None]
+    assert np.array_equal(rounded, numbers * step)
+    saturated = np.abs(weights) > 127.5 * step
+    error = np.abs(rounded - weights)
+    assert (error[~saturated] <= (step / 2 * (1 + 1e-6)).repeat(weights.shape[1], 1)[~saturated]).all()
+    coarser = FIXED8.rounded(weights, exponents + 1)
+    squares = ((rounded - weights) ** 2).sum(axis=1), ((coarser - weights) ** 2).sum(axis=1)
+    assert (squares[0] <= squares[1] * (1 + 1e-9)).all()  # one step coarser is never better
+    peak = np.abs(weights).max(axis=1)
+    fine = peak > 0
+    assert (127 * 2.0 ** (exponents[fine] + 1) >= peak[fine] * (1 - 1e-6)).all()  # by one bit at most
+    assert (peak[fine] > 31 * step[fine, 0]).all()  # seven bits of the largest weight count
+
+
+@given(WEIGHTS)
+def test_float_formats_have_no_exponent(weights: npt.NDArray[np.float32]) -> None:
+    for name, dtype in (("float32", np.float32), ("float16", np.float16)):
+        form = FORMATS[name]
+        exponents = form.exponents(weights)
+        assert not exponents.any()
+        assert np.array_equal(form.rounded(weights, exponents), weights.astype(dtype).astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ([1.0], "fixed8"),
+        ([0.25, 0.75], "fixed8"),
+        ([1.0, 127.0], "fixed8"),
+        ([1.0, 2.0**-9], "float16"),
+        ([1 / 3], "float32"),
+        ([0.0], "fixed8"),
+        ([65504.0, 1.0], "float16"),
+        ([1.5, 1.0, 2.25], "fixed8"),
+    ],
+)
+def test_weights_of_no_training_are_stored_exactly(values: list[float], name: str) -> None:
+    weights = np.array(values, dtype=np.float32)
+    form, exponent = exact_format(weights)
+    assert form.name == name
+    assert np.array_equal(form.rounded(weights[None], np.array([exponent]))[0], weights)
+
+
+def test_trained_weights_are_quantised_channel_by_channel_and_others_are_not() -> None:
+    before = chain(3, 5)
+    shape = before.populations[1].shape
+    maps = axis.identity(shape.height), axis.identity(shape.width)
+    add = projection(1, 2, *maps, ones(5))
+    two = network([*before.populations, population("sum", shape)], [*before.projections, add])
+    after = Quantise("fixed8")(two, CHIP)
+    conv, copy = (p.kernel for p in after.projections)
+    assert (conv.format, after.weight_format) == ("fixed8", "fixed8")
+    assert conv.exponents is not None
+    assert conv.exponents.shape == (3,)
+    steps = 2.0 ** conv.exponents.astype(np.float64)
+    assert np.array_equal(conv.weights / steps[:, None, None, None] % 1, np.zeros(conv.weights.shape))
+    assert copy is add.kernel
+    assert np.array_equal(conv.first, two.projections[0].kernel.first)
+    assert np.abs(conv.weights - two.projections[0].kernel.weights).max() <= steps.max()
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("float32", np.float32), ("float16", np.float16), ("fixed8", np.float16)]
+)
+def test_biases_are_what_their_words_hold(name: str, dtype: type) -> None:
+    before = chain(2, 4)
+    bias = np.random.default_rng(0).normal(size=4).astype(np.float32)
+    populations = (before.populations[0], replace(before.populations[1], bias=bias))
+    after = Quantise(name)(replace(before, populations=populations), CHIP)
+    assert after.populations[1].bias is not None
+    assert np.array_equal(after.populations[1].bias, bias.astype(dtype).astype(np.float32))
+
+
+def lowered(model: onnx.ModelProto, weights: str) -> tuple[LayerGraph, Network]:
+    """The layers of a model and their network."""
+    graph = Fold()(to_layers(infer(model, "model"), "model"))
+    return graph, Quantise(weights)(Fuse()(Lower()(graph, CHIP), CHIP), CHIP)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_quantised_weights_are_written_back_into_their_layers(seed: int) -> None:
+    """What the network holds is what the layers are given, element by element of every trained constant."""
+    model = random_model(
+        seed, ["conv", "depthwise", "grouped", "conv-transpose", "batch-norm", "dense", "add"]
+    )
+    graph, network = lowered(model, "fixed8")
+    held = held_constants(network, dict(graph.constants))
+    for found in network.projections:
+        if found.kernel.index is not None:
+            array = held[found.kernel.constant]
+            assert array.shape == graph.constants[found.kernel.constant].shape
+            used = found.kernel.index >= 0
+            assert np.array_equal(array.ravel()[found.kernel.index[used]], found.kernel.weights[used])
+    weights = {found.kernel.constant for found in network.projections if found.kernel.index is not None}
+    biases = {name for each in network.populations for name in each.bias_constants}
+    assert held.keys() == weights | biases
+    for each in network.populations:
+        if each.bias_constants:
+            assert each.bias is not None
+            total = sum(held[name].reshape(-1) for name in each.bias_constants)
+            assert np.array_equal(np.broadcast_to(total, each.bias.shape), each.bias)
+
+
+def test_float32_writes_back_what_was_there() -> None:
+    graph, network = lowered(random_model(3), "float32")
+    for name, array in held_constants(network, dict(graph.constants)).items():
+        if not any(len(p.bias_constants) > 1 and name in p.bias_constants for p in network.populations):
+            assert np.array_equal(array, graph.constants[name])
