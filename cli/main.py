@@ -60,7 +60,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "compare", ".compare:compare_command", "Compare the memory bill of a model with that of tables."
     ),
     LazyCommand("paper", ".paper:paper_command", "Reproduce the published memory bills of five networks."),
-    LazyCommand("target", ".target:target_group", "List the target chips and show their limits."),
+    LazyCommand(
+        "target",
+        ".target:target_group",
+        "List the target chips, show their limits, begin a target of one's own.",
+    ),
     LazyCommand("models", ".models:models_group", "List the reference networks and write them as ONNX."),
 )
 
