@@ -188,7 +188,10 @@ class Atlas:
     def _weights(self, core: int, kernels: list[Claim]) -> list[Claim]:
         """The weights of kernel descriptors, the longest first where several begin at an address."""
         words = self.image.cores[core].words
-        held = {claim.address: claim for claim in kernels if claim.address < words.size}
+        held: dict[int, Claim] = {}
+        for kernel in kernels:
+            if kernel.address < words.size:
+                held.setdefault(kernel.address, kernel)
         entries = np.array(list(held), dtype=np.int64)
         good, fields = decoded(Kernel, words[entries])
         served = [held[entry].population for entry in entries[good].tolist()]

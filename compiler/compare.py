@@ -1,23 +1,21 @@
 """The memory bill of one network with each technique: tables, the paper's rules, and our own image."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..backends.bill import Bill, bill
 from ..ir.chip import Chip
 from ..ir.counts import padded_synapses, synapses, trained_weights
 from ..ir.errors import DoesNotFit
 from ..ir.mapping import WORD_BYTES
 from ..ir.network import Network, Neuron, PopulationId
-from .driver import Compiled, Options, Progress, compile_model, layers_of, lower
+from .driver import Options, Progress, layers_of, lower, pack_model
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
+from .packed import packed_bill
 from .techniques import Memory, Widths, hierarchical, lut, priced
 
-# A network that is too large for the chip is billed on meshes that are so many times as wide and high.
-WIDER_MESHES = (4 / 3, 2.0)
+WIDER_MESH = 2  # a network that is too large for the chip is billed on a mesh so many times as wide and high
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +126,19 @@ def bill_ours(
 ) -> Ours | None:
     """The bill of our image, on a larger mesh where the chip is too small; None where that is, too.
 
-    `rules`, the bill by the paper's rules, tells when an attempt on the chip itself is in vain.
+    Cores need no places for it. `rules`, the bill by the paper's rules, tells when an attempt on the chip
+    itself is in vain.
     """
     least = rules.parameters_bytes + (rules.neurons_bytes if options.states == "persistent" else 0)
-    meshes = [chip.mesh] if least <= chip.cores * chip.core_words * WORD_BYTES else []
-    meshes += [(math.ceil(chip.mesh[0] * by), math.ceil(chip.mesh[1] * by)) for by in WIDER_MESHES]
-    for mesh in meshes:
+    wider = (WIDER_MESH * chip.mesh[0], WIDER_MESH * chip.mesh[1])
+    for mesh in [chip.mesh, wider] if least <= chip.cores * chip.core_words * WORD_BYTES else [wider]:
         try:
-            return _ours(compile_model(path, replace(chip, mesh=mesh), options, progress))
+            mapping = pack_model(path, replace(chip, mesh=mesh), options, progress).mapping
         except DoesNotFit:
             continue
+        layers = packed_bill(mapping)
+        return Ours(_sum(layers.values()), len(mapping.cores), layers)
     return None
-
-
-def _ours(compiled: Compiled) -> Ours:
-    found = bill(compiled.image)
-    layers = {name: _memory(part) for name, part in found.layers.items()}
-    return Ours(_memory(found.total), len(compiled.image.cores), layers)
 
 
 def with_ours(comparison: Comparison, ours: Ours | None) -> Comparison:
@@ -232,10 +226,6 @@ def _ratios(table: Memory, ours: Memory) -> Ratios:
             ours.connectivity_bytes + ours.parameters_bytes,
         ),
     )
-
-
-def _memory(part: Bill) -> Memory:
-    return Memory(part.neurons, part.connectivity, part.parameters, part.biases, part.total)
 
 
 def _sum(parts: Iterable[Memory]) -> Memory:

@@ -1,7 +1,7 @@
 """The whole trip on one screen: an ONNX model in, a memory image out."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,9 +12,10 @@ from .. import __version__
 from ..backends.emit import emit, image_layers
 from ..backends.image import About, Image, Solver
 from ..ir.chip import Chip
-from ..ir.errors import BadInput, ManyErrors, Origin, SncError
+from ..ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
 from ..ir.layers import LayerGraph
 from ..ir.mapping import Mapping as Mapped
+from ..ir.mapping import core_size
 from ..ir.network import Network, PopulationId
 from ..ir.weights import FORMATS
 from ..passes.connect import Connect
@@ -117,10 +118,19 @@ def _blame(graph: LayerGraph) -> None:
         raise BadInput(Origin(file=graph.name), error.message, hint="export it again") from None
 
 
-def compile_model(
-    path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
-) -> Compiled:
-    """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed:
+    """A model on the way to its image: every fragment lies in a core, no core has a place yet."""
+
+    graph: LayerGraph
+    parts: Split
+    solution: Solution
+    mapping: Mapped
+    seconds: Mapping[str, float]
+
+
+def pack_model(path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None) -> Packed:
+    """The cores of a model. Raises SncError as `compile_model` does."""
     clock = _Clock(progress)
     with clock("lower"):
         graph, parts, network = lower(path, chip, options)
@@ -131,15 +141,24 @@ def compile_model(
         shared = options.states == "shared"
         solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, even)
     with clock("connect"):
-        mapping = Connect(shared)(network, chip, wirings, solution.grids)
-        if too_large(mapping):
-            solution = replace(even, least_cores=solution.least_cores)
-            mapping = Connect(shared)(network, chip, wirings, solution.grids)
+        least = solution.least_cores
+        candidates = [replace(even, least_cores=least)] + [solution] * (solution.grids != even.grids)
+        mappings = [Connect(shared)(network, chip, wirings, found.grids) for found in candidates]
     with clock("pack"):
-        mapping = Pack(solution.seats)(mapping)
+        solution, mapping = _pack(candidates, mappings)
         mapping.verify()
+    return Packed(graph, parts, solution, mapping, clock.seconds)
+
+
+def compile_model(
+    path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
+) -> Compiled:
+    """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit."""
+    packed = pack_model(path, chip, options, progress)
+    graph, parts, solution = packed.graph, packed.parts, packed.solution
+    clock = _Clock(progress)
     with clock("place"):
-        mapping = Locate(options.seed)(mapping)
+        mapping = Locate(options.seed)(packed.mapping)
         mapping.verify()
     with clock("emit"):
         solver = _solver(options, solution, mapping)
@@ -158,7 +177,28 @@ def compile_model(
             tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
         )
         image = emit(mapping, about, _model(parts.before), _model(parts.after))
-    return Compiled(graph, network, mapping, image, clock.seconds)
+    return Compiled(graph, packed.mapping.network, mapping, image, {**packed.seconds, **clock.seconds})
+
+
+def _pack(candidates: Sequence[Solution], mappings: Sequence[Mapped]) -> tuple[Solution, Mapped]:
+    """Of all cuts those that take the fewest cores, and then the least memory. Raises DoesNotFit."""
+    packed: list[tuple[tuple[int, int], Solution, Mapped]] = []
+    refused: DoesNotFit | None = None
+    for solution, mapping in zip(candidates, mappings, strict=True):
+        if too_large(mapping):
+            continue
+        try:
+            found = Pack(solution.seats)(mapping)
+        except DoesNotFit as error:
+            refused = error
+            continue
+        words = sum(core_size(found.chip, (found.plans[f] for f in core)).words for core in found.cores)
+        packed.append(((len(found.cores), words), solution, found))
+    if not packed:
+        assert refused is not None, "the even cuts fit"
+        raise refused
+    _, solution, mapping = min(packed, key=lambda candidate: candidate[0])
+    return solution, mapping
 
 
 def _solver(options: Options, solution: Solution, mapping: Mapped) -> Solver:

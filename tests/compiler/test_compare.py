@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from oracle.graphs import random_model
 from oracle.layers import conv, flatten
 from oracle.writer import Writer
 
 from snc.backends.bill import bill
 from snc.compiler.compare import Comparison, compare
 from snc.compiler.driver import Options, compile_model
-from snc.compiler.techniques import Widths, memory
+from snc.compiler.packed import packed_bill
+from snc.compiler.techniques import Memory, Widths, memory
 from snc.ir.chip import Chip
 from snc.models.catalogue import build
 
@@ -82,6 +84,19 @@ def test_our_image_stands_beside_the_tables(tmp_path: Path) -> None:
     assert found.cores.snc == len(image.cores)
     assert sum(layer.snc.total_bytes for layer in found.layers if layer.snc) == total.total
     assert found.snc_compression.hier_lut.total == found.hier_lut.total_bytes / total.total
+
+
+@pytest.mark.parametrize("states", ["shared", "persistent"])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_bill_before_placing_is_the_images(seed: int, states: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(random_model(seed).SerializeToString())
+    compiled = compile_model(path, replace(CHIP, core_words=700), Options(states=states, effort=0.5))
+    layers = {
+        name: Memory(part.neurons, part.connectivity, part.parameters, part.biases, part.total)
+        for name, part in bill(compiled.image).layers.items()
+    }
+    assert packed_bill(compiled.mapping) == layers
 
 
 @pytest.mark.parametrize("mesh", [(1, 1), (1, 2)])

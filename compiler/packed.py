@@ -1,0 +1,47 @@
+"""The bill of fragments that lie in cores, before the cores have places: as the image's, relays apart."""
+
+from collections.abc import Sequence
+
+from ..ir.mapping import WORD_BYTES, Descriptor, Mapping, words
+from ..ir.states import Life, region
+from .driver import layers_of
+from .techniques import Memory
+
+
+def packed_bill(mapping: Mapping) -> dict[str, Memory]:
+    """Bytes of each layer. Words that several layers share are the first one's, in firing order."""
+    layer_of = {p: name for name, _, _, members in layers_of(mapping.network) for p in members}
+    found = dict.fromkeys(layer_of.values(), Memory())
+    for held in mapping.cores:
+        tables: set[tuple[Descriptor, ...]] = set()
+        blobs: set[bytes] = set()
+        plans = [mapping.plans[f] for f in sorted(held)]
+        states = iter(_states([need for plan in plans for need in plan.shared_states]))
+        for plan in plans:
+            own = {table.descriptors for table in plan.tables} - tables
+            new = {d.weights for table in own for d in table if d.weights}
+            new = (new | set(plan.parameters)) - blobs
+            tables |= own
+            blobs |= new
+            connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports(mapping.chip)
+            connectivity += sum(map(len, own))
+            connectivity *= WORD_BYTES
+            neurons = plan.state_bytes if plan.life is None else next(states) * WORD_BYTES
+            parameters = sum(words(len(blob)) for blob in new) * WORD_BYTES
+            biases = words(plan.bias_bytes) * WORD_BYTES
+            total = neurons + connectivity + parameters + biases
+            found[layer_of[plan.fragment.population]] += Memory(
+                neurons, connectivity, parameters, biases, total
+            )
+    return found
+
+
+def _states(needs: Sequence[tuple[int, Life]]) -> list[int]:
+    """Of the words for shared states, those of each population that none before it has."""
+    taken: set[int] = set()
+    found = []
+    for (size, _), at in zip(needs, region(needs).offsets, strict=True):
+        new = set(range(at, at + size)) - taken
+        taken |= new
+        found.append(len(new))
+    return found
