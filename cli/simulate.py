@@ -7,11 +7,12 @@ import click
 import numpy as np
 
 from . import options
-from .show import Sheet, plain, progress, say, say_json, times
+from .show import Sheet, json_text, plain, progress, say, say_json, times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..backends.image import Image
     from ..backends.machine import Arithmetic
     from ..compiler.outcome import Simulation
 
@@ -38,6 +39,13 @@ FRAMES_SHOWN = 8
 @click.option(
     "--labels", metavar="NAME", help="An array of the .npz with each frame's class: say how many are right."
 )
+@click.option(
+    "--report",
+    "report_file",
+    type=options.FILE,
+    metavar="FILE.json|.html",
+    help="Write what was counted, with estimates of energy and latency: as JSON, or as a page with charts.",
+)
 @options.pictures
 @options.as_json
 def simulate_command(
@@ -46,6 +54,7 @@ def simulate_command(
     output: Path | None,
     arithmetic: "Arithmetic",
     labels: str | None,
+    report_file: Path | None,
     resize: bool,
     mean: tuple[float, ...],
     scale: tuple[float, ...],
@@ -59,7 +68,8 @@ def simulate_command(
     from ..compiler.outcome import load_labels, simulate
 
     outputs.suffixed(output, ".npz")
-    outputs.plan((output,), (image, input_file))
+    outputs.suffixed(report_file, ".json", ".html")
+    outputs.plan((output, report_file), (image, input_file))
     loaded = load(image)
     frames = load_frames(input_file, loaded, Picture(resize, mean, scale, bgr))
     known = None if labels is None else load_labels(input_file, labels, len(frames))
@@ -67,6 +77,8 @@ def simulate_command(
         found = simulate(loaded, image, frames, arithmetic, bar.at)
     if output is not None:
         outputs.save_arrays(output, found.outputs)
+    if report_file is not None:
+        _report(found, loaded, report_file)
     accuracy = None if known is None else found.accuracy(known)
     if as_json:
         say_json(found if accuracy is None else {**plain(found), "accuracy": accuracy})
@@ -74,6 +86,24 @@ def simulate_command(
     _show(found, loaded.about.model, output)
     if accuracy is not None:
         say(f"right       {100 * accuracy:.2f} % of {found.frames} frames")
+
+
+def _report(found: "Simulation", image: "Image", file: Path) -> None:
+    """Writes a run's counters and estimates: all numbers but the outputs'."""
+    from ..compiler import outputs
+    from ..compiler.estimate import estimate
+
+    costs = estimate(found, image.chip)
+    data = {**plain(found), "estimates": plain(costs)}
+    del data["outputs"]
+    if file.suffix.lower() == ".html":
+        # Its drawing library takes a while to load: only where it is asked for.
+        from ..compiler.run_page import run_page
+
+        text = run_page(found, image.about.model, image.chip.mesh, costs, data)
+    else:
+        text = json_text(data) + "\n"
+    outputs.save_text(file, text)
 
 
 def _show(found: "Simulation", model: str, output: Path | None) -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,8 +54,14 @@ def dots(labels: Sequence[str], series: Mapping[str, Sequence[float]], unit: str
     return _svg(figure)
 
 
-def mesh(size: tuple[int, int], values: Mapping[tuple[int, int], float]) -> str:
-    """Every core of a mesh, more opaque for larger values; the number is per cent of the largest."""
+def mesh(
+    size: tuple[int, int],
+    values: Mapping[tuple[int, int], float],
+    labels: Mapping[tuple[int, int], str] = MappingProxyType({}),
+) -> str:
+    """Every core of a mesh, more opaque for larger values; the number is per cent of the largest. Below it
+    stands the core's label.
+    """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -72,6 +79,8 @@ def mesh(size: tuple[int, int], values: Mapping[tuple[int, int], float]) -> str:
                 axes.text(
                     x + 0.47, y + 0.47, f"{100 * share:.0f}", ha="center", va="center", color=INK, fontsize=8
                 )
+            if label := labels.get((x, y), ""):
+                axes.text(x + 0.47, y + 0.82, label, ha="center", va="center", color=INK, fontsize=6)
     axes.set_xlim(-0.06, width)
     axes.set_ylim(height, -0.06)
     axes.set_xticks([i + 0.47 for i in range(width)], [str(i) for i in range(width)], color=INK)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.image import Image
+from ..backends.image import Image, ImageLayer
 from ..backends.machine import Arithmetic
 from ..backends.machine_counters import Counters, Tally
+from ..backends.words import Population
 from ..ir.errors import BadInput, Origin
 from .run import Arrays, Runner
 from .verify import Divergence, Figures, Verdict
@@ -22,10 +23,17 @@ NO_ERROR_DB = 999.0  # JSON has no infinity: the SQNR of values that do not diff
 
 @dataclass(frozen=True, slots=True)
 class LayerCount:
-    """What a run counted in a layer; `events` and `hops` of those it sends, the rest of those it receives."""
+    """What a run counted in a layer; `events` and `hops` of those it sends, the rest of those it receives.
+
+    `sparsity`: the share of its neurons that stay silent in a frame. `busiest`: of its synaptic operations,
+    those of the core that does most of them.
+    """
 
     name: str
     op: str
+    neurons: int
+    sparsity: float
+    busiest: int
     firing: int
     events: int
     synaptic_operations: int
@@ -40,6 +48,7 @@ class CoreCount:
     core: int
     x: int
     y: int
+    layers: tuple[str, ...]
     firing: int
     events: int
     synaptic_operations: int
@@ -95,7 +104,11 @@ def simulate(
     seconds = time.perf_counter() - start
     assert counters is not None, "no frame"
     total = counters.total
-    layers, cores = counters.per_layer(image.about.layers), counters.per_core(len(image.cores))
+    cores = counters.per_core(len(image.cores))
+    held: list[list[str]] = [[] for _ in image.cores]
+    for layer in image.about.layers:
+        for core in sorted({fragment.core for fragment in layer.fragments}):
+            held[core].append(layer.name)
     return Simulation(
         image=str(path),
         arithmetic=arithmetic,
@@ -108,12 +121,27 @@ def simulate(
         input_hops=total.input_hops,
         firing=total.firing,
         seconds=seconds,
-        per_layer=tuple(LayerCount(la.name, la.op, *_row(layers[la.name])) for la in image.about.layers),
+        per_layer=tuple(_layer(image, layer, counters, len(frames)) for layer in image.about.layers),
         per_core=tuple(
-            CoreCount(index, core.x, core.y, *_row(tally))
+            CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
             for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))
         ),
     )
+
+
+def _layer(image: Image, layer: ImageLayer, counters: Counters, frames: int) -> LayerCount:
+    """What a layer's fragments counted; how many neurons they have, their descriptors say."""
+    tally = counters.per_layer([layer])[layer.name]
+    places = {(fragment.core, fragment.population) for fragment in layer.fragments}
+    neurons = 0
+    busy: dict[int, int] = {}
+    for core, address in places:
+        found = Population.decode(int(image.cores[core].words[address]))
+        neurons += found.width * found.height * found.depth
+        done = counters.of(core, address).synaptic_operations
+        busy[core] = busy.get(core, 0) + done
+    silent = 1 - tally.firing / (neurons * frames)
+    return LayerCount(layer.name, layer.op, neurons, silent, max(busy.values()), *_row(tally))
 
 
 def _row(tally: Tally) -> tuple[int, int, int, int, int]:

@@ -32,6 +32,28 @@ def test_simulate_counts_and_answers(run: Run, image: Path, frames: Path, tmp_pa
     assert found["synaptic_operations"] > found["events"] > 0
 
 
+@pytest.mark.parametrize("ending", ["json", "html"])
+def test_simulate_writes_a_report(ending: str, run: Run, image: Path, frames: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"run.{ending}"
+    done = run("simulate", image, "-i", frames, "--report", file)
+    assert done.code == 0
+    text = file.read_text(encoding="utf-8")
+    if ending == "html":
+        text = text[text.index('<script type="application/json"') :]
+        text = text[text.index(">") + 1 : text.index("</script>")]
+    found = json.loads(text)
+    assert {*COUNTS, "per_layer", "per_core", "estimates"} <= found.keys()
+    assert "outputs" not in found
+    assert all(0 <= layer["sparsity"] <= 1 for layer in found["per_layer"])
+    assert {name for core in found["per_core"] for name in core["layers"]} == {
+        layer["name"] for layer in found["per_layer"]
+    }
+    costs = found["estimates"]
+    assert costs["energy_nj"] > 0 < costs["latency_us"]
+    assert "operation_fj" in costs["energy_formula"]
+    assert "cycle_ps" in costs["latency_formula"]
+
+
 def test_simulate_ranks_the_classes(run: Run, image: Path, frames: Path) -> None:
     done = run("simulate", image, "-i", frames, "--labels", "label")
     assert done.code == 0

@@ -1,28 +1,34 @@
 """Pages: well formed, self-contained, with words for every drawing; in a browser nothing overlaps."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from snc.backends.container import save
 from snc.compiler.bill_page import comparison_page, paper_page
 from snc.compiler.compare import compare
 from snc.compiler.driver import Options, compile_model
+from snc.compiler.estimate import estimate
 from snc.compiler.image_page import image_page
+from snc.compiler.outcome import simulate
 from snc.compiler.page import Section, page
 from snc.compiler.paper import reproduce
 from snc.compiler.report import compile_report
+from snc.compiler.run_page import run_page
 from snc.compiler.techniques import Widths
 from snc.models.catalogue import build
 
 from .trip import CHIP
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NAMES = ["compare", "compile", "paper", "simulate"]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 # Reports, as the page's title, whatever is wider than the page and every pair of blocks that overlap.
 PROBE = """<script>
@@ -86,15 +92,20 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     image = folder / "pilotnet.snc"
     save(image, compiled.image)
     (again,) = reproduce(["PilotNet"], CHIP, Options(), Widths(), ours=False)
+    picture = np.random.default_rng(0).standard_normal((1, 3, 66, 200)).astype(np.float32)
+    name = next(tensor.name for tensor in compiled.image.tensors if tensor.kind == "input")
+    run = simulate(compiled.image, image, [{name: picture}])
+    costs = estimate(run, CHIP)
     bill = compare(path, CHIP, Options(effort=0.5), Widths())
     return {
         "compare": comparison_page(bill, {"model": bill.model}),
         "compile": image_page(compile_report(compiled, image), {"model": "pilotnet"}),
         "paper": paper_page([again], {"networks": ["PilotNet"]}),
+        "simulate": run_page(run, "pilotnet", CHIP.mesh, costs, {"frames": run.frames}),
     }
 
 
-@pytest.mark.parametrize("name", ["compare", "compile", "paper"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_well_formed_and_loads_nothing(name: str, pages: dict[str, str]) -> None:
     reader = read(pages[name])
     for tag, attributes in reader.seen:
@@ -109,7 +120,7 @@ def test_a_page_is_well_formed_and_loads_nothing(name: str, pages: dict[str, str
     assert "@import" not in pages[name]
 
 
-@pytest.mark.parametrize("name", ["compare", "compile", "paper"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_drawing_has_words_and_takes_the_keyboard(name: str, pages: dict[str, str]) -> None:
     seen = read(pages[name]).seen
     drawings = [attributes for tag, attributes in seen if tag == "svg"]
@@ -133,7 +144,7 @@ def test_names_are_text() -> None:
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium: install Debian's package chromium")
 @pytest.mark.parametrize("width", [400, 1400])
-@pytest.mark.parametrize("name", ["compare", "compile", "paper"])
+@pytest.mark.parametrize("name", NAMES)
 def test_in_a_browser_nothing_overlaps(name: str, width: int, pages: dict[str, str], tmp_path: Path) -> None:
     assert BROWSER is not None
     file = tmp_path / f"{name}.html"
@@ -168,7 +179,9 @@ def test_in_a_browser_nothing_overlaps(name: str, width: int, pages: dict[str, s
     found = json.loads(title[1])
     assert found["overlaps"] == []
     assert found["charts"] == sum(tag == "svg" for tag, _ in read(pages[name]).seen)
-    picture = tmp_path / f"{name}-{width}.png"
+    kept = Path(os.environ.get("SNC_ARTEFACTS") or tmp_path).absolute()
+    kept.mkdir(parents=True, exist_ok=True)
+    picture = kept / f"{name}-{width}.png"
     subprocess.run(
         [*command, f"--screenshot={picture}", frame.as_uri()], capture_output=True, timeout=120, check=True
     )

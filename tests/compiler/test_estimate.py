@@ -1,0 +1,56 @@
+"""Estimates of a run, by hand from its counters."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracle.writer import Writer
+
+from snc.compiler.driver import Options, compile_model
+from snc.compiler.estimate import estimate
+from snc.compiler.outcome import Simulation, simulate
+
+from .trip import CHIP
+
+COSTS = replace(CHIP, access_fj=100, access_root_fj=0, operation_fj=7, hop_fj=11, cycle_ps=2000)
+
+
+def run(folder: Path, frames: int) -> Simulation:
+    """One output channel of ones on 4 channels of 5 x 5, of which one neuron in each frame is not zero."""
+    w = Writer(13, 0)
+    x = w.input((1, 4, 5, 5))
+    model = w.model([w.add("Conv", x, w.constant(np.ones((1, 4, 3, 3), np.float32)))], "one")
+    path = folder / "one.onnx"
+    path.write_bytes(model.SerializeToString())
+    image = compile_model(path, CHIP, Options(effort=0.5)).image
+    frame = np.zeros((1, 4, 5, 5), np.float32)
+    frame[0, 1, 2, 2] = 1
+    name = next(tensor.name for tensor in image.tensors if tensor.kind == "input")
+    return simulate(image, folder / "one.snc", [{name: frame}] * frames)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_one_event_by_hand(frames: int, tmp_path: Path) -> None:
+    found = run(tmp_path, frames)
+    first, last = found.per_layer
+    assert (first.neurons, last.neurons) == (100, 9)
+    assert first.sparsity == pytest.approx(0.99)
+    assert last.sparsity == pytest.approx(0)
+    assert (last.synaptic_operations, last.busiest) == (9 * frames, 9 * frames)
+    assert found.per_core[0].layers == (first.name, last.name)
+    costs = estimate(found, COSTS)
+    # A word costs 100 fJ: 9 operations of 7 + 3 words, and an event of 4 words that leaves no core.
+    assert costs.energy_nj == pytest.approx((9 * 307 + found.events / frames * 400) / 1e6)
+    assert found.hops == 0
+    assert costs.latency_us == pytest.approx(9 * 2000 / 1e6)
+
+
+def test_hops_cost_and_layers_make_up_the_whole(tmp_path: Path) -> None:
+    found = run(tmp_path, 1)
+    first = replace(found.per_layer[0], hops=5)
+    costs = estimate(replace(found, per_layer=(first, *found.per_layer[1:])), COSTS)
+    assert costs.layers[0].hops_nj == pytest.approx(55 / 1e6)
+    assert costs.energy_nj == pytest.approx(sum(layer.energy_nj for layer in costs.layers))
+    for layer in costs.layers:
+        assert layer.energy_nj == pytest.approx(layer.operations_nj + layer.events_nj + layer.hops_nj)
