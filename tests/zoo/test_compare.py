@@ -1,0 +1,43 @@
+"""`snc compare` on every network of the models' folder, where that stands beside the checkout (make zoo)."""
+
+from pathlib import Path
+
+import pytest
+
+from snc.compiler.compare import Comparison, compare
+from snc.compiler.driver import Options
+from snc.compiler.techniques import Widths
+
+from .test_zoo import CHIP, FOLDER
+
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="there is no ../shared/models beside the checkout"),
+]
+
+FILES = sorted(FOLDER.glob("*.onnx")) if FOLDER.is_dir() else []
+SHAPES = {"ppocr_cls_v2": {"x": (1, 3, 48, 192)}}  # of inputs that a model leaves free
+SMALL = ("cifar_imageclassifier", "mnist8_cntk", "pilotnet")
+
+
+def compared(path: Path, *, ours: bool) -> Comparison:
+    options = Options(effort=0.5, input_shapes=SHAPES.get(path.stem, {}))
+    return compare(path, CHIP, options, Widths(), ours=ours)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_network_has_a_bill(path: Path) -> None:
+    found = compared(path, ours=False)
+    assert 0 < found.synapses <= found.padded_synapses
+    assert found.paper_rules.total_bytes < found.hier_lut.total_bytes < found.lut.total_bytes
+    assert sum(layer.synapses for layer in found.layers) == found.synapses
+    for technique in ("paper_rules", "lut", "hier_lut"):
+        parts = sum(getattr(layer, technique).total_bytes for layer in found.layers)
+        assert parts == getattr(found, technique).total_bytes
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_network_has_that_of_its_image(name: str) -> None:
+    found = compared(FOLDER / f"{name}.onnx", ours=True)
+    assert found.snc is not None
+    assert sum(layer.snc.total_bytes for layer in found.layers if layer.snc) == found.snc.total_bytes
