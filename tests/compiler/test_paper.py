@@ -51,6 +51,17 @@ def test_resnets_to_the_last_digit(name: str, neurons: str, ratio: int) -> None:
     assert found.compression.padded_hier_lut.total > found.compression.hier_lut.total
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "ratio"), [("ResNet50", 335), ("ResNet101", 277)])
+def test_our_images_take_less_than_the_papers(name: str, ratio: int) -> None:
+    (each,) = reproduce([name], CHIP, Options(effort=1.0), Widths(), workers=1)
+    found = each.comparison
+    assert found.snc is not None
+    assert found.snc_compression is not None
+    assert found.snc.total_bytes < found.paper_rules.total_bytes
+    assert found.snc_compression.hier_lut.total >= ratio
+
+
 @pytest.mark.parametrize("name", ["PilotNet", *RESNETS])
 def test_totals_are_at_or_below_the_paper(name: str) -> None:
     published = PAPER[name].this_work["total"]
