@@ -13,6 +13,7 @@ from oracle.graphs import Recipe, random_input, random_model, recipes
 from oracle.writer import Writer
 
 from snc.compiler.driver import Compiled, Options
+from snc.compiler.run import Runner
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, SncError
 from snc.models.digits import digits_images, digits_model
@@ -196,3 +197,15 @@ def test_the_reference_graph_is_valid_at_old_opsets() -> None:
         model = w.model([layers.matmul(w, w.add("Relu", x), 3)], "dense")
         found = compiled(model, CHIP, options("fixed8"))
         assert_computes(found.image, reference(found), random_input(model, 0))
+
+
+@examples(12)
+@hypothesis.given(recipes(), choices("float32", "fixed8"))
+def test_a_frame_leaves_nothing_to_the_next(recipe: Recipe, chosen: Options) -> None:
+    model = recipe.model()
+    image = compiled(model, CHIP, chosen).image
+    runner, frames = Runner(image), [dict(random_input(model, seed)) for seed in (1, 2, 1)]
+    kept = [runner(frame).outputs for frame in frames]
+    for got, frame in zip(kept, frames, strict=True):
+        fresh = Runner(image)(frame).outputs
+        assert all(np.array_equal(got[name], fresh[name]) for name in fresh)
