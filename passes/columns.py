@@ -52,6 +52,12 @@ class Room:
     ports: int
     work: float = np.inf
 
+    def holds(self, item: Item) -> bool:
+        """Whether an empty core has room for the smallest fragment of an item."""
+        return (
+            item.words[0] + item.states <= self.words and item.ports <= self.ports and item.work <= self.work
+        )
+
 
 class _Prices:
     """The linear program over the columns found so far."""

@@ -49,6 +49,8 @@ class Cut:
             return replace(base, least_cores=limits.cores)
         items = [self._item(network, chip, kernels, piece, limits) for piece in pieces]
         room = Room(chip.core_words, chip.ports_max, self.work_max)
+        if not all(room.holds(item) for item in items):
+            return replace(base, least_cores=limits.cores)  # what is guessed of axons leaves too little room
         cores = min(
             (
                 fill_cores(items, room, limits.cores, penalty=self.penalty_words + more, seed=self.seed)

@@ -209,3 +209,20 @@ def test_a_frame_leaves_nothing_to_the_next(recipe: Recipe, chosen: Options) -> 
     for got, frame in zip(kept, frames, strict=True):
         fresh = Runner(image)(frame).outputs
         assert all(np.array_equal(got[name], fresh[name]) for name in fresh)
+
+
+def test_cores_too_small_for_what_is_guessed_of_axons() -> None:
+    """Column generation has no column for a map that fits a core by its real size only."""
+    chip = shrunken(
+        mesh=(24, 24),
+        core_words=256,
+        height_max=8,
+        depth_max=16,
+        kernel_max=4,
+        upsampling_max=2,
+        ports_max=4,
+        channel_offset_max=7,
+    )
+    model = random_model(5360)
+    found = compiled(model, chip, options("float32", "persistent", "cores"))
+    assert_computes(found.image, model, random_input(model, 0))
