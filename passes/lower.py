@@ -85,7 +85,13 @@ def _input(builder: Builder, value: Value, layout: Layout) -> Tensor:
 def _observable(builder: Builder) -> list[Tensor]:
     """The tensors that name whole populations' final values: what `verify` compares layer by layer."""
     found: dict[int, Tensor] = {}
+    holders: dict[str, list[int]] = {}
+    for index, population in enumerate(builder.populations):
+        for node in population.nodes:
+            holders.setdefault(node, []).append(index)
     for layer in builder.graph.layers:
+        for index in holders.get(layer.name, ()):
+            found.pop(index, None)  # what the population held before this layer is seen nowhere
         for name in layer.outputs:
             ids = builder.views.get(name)
             if ids is None or ids.size == 0:

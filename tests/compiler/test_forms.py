@@ -5,7 +5,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from .trip import assert_computes, compiled
+from .trip import assert_computes, assert_layers, compiled
 
 # A picture of 4 x 6 x 8, a convolution before the form (f) and one behind it (g).
 FRAME = """
@@ -49,9 +49,11 @@ FORMS: dict[str, str] = {
     "matrix on the right": "r = Reshape(f, rows) t = Transpose<perm = [0, 2, 1]>(r) m = MatMul(t, square)"
     " u = Transpose<perm = [0, 2, 1]>(m) g = Reshape(u, whole)",
     "largest of a column": "h = ReduceMax<axes = [2], keepdims = 1>(f) g = Sub(f, h)",
+    "one activation of two maps": "c = AveragePool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(x)"
+    " h = Concat<axis = 1>(f, c) g = Relu(h)",
     "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
 }
-DEPTHS = {"depth to space": 2, "space to depth": 16}
+DEPTHS = {"depth to space": 2, "space to depth": 16, "one activation of two maps": 8}
 
 
 def model(form: str) -> onnx.ModelProto:
@@ -73,3 +75,4 @@ def test_a_form_in_the_middle(form: str) -> None:
     assert found.image.host_before is None
     assert found.image.host_after is None
     assert_computes(found.image, made, {"x": picture})
+    assert_layers(found, {"x": picture})

@@ -119,6 +119,15 @@ def assert_computes(image: Image, model: onnx.ModelProto, inputs: Arrays) -> Non
     assert worst.error <= TOLERANCE, worst
 
 
+def assert_layers(found: Compiled, inputs: Arrays) -> None:
+    """Every layer that the image names holds what the reference graph computes under that name."""
+    layers = Runner(reread(found.image))(dict(inputs), keep_layers=True).run.layers
+    want = truth(reference(found), inputs)
+    scale = peak(want.values())
+    for name, values in layers.items():
+        assert np.abs(values - want[name].reshape(values.shape)).max() <= TOLERANCE * scale, name
+
+
 def reference(found: Compiled) -> onnx.ModelProto:
     """The network with the weights that the image holds."""
     return to_onnx(found.reference())
