@@ -14,20 +14,25 @@ FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep 
 NODES_MAX = 2**14
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
 POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
+SIZE_SHOWN = 224  # in the example of a shape that a user has to give
 OPSET_MIN = 6
-RUNTIME_OPSETS = range(7, 27)  # what ONNX Runtime runs; others are converted
+RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
 IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
 
 
 def load_model(path: Path) -> onnx.ModelProto:
     """The model of a file, with its external data, checked. Raises BadInput or Unsupported."""
-    origin = Origin(file=path.name)
+    origin = Origin(file=path.name or str(path))
     try:
         size = path.stat().st_size
     except OSError as error:
         raise BadInput(
             origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
         ) from None
+    if path.is_file() and not size:
+        raise BadInput(
+            origin, "is no ONNX model: it is empty", hint="give the file that an ONNX exporter wrote"
+        )
     if size > FILE_BYTES_MAX:
         raise BadInput(
             origin, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
@@ -38,12 +43,15 @@ def load_model(path: Path) -> onnx.ModelProto:
         raise BadInput(
             origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
         ) from None
-    except Exception as error:  # protobuf's own kinds of error are not a public API
+    except Exception:  # protobuf's own kinds of error are not a public API, and say nothing of the file
         raise BadInput(
-            origin, f"is no ONNX model ({first_line(error)})", hint="give a file that ONNX wrote"
+            origin,
+            "is no ONNX model, or only a part of one",
+            hint="give the file that an ONNX exporter wrote",
         ) from None
     if not model.graph.node and not model.graph.output:
-        raise BadInput(origin, "is no ONNX model (it has no graph)", hint="give a file that ONNX wrote")
+        rule = "is no ONNX model: it has no graph"
+        raise BadInput(origin, rule, hint="give the file that an ONNX exporter wrote")
     _load_external_data(model, path)
     check_model(model, origin)
     return model
@@ -98,7 +106,9 @@ def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterato
 
 
 def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
-    """The model at an opset that ONNX Runtime knows. Raises Unsupported where there is no such."""
+    """The model at an opset that every ONNX Runtime knows, or at its own where newer operators need that.
+    Raises Unsupported for older ones that cannot be brought there.
+    """
     opset = opset_of(model)
     if opset in RUNTIME_OPSETS:
         return model
@@ -110,6 +120,8 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
             found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
         )
     except Exception:  # ConvertError and RuntimeError
+        if opset > RUNTIME_OPSETS[-1]:
+            return model  # with an operator that is new there: ONNX Runtime is asked when the model is read
         raise Unsupported(
             Origin(file=file),
             f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
@@ -291,9 +303,9 @@ def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], fi
             dims[0] = 1
         if any(d is None for d in dims):
             shown = "x".join("?" if d is None else str(d) for d in dims)
-            problems.append(
-                BadInput(origin, f"has no fixed shape ({shown})", hint=f"give --input-shape {value.name}:...")
-            )
+            example = ",".join(str(d or SIZE_SHOWN) for d in dims)
+            hint = f"give its sizes, as in --input-shape {value.name}:{example}"
+            problems.append(BadInput(origin, f"has no fixed shape ({shown})", hint=hint))
             continue
         del tensor.shape.dim[:]
         for d in dims:

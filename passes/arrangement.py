@@ -68,6 +68,37 @@ class Scattered:
         return found.reshape(self.shape)
 
 
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """A picture [1, D, H, W] or [1, D, W] whose every `step_y`-th row and `step_x`-th column is a map.
+
+    A stride of that many rows and columns is a stride of 1 in each of these maps. The last row and column of
+    a map may be no part of the picture.
+    """
+
+    shape: tuple[int, ...]
+    step_y: int
+    step_x: int
+
+    @property
+    def _picture(self) -> tuple[int, int, int]:
+        """D, H and W of the picture."""
+        return self.shape[1], prod(self.shape[2:-1]), self.shape[-1]
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """D, H and W of the maps."""
+        d, h, w = self._picture
+        return d * self.step_y * self.step_x, -(-h // self.step_y), -(-w // self.step_x)
+
+    def tensor(self, maps: Ids) -> Ids:
+        """A stack of maps [D, H, W] as the picture again."""
+        d, h, w = self._picture
+        _, rows, columns = self.sizes
+        split = maps.reshape(d, self.step_y, self.step_x, rows, columns).transpose(0, 3, 1, 4, 2)
+        return split.reshape(d, rows * self.step_y, columns * self.step_x)[:, :h, :w].reshape(self.shape)
+
+
 Stack = Arrangement | Scattered
 
 

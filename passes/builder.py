@@ -165,7 +165,7 @@ class Builder:
             raise Unsupported(
                 layer.origin,
                 f"its input has the shape {list(ids.shape)}",
-                hint="the chip takes one frame [1, D, H, W]: give --input-shape",
+                hint="the chip takes one frame [1, D, H, W]: give --input-shape with a batch of 1",
             )
         shape = {2: (ids.shape[1], 1, 1), 3: (ids.shape[1], 1, ids.shape[-1])}.get(ids.ndim, ids.shape[1:])
         return ids.reshape(shape)
@@ -240,7 +240,7 @@ class Builder:
         stack.
         """
         try:
-            planes = self.neurons.planes(maps)
+            planes = self.neurons.planes(self._read(maps, y, x))
         except NotPlanar:
             raise Unsupported(
                 layer.origin,
@@ -260,6 +260,14 @@ class Builder:
                     update,
                 )
             )
+
+    def _read(self, maps: Ids, y: AxisMap, x: AxisMap) -> Ids:
+        """A stack of maps without the rows and columns that nothing reads, unless it is one population."""
+        if self.neurons.whole(maps) is not None:
+            return maps
+        rows, columns = (np.zeros(each.source_size, dtype=np.bool_) for each in (y, x))
+        rows[y.sources], columns[x.sources] = True, True
+        return np.where(np.logical_and.outer(rows, columns), maps, -1)
 
     def copied(
         self, layer: Layer, maps: Ids, sizes: tuple[int, int, int], **facts: Unpack[Facts]

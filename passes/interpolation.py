@@ -138,7 +138,7 @@ def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequenc
     if coordinate_mode == "align_corners" and any(abs(line.whole - line.target) > WHOLE for line in lines):
         raise Unsupported(
             layer.origin,
-            "align_corners with a scale that gives no whole size has two readings",
+            "ONNX and ONNX Runtime read align_corners differently where a scale gives no whole size",
             hint="give the sizes instead",
         )
     filtered = _cubic(layer.number("cubic_coeff_a", -0.75)) if mode == "cubic" else _triangle

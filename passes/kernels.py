@@ -253,6 +253,10 @@ def meets(kernels: Kernels, tile: Tile, source: Fragment, target: Fragment) -> b
 
 def spans_meet(kernels: Kernels, source: Span, target: Span, shift: int, k0: int, size: int) -> bool:
     """Whether s * up - x * stride + shift lies in k0 .. k0 + size - 1 for any s and x."""
+    least = source.start * kernels.up - (target.stop - 1) * kernels.stride + shift
+    most = (source.stop - 1) * kernels.up - target.start * kernels.stride + shift
+    if most < k0 or least >= k0 + size:  # as almost always, where many fragments meet few
+        return False
     reach = np.arange(source.start, source.stop) * kernels.up + shift
     low = -((k0 + size - 1 - reach) // kernels.stride)
     high = (reach - k0) // kernels.stride

@@ -186,7 +186,10 @@ def _axis_pair(
     low = high = 0
     for target in targets:
         run, ways = axis_tiles(wired, runs, target, size)
+        extent = wired.extent(run, target, size)
         for i, source in enumerate(sources):
+            if not spans_meet(wired, source, target, run.shift, extent.start, len(extent)):
+                continue
             met = []
             for tiles in ways:
                 hits = [t for t in tiles if spans_meet(wired, source, target, run.shift, t.start, len(t))]

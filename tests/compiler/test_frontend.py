@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -52,6 +53,15 @@ def test_every_opset(opset: int) -> None:
     assert_computes(compiled(model).image, model, random_input(model, 0))
 
 
+def test_an_operator_that_is_newer_than_what_is_converted() -> None:
+    text = """<ir_version: 10, opset_import: ["" : 28]> g (float[1,2,4,6] x) => (float[1,4,2,3] y) {
+        s = SpaceToDepth<blocksize = 2, mode = "CRD">(x) y = Conv(s, w) }"""
+    model = onnx.parser.parse_model(text)
+    weights = np.random.default_rng(0).standard_normal((4, 8, 1, 1)).astype(np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    assert_computes(compiled(model).image, model, random_input(model, 0))
+
+
 @pytest.mark.parametrize("opset", [1, 5, 999])
 def test_opsets_that_are_not_read(opset: int, tmp_path: Path) -> None:
     model = small()
@@ -82,7 +92,9 @@ def test_a_free_batch_size_is_one(tmp_path: Path) -> None:
 def test_free_sizes_are_asked_for(tmp_path: Path) -> None:
     error = refusal(with_free(small(), 0, 2, 3), tmp_path)
     assert isinstance(error, BadInput)
-    assert "has no fixed shape (1x2x?x?) (give --input-shape input0:" in str(error)
+    assert "has no fixed shape (1x2x?x?) (give its sizes, as in --input-shape input0:1,2,224,224)" in str(
+        error
+    )
 
 
 def test_an_input_shape_fixes_free_sizes(tmp_path: Path) -> None:

@@ -52,6 +52,17 @@ CONV = [
     finer("conv-k3-s3x1", _ODD, lambda w, x: conv(w, x, 4, stride=(3, 1))),
     finer("conv-k3-s1x3", _ODD, lambda w, x: conv(w, x, 4, stride=(1, 3))),
     Case("conv-k3-s2x3", (3, 11, 10), lambda w, x: conv(w, x, 4, stride=(2, 3))),
+    Case(
+        "conv-k4-s5x3-pads2110",
+        (3, 12, 14),
+        lambda w, x: conv(w, x, 4, (4, 4), stride=(5, 3), pads=(2, 1, 1, 0)),
+    ),
+    finer("conv-k3-s6-d2", (2, 15, 21), lambda w, x: conv(w, x, 3, stride=(6, 6), dilation=(2, 2))),
+    finer("conv-depthwise-s3", (4, 10, 11), lambda w, x: conv(w, x, 4, stride=(3, 3), group=4)),
+    # Behind a layer: an input lies in phases, a feature map does not.
+    Case("conv-k3-s3-inner", (3, 11, 10), lambda w, x: conv(w, conv(w, x, 3, (1, 1)), 4, stride=(3, 3))),
+    Case("conv-k3-s2x3-inner", (3, 9, 10), lambda w, x: conv(w, conv(w, x, 2, (1, 1)), 3, stride=(2, 3))),
+    finer("conv-k4-s5-inner", (2, 14, 12), lambda w, x: conv(w, conv(w, x, 2), 3, (4, 4), stride=(5, 5))),
     Case("conv-k3-s4", (3, 13, 14), lambda w, x: conv(w, x, 4, stride=(4, 4))),
     finer(
         "conv-k5-s4-pads2121",

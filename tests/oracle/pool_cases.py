@@ -26,6 +26,7 @@ AVERAGE = [
     finer("average-k2x3-s1", _ODD, partial(average_pool, kernel=(2, 3), stride=(1, 1))),
     Case("average-k3-s2-overlap", _ODD, partial(average_pool, kernel=(3, 3))),
     finer("average-k2-s3-gaps", (3, 10, 11), partial(average_pool, stride=(3, 3))),
+    finer("average-k2-s3-inner", (3, 10, 11), lambda w, x: average_pool(w, conv(w, x, 3), stride=(3, 3))),
     Case("average-k3-s2x1", _ODD, partial(average_pool, kernel=(3, 3), stride=(2, 1))),
     finer("average-k4-s4", (3, 13, 12), partial(average_pool, kernel=(4, 4), stride=(4, 4))),
     finer("average-k1-s2", _ODD, partial(average_pool, kernel=(1, 1))),
