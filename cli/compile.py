@@ -85,8 +85,12 @@ def compile_command(
     from ..compiler.frontend import to_onnx
     from ..compiler.report import compile_report
     from ..compiler.target import load_target
+    from ..ir.errors import BadInput, Origin
 
     image_file = output or model.parent / f"{model.stem}.snc"
+    if output is None and image_file == model:
+        rule = "is named as its own image would be"
+        raise BadInput(Origin(file=str(model)), rule, hint="give an ONNX model, or -o for its image")
     outputs.suffixed(report_file, ".json", ".html")
     outputs.plan((image_file, reference, report_file), (model, Path(target)))
     chip = load_target(target)

@@ -68,16 +68,14 @@ def load_frames(path: Path, image: Image, picture: Picture = Picture()) -> list[
 def _frames(array: NDArray[Any], tensor: ImageTensor, origin: Origin) -> list[NDArray[Any]]:
     shape = tuple(tensor.shape)
     if array.dtype.kind not in "fiub":
-        raise BadInput(origin, f"{tensor.name} holds {array.dtype}, no numbers", hint="give numbers")
+        rule = f"the array of input {tensor.name!r} is of type {array.dtype}, which are no numbers"
+        raise BadInput(origin, rule, hint="save it as float32")
     if array.shape in (shape, shape[1:]):
         return [array.reshape(shape)]
     if array.shape[1:] in (shape, shape[1:]) and len(array):
         return [frame.reshape(shape) for frame in array]
-    raise BadInput(
-        origin,
-        f"{tensor.name} has the shape {list(array.shape)}, the network takes {list(shape)}",
-        hint="frames go along the first axis",
-    )
+    rule = f"the array of input {tensor.name!r} has the shape {list(array.shape)}, not {list(shape)}"
+    raise BadInput(origin, rule, hint="frames go along the first axis")
 
 
 def load_picture(path: Path, tensor: ImageTensor, picture: Picture) -> NDArray[np.float32]:

@@ -53,7 +53,7 @@ def load_target(name: str) -> Chip:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadTarget(
-            origin, f"is no TOML file ({error})", hint="start from 'snc target show grai-vip'"
+            origin, f"is no TOML file: {error}", hint="start from 'snc target show grai-vip'"
         ) from None
     return parse_target(found, origin)
 

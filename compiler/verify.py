@@ -119,6 +119,11 @@ def verify(
 ) -> Verdict:
     """Compares an image with its model on some frames. Raises BadInput when they do not belong together."""
     shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
+    foreign = [name for name in shapes if name not in {value.name for value in load_model(path).graph.input}]
+    if foreign:
+        rule = f"has no input {foreign[0]!r}, which the image's network takes"
+        hint = "verify the image against the model it was compiled from"
+        raise BadInput(Origin(file=path.name), rule, hint=hint)
     source = original(path, shapes)
     mapped = rebuild_reference(path, image) if reference is None else load_model(reference)
     layers = [tensor for tensor in image.tensors if tensor.kind == "layer"]

@@ -87,7 +87,7 @@ def _too_many(mapping: Mapping) -> DoesNotFit:
     taken = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
     return DoesNotFit(
         Origin(file=mapping.network.name),
-        f"the network takes {len(mapping.cores)} cores ({taken} words), {chip.name} has {chip.cores} cores "
+        f"the network takes {len(mapping.cores)} cores ({taken} words), {chip.name} has {chip.cores} "
         f"({chip.cores * chip.core_words} words)",
         hint=f"a mesh of {chip.mesh[0]} x {rows} holds it{_sharing(mapping)}",
     )

@@ -1,6 +1,6 @@
 """The command as a user calls it, in this process; the digits network, compiled once; a small model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +61,18 @@ def frames(tmp_path: Path) -> Path:
     return path
 
 
-def write_model(path: Path, *operators: str, size: int = 8, closed: bool = False) -> Path:
-    """A convolution of a [1, 3, size, size] map, and the named operators behind it, one after the other.
+def write_model(
+    path: Path,
+    *operators: str,
+    size: int = 8,
+    closed: bool = False,
+    batch: int = 1,
+    free: Sequence[int] = (),
+) -> Path:
+    """A convolution of [batch, 3, size, size] maps, and the named operators behind it, one after the other.
 
-    `closed`: another convolution ends it, so that the host can have none of them.
+    `closed`: another convolution ends it, so that the host can have none of them. `free`: axes of the input
+    whose size the model does not say.
     """
     weights = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
     nodes = [helper.make_node("Conv", ["x", "w"], ["t0"], name="conv", pads=[1, 1, 1, 1])]
@@ -79,8 +87,8 @@ def write_model(path: Path, *operators: str, size: int = 8, closed: bool = False
     graph = helper.make_graph(
         nodes,
         "small",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, size, size])],
-        [helper.make_tensor_value_info(end, TensorProto.FLOAT, [1, 4, size, size])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, size, size])],
+        [helper.make_tensor_value_info(end, TensorProto.FLOAT, [batch, 4, size, size])],
         [
             numpy_helper.from_array(weights, "w"),
             numpy_helper.from_array(
@@ -88,6 +96,9 @@ def write_model(path: Path, *operators: str, size: int = 8, closed: bool = False
             ),
         ],
     )
+    for axis in free:
+        graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"n{axis}"
+        graph.output[0].type.tensor_type.shape.dim[axis].dim_param = f"m{axis}"
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
     return path

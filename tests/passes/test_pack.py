@@ -97,7 +97,7 @@ def test_ports_fill_a_core_too() -> None:
 
 def test_a_chip_with_too_few_cores_says_how_many_it_takes() -> None:
     chip = shrunken(core_words=CAPACITY, mesh=(2, 2))
-    with pytest.raises(DoesNotFit, match=r"takes 5 cores \(300 words\), grai-vip has 4 cores \(400 words\)"):
+    with pytest.raises(DoesNotFit, match=r"takes 5 cores \(300 words\), grai-vip has 4 \(400 words\)"):
         Pack()(mapping_of([60] * 5, chip))
 
 
