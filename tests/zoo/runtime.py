@@ -41,8 +41,9 @@ PEAK_MIN = 1e-6  # below it an error is taken as it is, as `snc verify` does
 
 def error(got: Sequence[Floats], want: Sequence[Floats]) -> float:
     """The largest error over all frames, over the largest value."""
-    worst = max(float(np.abs(g - w).max()) for g, w in zip(got, want, strict=True))
-    return worst / max(PEAK_MIN, *(float(np.abs(w).max()) for w in want))
+    wide = [(g.astype(np.float64), w.astype(np.float64)) for g, w in zip(got, want, strict=True)]
+    worst = max(float(np.abs(g - w).max()) for g, w in wide)
+    return worst / max(PEAK_MIN, *(float(np.abs(w).max()) for _, w in wide))
 
 
 def noise(got: Floats, want: Floats) -> float:

@@ -8,7 +8,7 @@ from snc.compiler.compare import Comparison, compare
 from snc.compiler.driver import Options
 from snc.compiler.techniques import Widths
 
-from .test_zoo import CHIP, FOLDER
+from .networks import CHIP, FOLDER
 
 pytestmark = [
     pytest.mark.zoo,

@@ -1,6 +1,5 @@
 """ResNet50 with seeded weights on a larger mesh: compiled, run, and right at every layer."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,9 @@ import pytest
 from snc.compiler.driver import Options, compile_model
 from snc.models.resnet import resnet50
 
+from .networks import LARGE
 from .pictures import cropped, first_channels, picture
-from .test_zoo import CHIP, check_layers
+from .test_zoo import check_layers
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +21,7 @@ MEAN, DEVIATION = (np.array(v, np.float32) for v in ([0.485, 0.456, 0.406], [0.2
 def test_resnet50_in_fixed8(states: str, tmp_path: Path) -> None:
     model, path = resnet50(), tmp_path / "resnet50.onnx"
     path.write_bytes(model.SerializeToString())
-    chip = replace(CHIP, name="large", mesh=(24, 24))
-    found = compile_model(path, chip, Options(weights="fixed8", states=states))
+    found = compile_model(path, LARGE, Options(weights="fixed8", states=states))
     assert len(found.image.cores) <= 24 * 24
     pixels = cropped(picture("chelsea", 1), 224) / np.float32(255)
     frame = {model.graph.input[0].name: first_channels((pixels - MEAN) / DEVIATION)}

@@ -1,0 +1,43 @@
+"""The onnx package's light models with seeded weights: compiled and right, or refused with a place to cut."""
+
+from pathlib import Path
+
+import pytest
+
+from snc.compiler.driver import Options, compile_model
+from snc.ir.errors import ManyErrors
+
+from .light import light_input, light_model
+from .networks import LARGE
+from .test_zoo import check_layers
+
+pytestmark = pytest.mark.slow
+
+NORMALISED = {  # where local response normalisation stands: what the parts end with, what they begin with
+    "bvlc_alexnet": (("r1", "r3"), ("r5", "r7")),
+    "inception_v1": (("r2", "r3"), ("r7", "r9, r20")),
+    "zfnet512": (("r1", "r3"), ("r5", "r7")),
+}
+
+
+def written(name: str, folder: Path) -> Path:
+    """The file of a light model."""
+    path = folder / f"{name}.onnx"
+    path.write_bytes(light_model(name).SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "inception_v2", "resnet50"])
+def test_a_light_model_computes(name: str, tmp_path: Path) -> None:
+    found = compile_model(written(name, tmp_path), LARGE, Options())
+    check_layers(found, [light_input(light_model(name))])
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_local_response_normalisation_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ManyErrors) as caught:
+        compile_model(written(name, tmp_path), LARGE, Options())
+    assert len(caught.value.errors) == len(NORMALISED[name])
+    for error, (ends, begins) in zip(caught.value.errors, NORMALISED[name], strict=True):
+        assert "(LRN): the operator cannot be mapped" in str(error)
+        assert error.hint == f"split the model: end the first part at {ends}, begin the second at {begins}"
