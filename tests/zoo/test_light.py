@@ -11,8 +11,6 @@ from .light import light_input, light_model
 from .networks import LARGE
 from .test_zoo import check_layers
 
-pytestmark = pytest.mark.slow
-
 NORMALISED = {  # where local response normalisation stands: what the parts end with, what they begin with
     "bvlc_alexnet": (("r1", "r3"), ("r5", "r7")),
     "inception_v1": (("r2", "r3"), ("r7", "r9, r20")),
@@ -27,13 +25,17 @@ def written(name: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "inception_v2", "resnet50"])
 def test_a_light_model_computes(name: str, tmp_path: Path) -> None:
     found = compile_model(written(name, tmp_path), LARGE, Options())
     check_layers(found, [light_input(light_model(name))])
 
 
-@pytest.mark.parametrize("name", NORMALISED)
+@pytest.mark.parametrize(
+    "name",
+    ["inception_v1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bvlc_alexnet", "zfnet512"))],
+)
 def test_local_response_normalisation_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ManyErrors) as caught:
         compile_model(written(name, tmp_path), LARGE, Options())
