@@ -84,7 +84,7 @@ def _input(builder: Builder, value: Value, layout: Layout) -> Tensor:
 
 def _observable(builder: Builder) -> list[Tensor]:
     """The tensors that name whole populations' final values: what `verify` compares layer by layer."""
-    found: dict[int, Tensor] = {}
+    found: dict[int, tuple[str, str]] = {}
     holders: dict[str, list[int]] = {}
     for index, population in enumerate(builder.populations):
         for node in population.nodes:
@@ -98,6 +98,6 @@ def _observable(builder: Builder) -> list[Tensor]:
                 continue
             populations = builder.neurons.populations(ids)
             if len(populations) == 1 and builder.neurons.covers(ids, populations):
-                value = builder.graph.values[name]
-                found[populations[0]] = builder.tensor("layer", name, value.dtype, layer.name)
-    return list(found.values())
+                found[populations[0]] = name, layer.name
+    values = builder.graph.values
+    return [builder.tensor("layer", name, values[name].dtype, layer) for name, layer in found.values()]

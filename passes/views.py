@@ -140,19 +140,22 @@ class Neurons:
         numbers = flat[element]
         pop = np.searchsorted(self.bases, numbers, side="right") - 1
         found: list[Piece] = []
-        for index in np.unique(pop):
+        for index in np.flatnonzero(np.bincount(pop)):
             shape = self.shapes[index]
             mine = pop == index
             local, where = numbers[mine] - self.bases[index], element[mine]
             while len(local):  # a neuron that is named twice comes again in the next round
-                _, once = np.unique(local, return_index=True)
-                table = np.full(shape.neurons, -1, dtype=np.int64)
-                table[local[once]] = where[once]
+                once = np.full(shape.neurons, -1, dtype=np.int64)
+                once[local[::-1]] = np.arange(len(local))[
+                    ::-1
+                ]  # the last one counts: the first that names it
+                table = np.where(once >= 0, where[once], -1)
                 found += _boxes(
                     PopulationId(int(index)), table.reshape(shape.depth, shape.height, shape.width)
                 )
-                rest = np.setdiff1d(np.arange(len(local)), once)
-                local, where = local[rest], where[rest]
+                again = np.ones(len(local), dtype=np.bool_)
+                again[once[once >= 0]] = False
+                local, where = local[again], where[again]
         return tuple(found)
 
 
