@@ -22,9 +22,9 @@ from .onnx_file import TENSOR_ELEMENTS_MAX, opset_of
 FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than what it is computed from
 FOLDED_SUM_MAX = 2**26  # of all of them
 SMALL_ELEMENTS = 2**10  # constants that may say a shape
-TENSORS_PER_STATE = (
-    8  # a neuron stands in as many tensors at most: convolution, activation, sum, concatenation
-)
+# A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.
+TENSORS_PER_STATE = 8
+STATES_PER_TENSOR = 2  # inputs have no states, and views name neurons more than once
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
 
 Known = NDArray[Any]
@@ -49,14 +49,20 @@ class Scope:
 def check_capacity(graph: LayerGraph, chip: Chip) -> None:
     """Raises DoesNotFit for a network that is out of all proportion to a chip, before it is lowered."""
     states = chip.cores * chip.core_words * WORD_BITS // chip.state_bits
+    hint = "take a target with more or larger cores, or a smaller input"
     values = 0
-    for layer in graph.layers:
-        values += sum(math.prod(graph.shape(name)) for name in layer.outputs if name)
+    made: list[tuple[Origin, tuple[str, ...]]] = [
+        (Origin(file=graph.name, node=value.name, operator="input"), (value.name,)) for value in graph.inputs
+    ]
+    for origin, names in (*made, *((layer.origin, layer.outputs) for layer in graph.layers)):
+        sizes = [math.prod(graph.shape(name)) for name in names if name]
+        values += sum(sizes)
+        if max(sizes, default=0) > STATES_PER_TENSOR * states:
+            rule = f"one tensor has {max(sizes)} values; {chip.name} has room for {states} neurons"
+            raise DoesNotFit(origin, rule, hint=hint)
         if values > TENSORS_PER_STATE * states:
             rule = f"up to here, results have {values} values; {chip.name} has room for {states} neurons"
-            raise DoesNotFit(
-                layer.origin, rule, hint="take a target with more or larger cores, or a smaller input"
-            )
+            raise DoesNotFit(origin, rule, hint=hint)
 
 
 def check_sizes(model: onnx.ModelProto, file: str) -> list[onnx.ValueInfoProto]:

@@ -181,16 +181,12 @@ class Builder:
         label = base if not taken else f"{base}~{taken}"
         facts.setdefault("nodes", (layer.name,) if layer else ())
         population = Population(label, shape, origin, **facts)
-        self.neurons.add(shape)
         self.populations.append(population)
-        return PopulationId(len(self.populations) - 1)
+        return self.neurons.add(shape)
 
     def ids(self, population: PopulationId) -> Ids:
         """The neurons of a population, as [D, H, W]."""
-        shape = self.neurons.shapes[population]
-        first = self.neurons.bases[population]
-        numbers = np.arange(first, first + shape.neurons, dtype=np.int64)
-        return numbers.reshape(shape.depth, shape.height, shape.width)
+        return self.neurons.ids(population)
 
     def change(self, population: PopulationId, **facts: Unpack[Facts]) -> None:
         """Replaces facts about a population."""

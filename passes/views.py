@@ -48,13 +48,18 @@ class Neurons:
         self.shapes: list[Shape] = []
         self.count = 0
 
-    def add(self, shape: Shape) -> Ids:
-        """The numbers of a new population's neurons, as [D, H, W]."""
+    def add(self, shape: Shape) -> PopulationId:
+        """A new population's neurons get the next numbers."""
         self.bases.append(self.count)
         self.shapes.append(shape)
         self.count += shape.neurons
-        first = self.bases[-1]
-        return np.arange(first, self.count, dtype=np.int64).reshape(shape.depth, shape.height, shape.width)
+        return PopulationId(len(self.shapes) - 1)
+
+    def ids(self, population: PopulationId) -> Ids:
+        """The numbers of a population's neurons, as [D, H, W]."""
+        shape, first = self.shapes[population], self.bases[population]
+        numbers = np.arange(first, first + shape.neurons, dtype=np.int64)
+        return numbers.reshape(shape.depth, shape.height, shape.width)
 
     def populations(self, ids: Ids) -> list[PopulationId]:
         """The populations that a view names, in order."""

@@ -142,6 +142,10 @@ def large_input() -> onnx.ModelProto:
     return model([node("Conv", "x w", "y")], size=(1, 1, 16_000, 16_000), w=np.ones((8, 1, 1, 1), np.float32))
 
 
+def large_input_of_a_small_network() -> onnx.ModelProto:
+    return model([node("GlobalMaxPool", "x", "y")], size=(1, 1, 14_000, 14_000))
+
+
 def large_pad() -> onnx.ModelProto:
     nodes = [node("Pad", "x p", "y")]
     return model(nodes, p=numbers(0, 0, 0, 0, 0, 0, 15_000, 15_000))
@@ -243,6 +247,7 @@ HOSTILE: dict[str, Build] = {
         loop,
         functions,
         large_input,
+        large_input_of_a_small_network,
         large_pad,
         many_nodes,
         lying_dims,

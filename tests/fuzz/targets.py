@@ -42,33 +42,43 @@ def images() -> tuple[bytes, ...]:
     return tuple(made)
 
 
-def model(seed: int, number: int) -> None:
-    """Checks a damaged model. SncError is what may happen."""
+def model(seed: int, number: int, folder: Path) -> None:
+    """Checks a damaged model, a file of the folder. SncError is what may happen."""
     random = np.random.default_rng((seed, number))
     data = damaged_model(random, models()[int(random.integers(len(models())))])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        path.write_bytes(data)
-        try:
-            check(path, CHIP, Options())
-        except SncError:
-            return
+    path = folder / "model.onnx"
+    path.write_bytes(data)
+    try:
+        check(path, CHIP, Options())
+    except SncError:
+        return
 
 
-def image(seed: int, number: int) -> None:
-    """Reads a damaged image, shows it, and runs it. SncError is what may happen."""
+def image(seed: int, number: int, folder: Path) -> None:
+    """Reads a damaged image, a file of the folder, shows it, and runs it. SncError is what may happen."""
     random = np.random.default_rng((seed, number))
     data = damaged_image(random, images()[int(random.integers(len(images())))])
     try:
         found = read_image(data, "damaged.snc")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "damaged.snc"
-            path.write_bytes(data)
-            report(found, path)
+        path = folder / "damaged.snc"
+        path.write_bytes(data)
+        report(found, path)
         disassemble(found)
         Runner(found)(random_frames(found, 1, 0)[0])
     except SncError:
         return
+
+
+def prepare(target: str, folder: Path) -> None:
+    """Does what would make the first case of a process take long: imports, pools, compiled kernels."""
+    if target == "model":
+        path = folder / "model.onnx"
+        path.write_bytes(models()[0])
+        check(path, CHIP, Options())
+    else:
+        for data in images():
+            found = read_image(data, "image.snc")
+            Runner(found)(random_frames(found, 1, 0)[0])
 
 
 TARGETS = {"model": model, "image": image}

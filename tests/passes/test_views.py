@@ -67,7 +67,7 @@ def view(shapes: list[Shape], steps: list[Step], seed: int) -> tuple[Neurons, Id
     """Populations, and a stack of maps that views have made of them."""
     random = np.random.default_rng(seed)
     neurons = Neurons()
-    stacks = [neurons.add(shape) for shape in shapes]
+    stacks = [neurons.ids(neurons.add(shape)) for shape in shapes]
     for step in steps:
         stacks.append(step(stacks, random))
     return neurons, stacks[-1]
@@ -136,7 +136,7 @@ def test_pieces_name_every_element_once(shapes: list[Shape], steps: list[Step], 
 @given(st.lists(SHAPES, min_size=1, max_size=3))
 def test_a_population_is_one_piece_and_one_plane(shapes: list[Shape]) -> None:
     neurons = Neurons()
-    for index, ids in enumerate([neurons.add(shape) for shape in shapes]):
+    for index, ids in enumerate([neurons.ids(neurons.add(shape)) for shape in shapes]):
         assert len(neurons.pieces(ids)) == len(neurons.planes(ids)) == 1
         assert neurons.populations(ids) == [PopulationId(index)]
         assert neurons.whole(ids) == index
@@ -147,7 +147,7 @@ def test_a_population_is_one_piece_and_one_plane(shapes: list[Shape]) -> None:
 
 def test_covering_is_naming_every_neuron_once() -> None:
     neurons = Neurons()
-    first, second = neurons.add(Shape(2, 2, 2)), neurons.add(Shape(1, 2, 2))
+    first, second = (neurons.ids(neurons.add(shape)) for shape in (Shape(2, 2, 2), Shape(1, 2, 2)))
     both = np.concatenate([second, first])
     assert neurons.populations(both) == [PopulationId(0), PopulationId(1)]
     assert neurons.covers(both, [PopulationId(0), PopulationId(1)])
