@@ -20,7 +20,7 @@ from ..ir.errors import BadInput, ManyErrors, Origin, SncError, Unsupported
 from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .onnx_file import converted, first_line, fix_shapes, load_model, opset_of, widen
 from .qdq import NOTE, float_form, is_quantised
-from .run import session
+from .run import FATAL, session
 from .sizes import check_sizes
 
 WINDOWS = ("kernel_shape", "strides", "dilations", "pads", "output_padding")
@@ -28,6 +28,7 @@ WINDOW_MAX = 2**11  # larger than any map that the words of a chip can say
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+WARNING = 2  # from which severity on ONNX Runtime prints when nothing is said
 GEMM_WITHOUT_BIAS = 11  # the first opset where Gemm need not have one
 
 
@@ -62,9 +63,8 @@ def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     import onnxslim
 
     known = {value.name: value for value in check_sizes(model, file)}
-    logging.getLogger("onnxslim").setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _silence():
             slim = onnxslim.slim(model)
     except Exception:  # onnxslim's own faults: Resize with axes is one
         slim = onnx.ModelProto()
@@ -79,6 +79,25 @@ def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     inferred = infer(slim, file)
     accepted(inferred, file)
     return inferred
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps onnxslim from printing, and its sessions of ONNX Runtime, which write past Python's streams."""
+    import onnxruntime
+    from onnxslim import utils
+
+    logger = logging.getLogger("onnxslim")
+    logger.setLevel(logging.CRITICAL)
+    talk = utils.init_logging  # it would make the sessions print what they cannot fold
+    utils.init_logging = lambda verbose: logger
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        onnxruntime.set_default_logger_severity(WARNING)
+        utils.init_logging = talk
 
 
 def accepted(model: onnx.ModelProto, file: str) -> None:

@@ -15,6 +15,7 @@ from .onnx_file import first_line
 if TYPE_CHECKING:
     from ..backends.machine import Arithmetic, Run
 
+FATAL = 4  # of ONNX Runtime's severities the one that it prints; it raises the others, too
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -113,7 +114,7 @@ def session(model: bytes, *, optimised: bool = True) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:

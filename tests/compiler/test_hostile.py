@@ -357,3 +357,13 @@ def test_what_is_no_model(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "junk.onnx"
     path.write_bytes(data)
     assert complaint(path).startswith("junk.onnx: is no ONNX model")
+
+
+def test_what_cannot_be_folded_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The simplifier runs a constant node with ONNX Runtime, which refuses this one, and prints by itself."""
+    constant, weights = np.ones((1, 1, 4, 4), np.float32), np.ones((3, 1, 2, 2), np.float32)
+    made = model([node("ConvTranspose", "c w", "t"), node("Add", "x t", "y")], c=constant, w=weights)
+    path = tmp_path / "fold.onnx"
+    path.write_bytes(made.SerializeToString())
+    assert complaint(path)
+    assert capfd.readouterr() == ("", "")

@@ -5,6 +5,7 @@ python -m fuzz.harness --count 100000 --seed 0 [--target model]
 
 import argparse
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ MEMORY_BYTES_MAX = 2 * 2**30
 SILENCE_SECONDS_MAX = 60.0  # a case may take so long
 START_SECONDS_MAX = 600.0  # and a child before its first case: it imports, and compiles the simulator
 CASES_PER_CHILD = 2000
+SAID = "said"  # the file that takes what a child writes to stdout and stderr: only the command line talks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,19 @@ def work(target: str, seed: int, first: int, count: int, folder: Path, pipe: Con
     warnings.simplefilter("ignore")
     prepare(target, folder)
     pipe.send((first, "", resident_bytes_most("self")))
+    said = (folder / SAID).open("a+", encoding="utf-8", errors="replace")
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(said.fileno(), stream.fileno())  # libraries write past Python's streams
     for number in range(first, first + count):
         try:
             TARGETS[target](seed, number, folder)
         except Exception:  # whatever it is: this is what the run is for
             what = traceback.format_exc()
         else:
-            what = ""
+            sys.stdout.flush()
+            said.seek(0)
+            what = (text := said.read()) and f"it said: {text}"
+            said.truncate(0)
         pipe.send((number + 1, what, resident_bytes_most("self")))
     pipe.close()
 
@@ -105,7 +113,8 @@ def _child(
             except EOFError:
                 child.join()
                 if end is not None and at < first + count:
-                    yield at + 1, f"the process died ({child.exitcode})"
+                    said = Path(folder.name, SAID).read_text(encoding="utf-8", errors="replace")
+                    yield at + 1, f"the process died ({child.exitcode}) {said}"
                 return
             outcome.resident_bytes_most = max(outcome.resident_bytes_most, size)
             silence = time.monotonic() - heard
@@ -142,18 +151,32 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--target", choices=("model", "image"), action="append")
     chosen = parser.parse_args()
-    failed = False
+    failures = 0
     for target in chosen.target or ("model", "image"):
-        found = fuzz(target, chosen.seed, chosen.count, first=chosen.first, seconds=chosen.seconds)
-        most = found.resident_bytes_most / 2**20
-        sys.stdout.write(
-            f"{target}: {found.cases} cases of seed {chosen.seed}, {len(found.failures)} failures, "
-            f"at most {most:.0f} MiB\n"
-        )
+        failures += _told(target, chosen)
+    return int(failures > 0)
+
+
+def _told(target: str, chosen: argparse.Namespace) -> int:
+    """Runs a target and tells of it, of failures and of how far it is while it runs; how many failures."""
+    total = Outcome(0, [])
+    end = time.monotonic() + chosen.seconds
+    while total.cases < chosen.count and (left := end - time.monotonic()) > 0:
+        first = chosen.first + total.cases
+        count = min(CASES_PER_CHILD, chosen.count - total.cases)
+        found = fuzz(target, chosen.seed, count, first=first, seconds=left)
+        total.cases += found.cases
+        total.failures += found.failures
+        total.resident_bytes_most = max(total.resident_bytes_most, found.resident_bytes_most)
         for failure in found.failures:
             sys.stdout.write(f"\ncase {failure.number}\n{failure.what}\n")
-        failed = failed or bool(found.failures)
-    return int(failed)
+        sys.stdout.flush()
+        sys.stderr.write(f"{target}: {total.cases} of {chosen.count}\n")
+    sys.stdout.write(
+        f"{target}: {total.cases} cases of seed {chosen.seed}, {len(total.failures)} failures, "
+        f"at most {total.resident_bytes_most / 2**20:.0f} MiB\n"
+    )
+    return len(total.failures)
 
 
 if __name__ == "__main__":
