@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .views import Ids, Neurons, NotPlanar
+from .views import PLANES_MAX, Ids, Neurons, NotPlanar
 
 CHANNELS_MOST = 4096  # elements of a tensor that may become channels of their own
 
@@ -133,18 +133,26 @@ def like(neurons: Neurons, ids: Ids) -> Scattered | None:
 def best(neurons: Neurons, shape: tuple[int, ...], operands: Sequence[Ids]) -> Stack | None:
     """The arrangement in which the operands are the fewest planes, or None."""
     least = sum(max(len(neurons.populations(ids)), 1) for ids in operands)
-    found: tuple[int, Stack] | None = None
     full = (ids for ids in operands if ids.shape == shape)
     alike = [stack for stack in (like(neurons, ids) for ids in full) if stack is not None]
     natural = list(arrangements(shape))
     stacks: list[Stack] = [*natural[:2], *alike, *natural[2:]]
-    for stack in stacks:
-        try:
-            planes = sum(len(neurons.planes(stack.maps(ids))) for ids in operands)
-        except NotPlanar:
-            continue
-        if found is None or planes < found[0]:
-            found = planes, stack
-        if planes <= least:
-            break
-    return None if found is None else found[1]
+    found: tuple[int, int] | None = None  # the fewest planes, and the first of the stacks with so many
+    # Those that are alike are counted at once, and then it soon shows that others take more.
+    for rank in sorted(range(len(stacks)), key=lambda rank: isinstance(stacks[rank], Arrangement)):
+        most = PLANES_MAX * len(operands) if found is None else found[0] - (rank > found[1])
+        planes = _planes(neurons, stacks[rank], operands, most) if most >= least else None
+        if planes is not None:
+            found = planes, rank
+    return None if found is None else stacks[found[1]]
+
+
+def _planes(neurons: Neurons, stack: Stack, operands: Sequence[Ids], most: int) -> int | None:
+    """How many planes the operands are as stacks of maps, or None for more than `most` or too many of one."""
+    planes = 0
+    try:
+        for ids in operands:
+            planes += len(neurons.planes(stack.maps(ids), min(PLANES_MAX, most - planes)))
+    except NotPlanar:
+        return None
+    return planes if planes <= most else None

@@ -26,7 +26,7 @@ from ..ir.network import (
 )
 from . import axis
 from .arrangement import Stack, best
-from .views import Ids, Neurons, NotPlanar, Plane
+from .views import PIECES_MAX, Ids, Neurons, NotPlanar, Plane, TooManyPieces
 
 NONNEGATIVE = (
     Activation.RELU,
@@ -334,9 +334,18 @@ class Builder:
     # ----------------------------------------------------------------------------------------------
 
     def tensor(self, kind: str, name: str, dtype: str, layer: str = "") -> Tensor:
-        """The tensor record of a view."""
+        """The tensor record of a view. Raises Unsupported where its elements lie scattered."""
         ids = self.views[name]
-        return Tensor(name, kind, tuple(int(n) for n in ids.shape), dtype, self.neurons.pieces(ids), layer)
+        try:
+            pieces = self.neurons.pieces(ids)
+        except TooManyPieces:
+            maker = self.graph.producers().get(name)
+            raise Unsupported(
+                maker.origin if maker else Origin(file=self.graph.name, node=name, operator=kind),
+                f"its elements lie scattered over neurons, in more than {PIECES_MAX} pieces",
+                hint="end the network before its values are mixed",
+            ) from None
+        return Tensor(name, kind, tuple(int(n) for n in ids.shape), dtype, pieces, layer)
 
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""

@@ -4,6 +4,7 @@ connectivity (paper, section 4.4).
 `HANDLERS` is the list of what the compiler understands: one function per operator, in lower_*.py.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..ir.chip import Chip
@@ -99,5 +100,8 @@ def _observable(builder: Builder) -> list[Tensor]:
             populations = builder.neurons.populations(ids)
             if len(populations) == 1 and builder.neurons.covers(ids, populations):
                 found[populations[0]] = name, layer.name
-    values = builder.graph.values
-    return [builder.tensor("layer", name, values[name].dtype, layer) for name, layer in found.values()]
+    tensors = []
+    for name, layer in found.values():
+        with suppress(Unsupported):  # too scattered to be listed: nobody needs it
+            tensors.append(builder.tensor("layer", name, builder.graph.values[name].dtype, layer))
+    return tensors

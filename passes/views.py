@@ -6,7 +6,7 @@ nothing on the chip. `planes` finds the feature maps again: which channels of wh
 maps is made of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,17 @@ Mask = NDArray[np.bool_]
 
 # Each plane is a projection with a table of its own; a layer with more would be mostly tables.
 PLANES_MAX = 512
+PIECES_MAX = 2**16  # of one tensor: an image would be mostly lists of neurons
+TABLES_MAX = 2**30  # elements of the tables in which pieces are looked for
+ELEMENTS_AT_ONCE = 2**20  # of a stack whose sources are looked up
 
 
 class NotPlanar(Exception):
     """A stack of maps is no arrangement of feature maps: rows, columns and channels are mixed too much."""
+
+
+class TooManyPieces(Exception):
+    """The elements of a tensor lie scattered over populations, nearly one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,27 +107,20 @@ class Neurons:
         named[flat - low] = True
         return named, low
 
-    def planes(self, ids: Ids) -> list[Plane]:
-        """What a stack [D, H, W] of maps is made of. Raises NotPlanar where that is too many planes."""
+    def planes(self, ids: Ids, most: int = PLANES_MAX) -> list[Plane]:
+        """What a stack [D, H, W] of maps is made of. Raises NotPlanar for more than `most` planes."""
         whole = self.whole(ids)
         if whole is not None and ids.shape[1:] == (self.shapes[whole].height, self.shapes[whole].width):
             d, h, w = ids.shape
             return [Plane(whole, np.arange(d), np.arange(d), np.arange(h), np.arange(w))]
-        valid = ids >= 0
-        pop = np.where(valid, np.searchsorted(self.bases, ids, side="right") - 1, 0)
-        width = np.array([s.width for s in self.shapes])[pop]
-        area = np.array([s.width * s.height for s in self.shapes])[pop]
-        local = ids - np.array(self.bases)[pop]
-        channel, row, column = local // area, local % area // width, local % width
-        groups: dict[tuple[int, bytes, bytes], list[tuple[int, int]]] = {}
-        for c in range(len(ids)):
-            for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
-                rows, columns = _lines(row[c], part, 1), _lines(column[c], part, 0)
-                y, x = np.unravel_index(int(part.argmax()), part.shape)
-                key = int(pop[c, y, x]), rows.tobytes(), columns.tobytes()
-                groups.setdefault(key, []).append((c, int(channel[c, y, x])))
-            if len(groups) > PLANES_MAX:
-                raise NotPlanar
+        groups: dict[tuple[PopulationId, bytes, bytes], list[tuple[int, int]]] = {}
+        step = max(1, ELEMENTS_AT_ONCE // max(1, ids.shape[1] * ids.shape[2]))
+        for first in range(0, len(ids), step):
+            for c, population, channel, rows, columns in self._sources(ids[first : first + step]):
+                lines = population, rows.tobytes(), columns.tobytes()
+                groups.setdefault(lines, []).append((first + c, channel))
+                if len(groups) > most:
+                    raise NotPlanar
         planes = []
         for (population, rows_of, columns_of), members in groups.items():
             rows, columns = (np.frombuffer(line, dtype=np.int64) for line in (rows_of, columns_of))
@@ -128,14 +128,41 @@ class Neurons:
             while len(rest):  # a channel that stands in the stack twice makes a plane of its own
                 _, once = np.unique(rest[:, 1], return_index=True)
                 now = rest[np.sort(once)]
-                planes.append(Plane(PopulationId(population), now[:, 0], now[:, 1], rows, columns))
+                planes.append(Plane(population, now[:, 0], now[:, 1], rows, columns))
                 rest = np.delete(rest, once, axis=0)
-        if len(planes) > PLANES_MAX:
-            raise NotPlanar
+                if len(planes) > most:
+                    raise NotPlanar
         return planes
 
+    def _sources(self, ids: Ids) -> Iterator[tuple[int, PopulationId, int, Ids, Ids]]:
+        """What each map of a stack is made of: its number, a population, a channel of it, rows and columns.
+        A map without neurons is not listed, one that is mixed is listed part by part.
+        """
+        valid = ids >= 0
+        pop = np.where(valid, np.searchsorted(self.bases, ids, side="right") - 1, 0)
+        width = np.array([s.width for s in self.shapes])[pop]
+        area = np.array([s.width * s.height for s in self.shapes])[pop]
+        local = ids - np.array(self.bases)[pop]
+        channel, row, column = local // area, local % area // width, local % width
+        rows, columns = _lines(row, valid, 2), _lines(column, valid, 1)
+        pops, channels = (np.where(valid, found, -1).max(axis=(1, 2)) for found in (pop, channel))
+        known = (rows >= 0)[:, :, None] & (columns >= 0)[:, None, :]
+        alike = (row == rows[:, :, None]) & (column == columns[:, None, :])
+        alike &= (pop == pops[:, None, None]) & (channel == channels[:, None, None])
+        is_plain = np.asarray(((valid == known) & (alike | ~valid)).all(axis=(1, 2)))
+        for c in range(len(ids)):
+            if not is_plain[c]:
+                for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
+                    y, x = np.unravel_index(int(part.argmax()), part.shape)
+                    source = PopulationId(int(pop[c, y, x])), int(channel[c, y, x])
+                    yield c, *source, _lines(row[c], part, 1), _lines(column[c], part, 0)
+            elif pops[c] >= 0:
+                yield c, PopulationId(int(pops[c])), int(channels[c]), rows[c], columns[c]
+
     def pieces(self, ids: Ids) -> tuple[Piece, ...]:
-        """The boxes of neurons that a tensor's elements are: a whole map a box where steps are even."""
+        """The boxes of neurons that a tensor's elements are: a whole map a box where steps are even. Raises
+        TooManyPieces.
+        """
         whole = self.whole(ids)
         if whole is not None:
             d, h, w = self.shapes[whole].depth, self.shapes[whole].height, self.shapes[whole].width
@@ -149,27 +176,31 @@ class Neurons:
             shape = self.shapes[index]
             mine = pop == index
             local, where = numbers[mine] - self.bases[index], element[mine]
-            while len(local):  # a neuron that is named twice comes again in the next round
+            turns = int(np.bincount(local).max())  # a neuron that is named twice comes again
+            if turns > PIECES_MAX or turns * (shape.neurons + len(local)) > TABLES_MAX:
+                raise TooManyPieces
+            while len(local):
                 once = np.full(shape.neurons, -1, dtype=np.int64)
-                once[local[::-1]] = np.arange(len(local))[
-                    ::-1
-                ]  # the last one counts: the first that names it
+                # The last one written counts: the first element that names the neuron.
+                once[local[::-1]] = np.arange(len(local))[::-1]
                 table = np.where(once >= 0, where[once], -1)
                 found += _boxes(
                     PopulationId(int(index)), table.reshape(shape.depth, shape.height, shape.width)
                 )
+                if len(found) > PIECES_MAX:
+                    raise TooManyPieces
                 again = np.ones(len(local), dtype=np.bool_)
                 again[once[once >= 0]] = False
                 local, where = local[again], where[again]
         return tuple(found)
 
 
-def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> list[Mask]:
+def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> Iterator[Mask]:
     """Which neurons of one map [H, W] come from one channel, row by row and column by column.
 
-    A channel whose rows or columns are not kept together is taken apart, into rows that are alike.
+    A channel whose rows or columns are not kept together is taken apart, into rows that are alike. Every part
+    is a plane: raises NotPlanar where there are too many.
     """
-    parts = []
     for mask in _alike(pop, channel, valid):
         rows, columns = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
         if (
@@ -177,25 +208,30 @@ def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> list[M
             and _agree(row, mask, 1)
             and _agree(column, mask, 0)
         ):
-            parts.append(mask)
+            yield mask
             continue
-        lines: dict[tuple[bytes, bytes], Mask] = {}
+        lines: dict[tuple[bytes, bytes], tuple[Mask, list[int]]] = {}
         for y in np.flatnonzero(rows):
             for source in np.unique(row[y][mask[y]]):
                 line = mask[y] & (row[y] == source)
                 key = line.tobytes(), np.where(line, column[y], -1).tobytes()
-                lines.setdefault(key, np.zeros_like(mask))[y] |= line
-        parts += lines.values()
-    return parts
+                lines.setdefault(key, (line, []))[1].append(int(y))
+                if len(lines) > PLANES_MAX:
+                    raise NotPlanar
+        for line, where in lines.values():
+            part = np.zeros_like(mask)
+            part[where] = line
+            yield part
 
 
-def _alike(first: Ids, second: Ids, valid: Mask) -> list[Mask]:
-    """Where each pair of values stands, among the valid ones."""
-    ones, twos = first[valid], second[valid]
-    if (ones == ones[:1]).all() and (twos == twos[:1]).all():  # as almost always
-        return [valid] if len(ones) else []
-    pairs = np.unique(np.stack([ones, twos], axis=1), axis=0)
-    return [valid & (first == a) & (second == b) for a, b in pairs]
+def _alike(first: Ids, second: Ids, valid: Mask) -> Iterator[Mask]:
+    """Where each pair of values stands, among the valid ones. Raises NotPlanar where there are too many."""
+    size = int(second.max()) + 1
+    pairs = np.unique((first * size + second)[valid])
+    if len(pairs) > PLANES_MAX:
+        raise NotPlanar
+    for pair in pairs:
+        yield valid & (first == pair // size) & (second == pair % size)
 
 
 def _agree(values: Ids, mask: Mask, axis: int) -> bool:
@@ -237,6 +273,8 @@ def _boxes(population: PopulationId, elements: Ids) -> list[Piece]:
             else:
                 boxes.append(box)
             continue
+        if len(boxes) + int((elements[c] >= 0).sum()) > PIECES_MAX:
+            raise TooManyPieces
         for y, x in np.argwhere(elements[c] >= 0):
             boxes.append(Piece(population, c, int(y), int(x), 1, 1, 1, int(elements[c, y, x]), 0, 0, 0))
     return boxes

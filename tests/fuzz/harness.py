@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 MEMORY_BYTES_MAX = 2 * 2**30
-SILENCE_SECONDS_MAX = 60.0  # a case may take so long
-START_SECONDS_MAX = 600.0  # and a child before its first case: it imports, and compiles the simulator
+CASE_SECONDS_MAX = 60.0  # of the processor: on a busy machine time passes without a hang
+SILENCE_SECONDS_MAX = 600.0  # of the clock; a child's first answer takes long: it compiles the simulator
 CASES_PER_CHILD = 2000
 SAID = "said"  # the file that takes what a child writes to stdout and stderr: only the command line talks
 
@@ -101,14 +101,14 @@ def _child(
     child = context.Process(target=work, args=arguments, daemon=True)
     child.start()
     theirs.close()
-    at, heard, end = first, time.monotonic(), None
+    at, heard, busy, end = first, time.monotonic(), 0.0, None
     try:
         while end is None or time.monotonic() < end:
             what, size = "", resident_bytes_most(child.pid)
             try:
                 if answered := ours.poll(0.2):
                     at, what, size = ours.recv()
-                    heard = time.monotonic()
+                    heard, busy = time.monotonic(), _processor_seconds(child.pid)
                     end = end or heard + seconds
             except EOFError:
                 child.join()
@@ -121,8 +121,9 @@ def _child(
             if size > MEMORY_BYTES_MAX:
                 yield at + (not answered), what or f"it has had {size} bytes of memory"
                 return
-            if silence > (START_SECONDS_MAX if end is None else SILENCE_SECONDS_MAX):
-                yield at + 1, f"it has taken {silence:.0f} seconds"
+            worked = _processor_seconds(child.pid) - busy
+            if silence > SILENCE_SECONDS_MAX or (end is not None and worked > CASE_SECONDS_MAX):
+                yield at + 1, f"it has taken {silence:.0f} seconds, {worked:.0f} of them of the processor"
                 return
             if answered:
                 yield at, what
@@ -140,6 +141,15 @@ def resident_bytes_most(pid: int | str | None) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def _processor_seconds(pid: int | None) -> float:
+    """The time that a process has run, alone or for the system; 0 when it has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:

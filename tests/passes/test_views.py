@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.ir.network import PopulationId, Shape
-from snc.passes.views import Ids, Neurons, NotPlanar
+from snc.passes.views import Ids, Neurons, NotPlanar, TooManyPieces
 
 SHAPES = st.builds(Shape, st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 Step = Callable[[list[Ids], np.random.Generator], Ids]
@@ -155,3 +156,17 @@ def test_covering_is_naming_every_neuron_once() -> None:
     assert not neurons.covers(first[:1], [PopulationId(0)])
     assert not neurons.covers(np.concatenate([first[:1], first[:1]]), [PopulationId(0)])
     assert neurons.populations(np.full((1, 2, 2), -1)) == []
+
+
+def test_large_views_that_are_mixed_are_refused_at_once() -> None:
+    """Each of these took minutes, or gigabytes, when every part was found first."""
+    neurons = Neurons()
+    ids = neurons.ids(neurons.add(Shape(1, 2000, 2000)))
+    for mixed in (ids.transpose(0, 2, 1), ids.transpose(0, 2, 1).reshape(1, 500, 8000)):
+        with pytest.raises(NotPlanar):
+            neurons.planes(mixed)
+    with pytest.raises(NotPlanar):
+        neurons.planes(np.zeros((100_000, 1, 1), dtype=np.int64))
+    for scattered in (np.zeros((1, 1, 100_000), dtype=np.int64), ids.ravel()[::3]):
+        with pytest.raises(TooManyPieces):
+            neurons.pieces(scattered)
