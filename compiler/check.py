@@ -122,7 +122,8 @@ def _mappable(graph: LayerGraph, refused: Container[str]) -> LayerGraph:
         if layer.op in HANDLERS and layer.outputs[0] not in refused and known.issuperset(layer.inputs):
             kept.append(layer)
             known.update(layer.outputs)
-    outputs = tuple(output for output in graph.outputs if output.name in known)
+    made = known - set(graph.constants)
+    outputs = tuple(output for output in graph.outputs if output.name in made)
     return replace(graph, layers=tuple(kept), outputs=outputs)
 
 

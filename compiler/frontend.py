@@ -75,7 +75,11 @@ def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
             value.CopyFrom(known[value.name])
     slim.ir_version = max(slim.ir_version, 4)  # before, initializers had to be inputs too
     ends = {value.name for value in slim.graph.output}
-    slim.graph.value_info.extend(value for value in check_sizes(slim, file) if value.name not in ends)
+    found = {value.name: value for value in check_sizes(slim, file)}
+    for value in slim.graph.output:  # a file may state a shape that only now can be told to be wrong
+        if value.name in found:
+            value.CopyFrom(found[value.name])
+    slim.graph.value_info.extend(value for name, value in found.items() if name not in ends)
     inferred = infer(slim, file)
     accepted(inferred, file)
     return inferred

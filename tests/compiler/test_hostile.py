@@ -232,6 +232,14 @@ def kernel_larger_than_the_map() -> onnx.ModelProto:
     return model([node("Conv", "x w", "y")], w=np.ones((1, 1, 9, 9), np.float32))
 
 
+def constant_outputs() -> onnx.ModelProto:
+    """Nothing in it depends on an input, and a constant is an output, too."""
+    one, constant = np.ones(1, np.float32), np.ones((1, 1, 4, 4), np.float32)
+    made = model([node("BatchNormalization", "c o o o o", "y")], c=constant, o=one)
+    made.graph.output.add().CopyFrom(helper.make_tensor_value_info("c", TensorProto.FLOAT, [1, 1, 4, 4]))
+    return made
+
+
 HOSTILE: dict[str, Build] = {
     build.__name__: build
     for build in (
@@ -267,6 +275,7 @@ HOSTILE: dict[str, Build] = {
         stride_of_nothing,
         more_parts_than_outputs,
         kernel_larger_than_the_map,
+        constant_outputs,
     )
 }
 
@@ -367,3 +376,13 @@ def test_what_cannot_be_folded_prints_nothing(tmp_path: Path, capfd: pytest.Capt
     path.write_bytes(made.SerializeToString())
     assert complaint(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_output_whose_stated_shape_is_wrong(tmp_path: Path) -> None:
+    """The Split has a second operand that is no constant, so its result's shape is what the file states."""
+    nodes = [node("Slice", "x a b", "s"), node("Slice", "x a b", "t"), node("Split", "s t", "y", axis=1)]
+    made = model(nodes, opset=18, size=(1, 4, 6, 5), a=numbers(0, 0), b=numbers(1, 3))
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 6, 6, 5]))
+    path = tmp_path / "stated.onnx"
+    path.write_bytes(made.SerializeToString())
+    assert complaint(path) == ""
