@@ -5,6 +5,7 @@ The sizes here are the only ones: the partitioner, the packer, the emitter and t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NewType
 
 import numpy as np
@@ -156,7 +157,7 @@ class Axon:
     us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Everything a fragment puts into its core's memory. Sizes are in words.
 
@@ -173,7 +174,7 @@ class Plan:
     parameters: tuple[bytes, ...] = ()
     life: Life | None = None
 
-    @property
+    @cached_property
     def block_words(self) -> int:
         """Descriptor, extension words, biases, axons and states of its own: what no other fragment shares."""
         own = words(self.state_bytes) if self.life is None else 0
@@ -184,9 +185,35 @@ class Plan:
         """The words of its states and their life, where others may share them."""
         return () if self.life is None else ((words(self.state_bytes), self.life),)
 
+    # Packing asks for these a thousand times, and hashing a table takes as long as reading it.
+    @cached_property
+    def kernels(self) -> frozenset[tuple[Descriptor, ...]]:
+        """Its different tables: a core has equal ones once."""
+        return frozenset(table.descriptors for table in self.tables)
+
+    @cached_property
+    def blobs(self) -> frozenset[bytes]:
+        """Its different weights and parameters, as stored: a core has equal ones once."""
+        weights = (d.weights for table in self.kernels for d in table if d.weights)
+        return frozenset((*weights, *self.parameters))
+
+    @cached_property
+    def kernel_words(self) -> int:
+        """The words of `kernels`."""
+        return sum(map(len, self.kernels))
+
+    @cached_property
+    def blob_words(self) -> int:
+        """The words of `blobs`."""
+        return _blob_words(self.blobs)
+
     def ports(self, chip: Chip) -> int:
         """How many port words the fragment takes."""
         return sum(len(table.bases(chip)) for table in self.tables)
+
+
+def _blob_words(blobs: Iterable[bytes]) -> int:
+    return sum(words(len(blob)) for blob in blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +244,11 @@ class Contents:
 
     def with_plan(self, plan: Plan) -> Size:
         """The size that the core would have with one more fragment."""
-        tables = {table.descriptors for table in plan.tables} - self._tables
-        blobs = {d.weights for table in tables for d in table if d.weights}
-        blobs = (blobs | set(plan.parameters)) - self._weights
         return Size(
             self.size.blocks + plan.block_words,
             self.size.ports + plan.ports(self.chip),
-            self.size.tables + sum(len(table) for table in tables),
-            self.size.weights + sum(words(len(blob)) for blob in blobs),
+            self.size.tables + plan.kernel_words - sum(map(len, plan.kernels & self._tables)),
+            self.size.weights + plan.blob_words - _blob_words(plan.blobs & self._weights),
             region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )
 
@@ -237,15 +261,16 @@ class Contents:
 
     def fits(self, plan: Plan) -> bool:
         """Whether one more fragment fits, in memory and in ports."""
+        if self.size.words - self.size.states + plan.block_words > self.chip.core_words:
+            return False  # nothing that could be shared need be looked at
         size = self.with_plan(plan)
         return size.words <= self.chip.core_words and size.ports <= self.chip.ports_max
 
     def add(self, plan: Plan) -> None:
         """Puts a fragment in."""
         self.size = self.with_plan(plan)
-        self._tables.update(table.descriptors for table in plan.tables)
-        self._weights.update(d.weights for table in plan.tables for d in table.descriptors if d.weights)
-        self._weights.update(plan.parameters)
+        self._tables |= plan.kernels
+        self._weights |= plan.blobs
         self._states += plan.shared_states
 
 
