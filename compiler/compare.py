@@ -9,7 +9,7 @@ from ..ir.counts import padded_synapses, synapses, trained_weights
 from ..ir.errors import DoesNotFit
 from ..ir.mapping import WORD_BYTES
 from ..ir.network import Network, Neuron, PopulationId
-from .driver import Options, Progress, layers_of, lower, pack_model
+from .driver import Clock, Options, Progress, layers_of, lower, pack_network
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
 from .packed import packed_bill
@@ -92,7 +92,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ours:
+class _Ours:
     """Our image's part of a comparison."""
 
     total: Memory
@@ -113,17 +113,18 @@ def compare(
     """All bills of a model. Without `ours` no image is made, which takes most of the time."""
     progress("lower")
     # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
-    graph, _, network = lower(path, chip, replace(options, weights="float32"))
+    chosen = options if ours else replace(options, weights="float32")
+    graph, _, network = lower(path, chip, chosen)
     progress("count")
     comparison = _counted(network, graph.name, chip, options, widths, activity)
     if not ours:
         return comparison
-    return with_ours(comparison, bill_ours(path, chip, options, comparison.paper_rules, progress))
+    return _with_ours(comparison, _bill_ours(network, chip, options, comparison.paper_rules, progress))
 
 
-def bill_ours(
-    path: Path, chip: Chip, options: Options, rules: Memory, progress: Progress = lambda stage: None
-) -> Ours | None:
+def _bill_ours(
+    network: Network, chip: Chip, options: Options, rules: Memory, progress: Progress
+) -> _Ours | None:
     """The bill of our image, on a larger mesh where the chip is too small; None where that is, too.
 
     Cores need no places for it. `rules`, the bill by the paper's rules, tells when an attempt on the chip
@@ -133,15 +134,15 @@ def bill_ours(
     wider = (WIDER_MESH * chip.mesh[0], WIDER_MESH * chip.mesh[1])
     for mesh in [chip.mesh, wider] if least <= chip.cores * chip.core_words * WORD_BYTES else [wider]:
         try:
-            mapping = pack_model(path, replace(chip, mesh=mesh), options, progress).mapping
+            _, mapping = pack_network(network, replace(chip, mesh=mesh), options, Clock(progress))
         except DoesNotFit:
             continue
         layers = packed_bill(mapping)
-        return Ours(_sum(layers.values()), len(mapping.cores), layers)
+        return _Ours(_sum(layers.values()), len(mapping.cores), layers)
     return None
 
 
-def with_ours(comparison: Comparison, ours: Ours | None) -> Comparison:
+def _with_ours(comparison: Comparison, ours: _Ours | None) -> Comparison:
     """A comparison with the bill of our image beside the others, if there is one."""
     if ours is None:
         return comparison

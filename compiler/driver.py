@@ -118,22 +118,8 @@ def _blame(graph: LayerGraph) -> None:
         raise BadInput(Origin(file=graph.name), error.message, hint="export it again") from None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Packed:
-    """A model on the way to its image: every fragment lies in a core, no core has a place yet."""
-
-    graph: LayerGraph
-    parts: Split
-    solution: Solution
-    mapping: Mapped
-    seconds: Mapping[str, float]
-
-
-def pack_model(path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None) -> Packed:
-    """The cores of a model. Raises SncError as `compile_model` does."""
-    clock = _Clock(progress)
-    with clock("lower"):
-        graph, parts, network = lower(path, chip, options)
+def pack_network(network: Network, chip: Chip, options: Options, clock: "Clock") -> tuple[Solution, Mapped]:
+    """The cuts and the cores of a network that `lower` made. Raises DoesNotFit."""
     with clock("partition"):
         wirings = Wire()(network, chip)
         plain = options.objective != "memory"
@@ -147,18 +133,19 @@ def pack_model(path: Path, chip: Chip, options: Options, progress: Progress = la
     with clock("pack"):
         solution, mapping = _pack(candidates, mappings)
         mapping.verify()
-    return Packed(graph, parts, solution, mapping, clock.seconds)
+    return solution, mapping
 
 
 def compile_model(
     path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
 ) -> Compiled:
     """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit."""
-    packed = pack_model(path, chip, options, progress)
-    graph, parts, solution = packed.graph, packed.parts, packed.solution
-    clock = _Clock(progress)
+    clock = Clock(progress)
+    with clock("lower"):
+        graph, parts, network = lower(path, chip, options)
+    solution, packed = pack_network(network, chip, options, clock)
     with clock("place"):
-        mapping = Locate(options.seed)(packed.mapping)
+        mapping = Locate(options.seed)(packed)
         mapping.verify()
     with clock("emit"):
         solver = _solver(options, solution, mapping)
@@ -177,7 +164,7 @@ def compile_model(
             tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
         )
         image = emit(mapping, about, _model(parts.before), _model(parts.after))
-    return Compiled(graph, packed.mapping.network, mapping, image, {**packed.seconds, **clock.seconds})
+    return Compiled(graph, network, mapping, image, clock.seconds)
 
 
 def _pack(candidates: Sequence[Solution], mappings: Sequence[Mapped]) -> tuple[Solution, Mapped]:
@@ -233,7 +220,7 @@ def _model(part: LayerGraph | None) -> bytes | None:
     return None if part is None else to_onnx(part).SerializeToString(deterministic=True)
 
 
-class _Clock:
+class Clock:
     """Times the stages and tells the progress bar."""
 
     def __init__(self, progress: Progress) -> None:
@@ -241,7 +228,8 @@ class _Clock:
         self.seconds: dict[str, float] = {}
         self._stage, self._start = "", 0.0
 
-    def __call__(self, stage: str) -> "_Clock":
+    def __call__(self, stage: str) -> "Clock":
+        """For a `with` block that is this stage."""
         self._stage, self._start = stage, time.perf_counter()
         self.progress(stage)
         return self

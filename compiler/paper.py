@@ -4,13 +4,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
 
 from ..ir.chip import Chip
 from ..models.catalogue import build
-from .compare import Comparison, Ours, bill_ours, compare, with_ours
+from .compare import Comparison, compare
 from .driver import Options
 from .techniques import Memory, Widths
 
@@ -143,46 +144,36 @@ def reproduce(
     workers: int = 2,
     on_network: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> tuple[Reproduction, ...]:
-    """The networks in the paper's order. `workers` processes make our images, the largest network first."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = {name: Path(folder) / f"{PAPER[name].builder}.onnx" for name in names}
-        for name, file in files.items():
-            published = PAPER[name]
-            model = build(published.builder, 0, published.size, published.size)
-            file.write_bytes(model.SerializeToString(deterministic=True))
-        counted = {name: compare(file, chip, options, widths, ours=False) for name, file in files.items()}
-        if ours:
-            images = _images(files, counted, chip, options, workers, on_network)
-            counted = {name: with_ours(found, images[name]) for name, found in counted.items()}
+    """The networks in the paper's order. `workers` processes take one after the other, the largest first."""
+    order = sorted(names, key=lambda name: -PAPER[name].this_work["total"].value)
+    chosen = replace(options, input_shapes={})  # a view of a mapping does not go into another process
+    one = partial(_compared, chip=chip, options=chosen, widths=widths, ours=ours)
+    found: dict[str, Comparison] = {}
+    if len(order) == 1 or workers == 1:
+        for name in order:
+            found[name] = one(name)
+            on_network(name, len(found), len(order))
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            tasks = {pool.submit(one, name): name for name in order}
+            for task in as_completed(tasks):
+                found[tasks[task]] = task.result()
+                on_network(tasks[task], len(found), len(order))
     return tuple(
-        Reproduction(name, counted[name], PAPER[name], deviations(name, counted[name]))
+        Reproduction(name, found[name], PAPER[name], deviations(name, found[name]))
         for name in PAPER
-        if name in counted
+        if name in found
     )
 
 
-def _images(
-    files: Mapping[str, Path],
-    counted: Mapping[str, Comparison],
-    chip: Chip,
-    options: Options,
-    workers: int,
-    on_network: Callable[[str, int, int], None],
-) -> dict[str, Ours | None]:
-    """Our images' bills, each in a process of its own."""
-    chosen = replace(options, input_shapes={})  # a view of a mapping does not go into another process
-    order = sorted(files, key=lambda name: -counted[name].paper_rules.total_bytes)
-    done: dict[str, Ours | None] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        tasks = {
-            pool.submit(bill_ours, files[name], chip, chosen, counted[name].paper_rules): name
-            for name in order
-        }
-        for task in as_completed(tasks):
-            name = tasks[task]
-            done[name] = task.result()
-            on_network(name, len(done), len(files))
-    return done
+def _compared(name: str, chip: Chip, options: Options, widths: Widths, *, ours: bool) -> Comparison:
+    """The bills of one network of the paper, which is built for it."""
+    published = PAPER[name]
+    model = build(published.builder, 0, published.size, published.size)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{published.builder}.onnx"
+        file.write_bytes(model.SerializeToString(deterministic=True))
+        return compare(file, chip, options, widths, ours=ours)
 
 
 def deviations(name: str, found: Comparison) -> tuple[Deviation, ...]:
