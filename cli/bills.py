@@ -60,7 +60,7 @@ def show_totals(found: "Comparison") -> None:
 
 
 def show_layers(found: "Comparison") -> None:
-    """A row for each layer: what it takes in all with each technique."""
+    """A row for each layer: what it takes in all with each technique, and our image's categories as a bar."""
     table = Sheet("layer*", "op", "DxHxW", "synapses>", "rules>", "snc>", "hier.>", "LUT>", gap=1)
     for layer in found.layers:
         table.add(
@@ -73,6 +73,7 @@ def show_layers(found: "Comparison") -> None:
             short(layer.hier_lut.total_bytes),
             short(layer.lut.total_bytes),
         )
+        table.stack(layer.paper_rules if layer.snc is None else layer.snc)
     table.show()
 
 

@@ -55,6 +55,7 @@ def show_layers(report: "Report") -> None:
             short(layer.parameters_bytes),
             short(layer.biases_bytes),
         )
+        table.stack(layer)
     totals = report.totals
     table.rule()
     table.add(

@@ -20,6 +20,14 @@ from rich.text import Text
 
 NAME_MIN = 12  # characters of a name, however little room there is
 UNITS = ("", "k", "M", "G")
+# What memory is taken by, as a letter and a colour of a bar: it reads without the colour.
+MARKS = {
+    "neurons": ("#", "blue"),
+    "connectivity": ("+", "yellow"),
+    "parameters": ("=", "green"),
+    "biases": (":", "magenta"),
+}
+BAR_MIN, BAR_MAX = 8, 40  # characters of a table's bars; where there is less room there are none
 
 
 class Out(Console):
@@ -59,11 +67,16 @@ class Sheet:
         self.headings = headings
         self.gap = gap
         self.rows: list[tuple[list[str], str]] = []
+        self.bars: dict[int, list[int]] = {}
         self.sections: list[int] = []
 
     def add(self, *cells: object, style: str = "") -> None:
         """A row; every cell is text as it stands."""
         self.rows.append(([printable(str(cell)) for cell in cells], style))
+
+    def stack(self, bill: object) -> None:
+        """Behind the last row stands what it takes as a bar: the bytes of each category of MARKS."""
+        self.bars[len(self.rows) - 1] = [getattr(bill, f"{name}_bytes") for name in MARKS]
 
     def rule(self) -> None:
         """An empty line between the rows so far and those to come."""
@@ -84,17 +97,28 @@ class Sheet:
             table.add_column(name, justify="right" if kind == ">" else "left", no_wrap=kind != "~")
         fixed = sum(self._widths(">", "")) + self.gap * (len(self.headings) - 1)
         room = max(NAME_MIN, out.width - fixed)
+        names = sum(min(room, width) for width in self._widths("*"))
+        largest = max(map(sum, self.bars.values()), default=0)
+        left = min(BAR_MAX, out.width - fixed - names - self.gap)
+        if is_barred := largest > 0 and left >= BAR_MIN:
+            table.add_column("", no_wrap=True)
         for index, (cells, style) in enumerate(self.rows):
             if index in self.sections:
                 table.add_section()
             pairs = zip(self.headings, cells, strict=False)
             shown = [elided(cell, room) if heading[-1:] == "*" else cell for heading, cell in pairs]
-            table.add_row(*(Text(cell) for cell in shown), style=style or None)
+            row = [Text(cell) for cell in shown]
+            if is_barred and index in self.bars:
+                row.append(stacked(self.bars[index], largest, left))
+            table.add_row(*row, style=style or None)
         # Numbers are never cut: a table that needs more than the terminal has is as wide as it must be.
-        names = sum(min(room, width) for width in self._widths("*"))
         out.width = max(out.width, fixed + names)
         out.print(table)
         out.print()
+        if is_barred:
+            key = ", ".join(f"{mark} {name}" for name, (mark, _) in MARKS.items())
+            out.print(Text(f"bars: {key}; the longest is {size(largest)}"))
+            out.print()
 
     def _widths(self, *kinds: str) -> list[int]:
         """How wide columns of some kinds must be."""
@@ -146,6 +170,17 @@ def bar(share: float, width: int = 20) -> str:
     if share > 0 and not full:
         full = 1
     return "#" * full + "." * (width - full)
+
+
+def stacked(parts: Sequence[int], largest: int, width: int) -> Text:
+    """Bytes of the categories of MARKS as a bar, of which the largest sum fills the width."""
+    found, done, drawn = Text(), 0, 0
+    for part, (mark, colour) in zip(parts, MARKS.values(), strict=True):
+        done += part
+        end = round(width * done / largest)
+        found.append(mark * (end - drawn), style=colour)
+        drawn = end
+    return found
 
 
 def times(shape: Sequence[int]) -> str:

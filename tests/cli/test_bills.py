@@ -44,6 +44,19 @@ def test_compare_shows_layers_and_techniques(run: Run, pilotnet: Path) -> None:
         assert word in done.out
 
 
+def test_layers_have_bars_where_there_is_room(
+    run: Run, pilotnet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    wide = run("compare", pilotnet).out
+    lines = {line.split()[0]: line for line in wide.splitlines() if line.strip()}
+    assert "#" * 20 in lines["conv1"]
+    assert "=" * 20 in lines["dense1"]
+    assert "bars: # neurons, + connectivity, = parameters, : biases" in wide
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "bars: #" not in run("compare", pilotnet).out
+
+
 def test_widths_are_options(run: Run, pilotnet: Path) -> None:
     wide = json.loads(run("compare", pilotnet, "--json", "--tag-bits", "16", "--weight-bits", "16").out)
     assert wide["hier_lut"]["parameters_bytes"] == 2 * wide["synapses"]
