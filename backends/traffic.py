@@ -7,6 +7,7 @@ not its kernel touches a neuron.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,19 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Router:
+    """The events of a frame that leave core (x, y) for its neighbours, its own and those on their way."""
+
+    x: int
+    y: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """Events between cores, and events times hops: as placed, and along a snake in the order of cores.
 
-    `border_events` are crossings from chip to chip. `links` are those in use, row by row.
+    `border_events` are crossings from chip to chip. `links` and `routers` are those in use, row by row.
     """
 
     events: int
@@ -48,6 +58,7 @@ class Traffic:
     border_events: int
     busiest_link: int
     links: tuple[Link, ...]
+    routers: tuple[Router, ...]
 
 
 def traffic(image: Image) -> Traffic:
@@ -73,6 +84,10 @@ def traffic(image: Image) -> Traffic:
         border_events=sum(link.events for link in links if link.border),
         busiest_link=max((link.events for link in links), default=0),
         links=links,
+        routers=tuple(
+            Router(x, y, sum(link.events for link in group))
+            for (y, x), group in groupby(links, key=lambda link: (link.y, link.x))
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from . import charts
 from .compare import Comparison
+from .encodings import PASSES
 from .page import Cell, Chart, Section, Table, page, size
 from .paper import Reproduction
 from .techniques import Memory
@@ -14,7 +15,9 @@ TECHNIQUES = {
     "hier_lut": "hierarchical LUT",
     "lut": "LUT",
 }
+SHORT = {"paper_rules": "rules", "snc": "snc", "hier_lut": "hier.", "lut": "LUT"}
 CATEGORIES = ("neurons", "connectivity", "parameters", "biases")
+KEY = tuple((name, name) for name in CATEGORIES)
 UNITS = (("GB", 2**30), ("MB", 2**20), ("kB", 2**10))
 
 
@@ -33,7 +36,7 @@ def paper_page(found: Sequence[Reproduction], data: object) -> str:
             (
                 d.technique,
                 d.category,
-                _figure(d.category, d.ours),
+                _figure("synapses" if d.technique == "network" else d.category, d.ours),
                 d.published,
                 f"{100 * d.deviation:+.1f} %",
                 d.reason,
@@ -93,14 +96,11 @@ def _totals(found: Comparison) -> Section:
         ("cores of the chip", str(found.cores.available)),
     )
     names = [TECHNIQUES[key] for key in bills]
-    drawing = charts.dots(
-        names,
-        {key: [b.total_bytes if k == key else 0 for k, b in bills.items()] for key in bills},
-        "bytes in all, logarithmic",
-    )
+    parts = {name: [getattr(b, f"{name}_bytes") for b in bills.values()] for name in CATEGORIES}
+    drawing = charts.grouped(names, {"": parts}, "bytes, logarithmic")
     alt = "; ".join(f"{TECHNIQUES[key]}: {size(bill.total_bytes)}" for key, bill in bills.items())
     table = Table("Bytes by technique and category", ("technique", *CATEGORIES, "total"), rows, is_open=True)
-    return Section("In all", (), facts, (Chart("Memory with each technique", alt, drawing),), (table,))
+    return Section("In all", (), facts, (Chart("Memory with each technique", alt, drawing, KEY),), (table,))
 
 
 def _layers(found: Comparison) -> Section:
@@ -108,14 +108,12 @@ def _layers(found: Comparison) -> Section:
     bills = _bills(found)
     drawn = []
     series = {key: [float(getattr(la, key).total_bytes) for la in found.layers] for key in bills}
-    drawn.append(
-        Chart(
-            "Layers, logarithmic",
-            _alt(labels, {TECHNIQUES[key]: values for key, values in series.items()}),
-            charts.dots(labels, series, "bytes, logarithmic"),
-            tuple((key.replace("_", "-"), TECHNIQUES[key]) for key in bills),
-        )
-    )
+    stacks = {
+        SHORT[key]: {
+            name: [getattr(getattr(la, key), f"{name}_bytes") for la in found.layers] for name in CATEGORIES
+        }
+        for key in bills
+    }
     for key in bills:
         memories = [getattr(layer, key) for layer in found.layers]
         unit, scale = _unit(max(memory.total_bytes for memory in memories))
@@ -131,6 +129,14 @@ def _layers(found: Comparison) -> Section:
                 tuple((name, name) for name in parts),
             )
         )
+    drawn.append(
+        Chart(
+            f"Layers, logarithmic: {', '.join(TECHNIQUES[key] for key in bills)}",
+            _alt(labels, {TECHNIQUES[key]: values for key, values in series.items()}),
+            charts.grouped(labels, stacks, "bytes, logarithmic"),
+            KEY,
+        )
+    )
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (la.name, la.op, "x".join(map(str, la.shape)), la.synapses, *(int(series[key][i]) for key in bills))
         for i, la in enumerate(found.layers)
@@ -144,7 +150,11 @@ def _encodings(found: Comparison) -> Section:
         (
             layer.name,
             *(round(layer.encodings[name].stored_bits / 8) for name in layer.encodings),
-            *(layer.encodings[name].forward.energy_fj / 1e6 for name in layer.encodings),
+            *(
+                getattr(layer.encodings[name], each).energy_fj / 1e6
+                for each in PASSES
+                for name in layer.encodings
+            ),
             layer.best,
             layer.best_training,
         )
@@ -154,7 +164,7 @@ def _encodings(found: Comparison) -> Section:
     headings = (
         "layer",
         *(f"{name}, bytes" for name in names),
-        *(f"{name}, forward, nJ" for name in names),
+        *(f"{name}, {each}, nJ" for each in PASSES for name in names),
         "least memory",
         "least training energy",
     )
@@ -183,11 +193,6 @@ def _unit(largest: float) -> tuple[str, int]:
 
 
 def _figure(category: str, value: float) -> str:
-    if (
-        category in ("neurons", "synapses")
-        and value > 0
-        and float(value).is_integer()
-        and category == "synapses"
-    ):
+    if category == "synapses":
         return f"{value:,.0f}"
     return f"{value:,.1f}" if category == "ratio" else size(value)

@@ -1,6 +1,7 @@
 """Charts as SVG that stands inside a page: colours are the page's own, texts stay texts. Knows no report."""
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,8 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW_INCHES = 0.24  # of a layer's bar
-WIDTH_INCHES = 6.6
+WIDTH_INCHES = 4.2  # so narrow that letters can be read on a phone
+ROW_INCHES = 0.2  # of a layer's bar
+GROUP_INCHES = 0.1  # of one of several bars of a layer
+CELL_INCHES = 0.33  # of a core with a number and a label
+LETTERS = 8.5  # points
+LONG = 1e5  # numbers from here on are short on an axis: 15M
 # matplotlib wants colours, the page has names for them: each of these stands for one of its variables.
 INK = "#101112"
 COLOURS = {
@@ -29,28 +34,45 @@ COLOURS = {
 
 def stacked(labels: Sequence[str], parts: Mapping[str, Sequence[float]], unit: str) -> str:
     """A bar for each label, stacked from categories, from zero on."""
+    from matplotlib.ticker import EngFormatter
+
     figure, axes = _figure(len(labels))
     left = [0.0] * len(labels)
     for name, values in parts.items():
         axes.barh(range(len(labels)), values, left=left, color=COLOURS[name], height=0.7, label=name)
         left = [a + b for a, b in zip(left, values, strict=True)]
     _dress(axes, labels, unit)
+    axes.locator_params(axis="x", nbins=5)
+    if max(left, default=0) >= LONG:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlim(0, max([*left, 1e-12]) * 1.02)
     return _svg(figure)
 
 
-def dots(labels: Sequence[str], series: Mapping[str, Sequence[float]], unit: str) -> str:
-    """A dot for each label and series, on a logarithmic scale; zeros are left out."""
-    figure, axes = _figure(len(labels))
-    marks = ("o", "s", "^", "D")
-    for mark, (name, values) in zip(marks, series.items(), strict=False):
-        shown = [(value, row) for row, value in enumerate(values) if value > 0]
-        axes.plot(
-            [v for v, _ in shown], [r for _, r in shown], mark, color=COLOURS[name], label=name, markersize=5
-        )
+def grouped(labels: Sequence[str], series: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -> str:
+    """For each label a bar for each of the series, in their order, stacked from categories; a logarithmic
+    scale, so that the first category's part begins at the scale's end.
+    """
+    figure, axes = _figure(len(labels), GROUP_INCHES * (len(series) + 1))
+    totals = [sum(parts) for each in series.values() for parts in zip(*each.values(), strict=True)]
+    low = 10.0 ** math.floor(math.log10(min((total for total in totals if total > 0), default=1.0)))
+    step = 1 / (len(series) + 1)
+    for number, (name, parts) in enumerate(series.items()):
+        rows = [row + (number - (len(series) - 1) / 2) * step for row in range(len(labels))]
+        ends = [0.0] * len(labels)
+        for category, values in parts.items():
+            begins = [max(end, low) for end in ends]
+            ends = [a + b for a, b in zip(ends, values, strict=True)]
+            widths = [max(end - begin, 0.0) for begin, end in zip(begins, ends, strict=True)]
+            axes.barh(rows, widths, left=begins, color=COLOURS[category], height=0.85 * step)
+        for row, end in zip(rows, ends, strict=True):
+            if end > 0:
+                axes.text(end * 1.15, row, name, va="center", color=INK, fontsize=5.5)
     axes.set_xscale("log")
+    axes.set_xlim(low, max([*totals, 10 * low]) * 12)
     _dress(axes, labels, unit)
     axes.xaxis.grid(True, color=INK, alpha=0.15)
+    axes.set_axisbelow(True)
     return _svg(figure)
 
 
@@ -66,8 +88,10 @@ def mesh(
     from matplotlib.patches import Rectangle
 
     width, height = size
-    figure = Figure(figsize=(WIDTH_INCHES, WIDTH_INCHES * height / width + 0.3))
-    axes = figure.add_axes((0.06, 0.02, 0.93, 0.92))
+    cell = max(CELL_INCHES, (WIDTH_INCHES - 0.25) / max(width, 3))
+    figure = Figure(figsize=(cell * width + 0.25, cell * height + 0.25))
+    whole = figure.get_size_inches()
+    axes = figure.add_axes((0.25 / whole[0], 0, 1 - 0.25 / whole[0], 1 - 0.25 / whole[1]))
     largest = max(values.values(), default=0.0) or 1.0
     for y in range(height):
         for x in range(width):
@@ -75,20 +99,24 @@ def mesh(
             share = values.get((x, y), 0.0) / largest
             if share > 0:
                 # Faint enough for the number to be read on it, in light and in dark.
-                axes.add_patch(Rectangle((x, y), 0.94, 0.94, color=COLOURS["heat"], alpha=0.08 + 0.6 * share))
+                axes.add_patch(
+                    Rectangle(
+                        (x, y), 0.94, 0.94, color=COLOURS["heat"], alpha=0.08 + 0.6 * share, linewidth=0
+                    )
+                )
                 axes.text(
-                    x + 0.47, y + 0.47, f"{100 * share:.0f}", ha="center", va="center", color=INK, fontsize=8
+                    x + 0.47, y + 0.36, f"{100 * share:.0f}", ha="center", va="center", color=INK, fontsize=8
                 )
             if label := labels.get((x, y), ""):
-                axes.text(x + 0.47, y + 0.82, label, ha="center", va="center", color=INK, fontsize=6)
+                axes.text(x + 0.47, y + 0.74, label, ha="center", va="center", color=INK, fontsize=6.5)
     axes.set_xlim(-0.06, width)
     axes.set_ylim(height, -0.06)
-    axes.set_xticks([i + 0.47 for i in range(width)], [str(i) for i in range(width)], color=INK)
-    axes.set_yticks([i + 0.47 for i in range(height)], [str(i) for i in range(height)], color=INK)
+    axes.set_xticks([i + 0.47 for i in range(width)], map(str, range(width)), color=INK, fontsize=7)
+    axes.set_yticks([i + 0.47 for i in range(height)], map(str, range(height)), color=INK, fontsize=7)
     axes.xaxis.tick_top()
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, pad=1)
     axes.set_frame_on(False)
-    return _svg(figure)
+    return _svg(figure, least=width > WIDTH_INCHES / CELL_INCHES)
 
 
 def cuts(labels: Sequence[str], pieces: Sequence[tuple[int, int, int]]) -> str:
@@ -112,29 +140,31 @@ def cuts(labels: Sequence[str], pieces: Sequence[tuple[int, int, int]]) -> str:
     return _svg(figure)
 
 
-def _figure(rows: int) -> "tuple[Figure, Axes]":
+def _figure(rows: int, row_inches: float = ROW_INCHES) -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
 
-    height = ROW_INCHES * rows + 0.7
+    height = row_inches * rows + 0.6
     figure = Figure(figsize=(WIDTH_INCHES, height))
-    bottom = 0.5 / height
-    return figure, figure.add_axes((0.27, bottom, 0.7, 1 - bottom - 0.1 / height))
+    bottom = 0.45 / height
+    return figure, figure.add_axes((0.3, bottom, 0.67, 1 - bottom - 0.1 / height))
 
 
 def _dress(axes: "Axes", labels: Sequence[str], unit: str) -> None:
     """Labels, scale and colours; the first label is on top."""
-    short = [label if len(label) <= 22 else ".." + label[-20:] for label in labels]
-    axes.set_yticks(range(len(labels)), short, fontsize=8, color=INK)
+    short = [label if len(label) <= 17 else ".." + label[-15:] for label in labels]
+    axes.set_yticks(range(len(labels)), short, fontsize=LETTERS, color=INK)
     axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.set_xlabel(unit, color=INK, fontsize=9)
-    axes.tick_params(axis="both", color=INK, labelcolor=INK, labelsize=8)
+    axes.set_xlabel(unit, color=INK, fontsize=LETTERS)
+    axes.tick_params(axis="both", color=INK, labelcolor=INK, labelsize=LETTERS)
     for side, spine in axes.spines.items():
         spine.set_color(INK)
         spine.set_visible(side in ("left", "bottom"))
 
 
-def _svg(figure: "Figure") -> str:
-    """The drawing alone, with the page's colours and without names that another drawing may have."""
+def _svg(figure: "Figure", *, least: bool = False) -> str:
+    """The drawing alone, with the page's colours and without names that another drawing may have. `least`:
+    it is never drawn smaller than it is, for its letters' sake.
+    """
     import matplotlib as mpl
 
     text = io.StringIO()
@@ -143,7 +173,10 @@ def _svg(figure: "Figure") -> str:
     drawing = text.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg \1 aria-hidden="true">', drawing, count=1)
+    wide = f' style="min-width: {figure.get_size_inches()[0]}in"' if least else ""
+    drawing = re.sub(
+        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 aria-hidden="true"{wide}>', drawing, count=1
+    )
     for name, colour in (("ink", INK), *COLOURS.items()):
         drawing = drawing.replace(colour, f"var(--{name.replace('_', '-')})")
     return drawing

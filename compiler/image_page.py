@@ -1,5 +1,7 @@
 """The page of `snc compile --report`: where everything of an image lies, and what the solver says of it."""
 
+from collections.abc import Mapping, Sequence
+
 from . import charts
 from .page import Chart, Section, Table, page, size
 from .report import Report
@@ -12,24 +14,40 @@ def image_page(found: Report, data: object) -> str:
     """The page of an image."""
     total = size(found.totals.total_bytes)
     summary = f"{found.cores.used} of {found.cores.available} cores of {found.target}, {total}."
-    sections = [_overview(found), _layers(found), _mesh(found), _host(found)]
+    sections = [_overview(found), _layers(found), _cores(found), _solver(found), _host(found)]
     return page(f"{found.model} as an image", summary, sections, data)
 
 
 def _overview(found: Report) -> Section:
-    totals, solver = found.totals, found.solver
+    totals = found.totals
     facts = [
         ("memory", size(totals.total_bytes)),
         *((name, size(getattr(totals, f"{name}_bytes"))) for name in CATEGORIES),
         ("neurons (count)", f"{totals.neurons:,}"),
-        ("cores", f"{found.cores.used}, no fewer than {found.cores.lower_bound}"),
         ("weights", found.weights),
         ("states", found.states),
-        ("solver", f"{solver.status} for {found.objective}, gap {100 * solver.gap:.1f} %"),
+        ("cores", f"{found.cores.used} of {found.cores.available}"),
+        ("events between cores, at most", f"{found.traffic.events:,}"),
+        ("hops", f"{found.traffic.hops:,}, along a snake {found.traffic.snake_hops:,}"),
+        ("busiest link, events", f"{found.traffic.busiest_link:,}"),
     ]
     if totals.synapses is not None:
         facts.append(("synapses", f"{totals.synapses:,}"))
     return Section("In all", (), tuple(facts))
+
+
+def _solver(found: Report) -> Section:
+    solver = found.solver
+    facts = [
+        ("status", f"{solver.status} for {found.objective}"),
+        ("objective", f"{solver.objective:,.0f}"),
+        ("proven bound", f"{solver.bound:,.0f}"),
+        ("gap", f"{100 * solver.gap:.1f} %"),
+        ("cores, no fewer than", f"{found.cores.lower_bound:,}"),
+    ]
+    if solver.seconds is not None:
+        facts.append(("seconds", f"{solver.seconds:,.1f}"))
+    return Section("Solver", (), tuple(facts))
 
 
 def _layers(found: Report) -> Section:
@@ -59,6 +77,7 @@ def _layers(found: Report) -> Section:
         )
     rows = tuple(
         (
+            number,
             la.name,
             la.op,
             "x".join(map(str, la.shape)),
@@ -67,51 +86,91 @@ def _layers(found: Report) -> Section:
             *(getattr(la, f"{name}_bytes") for name in CATEGORIES),
             len(la.cores),
         )
-        for la in found.layers
+        for number, la in enumerate(found.layers)
     )
-    headings = ("layer", "operator", "shape", "fragments", "cuts c / y / x", *CATEGORIES, "cores")
+    headings = ("no.", "layer", "operator", "shape", "fragments", "cuts c / y / x", *CATEGORIES, "cores")
     return Section("Layers", (), (), tuple(drawn), (Table("Bytes and cuts of each layer", headings, rows),))
 
 
-def _mesh(found: Report) -> Section:
-    fills = {(core.x, core.y): core.fill for core in found.per_core}
-    fullest = max(found.per_core, key=lambda core: core.fill)
-    labels = [f"{core.core} ({core.x}, {core.y})" for core in found.per_core]
+def _cores(found: Report) -> Section:
     parts = {name: [getattr(core, f"{name}_bytes") / 1024 for core in found.per_core] for name in CATEGORIES}
-    drawn = (
-        Chart(
-            "Memory in use on the mesh, per cent of the fullest core",
-            f"{len(fills)} cores hold something; core {fullest.core}: {100 * fullest.fill:.0f} %, the most",
-            charts.mesh(found.mesh, fills),
-        ),
-        Chart(
-            "Memory of each core",
-            f"{len(labels)} cores of {size(8 * found.core_words)} by category",
-            charts.stacked(labels, parts, "kB"),
-            KEY,
-        ),
+    cores = Chart(
+        "Memory of each core",
+        f"{len(found.per_core)} cores of {size(8 * found.core_words)} by category",
+        charts.stacked([f"{core.core} ({core.x}, {core.y})" for core in found.per_core], parts, "kB"),
+        KEY,
     )
+    routed = {(router.x, router.y): router.events for router in found.traffic.routers}
     rows = tuple(
         (
             core.core,
             f"({core.x}, {core.y})",
             100 * core.fill,
             *(getattr(core, f"{name}_bytes") for name in CATEGORIES),
+            "-" if core.synapses is None else core.synapses,
+            routed.get((core.x, core.y), 0),
             ", ".join(core.layers),
         )
         for core in found.per_core
     )
-    headings = ("core", "place", "% in use", *CATEGORIES, "layers")
-    return Section("Cores", (), (), drawn, (Table("What lies in each core", headings, rows),))
+    headings = ("core", "place", "% in use", *CATEGORIES, "synapses", "events sent on", "layers")
+    text = "The number below a core's share is the first of its layers, as the table of layers counts them."
+    table = Table("What lies in each core", headings, rows)
+    return Section("Cores", (text,), (), (*_meshes(found), cores), (table,))
+
+
+def _meshes(found: Report) -> list[Chart]:
+    """The mesh three times: memory, operations and traffic. The last two are those when all neurons fire."""
+    numbers = {layer.name: number for number, layer in enumerate(found.layers)}
+    labels = {(core.x, core.y): named(core.layers, numbers) for core in found.per_core}
+    fullest = max(found.per_core, key=lambda core: core.fill)
+    fills = {(core.x, core.y): core.fill for core in found.per_core}
+    drawn = [
+        Chart(
+            "Memory in use on the mesh, per cent of the fullest core",
+            f"{len(fills)} cores hold something; core {fullest.core} ({', '.join(fullest.layers)}): "
+            f"{100 * fullest.fill:.0f} %, the most",
+            charts.mesh(found.mesh, fills, labels),
+        )
+    ]
+    work = {(core.x, core.y): float(core.synapses) for core in found.per_core if core.synapses}
+    if work:
+        busy = max(found.per_core, key=lambda core: core.synapses or 0)
+        drawn.append(
+            Chart(
+                "Synaptic operations when all neurons fire, per cent of the busiest core",
+                f"core {busy.core} ({', '.join(busy.layers)}) does most: {busy.synapses or 0:,}",
+                charts.mesh(found.mesh, work, labels),
+            )
+        )
+    if found.traffic.routers:
+        loud = max(found.traffic.routers, key=lambda router: router.events)
+        routed = {(router.x, router.y): float(router.events) for router in found.traffic.routers}
+        drawn.append(
+            Chart(
+                "Traffic when all neurons fire: events sent on to a neighbour, per cent of the most",
+                f"the core at ({loud.x}, {loud.y}) sends on most: {loud.events:,} events",
+                charts.mesh(found.mesh, routed, labels),
+            )
+        )
+    return drawn
+
+
+def named(layers: Sequence[str], numbers: Mapping[str, int]) -> str:
+    """The number of a core's first layer, and a plus where it has more."""
+    held = sorted(numbers[name] for name in layers)
+    return f"#{held[0]}{'+' if len(held) > 1 else ''}" if held else ""
 
 
 def _host(found: Report) -> Section:
     host = found.host
     if not host.before and not host.after:
         return Section("Host", ("The chip computes the whole network.",))
-    texts = [
-        f"{where} the chip: {', '.join(str(node) for node in nodes)}"
-        for where, nodes in (("Before", host.before), ("Behind", host.after))
-        if nodes
-    ]
-    return Section("Host", tuple(texts))
+    rows = tuple(
+        (name, where, host.reasons.get(name) or "no work for neurons")
+        for where, nodes in (("before the chip", host.before), ("behind the chip", host.after))
+        for name in nodes
+    )
+    text = f"ONNX Runtime computes these, {100 * host.share_of_macs:.2g} % of the multiplications."
+    table = Table("What the host computes", ("node", "where", "why"), rows, is_open=True)
+    return Section("Host", (text,), (), (), (table,))

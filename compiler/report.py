@@ -16,8 +16,9 @@ from ..backends.faults import population_at
 from ..backends.image import About, Image, ImageFragment, ImageLayer
 from ..backends.traffic import Traffic, traffic
 from ..backends.words import Step
-from ..ir.counts import synapses, trained_weights
-from ..ir.network import Neuron
+from ..ir.counts import synapses, synapses_into, trained_weights
+from ..ir.mapping import Mapping as Mapped
+from ..ir.network import Neuron, Projection
 
 if TYPE_CHECKING:
     from .driver import Compiled
@@ -100,7 +101,10 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class CoreReport:
-    """A core: its place, how full it is (0 to 1), its bill, and the layers that have a fragment in it."""
+    """A core: its place, how full it is (0 to 1), its bill, and the layers that have a fragment in it.
+
+    `synapses`: those that end in it, its synaptic operations when every neuron fires.
+    """
 
     core: int
     x: int
@@ -113,6 +117,7 @@ class CoreReport:
     biases_bytes: int
     padding_bytes: int
     layers: tuple[str, ...]
+    synapses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +210,25 @@ def compile_report(compiled: "Compiled", path: Path) -> Report:
             synapses=sum(map(synapses, network.projections)),
             weights=trained_weights(network),
         ),
+        per_core=tuple(
+            replace(core, synapses=held)
+            for core, held in zip(known.per_core, _synapses(compiled.mapping), strict=True)
+        ),
         solver=replace(known.solver, seconds=compiled.seconds.get("partition")),
         seconds={"total": sum(compiled.seconds.values()), **compiled.seconds},
     )
+
+
+def _synapses(mapping: Mapped) -> list[int]:
+    """The synapses that end in each core."""
+    into: dict[int, list[Projection]] = {}
+    for projection in mapping.network.projections:
+        into.setdefault(projection.target, []).append(projection)
+    fragments = [plan.fragment for plan in mapping.plans]
+    return [
+        sum(synapses_into(p, fragments[f]) for f in held for p in into.get(fragments[f].population, ()))
+        for held in mapping.cores
+    ]
 
 
 def _descriptors(image: Image) -> set[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 from . import charts
 from .estimate import Estimates
-from .outcome import CoreCount, Simulation
+from .image_page import named
+from .outcome import Simulation
 from .page import Chart, Section, Table, page
 
 
@@ -81,7 +82,7 @@ def _layers(found: Simulation) -> Section:
 
 def _mesh(found: Simulation, mesh: tuple[int, int]) -> Section:
     numbers = {layer.name: number for number, layer in enumerate(found.per_layer)}
-    labels = {(core.x, core.y): _label(core, numbers) for core in found.per_core}
+    labels = {(core.x, core.y): named(core.layers, numbers) for core in found.per_core}
     work = {(core.x, core.y): float(core.synaptic_operations) for core in found.per_core}
     traffic = {(core.x, core.y): float(core.hops) for core in found.per_core}
     busy = max(found.per_core, key=lambda core: core.synaptic_operations)
@@ -114,12 +115,6 @@ def _mesh(found: Simulation, mesh: tuple[int, int]) -> Section:
     headings = ("core", "place", "fired", "events", "operations", "empty", "hops", "layers")
     text = "The number below a core's share is the first of its layers, as the table of layers counts them."
     return Section("Cores", (text,), (), drawn, (Table("What each core did", headings, rows),))
-
-
-def _label(core: CoreCount, numbers: dict[str, int]) -> str:
-    """The number of a core's first layer, and a plus where it has more."""
-    held = sorted(numbers[name] for name in core.layers)
-    return f"#{held[0]}{'+' if len(held) > 1 else ''}" if held else ""
 
 
 def _costs(costs: Estimates) -> Section:

@@ -3,12 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from .mapping import Fragment, Span
 from .network import AxisMap, Network, Projection
 
 
 def synapses(projection: Projection) -> int:
     """Synapses of a projection, neuron to neuron; padding and holes of a dilation apart."""
     return joined(projection.y) * joined(projection.x) * channel_pairs(projection)
+
+
+def synapses_into(projection: Projection, fragment: Fragment) -> int:
+    """Those synapses of a projection that end in a fragment of its target."""
+    first, depth = projection.kernel.first, projection.kernel.depth
+    channels = np.minimum(first + depth, fragment.c.stop) - np.maximum(first, fragment.c.start)
+    pairs = int(np.maximum(channels[first >= 0], 0).sum())
+    return joined(projection.y, fragment.y) * joined(projection.x, fragment.x) * pairs
 
 
 def padded_synapses(projection: Projection) -> int:
@@ -21,9 +30,13 @@ def channel_pairs(projection: Projection) -> int:
     return int((projection.kernel.first >= 0).sum()) * projection.kernel.depth
 
 
-def joined(axis: AxisMap) -> int:
-    """Pairs of positions that an axis joins; several taps may join the same two."""
-    return int(np.unique(axis.targets * axis.source_size + axis.sources).size)
+def joined(axis: AxisMap, span: Span | None = None) -> int:
+    """Pairs of positions that an axis joins, of targets in a span; several taps may join the same two."""
+    pairs = np.unique(axis.targets * axis.source_size + axis.sources)
+    if span is None:
+        return int(pairs.size)
+    targets = pairs // axis.source_size
+    return int(((targets >= span.start) & (targets < span.stop)).sum())
 
 
 def _padded(axis: AxisMap) -> int:

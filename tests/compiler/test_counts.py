@@ -10,11 +10,11 @@ from oracle.reading import Reading
 from oracle.synapses import ELEMENTWISE, node_synapses
 from oracle.views import VIEWS
 
-from snc.ir.counts import channel_pairs, padded_synapses, synapses, trained_weights
+from snc.ir.counts import channel_pairs, padded_synapses, synapses, synapses_into, trained_weights
 from snc.ir.network import Network
 from snc.models.catalogue import build
 
-from .trip import CHIP, compiled, options
+from .trip import CHIP, compiled, options, shrunken
 
 KINDS = (
     "conv",
@@ -56,6 +56,16 @@ def test_a_random_network_has_the_synapses_of_the_oracle(seed: int) -> None:
     counted = [p for p in projections if p.origin.operator not in ELEMENTWISE and p.origin.node not in apart]
     assert sum(map(synapses, counted)) == want
     assert all(padded_synapses(p) >= synapses(p) for p in projections)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 5, 7])
+def test_every_synapse_ends_in_one_fragment(seed: int) -> None:
+    small = shrunken(core_words=300, width_max=5, height_max=5, depth_max=2, mesh=(8, 8))
+    mapping = compiled(random_recipe(seed).model(), small, options()).mapping
+    assert len(mapping.plans) > len(mapping.network.populations)
+    for projection in mapping.network.projections:
+        pieces = [plan.fragment for plan in mapping.plans if plan.fragment.population == projection.target]
+        assert sum(synapses_into(projection, piece) for piece in pieces) == synapses(projection)
 
 
 def test_pilotnet_has_the_weights_of_its_paper() -> None:

@@ -1,17 +1,23 @@
 """Pages: well formed, self-contained, with words for every drawing; in a browser nothing overlaps."""
 
+import html
 import json
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from snc.backends.container import save
+from snc.cli.show import plain
+from snc.compiler import charts
 from snc.compiler.bill_page import comparison_page, paper_page
 from snc.compiler.compare import compare
 from snc.compiler.driver import Options, compile_model
@@ -30,20 +36,24 @@ from .trip import CHIP
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NAMES = ["compare", "compile", "paper", "simulate"]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
-# Reports, as the page's title, whatever is wider than the page and every pair of blocks that overlap.
+# Reports, as the page's title, whatever is wider than the page, and every pair of blocks, or of words in a
+# drawing, that overlap.
 PROBE = """<script>
 addEventListener("load", () => {
   const found = [];
   if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the window");
-  const boxes = [...document.querySelectorAll("h1, h2, p, dl div, figure, table, figcaption, summary")]
-    .filter(e => e.checkVisibility()).map(e => [e, e.getBoundingClientRect()]);
-  boxes.forEach(([a, r], i) => boxes.slice(i + 1).forEach(([b, s]) => {
-    const inside = a.contains(b) || b.contains(a);
-    const beside = r.right <= s.left + 1 || s.right <= r.left + 1;
-    const apart = beside || r.bottom <= s.top + 1 || s.bottom <= r.top + 1;
-    if (!inside && !apart) found.push(a.tagName + " " + b.tagName);
-  }));
+  const apart = (elements) => {
+    const boxes = elements.filter(e => e.checkVisibility()).map(e => [e, e.getBoundingClientRect()]);
+    boxes.forEach(([a, r], i) => boxes.slice(i + 1).forEach(([b, s]) => {
+      const inside = a.contains(b) || b.contains(a);
+      const beside = r.right <= s.left + 1 || s.right <= r.left + 1;
+      if (!inside && !beside && !(r.bottom <= s.top + 1 || s.bottom <= r.top + 1))
+        found.push(a.tagName + " " + b.tagName + " " + a.textContent.trim() + " " + b.textContent.trim());
+    }));
+  };
+  apart([...document.querySelectorAll("h1, h2, p, li, dl div, figure, table, figcaption, summary")]);
   const drawings = [...document.querySelectorAll("figure svg")];
+  drawings.forEach(e => apart([...e.querySelectorAll("text")]));
   const drawn = drawings.filter(e => e.getBoundingClientRect().height > 40);
   document.title = JSON.stringify({ overlaps: found, charts: drawn.length });
 });
@@ -83,6 +93,9 @@ def read(text: str) -> Reader:
     return reader
 
 
+drawn: dict[str, list[float]] = {}  # by page
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
@@ -97,12 +110,43 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     run = simulate(compiled.image, image, [{name: picture}])
     costs = estimate(run, CHIP)
     bill = compare(path, CHIP, Options(effort=0.5), Widths())
-    return {
-        "compare": comparison_page(bill, {"model": bill.model}),
-        "compile": image_page(compile_report(compiled, image), {"model": "pilotnet"}),
-        "paper": paper_page([again], {"networks": ["PilotNet"]}),
-        "simulate": run_page(run, "pilotnet", CHIP.mesh, costs, {"frames": run.frames}),
+    report = compile_report(compiled, image)
+    makers: dict[str, Callable[[], str]] = {
+        "compare": lambda: comparison_page(bill, plain(bill)),
+        "compile": lambda: image_page(report, plain(report)),
+        "paper": lambda: paper_page([again], plain(again)),
+        "simulate": lambda: run_page(
+            run, "pilotnet", CHIP.mesh, costs, plain({"run": run, "estimates": costs})
+        ),
     }
+    found = {}
+    for page_name, make in makers.items():
+        with pytest.MonkeyPatch.context() as patch:
+            drawn[page_name] = watched(patch)
+            found[page_name] = make()
+    return found
+
+
+def watched(patch: pytest.MonkeyPatch) -> list[float]:
+    """All values that are drawn from now on."""
+    values: list[float] = []
+
+    def watch(name: str, numbers: Callable[..., Iterable[float]]) -> None:
+        draw = getattr(charts, name)
+
+        def watching(*arguments: Any) -> str:
+            values.extend(numbers(*arguments))
+            return str(draw(*arguments))
+
+        patch.setattr(charts, name, watching)
+
+    watch("stacked", lambda labels, parts, unit: chain(*parts.values()))
+    watch(
+        "grouped", lambda labels, series, unit: chain(*(v for each in series.values() for v in each.values()))
+    )
+    watch("mesh", lambda size, values, *labels: values.values())
+    watch("cuts", lambda labels, pieces: chain(*pieces))
+    return values
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,16 +186,32 @@ def test_names_are_text() -> None:
     assert sum(tag == "script" for tag, _ in read(text).seen) == 1
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium: install Debian's package chromium")
-@pytest.mark.parametrize("width", [400, 1400])
+def numbers_in(value: object) -> Iterator[float]:
+    """All numbers of a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers_in(item)
+    elif isinstance(value, int | float):
+        yield float(value)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_in_a_browser_nothing_overlaps(name: str, width: int, pages: dict[str, str], tmp_path: Path) -> None:
+def test_json_holds_every_number_that_is_drawn(name: str, pages: dict[str, str]) -> None:
+    known = {f"{number:.9g}" for number in numbers_in(json.loads(read(pages[name]).data))}
+    scales = (1, 2**10, 2**20, 2**30, 0.01)  # bytes as kB, MB and GB, shares as per cent
+    assert len(drawn[name]) > 20
+    for value in drawn[name]:
+        assert any(f"{value * scale:.9g}" in known for scale in scales), value
+
+
+def in_browser(text: str, width: int, folder: Path, picture: Path | None = None) -> dict[str, Any]:
+    """What PROBE says of a page in a window of this width, and what the console does; a picture of it."""
     assert BROWSER is not None
-    file = tmp_path / f"{name}.html"
+    file, frame = folder / "page.html", folder / "frame.html"
     # A window has a least width; a frame of the page's own has none.
-    inner = pages[name].replace("</body>", PROBE + "</body>")
-    file.write_text(inner, encoding="utf-8")
-    frame = tmp_path / "frame.html"
+    file.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     frame.write_text(
         f'<!doctype html><title>frame</title><body style="margin:0"><iframe id="f" src="{file.name}" '
         f'style="border:0;width:{width}px;height:6000px"></iframe>'
@@ -165,24 +225,55 @@ def test_in_a_browser_nothing_overlaps(name: str, width: int, pages: dict[str, s
         "--no-sandbox",
         "--disable-gpu",
         "--allow-file-access-from-files",
-        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--user-data-dir={folder / 'profile'}",
         "--virtual-time-budget=5000",
         "--enable-logging=stderr",
         f"--window-size={max(width, 500)},6000",
     ]
     done = subprocess.run(
-        [*command, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=120
+        [*command, "--dump-dom", frame.as_uri()], capture_output=True, text=True, timeout=300
     )
-    assert "CONSOLE" not in done.stderr, done.stderr
     title = re.search(r"<title>(.*?)</title>", done.stdout)
-    assert title is not None
-    found = json.loads(title[1])
-    assert found["overlaps"] == []
-    assert found["charts"] == sum(tag == "svg" for tag, _ in read(pages[name]).seen)
+    assert title is not None, done.stderr
+    if picture is not None:
+        shoot = [*command, f"--screenshot={picture}", frame.as_uri()]
+        subprocess.run(shoot, capture_output=True, timeout=300, check=True)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return {**json.loads(html.unescape(title[1])), "console": console}
+
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium: install Debian's package chromium")
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("name", NAMES)
+def test_in_a_browser_nothing_overlaps(name: str, width: int, pages: dict[str, str], tmp_path: Path) -> None:
     kept = Path(os.environ.get("SNC_ARTEFACTS") or tmp_path).absolute()
     kept.mkdir(parents=True, exist_ok=True)
     picture = kept / f"{name}-{width}.png"
-    subprocess.run(
-        [*command, f"--screenshot={picture}", frame.as_uri()], capture_output=True, timeout=120, check=True
-    )
+    found = in_browser(pages[name], width, tmp_path, picture)
+    assert found["console"] == []
+    assert found["overlaps"] == []
+    assert found["charts"] == sum(tag == "svg" for tag, _ in read(pages[name]).seen)
     assert picture.stat().st_size > 20_000
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("fault", "key", "said"),
+    [
+        ('<p style="margin-top: -3rem">over the summary</p>', "overlaps", "P"),
+        (
+            '<figure><svg viewBox="0 0 9 9"><text>one</text><text>two</text></svg></figure>',
+            "overlaps",
+            "one two",
+        ),
+        ('<p style="width: 900px">too wide</p>', "overlaps", "wider than the window"),
+        ("<script>console.error('broken')</script>", "console", "broken"),
+    ],
+)
+def test_the_browser_sees_what_is_wrong(fault: str, key: str, said: str, tmp_path: Path) -> None:
+    text = page("A page", "Its summary.", [Section("Nothing")], {"x": 1})
+    found = in_browser(text.replace("<main>", f"<main>{fault}"), 400, tmp_path)
+    assert any(said in each for each in found[key])

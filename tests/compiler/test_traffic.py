@@ -25,6 +25,8 @@ def test_the_images_traffic_is_what_the_placer_counted(seed: int) -> None:
         flow.events * int(np.abs(places[flow.source] - places[flow.target]).sum()) for flow in sent
     )
     assert known.hops == sum(link.events for link in known.links)
+    assert known.hops == sum(router.events for router in known.routers)
+    assert len({(router.x, router.y) for router in known.routers}) == len(known.routers)
     assert known.busiest_link == max(link.events for link in known.links)
     crossings = sum(
         flow.events * int(np.abs(places[flow.source] // (2, 3) - places[flow.target] // (2, 3)).sum())

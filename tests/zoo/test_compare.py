@@ -17,7 +17,6 @@ pytestmark = [
 
 FILES = sorted(FOLDER.glob("*.onnx")) if FOLDER.is_dir() else []
 SHAPES = {"ppocr_cls_v2": {"x": (1, 3, 48, 192)}}  # of inputs that a model leaves free
-SMALL = ("cifar_imageclassifier", "mnist8_cntk", "pilotnet")
 
 
 def compared(path: Path, *, ours: bool) -> Comparison:
@@ -36,8 +35,11 @@ def test_every_network_has_a_bill(path: Path) -> None:
         assert parts == getattr(found, technique).total_bytes
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_a_small_network_has_that_of_its_image(name: str) -> None:
-    found = compared(FOLDER / f"{name}.onnx", ours=True)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_network_has_that_of_its_image(path: Path) -> None:
+    found = compared(path, ours=True)
     assert found.snc is not None
+    assert found.cores.snc is not None
+    assert found.cores.snc <= found.cores.paper_rules
+    assert found.snc.total_bytes < found.hier_lut.total_bytes
     assert sum(layer.snc.total_bytes for layer in found.layers if layer.snc) == found.snc.total_bytes
