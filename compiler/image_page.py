@@ -114,7 +114,10 @@ def _cores(found: Report) -> Section:
         for core in found.per_core
     )
     headings = ("core", "place", "% in use", *CATEGORIES, "synapses", "events sent on", "layers")
-    text = "The number below a core's share is the first of its layers, as the table of layers counts them."
+    text = (
+        "The number below a core's share is the first of its layers, as the table of layers counts them; "
+        "the table of cores names them all."
+    )
     table = Table("What lies in each core", headings, rows)
     return Section("Cores", (text,), (), (*_meshes(found), cores), (table,))
 
@@ -171,6 +174,7 @@ def _host(found: Report) -> Section:
         for where, nodes in (("before the chip", host.before), ("behind the chip", host.after))
         for name in nodes
     )
-    text = f"ONNX Runtime computes these, {100 * host.share_of_macs:.2g} % of the multiplications."
+    share = f"{100 * host.share_of_macs:.2g} %" if host.share_of_macs else "none"
+    text = f"ONNX Runtime computes these, {share} of the multiplications."
     table = Table("What the host computes", ("node", "where", "why"), rows, is_open=True)
     return Section("Host", (text,), (), (), (table,))

@@ -113,7 +113,10 @@ def _mesh(found: Simulation, mesh: tuple[int, int]) -> Section:
         for core in found.per_core
     )
     headings = ("core", "place", "fired", "events", "operations", "empty", "hops", "layers")
-    text = "The number below a core's share is the first of its layers, as the table of layers counts them."
+    text = (
+        "The number below a core's share is the first of its layers, as the table of layers counts them; "
+        "the table of cores names them all."
+    )
     return Section("Cores", (text,), (), drawn, (Table("What each core did", headings, rows),))
 
 
