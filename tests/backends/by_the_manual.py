@@ -48,6 +48,14 @@ def single(word: int) -> np.float32:
     return f32(struct.unpack("<f", struct.pack("<I", word >> 32))[0])
 
 
+def sections(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Kind and payload of each section of a file."""
+    magic, version, count = struct.unpack_from("<8sII", data)
+    assert (magic, version) == (b"SNCIMAGE", 1)
+    rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
+    return [(kind, data[start : start + length]) for kind, _, start, length, _, _ in rows]
+
+
 @dataclass
 class Core:
     x: int
@@ -107,10 +115,7 @@ class Chip:
     def __init__(self, data: bytes, arithmetic: str = "float32") -> None:
         self.rounded: Any = f16 if arithmetic == "chip" else f32
         self.wide: Any = f32 if arithmetic == "chip" else np.float64
-        magic, version, count = struct.unpack_from("<8sII", data)
-        assert (magic, version) == (b"SNCIMAGE", 1)
-        rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
-        payloads = [(kind, data[start : start + length]) for kind, _, start, length, _, _ in rows]
+        payloads = sections(data)
         self.tensors = json.loads(next(payload for kind, payload in payloads if kind == b"TENS"))
         order = next(payload for kind, payload in payloads if kind == b"ORDR")
         self.steps = struct.unpack(f"<{len(order) // 8}Q", order)

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime as ort
+from checker.check import assert_obeys
 
 from snc.backends.container import read_image, write_image
 from snc.backends.image import Image
 from snc.backends.machine import Arithmetic
 from snc.compiler.driver import Compiled, Options, compile_model
 from snc.compiler.frontend import to_onnx
+from snc.compiler.report import report
 from snc.compiler.run import Runner
 from snc.compiler.target import load_target
 from snc.ir.chip import Chip
@@ -41,11 +43,15 @@ def shrunken(**numbers: int | tuple[int, int]) -> Chip:
 
 
 def compiled(model: onnx.ModelProto, chip: Chip = CHIP, choices: Options | None = None) -> Compiled:
-    """A model compiled from a file of its own."""
+    """A model compiled from a file of its own, its image checked against every limit."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        return compile_model(path, chip, choices or options())
+        found = compile_model(path, chip, choices or options())
+        image = path.with_suffix(".snc")
+        image.write_bytes(write_image(found.image))
+        assert_obeys(image.read_bytes(), report(found.image, image))
+        return found
 
 
 def reread(image: Image) -> Image:

@@ -1,0 +1,178 @@
+"""The memory map of a core, derived anew: who owns each word, what may be shared, and what lives when."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from .reading import (
+    KERNEL,
+    PARAMETERS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Core,
+    Fault,
+    Integers,
+    Key,
+    Picture,
+    Population,
+    Unreadable,
+    Wire,
+    decoded,
+    words_of,
+)
+
+WORD_BYTES = 8
+
+
+class Owned(NamedTuple):
+    """Words that something has for itself."""
+
+    role: str
+    address: int
+    size: int
+
+
+class Life(NamedTuple):
+    """The steps of the firing order between which a population's states are in use, both included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The bytes of all cores by what they are for. `unused`: what no pointer leads to, and what a
+    population's own states leave of their last word.
+    """
+
+    connectivity: int = 0
+    parameters: int = 0
+    biases: int = 0
+    neurons: int = 0
+    unused: int = 0
+
+
+CATEGORY = {
+    "port": "connectivity",
+    "population": "connectivity",
+    "extension": "connectivity",
+    "axon": "connectivity",
+    "kernel": "connectivity",
+    "weights": "parameters",
+    "bias": "biases",
+}
+
+
+def lives(picture: Picture, found: Sequence[Wire]) -> tuple[dict[Key, Life], list[Fault]]:
+    """When each population's states are in use: from the first event that can reach them, or from their
+    reset if that is earlier, until they have fired. With it, what is wrong with the order.
+    """
+    resets: dict[Key, list[int]] = {}
+    fires: dict[Key, list[int]] = {}
+    for step, (order, key) in enumerate(picture.order):
+        (resets if order == 0 else fires).setdefault(key, []).append(step)
+    faults = []
+    for key, population in picture.populations.items():
+        if len(fires.get(key, ())) != 1 or len(resets.get(key, ())) != (not population.is_input):
+            faults.append(Fault("order", f"{population} is not reset and fired once a frame"))
+    if faults:
+        return {}, faults
+    first = {key: steps[0] for key, steps in fires.items()}
+    for wire in found:
+        fed, fired = first[wire.target.key], fires[wire.source.key][0]
+        first[wire.target.key] = min(fed, fired)
+        if fires[wire.target.key][0] <= fired:
+            faults.append(Fault("order", f"{wire.target} fires before {wire.source}, which feeds it"))
+        if wire.target.is_input:
+            faults.append(Fault("order", f"{wire.source} feeds {wire.target}, an input"))
+        elif resets[wire.target.key][0] > fired:
+            faults.append(Fault("order", f"{wire.target} is reset after {wire.source}, which feeds it"))
+    spans = {key: Life(min([first[key], *resets.get(key, ())]), fires[key][0]) for key in first}
+    return spans, faults
+
+
+def memory_map(picture: Picture, found: Sequence[Wire]) -> tuple[Bill, list[Fault]]:
+    """The bill of all cores, and every word with two owners, every core that is too large."""
+    spans, faults = lives(picture, found)
+    sums = dict.fromkeys(("connectivity", "parameters", "biases", "neurons", "unused"), 0)
+    for core in picture.cores:
+        if core.words.size > picture.limit("core_words"):
+            faults.append(Fault("core_words", f"core {core.index} has {core.words.size} words"))
+        held = [p for p in picture.populations.values() if p.core is core]
+        owned = list(_owned(picture, core, held, found))
+        states = np.zeros(core.words.size, dtype=np.int64)
+        taken = np.zeros(core.words.size, dtype=np.int64)
+        for population in held:
+            states[population.states_at : population.states_at + population.state_words] = 1
+        for role, address, count in owned:
+            core.read(address, count, role)
+            taken[address : address + count] += 1
+            sums[CATEGORY[role]] += count * WORD_BYTES
+        for address in np.flatnonzero(taken + states > 1)[:1]:
+            roles = sorted(o.role for o in owned if o.address <= address < o.address + o.size)
+            sharing = ", ".join([*roles, *["state"] * int(states[address])])
+            faults.append(Fault("memory", f"core {core.index}: word {address} is {sharing}"))
+        faults += _overlaps(picture, held, spans)
+        spare = sum(
+            p.state_words * WORD_BYTES - p.neurons * STATE_BITS // 8
+            for p in held
+            if not p.shares and not p.is_input
+        )
+        sums["neurons"] += int(states.sum()) * WORD_BYTES - spare
+        sums["unused"] += int((taken + states == 0).sum()) * WORD_BYTES + spare
+    return Bill(**sums), faults
+
+
+def _owned(
+    picture: Picture, core: Core, held: Sequence[Population], found: Sequence[Wire]
+) -> Iterator[Owned]:
+    """Everything in a core but states. Kernel descriptors, and numbers of one place and size, count once."""
+    yield Owned("port", 0, picture.ports[core.index]["table"].size)
+    numbers: set[tuple[int, int]] = set()
+    for population in held:
+        yield Owned("population", population.address, 1)
+        yield Owned("extension", population.start, population.fields["extensions"])
+        yield Owned("bias", population.bias_at, population.bias_words)
+        yield Owned("axon", population.axons_at, population.fields["axons"])
+        numbers.update((at, words_of(population.depth, 32)) for at in population.said(PARAMETERS))
+    entries = [wire.entries for wire in found if wire.target.core is core]
+    selected = np.unique(np.concatenate(entries)) if entries else np.zeros(0, dtype=np.int64)
+    for address in selected.tolist():
+        yield Owned("kernel", address, 1)
+    kernels = decoded(core.words[selected], KERNEL)
+    sizes = weight_words(kernels)
+    numbers.update(zip(kernels["address"][sizes > 0].tolist(), sizes[sizes > 0].tolist(), strict=True))
+    for address, count in sorted(numbers):
+        yield Owned("weights", address, count)
+
+
+def weight_words(kernels: dict[str, Integers]) -> Integers:
+    """The words of the weights of kernel descriptors. Raises Unreadable for an unknown format."""
+    unknown = set(kernels["code"].tolist()) - WEIGHT_BITS.keys()
+    if unknown:
+        raise Unreadable("field", f"weight codes {sorted(unknown)}")
+    bits = np.zeros(1 + max(WEIGHT_BITS), dtype=np.int64)
+    bits[list(WEIGHT_BITS)] = list(WEIGHT_BITS.values())
+    return np.asarray(-(-kernels["kd"] * kernels["kw"] * kernels["kh"] * bits[kernels["code"]] // 64))
+
+
+def _overlaps(picture: Picture, held: Sequence[Population], spans: dict[Key, Life]) -> Iterator[Fault]:
+    """Populations of a core that live at one time and share words of their states."""
+    may_share = picture.info["states"] == "shared"
+    for a, b in combinations([p for p in held if p.state_words], 2):
+        low = max(a.states_at, b.states_at)
+        if low >= min(a.states_at + a.state_words, b.states_at + b.state_words):
+            continue
+        if not may_share or not spans:
+            yield Fault("states", f"{a} and {b} share word {low}")
+            continue
+        one, other = spans[a.key], spans[b.key]
+        if one.first <= other.last and other.first <= one.last:
+            yield Fault(
+                "states",
+                f"{a} (steps {one.first} to {one.last}) and {b} ({other.first} to {other.last}) "
+                f"share word {low}",
+            )
