@@ -30,6 +30,7 @@ from ..passes.quantise import Quantise, held_constants
 from ..passes.wire import Wire
 from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
+from .remedy import remedied
 from .run import HostPart
 from .sizes import check_capacity
 
@@ -123,8 +124,8 @@ def pack_network(network: Network, chip: Chip, options: Options, clock: "Clock")
     with clock("partition"):
         wirings = Wire()(network, chip)
         plain = options.objective != "memory"
-        even = Partition(options.effort, options.seed, plain)(network, chip, wirings)
         shared = options.states == "shared"
+        even = Partition(options.effort, options.seed, plain, shared)(network, chip, wirings)
         solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, even)
     with clock("connect"):
         least = solution.least_cores
@@ -140,6 +141,14 @@ def compile_model(
     path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
 ) -> Compiled:
     """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit."""
+    try:
+        return _compile(path, chip, options, progress)
+    except SncError as error:
+        progress("explain")
+        raise remedied(error, chip, options, lambda other, chosen: _compile(path, other, chosen)) from None
+
+
+def _compile(path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None) -> Compiled:
     clock = Clock(progress)
     with clock("lower"):
         graph, parts, network = lower(path, chip, options)

@@ -3,8 +3,10 @@
 A user's mistake is an `SncError`; a broken invariant of ours is a `VerifyError` or a failed assert.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+Change = Mapping[str, int | str | tuple[int, int]]  # names of options, or of a target's numbers, and values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,26 @@ class Unsupported(SncError):
 
 
 class DoesNotFit(SncError):
-    """A model that could be mapped, but not onto this target."""
+    """A model that could be mapped, but not onto this target.
+
+    `ways`: what would get past this obstacle, the cheapest first: numbers of the target, its cores among
+    them, each with the value that it needs at least. `remedy`: options, or numbers of the target, with which
+    the model was seen to fit; empty where nothing was tried, or nothing found.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        origin: Origin | None,
+        message: str,
+        hint: str = "",
+        ways: Iterable[Mapping[str, int]] = (),
+        remedy: Change | None = None,
+    ) -> None:
+        super().__init__(origin, message, hint)
+        self.ways = tuple(ways)
+        self.remedy: Change = remedy or {}
 
 
 class BadImage(SncError):

@@ -1,7 +1,7 @@
 """The ways a feature map can be cut, and what each costs, alone and beside its neighbours' cuts."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ..ir.chip import Chip
 from ..ir.mapping import Fragment, Grid, Run, Span
 from ..ir.mapping import words as words_for
-from ..ir.network import Network, PopulationId
+from ..ir.network import Network, Neuron, PopulationId
 from .connect import plan
 from .kernels import Kernels, axis_tiles, offset, spans_meet
 
@@ -41,13 +41,16 @@ def options(
     kernels: Sequence[Kernels],
     breadth: int,
     least_halvings: int = HALVINGS,
+    shared: bool = False,
 ) -> list[Option]:
     """At most `breadth` grids of a population whose fragments fit a core, the least memory first.
 
-    Rows and columns are halved fewer than `least_halvings` times, unless it takes more to find any.
+    Rows and columns are halved fewer than `least_halvings` times, unless it takes more to find any. `shared`:
+    states may have the place of others, which takes a word that says where they are.
     """
     shape = network.populations[population].shape
     into = [wired for wired in kernels if wired.projection.target == population]
+    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
     cuts_y = _forced([wired.wiring.y for wired in into], shape.height)
     cuts_x = _forced([wired.wiring.x for wired in into], shape.width)
     least_y, least_x = -(-shape.height // chip.height_max), -(-shape.width // chip.width_max)
@@ -58,11 +61,28 @@ def options(
             for y, x in {(halvings, i), (i, halvings)}:
                 spans_y = _cut(cuts_y, -(-shape.height // (least_y * 2**y)))
                 spans_x = _cut(cuts_x, -(-shape.width // (least_x * 2**x)))
-                for option in _channel_cuts(network, population, chip, into, spans_y, spans_x):
+                for option in _channel_cuts(sizes, spans_y, spans_x):
                     found.setdefault(option.grid, option)
         halvings += 1
     ranked = sorted(found.values(), key=lambda option: (option.words, option.grid.fragments))
     return ranked[:breadth]
+
+
+def smallest(
+    network: Network, population: int, chip: Chip, kernels: Sequence[Kernels], shared: bool = False
+) -> tuple[int, int]:
+    """The words and the ports of fragments of one neuron, the most of any: no cut is finer.
+
+    Neurons at the edges of the feature map, and in its middle, stand for all.
+    """
+    shape = network.populations[population].shape
+    into = [wired for wired in kernels if wired.projection.target == population]
+    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
+    probes = [
+        sizes.words_and_ports(Fragment(PopulationId(population), *(Span(i, i + 1) for i in place)))
+        for place in product(*({0, size // 2, size - 1} for size in (shape.depth, shape.height, shape.width)))
+    ]
+    return max(words for words, _ in probes), max(ports for _, ports in probes)
 
 
 def _forced(wirings: Sequence[Sequence[Run]], size: int) -> list[int]:
@@ -83,24 +103,16 @@ def _even(start: int, stop: int, pieces: int) -> list[Span]:
     return [Span(a, b) for a, b in pairwise(edges)]
 
 
-def _channel_cuts(
-    network: Network,
-    population: int,
-    chip: Chip,
-    into: Sequence[Kernels],
-    y: tuple[Span, ...],
-    x: tuple[Span, ...],
-) -> list[Option]:
+def _channel_cuts(sizes: "_Sizes", y: tuple[Span, ...], x: tuple[Span, ...]) -> list[Option]:
     """The fewest channel cuts that fit with these spans, and a few more."""
-    depth = network.populations[population].shape.depth
-    sizes = _Sizes(network, PopulationId(population), chip, into)
+    depth = sizes.network.populations[sizes.population].shape.depth
     big_y, big_x = max(y, key=len), max(x, key=len)
 
     def fits(pieces: int) -> bool:
         spans = _even(0, depth, pieces)
         probes = {max(spans, key=len), spans[0], spans[-1]}
-        return len(max(spans, key=len)) <= chip.depth_max and all(
-            sizes.fits(Fragment(PopulationId(population), c, big_y, big_x)) for c in probes
+        return len(max(spans, key=len)) <= sizes.chip.depth_max and all(
+            sizes.fits(Fragment(sizes.population, c, big_y, big_x)) for c in probes
         )
 
     if not fits(depth):
@@ -124,13 +136,19 @@ class _Sizes:
     """The words of any fragment of one population, without its axons."""
 
     def __init__(
-        self, network: Network, population: PopulationId, chip: Chip, into: Sequence[Kernels]
+        self,
+        network: Network,
+        population: PopulationId,
+        chip: Chip,
+        into: Sequence[Kernels],
+        shared: bool,
     ) -> None:
         self.network, self.population, self.chip, self.into = network, population, chip, into
+        self.more = int(shared and network.populations[population].neuron is not Neuron.INPUT)
 
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
-        words = block.block_words + sum(words_for(len(blob)) for blob in block.parameters)
+        words = block.block_words + self.more + sum(words_for(len(blob)) for blob in block.parameters)
         lengths = dict.fromkeys((w.projection.update for w in self.into), 0)
         for wired in self.into:
             table, weights = wired.bill(fragment)

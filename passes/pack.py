@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ..ir.errors import DoesNotFit, Origin
-from ..ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size, words
-from ..ir.states import peak_words
+from ..ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +83,21 @@ class _Cores:
 def _too_many(mapping: Mapping) -> DoesNotFit:
     chip = mapping.chip
     rows = -(-len(mapping.cores) // chip.mesh[0])
-    taken = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
+    sizes = [core_size(chip, (mapping.plans[f] for f in core)) for core in mapping.cores]
+    words, ports = sum(size.words for size in sizes), sum(size.ports for size in sizes)
+    unit, need, have = "words", words, chip.core_words
+    if words <= chip.cores * have and ports > chip.cores * chip.ports_max:
+        unit, need, have = "ports", ports, chip.ports_max
     return DoesNotFit(
         Origin(file=mapping.network.name),
-        f"the network takes {len(mapping.cores)} cores ({taken} words), {chip.name} has {chip.cores} "
-        f"({chip.cores * chip.core_words} words)",
-        hint=f"a mesh of {chip.mesh[0]} x {rows} holds it{_sharing(mapping)}",
+        f"the network takes {len(mapping.cores)} cores ({need} {unit}), {chip.name} has {chip.cores} "
+        f"({chip.cores * have} {unit})",
+        hint=f"a mesh of {chip.mesh[0]} x {rows} holds it",
+        ways=(
+            {"cores": len(mapping.cores)},
+            {"core_words": -(-words // chip.cores), "ports_max": -(-ports // chip.cores)},
+        ),
     )
-
-
-def _sharing(mapping: Mapping) -> str:
-    """How far shared states would bring a mapping whose states are not shared."""
-    own = [plan for plan in mapping.plans if plan.life is None]
-    if len(own) < len(mapping.plans):
-        return ""
-    chip, lives = mapping.chip, mapping.network.lives()
-    needs = [(words(plan.state_bytes), lives[plan.fragment.population]) for plan in own]
-    held = sum(core_size(chip, (mapping.plans[f] for f in core)).words for core in mapping.cores)
-    least = -(-(held - sum(size for size, _ in needs) + peak_words(needs)) // chip.core_words)
-    return f"; --states shared takes {least} cores or a few more"
 
 
 def _alone(mapping: Mapping, fragment: FragmentId) -> int:
@@ -111,6 +106,10 @@ def _alone(mapping: Mapping, fragment: FragmentId) -> int:
 
 
 def too_large(mapping: Mapping) -> Sequence[FragmentId]:
-    """The fragments that are too large for an empty core: none where no size was guessed."""
+    """The fragments that no core can have, for their size or their axons: none where nothing was guessed."""
     chip = mapping.chip
-    return [FragmentId(i) for i, plan in enumerate(mapping.plans) if not Contents(chip).fits(plan)]
+    return [
+        FragmentId(i)
+        for i, plan in enumerate(mapping.plans)
+        if len(plan.axons) > chip.axons_max or not Contents(chip).fits(plan)
+    ]

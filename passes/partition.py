@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..ir.chip import Chip
-from ..ir.errors import DoesNotFit, raise_all
+from ..ir.errors import DoesNotFit, Origin, raise_all
 from ..ir.mapping import Fragment, Grid, Wiring
 from ..ir.network import Network
 from .kernels import Kernels
-from .options import Option, Pair, options, pair
+from .options import Option, Pair, options, pair, smallest
 
 WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
 
@@ -40,36 +40,36 @@ class Partition:
 
     `effort` is CP-SAT's deterministic time, so the same input gives the same cuts on every machine. `plain`:
     where each population's own best cuts go together nothing is searched; the cuts along the channels are
-    chosen anew by `Cut`.
+    chosen anew by `Cut`. `shared`: states may have the place of others that live at other times.
     """
 
     effort: float = 4.0
     seed: int = 0
     plain: bool = False
+    shared: bool = False
 
     def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
         kernels = [Kernels(network, wiring, chip) for wiring in wirings]
         if self.plain:
-            wholes = [options(network, p, chip, kernels, 1, 1) for p in range(len(network.populations))]
+            wholes = [
+                options(network, p, chip, kernels, 1, 1, self.shared) for p in range(len(network.populations))
+            ]
             grids = _own_best(chip, kernels, wholes) if all(wholes) else None
             if grids is not None:
                 return Solution(grids, "feasible", 0.0, 0.0)
         for breadth in (6, 60):
-            lists = [options(network, p, chip, kernels, breadth) for p in range(len(network.populations))]
+            lists = [
+                options(network, p, chip, kernels, breadth, shared=self.shared)
+                for p in range(len(network.populations))
+            ]
             raise_all(
-                DoesNotFit(
-                    population.origin,
-                    f"no cut of its {population.shape} feature map fits a core of {chip.core_words} words",
-                    hint="take a target with larger cores, or weights of fewer bits",
-                )
-                for population, found in zip(network.populations, lists, strict=True)
-                if not found
+                _no_cut(network, p, chip, kernels, self.shared) for p, found in enumerate(lists) if not found
             )
             solution = self._solve(network, chip, kernels, lists)
             if solution is not None:
                 return solution
-        raise self._explain(network, chip, kernels, lists)
+        raise _explained(network, chip, kernels, lists)
 
     def _solve(
         self, network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
@@ -124,26 +124,82 @@ class Partition:
         name = "optimal" if status == cp_model.OPTIMAL else "feasible"
         return Solution(tuple(grids), name, solver.objective_value, solver.best_objective_bound)
 
-    def _explain(
-        self, network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
-    ) -> DoesNotFit:
-        for wired in kernels:
-            source, target = wired.projection.source, wired.projection.target
-            pairs = [pair(wired, a.grid, b.grid) for a in lists[source] for b in lists[target]]
-            if not any(_reaches(facts, chip) for facts in pairs):
-                low = min(min(facts.offsets) for facts in pairs)
-                high = max(max(facts.offsets) for facts in pairs)
-                return DoesNotFit(
-                    wired.projection.origin,
-                    f"its axons need offsets of {low} to {high}, "
-                    f"a field holds {chip.offset_min} to {chip.offset_max}",
-                    hint="take a target with wider offset fields",
-                )
-        return DoesNotFit(
-            network.populations[0].origin,
-            f"no choice of cuts keeps every population's axons below {chip.axons_max} and in its core",
-            hint="take a target with larger cores",
+
+def _no_cut(network: Network, p: int, chip: Chip, kernels: Sequence[Kernels], shared: bool) -> DoesNotFit:
+    """Why a population has no option: what its smallest fragments take."""
+    population = network.populations[p]
+    words, ports = smallest(network, p, chip, kernels, shared)
+    offsets = -(-ports * (chip.channel_offset_max + 1) // chip.ports_max) - 1
+    also = f" and {ports} ports of {chip.ports_max}" if ports > chip.ports_max else ""
+    return DoesNotFit(
+        population.origin,
+        f"no cut of its {population.shape} feature map fits a core of {chip.core_words} words: "
+        f"a fragment of one neuron takes {words}{also}",
+        hint="take a target with larger cores, or weights of fewer bits",
+        ways=(
+            _beyond(chip, core_words=words, ports_max=ports),
+            _beyond(chip, core_words=words, channel_offset_max=offsets),
+        ),
+    )
+
+
+def _beyond(chip: Chip, **needs: int) -> dict[str, int]:
+    """Those of some needs that a chip does not meet."""
+    return {name: need for name, need in needs.items() if need > getattr(chip, name)}
+
+
+def _explained(
+    network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+) -> DoesNotFit:
+    """Why there is no choice among all options: the offsets of a pair, the axons of one, or all together."""
+    for wired in kernels:
+        source, target = wired.projection.source, wired.projection.target
+        pairs = [pair(wired, a.grid, b.grid).offsets for a in lists[source] for b in lists[target]]
+        low, high = min(pairs, key=lambda offsets: _excess(offsets, chip))
+        if _excess((low, high), chip):
+            return DoesNotFit(
+                wired.projection.origin,
+                f"its axons need offsets of {low} to {high}, "
+                f"a field holds {chip.offset_min} to {chip.offset_max}",
+                hint="take a target with wider offset fields",
+                ways=({"offset_min": low, "offset_max": high},),
+            )
+    for p, population in enumerate(network.populations):
+        into = [wired for wired in kernels if wired.projection.source == p]
+        needs = [_axons(option, into, lists, chip) for option in lists[p]]
+        axons, words = min(
+            needs, key=lambda n: max(0, n[0] - chip.axons_max) + max(0, n[1] - chip.core_words)
         )
+        ways = (_beyond(chip, axons_max=axons, core_words=words),)
+        if axons > chip.axons_max:
+            rule = f"a fragment has {axons} axons at least, {chip.axons_max} are allowed"
+            return DoesNotFit(population.origin, rule, "take a target with more axons", ways)
+        if words > chip.core_words:
+            rule = f"a fragment takes {words} words with its {axons} axons, a core has {chip.core_words}"
+            return DoesNotFit(population.origin, rule, "take a target with larger cores", ways)
+    return DoesNotFit(
+        Origin(file=network.name),
+        f"no choice of cuts was found that keeps the axons of all fragments within {chip.axons_max} and in "
+        f"cores of {chip.core_words} words",
+        hint="take a target with larger cores",
+        ways=({"core_words": chip.core_words, "axons_max": chip.axons_max},),
+    )
+
+
+def _axons(
+    option: Option, into: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip
+) -> tuple[int, int]:
+    """The axons that a fragment has at least with one option, and the words that it takes with them."""
+    axons = 0
+    for wired in into:
+        facts = [pair(wired, option.grid, other.grid) for other in lists[wired.projection.target]]
+        axons += min((each.axons_most for each in facts if _reaches(each, chip)), default=0)
+    return axons, option.words_most + axons
+
+
+def _excess(offsets: tuple[int, int], chip: Chip) -> int:
+    """By how much offsets are beyond their field."""
+    return max(0, chip.offset_min - offsets[0]) + max(0, offsets[1] - chip.offset_max)
 
 
 def _own_best(
@@ -164,4 +220,4 @@ def _own_best(
 
 
 def _reaches(facts: Pair, chip: Chip) -> bool:
-    return chip.offset_min <= facts.offsets[0] and facts.offsets[1] <= chip.offset_max
+    return not _excess(facts.offsets, chip)

@@ -225,7 +225,21 @@ class _Relays:
             f"X and Y), and no chain of cores with {need.words + 1} words and {need.ports} ports left leads "
             f"there ({len(met)} such cores lie on this side)",
             hint="take a target with a longer reach, larger cores or a larger mesh",
+            ways=(
+                self._whole_reach(),
+                {"reach_min": self.chip.reach_min - 1, "reach_max": self.chip.reach_max + 1},
+                {"cores": 2 * self.chip.cores},
+            ),
         )
+
+    def _whole_reach(self) -> dict[str, int]:
+        """The reach with which these places need no relay."""
+        core_of, places = self.mapping.core_of(), np.array(self.mapping.places)
+        deltas = [
+            places[core_of[axon.target]] - places[core_of[fragment]]
+            for fragment, axon in far_axons(self.mapping)
+        ]
+        return {"reach_min": int(np.min(deltas)), "reach_max": int(np.max(deltas))}
 
 
 def _identity(channel: int) -> Descriptor:
