@@ -42,7 +42,6 @@ def beyond(chip: Chip) -> Iterator[str]:
         value = getattr(chip, name)
         if not low <= value <= high:
             yield f"{name} = {value} is outside {low}..{high}"
-    if min(chip.chip_mesh) < 1:
-        yield f"chip_mesh = {chip.chip_mesh[0]} x {chip.chip_mesh[1]} holds no core"
-    if min(chip.mesh) < 1 or chip.cores > CORES:
-        yield f"mesh = {chip.mesh[0]} x {chip.mesh[1]} is not between 1 and {CORES} cores"
+    for name, (columns, rows) in (("mesh", chip.mesh), ("chip_mesh", chip.chip_mesh)):
+        if min(columns, rows) < 1 or columns * rows > CORES:
+            yield f"{name} = {columns} x {rows} is not between 1 and {CORES} cores"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from ..backends.limits import LIMITS, beyond
+from ..backends.limits import CORES, LIMITS, beyond
 from ..ir.chip import Chip
-from ..ir.errors import BadTarget, Origin
+from ..ir.errors import BadTarget, Origin, raise_all
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
@@ -77,12 +77,12 @@ def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:
         elif key != "name" and type(value) is not int:
             raise BadTarget(origin, f"{key} = {value!r} is no whole number", hint="write a whole number")
     chip = Chip(**facts)
-    for sentence in beyond(chip):
-        raise BadTarget(origin, sentence, hint="the words' fields hold no more")
-    for key in ("stride_max", "upsampling_max"):
-        value = getattr(chip, key)
-        if value & (value - 1):
-            raise BadTarget(origin, f"{key} = {value} is no power of two", hint="write a power of two")
+    raise_all(BadTarget(origin, sentence, hint="the words' fields hold no more") for sentence in beyond(chip))
+    raise_all(
+        BadTarget(origin, f"{key} = {value} is no power of two", hint="write a power of two")
+        for key in ("stride_max", "upsampling_max")
+        if (value := getattr(chip, key)) & (value - 1)
+    )
     return chip
 
 
@@ -108,6 +108,7 @@ def to_commented_toml(chip: Chip) -> str:
     """A target file to change: every number with its unit and its limits."""
     lines = to_toml(chip).splitlines()
     limits = {key: f"{low} to {high}" for key, (low, high) in LIMITS.items()}
+    limits |= dict.fromkeys(PAIRS, f"1 to {CORES} cores")
     shown = []
     for line in lines:
         key = line.partition("=")[0].strip()

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from oracle.graphs import random_input, random_recipe
@@ -10,7 +11,7 @@ from oracle.graphs import random_input, random_recipe
 from snc.backends.limits import LIMITS
 from snc.compiler.target import load_target, parse_target, shipped, to_commented_toml
 from snc.ir.chip import Chip
-from snc.ir.errors import BadTarget, Origin
+from snc.ir.errors import BadTarget, ManyErrors, Origin
 from snc.models.catalogue import build
 
 from .trip import CHIP, assert_computes, compiled
@@ -45,6 +46,52 @@ def test_sizes_in_x_and_y_are_pairs(key: str, value: object) -> None:
         own(**{key: value})
 
 
+@pytest.mark.parametrize("key", ["mesh", "chip_mesh"])
+@pytest.mark.parametrize("value", [[0, 12], [12, -1], [300, 300], [10**30, 1]])
+def test_a_mesh_has_a_core_and_no_more_than_steps_can_name(key: str, value: list[int]) -> None:
+    sentence = rf"own.toml: {key} = {value[0]} x {value[1]} is not between 1 and 65536 cores \("
+    with pytest.raises(BadTarget, match=sentence):
+        own(**{key: value})
+
+
+# Written as a file's lines, so that each is what a hand may write: the wrong type, no number, far too large.
+NONSENSE = ["true", "1.5", "nan", "inf", '"12"', "[]", "{ a = 1 }", "2020-01-01", "-1000000000000", "10e400"]
+
+
+@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Chip) if field.name != "name"])
+def test_nonsense_is_one_clear_error_that_names_the_number(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    for value in NONSENSE:
+        file.write_text(f'name = "own"\n{key} = {value}\n')
+        with pytest.raises(BadTarget) as caught:
+            load_target(str(file))
+        line = str(caught.value)
+        assert line.startswith(f"{file}: {key} = ")
+        assert "\n" not in line
+        assert re.search(r"no whole number|no pair of numbers|is outside -?\d+\.\.\d+", line), line
+        assert caught.value.hint
+
+
+def test_a_name_is_a_text() -> None:
+    with pytest.raises(BadTarget, match=r"own.toml: name = 7 is no text \(write name = "):
+        parse_target({"name": 7}, ORIGIN)
+
+
+def test_upsampling_is_a_power_of_two() -> None:
+    with pytest.raises(BadTarget, match="upsampling_max = 100 is no power of two"):
+        own(upsampling_max=100)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ManyErrors) as caught:
+        own(core_words=0, ports_max=99, mesh=[0, 1])
+    assert [error.message.partition(" ")[0] for error in caught.value.errors] == [
+        "core_words",
+        "ports_max",
+        "mesh",
+    ]
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_a_commented_file_says_the_same_and_has_a_unit_for_every_number(name: str) -> None:
     chip = load_target(name)
@@ -56,7 +103,8 @@ def test_a_commented_file_says_the_same_and_has_a_unit_for_every_number(name: st
     for key, line in lines.items():
         comment = line.partition("#")[2]
         assert key == "name" or units.search(comment), line
-        assert key not in LIMITS or comment.endswith("{} to {}".format(*LIMITS[key]))
+        low, high = LIMITS.get(key, (1, "65536 cores"))
+        assert key == "name" or comment.endswith(f"; {low} to {high}"), line
 
 
 def test_a_small_chip_is_a_target_like_any_other() -> None:
