@@ -27,9 +27,9 @@ TIGHT: st.SearchStrategy[Chip] = st.builds(
     mesh=st.sampled_from([(8, 8), (2, 2), (1, 1)]),
     core_words=st.sampled_from([4096, 1024, 600]),
     depth_max=st.sampled_from([1024, 16]),
-    kernel_max=st.sampled_from([16, 3]),
+    kernel_max=st.sampled_from([16, 5]),
     offset_min=st.sampled_from([-256, -2]),
-    axons_max=st.sampled_from([1023, 2]),
+    axons_max=st.sampled_from([1023, 40]),
     ports_max=st.sampled_from([32, 2]),
     reach_max=st.sampled_from([7, 1]),
 )

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checker.check import check
 
+from snc.backends.container import write_image
 from snc.compiler.driver import Options, compile_model
 from snc.compiler.frontend import read_onnx
 from snc.compiler.run import Runner
@@ -51,6 +53,7 @@ def outcome(case: SuiteCase) -> Outcome:
             image = compile_model(path, CHIP, OPTIONS).image
         except SncError as error:
             return Outcome(reason or str(error), True)
+    assert check(write_image(image)).faults == (), case.name
     runner = Runner(image)
     for given, wanted in case.frames:
         got = runner(given).outputs

@@ -104,9 +104,7 @@ def test_a_chip_with_too_few_cores_says_how_many_it_takes() -> None:
 def test_a_chip_with_too_few_ports_says_so() -> None:
     chip = shrunken(core_words=CAPACITY, mesh=(2, 1), ports_max=4)
     plans = [(table(bytes([i])),) for i in range(9)]
-    with pytest.raises(
-        DoesNotFit, match=r"takes 3 cores \(9 ports\), grai-vip has 2 \(8 ports\)"
-    ) as caught:
+    with pytest.raises(DoesNotFit, match=r"takes 3 cores \(9 ports\), grai-vip has 2 \(8 ports\)") as caught:
         Pack()(mapping_of([1] * 9, chip, tables=plans))
     assert caught.value.ways == ({"cores": 3}, {"core_words": 18, "ports_max": 5})
 

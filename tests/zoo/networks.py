@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from checker.check import check
 from PIL import Image
 
+from snc.backends.container import write_image
 from snc.compiler.driver import Compiled, Options, compile_model
 from snc.compiler.frontend import original
 from snc.compiler.run import Runner
@@ -106,7 +108,9 @@ def frames(name: str) -> tuple[Arrays, ...]:
 def found(name: str, weights: str) -> Compiled:
     """A network, compiled."""
     chip, shapes = (ZOO[name].chip, ZOO[name].shapes) if name in ZOO else (CHIP, {})
-    return compile_model(FOLDER / f"{name}.onnx", chip, Options(weights=weights, input_shapes=shapes))
+    made = compile_model(FOLDER / f"{name}.onnx", chip, Options(weights=weights, input_shapes=shapes))
+    assert check(write_image(made.image)).faults == ()
+    return made
 
 
 @cache

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checker.check import check
 
+from snc.backends.container import write_image
 from snc.compiler.driver import Options, compile_model
 from snc.models.resnet import resnet50
 
@@ -23,6 +25,7 @@ def test_resnet50_in_fixed8(states: str, tmp_path: Path) -> None:
     path.write_bytes(model.SerializeToString())
     found = compile_model(path, LARGE, Options(weights="fixed8", states=states))
     assert len(found.image.cores) <= 24 * 24
+    assert check(write_image(found.image)).faults == ()
     pixels = cropped(picture("chelsea", 1), 224) / np.float32(255)
     frame = {model.graph.input[0].name: first_channels((pixels - MEAN) / DEVIATION)}
     check_layers(found, [frame])
