@@ -15,6 +15,8 @@ CATEGORIES = {
     Role.EXTENSION: "connectivity",
     Role.AXON: "connectivity",
     Role.KERNEL: "connectivity",
+    Role.STRIDE: "connectivity",
+    Role.EXPONENTS: "connectivity",
     Role.WEIGHTS: "parameters",
     Role.BIAS: "biases",
     Role.STATE: "neurons",

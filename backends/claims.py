@@ -2,7 +2,8 @@
 
 The firing order names the population descriptors, and the ports stand before the first of them. A
 descriptor leads to its block; the axons of all cores say which entries of a port's table events reach; a
-kernel descriptor leads to its weights. A word that is not what it should be leads nowhere.
+kernel descriptor leads to its weights, a stride to exponents. A word that is not what it should be leads
+nowhere.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,18 @@ from ..ir.weights import FORMATS
 from .bits import WORD_BITS, Word, WordError, words_for
 from .image import Image
 from .limits import ADDRESSES, PORTS, STATE_BITS
-from .words import Axon, BiasFormat, Extension, ExtensionKind, Kernel, Population, Port, Step, WeightCode
+from .words import (
+    Axon,
+    BiasFormat,
+    Extension,
+    ExtensionKind,
+    Kernel,
+    Population,
+    Port,
+    Step,
+    Stride,
+    WeightCode,
+)
 
 PARAMETER_TYPE = "<f4"
 BIAS_TYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
@@ -35,6 +47,8 @@ class Role(StrEnum):
     AXON = "axon"
     STATE = "state"
     KERNEL = "kernel"
+    STRIDE = "stride"
+    EXPONENTS = "exponents"
     WEIGHTS = "weights"
     UNREFERENCED = "unreferenced"
 
@@ -174,34 +188,64 @@ class Atlas:
         yield Claim(Role.STATE, (shared or [at])[0], count, address, neurons, spare_bytes=spare)
 
     def _kernels(self, core: int, port: Claim) -> Iterator[Claim]:
-        """The entries of a port's table that events reach."""
+        """The entries of a port's table that events reach; of a strided table all, if events reach it."""
         words = self.image.cores[core].words
         if port.population is None:
             return
-        table = Port.decode(int(words[port.address])).table
-        reach = self._reach.get((core, port.address), set())
+        word = Port.decode(int(words[port.address]))
+        table, reach = word.table, self._reach.get((core, port.address), set())
+        if word.strides:
+            for at in range(table, table + 2 * word.strides if reach else table, 2):
+                yield from self._strided(core, at, port)
+            return
         channels = {channel for c_off, depth in reach for channel in range(c_off, c_off + depth)}
         for channel in sorted(channels):
             note = f"port {port.address} channel {channel}"
             yield Claim(Role.KERNEL, (table + channel) % ADDRESSES, 1, port.population, note=note)
+
+    def _strided(self, core: int, at: int, port: Claim) -> Iterator[Claim]:
+        """A pair of a strided table: the kernel descriptor, the stride, and its exponents."""
+        stride = self._stride(core, at + 1)
+        note = f"port {port.address}"
+        if stride is not None:
+            note += f" channels {stride.begin} to {stride.begin + stride.count - 1}"
+        yield Claim(Role.KERNEL, at, 1, port.population, note=note)
+        yield Claim(Role.STRIDE, at + 1, 1, port.population, note=note)
+        if stride is not None and stride.exponents:
+            count = words_for(stride.count, 8)
+            yield Claim(
+                Role.EXPONENTS, stride.exponents, count, port.population, stride.count, "i1", note="exponents"
+            )
+
+    def _stride(self, core: int, address: int) -> Stride | None:
+        words = self.image.cores[core].words
+        held = address < words.size and _is(Stride, int(words[address]))
+        return Stride.decode(int(words[address])) if held else None
 
     def _weights(self, core: int, kernels: list[Claim]) -> list[Claim]:
         """The weights of kernel descriptors, the longest first where several begin at an address."""
         words = self.image.cores[core].words
         held: dict[int, Claim] = {}
         for kernel in kernels:
-            if kernel.address < words.size:
+            if kernel.role == Role.KERNEL and kernel.address < words.size:
                 held.setdefault(kernel.address, kernel)
+        strides = {
+            claim.address - 1: stride
+            for claim in kernels
+            if claim.role == Role.STRIDE and (stride := self._stride(core, claim.address)) is not None
+        }
         entries = np.array(list(held), dtype=np.int64)
         good, fields = decoded(Kernel, words[entries])
-        served = [held[entry].population for entry in entries[good].tolist()]
+        sound = entries[good].tolist()
         columns = (fields[name].tolist() for name in ("code", "address", "kd", "kw", "kh"))
         found: dict[tuple[int, int], Claim] = {}
-        for population, code, address, kd, kw, kh in zip(served, *columns, strict=True):
+        for entry, code, address, kd, kw, kh in zip(sound, *columns, strict=True):
             if code != WeightCode.NULL:
                 form = FORMATS[WeightCode(code).name.lower()]
-                count = words_for(kd * kw * kh, form.bits)
-                items = kd * kw * kh
+                items, population = kd * kw * kh, held[entry].population
+                if (run := strides.get(entry)) is not None:
+                    items += (run.count - 1) * run.stride * 8 // form.bits
+                count = words_for(items, form.bits)
                 claim = Claim(Role.WEIGHTS, address, count, population, items, form.dtype, note=form.name)
                 found.setdefault((address, -count), claim)
         return [found[key] for key in sorted(found)]

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.chip import SIZE_STEP
-from ..ir.mapping import CoreId, Descriptor, FragmentId, Mapping, Plan, core_size, words
+from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size, words
 from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
+from ..ir.tables import Block, Descriptor, Strided, block_words
 from .bits import Word, pack
 from .image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words import (
@@ -29,6 +30,7 @@ from .words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 
@@ -41,7 +43,7 @@ class _Layout:
 
     descriptors: dict[FragmentId, int]
     blocks: dict[FragmentId, int]
-    tables: dict[tuple[Descriptor, ...], int]
+    tables: dict[Block, int]
     weights: dict[bytes, int]
     states: dict[FragmentId, int]
     ports: dict[tuple[FragmentId, Update], list[tuple[int, int]]]
@@ -72,23 +74,21 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
     at = 0
     for fragment, plan in zip(held, plans, strict=True):
         for table in plan.tables:
-            bases = table.bases(chip)
-            ports[fragment, table.update] = [(base, at + i) for i, base in enumerate(bases)]
-            at += len(bases)
+            ports[fragment, table.update] = [(entry.base, at + i) for i, entry in enumerate(table.entries)]
+            at += len(table.entries)
     descriptors = {fragment: at + i for i, fragment in enumerate(held)}
     at += len(held)
     blocks: dict[FragmentId, int] = {}
     for fragment, plan in zip(held, plans, strict=True):
         blocks[fragment] = at
         at += plan.block_words - 1
-    tables: dict[tuple[Descriptor, ...], int] = {}
-    for plan in plans:
-        for table in plan.tables:
-            if table.descriptors not in tables:
-                tables[table.descriptors] = at
-                at += len(table.descriptors)
+    tables: dict[Block, int] = {}
+    for block in (block for plan in plans for table in plan.tables for block in table.blocks):
+        if block not in tables:
+            tables[block] = at
+            at += block_words(block)
     weights: dict[bytes, int] = {}
-    numbers = [d.weights for descriptors_of_table in tables for d in descriptors_of_table if d.weights]
+    numbers = [blob for block in tables for each in block for blob in each.blobs]
     for blob in (*numbers, *(blob for plan in plans for blob in plan.parameters)):
         if blob not in weights:
             weights[blob] = at
@@ -118,18 +118,22 @@ def _memory(
         plan = mapping.plans[fragment]
         population = mapping.network.populations[plan.fragment.population]
         for table in plan.tables:
-            base = layout.tables[table.descriptors]
-            for offset, port in layout.ports[fragment, table.update]:
+            for entry, (_, port) in zip(table.entries, layout.ports[fragment, table.update], strict=True):
                 put(
                     port,
-                    Port(population=layout.descriptors[fragment], table=base + offset, update=table.update),
+                    Port(
+                        population=layout.descriptors[fragment],
+                        table=layout.tables[entry.block] + entry.offset,
+                        update=table.update,
+                        strides=sum(isinstance(each, Strided) for each in entry.block),
+                    ),
                 )
         block = _block(mapping, fragment, population, core, layouts, core_of)
         put(layout.descriptors[fragment], _descriptor(plan, population, layout.blocks[fragment], mapping))
         memory[layout.blocks[fragment] : layout.blocks[fragment] + len(block)] = block
-    for descriptors, at in layout.tables.items():
-        for i, descriptor in enumerate(descriptors):
-            put(at + i, _kernel(descriptor, layout))
+    for entries, at in layout.tables.items():
+        for i, word in enumerate(word for each in entries for word in _kernels(each, layout)):
+            put(at + i, word)
     for blob, at in layout.weights.items():
         data = pack(np.frombuffer(blob, dtype=np.uint8))
         memory[at : at + len(data)] = data
@@ -220,6 +224,19 @@ def _block(
     block = np.concatenate(parts)
     assert len(block) == plan.block_words - 1
     return block
+
+
+def _kernels(held: Descriptor | Strided, layout: _Layout) -> tuple[Word, ...]:
+    """The words of a descriptor, or of those of a run."""
+    if isinstance(held, Descriptor):
+        return (_kernel(held, layout),)
+    return _kernel(held.head, layout), Stride(
+        stride=held.stride,
+        step=held.step,
+        begin=held.begin,
+        count=held.count,
+        exponents=layout.weights[held.exponents] if held.exponents else 0,
+    )
 
 
 def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:

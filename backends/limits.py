@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from ..ir.chip import Chip
-from .words import Axon, Kernel, Population, Port, Step
+from .bits import WORD_BYTES
+from .words import Axon, Kernel, Population, Port, Step, Stride
 
 STATE_BITS = 16  # the paper's states; their order in memory rests on it
 ADDRESSES = Population.field("start").maximum + 1
@@ -28,12 +29,16 @@ LIMITS: dict[str, tuple[int, int]] = {
     "ports_max": (1, PORTS),
     "reach_min": (_AXON["core_x"].minimum, 0),
     "reach_max": (0, _AXON["core_x"].maximum),
+    "strided_tables": (0, 1),
     "state_bits": (STATE_BITS, STATE_BITS),
     "chip_border_cost": (0, CORES),  # no way through a mesh is longer
     **dict.fromkeys(("access_fj", "access_root_fj", "operation_fj", "hop_fj", "cycle_ps"), (0, 10**9)),
 }
 
 assert Port.field("table").maximum + 1 == Kernel.field("address").maximum + 1 == ADDRESSES
+# A stride may be as long as a memory, and every channel of an event at a port has a place in it.
+assert Stride.field("stride").maximum + 1 == ADDRESSES * WORD_BYTES
+assert Stride.field("begin").maximum >= _AXON["c_off"].maximum + Population.field("depth").maximum - 1
 
 
 def beyond(chip: Chip) -> Iterator[str]:

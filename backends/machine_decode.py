@@ -18,7 +18,7 @@ from .faults import faults
 from .image import Image
 from .limits import STATE_BITS
 from .machine_columns import COUNTERS, ROW
-from .machine_kernels import Kernels
+from .machine_kernels import Kernels, Row
 from .machine_memory import Memory
 from .machine_shortcuts import Channels, Pixels, shortcut
 from .words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
@@ -247,10 +247,9 @@ class _Decoder:
         for i, address in enumerate(addresses.tolist()):
             core, port = self._port(block, fields, i, address)
             target = self.at[core, port.population]
-            base = port.table + int(fields["c_off"][i])
-            kw, kh = int(fields["kw"][i]), int(fields["kh"][i])
-            told = int(fields["port"][i])
-            rows.append(self.kernels.row(core, told, base, block.word.depth, target, kw, kh))
+            told, kw, kh, c_off = (int(fields[name][i]) for name in ("port", "kw", "kh", "c_off"))
+            row = Row(core, told, port.table, port.strides, c_off, block.word.depth, target, kw, kh)
+            rows.append(self.kernels.row(row))
             targets.append(target)
             updates.append(int(port.update))
         table = self._columns(fields, targets, updates, rows)
@@ -280,6 +279,8 @@ class _Decoder:
             if (core, port.population) not in self.at:
                 what = f"the port leads to {port.population}, where no population of the firing order is"
                 raise self.memories[core].fault(at, what)
+            if port.strides and not self.image.chip.strided_tables:
+                raise self.memories[core].fault(at, "the port has a strided table, which the target has not")
             if self.blocks[self.at[core, port.population]].is_input:
                 raise self.memories[core].fault(at, "the port leads to an input population, without states")
             self.ports[key] = port

@@ -16,6 +16,7 @@ from .words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 
@@ -86,6 +87,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "ports_max": "ports of a core",
         "reach_min": "relative core address, in X and in Y",
         "reach_max": "relative core address, in X and in Y",
+        "strided_tables": "1 where ports may have strided tables",
         "state_bits": "bits of a state",
         "chip_mesh": "cores of one chip in X and in Y; a larger mesh is several chips",
         "chip_border_cost": "what the way from one chip to the next costs the mapper, in hops",
@@ -171,5 +173,6 @@ EXAMPLES: dict[type[Word], Word] = {
         x_off=-1, y_off=-1, c_off=64, width=4, height=2, kw=3, kh=3, us=0, core_x=-2, core_y=1, port=5
     ),
     Kernel: Kernel(kd=64, kw=3, kh=3, sl=1, first=0, code=WeightCode.FIXED8, exponent=-7, address=2048),
+    Stride: Stride(stride=576, step=0, begin=0, count=64, exponents=1024),
     Step: Step(order=Order.FIRE, core=3, population=12),
 }

@@ -94,4 +94,13 @@ is laid down above, and the rounding after every update.
 **16. A target restricts values, never the layout.** A smaller core, a narrower kernel or fewer ports
 are numbers in `TARG` below the limits given there. The words stay as they are, so one decoder reads the
 images of all targets, and a number above its field's limit is an error rather than another layout.
+
+**17. A table may say a rule in place of a list.** The channels of a layer have kernels of one shape, whose
+weights lie one after the other: in a list of kernel descriptors only the address grows, in a depthwise
+layer the first target channel too. Two words say as much for any number of channels, and weights of 8 bits
+need not begin at whole words any more. What is left are the exponents, one for each source channel: a byte
+does for what a descriptor's eight hold, and all weights stay as they are without strided tables. A layer
+with a single exponent would save that byte too, and cost some 5 dB. Rules stand in a list, so that sources
+of several layers share a port, and a chip looks for the channel in one or two of them. Where a list is
+shorter, as for groups of a channel or two, the table is one.
 """

@@ -124,8 +124,9 @@ following pointers.
 - **Population descriptors** are found through ports, through the steps of the firing order and through
   pieces.
 - **Blocks** are found through population descriptors (`start`).
-- **Kernel descriptors** are found through a port's `table` and the event's channel.
-- **Weights** are found through kernel descriptors (`address`).
+- **Kernel descriptors** are found through a port's `table` and the event's channel; in strided tables, so
+  are **strides**, one behind each kernel descriptor.
+- **Weights** are found through kernel descriptors (`address`), **exponents** through strides (`exponents`).
 
 Several ports may share kernel descriptors, and several kernel descriptors weights.
 
@@ -177,6 +178,21 @@ A kernel descriptor whose code is not `NULL` has KW * KH * KD weights, side by s
 The weight of column dx, row dy and the i-th of the KD channels is number (dx * KH + dy) * KD + i. Its
 value is the number times 2^exponent, rounded to float32. Columns and rows are those of the broadcast
 kernel: of a convolution, the kernel turned by half a turn (paper, 4.1).
+
+### Strided tables
+
+Only where `strided_tables` of the target is 1 is a port's `strides` other than 0. Its table then has no
+word for each channel, but `strides` pairs of words from address `table` on: a kernel descriptor, and a
+stride behind it. A channel belongs to the first pair with begin <= channel < begin + count. Its kernel has
+the fields of the pair's kernel descriptor, but for these:
+
+- `first` is the descriptor's first + (channel - begin) * step.
+- The weights begin at byte 8 * address + (channel - begin) * stride of the core's memory, byte 0 being the
+  lowest of word 0. They lie side by side, and need not begin at a whole word.
+- `exponent` is the descriptor's where `exponents` is 0. Where it is not, it is the signed byte at byte
+  8 * exponents + (channel - begin).
+
+A channel that belongs to no pair has the null kernel.
 """
 
 RUN = """\
@@ -223,7 +239,8 @@ x_min and y_min may be negative. Width and height here are the axon's fields.
     esu(p, x_min, y_min, c, v):
         port   = the port word at address p
         target = the population descriptor at port.population
-        kernel = the kernel descriptor at (port.table + c) mod 2^15
+        kernel = the kernel descriptor at (port.table + c) mod 2^15,
+                 or, where port.strides is not 0, what the strided table says of channel c
         if kernel.code is NULL: return
         for dx in 0 .. kw-1:
             X = x_min + dx
@@ -294,7 +311,8 @@ chip outputs that it does not read, are the network's outputs.
 Besides a damaged file: a pointer, or a block, states or weights, that reach beyond the core's words; a
 step or a piece that names no population descriptor; an axon to a place without a core, or to a port
 that is none; a kernel descriptor that some axon selects and whose KW or KH are not the axon's (`NULL`
-excepted), or whose first + KD is more than the target's depth; an extension word too many or too few; a
+excepted), or whose first + KD is more than the target's depth (in a strided table, of the channels that
+some axon selects); a strided table on a target that has none; an extension word too many or too few; a
 `FIRING` flag other than 0 and 1; a number in `TARG` beyond its limits. A decoder should find all of
 these before the first frame.
 """

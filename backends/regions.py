@@ -9,7 +9,7 @@ import numpy as np
 from .bits import WORD_BITS, Word, WordError, unpack
 from .claims import Atlas, Claim, Role, Words
 from .image import Image
-from .words import Axon, Extension, Kernel, Population, Port
+from .words import Axon, Extension, Kernel, Population, Port, Stride
 
 CLASSES: dict[Role, type[Word]] = {
     Role.PORT: Port,
@@ -17,6 +17,7 @@ CLASSES: dict[Role, type[Word]] = {
     Role.EXTENSION: Extension,
     Role.AXON: Axon,
     Role.KERNEL: Kernel,
+    Role.STRIDE: Stride,
 }
 
 

@@ -20,14 +20,16 @@ class BiasFormat(IntEnum):
 class Port(Word):
     """Where an event goes inside its target core: the word at address ID_p.
 
-    ID_p selects the population and the kernels (paper 4.1). A kernel descriptor is found at (table + channel
-    of the event) modulo 2^15.
+    ID_p selects the population and the kernels (paper 4.1). Where `strides` is 0, a kernel descriptor is
+    found at (table + channel of the event) modulo 2^15. Where it is not, the table is so many pairs of words,
+    a kernel descriptor and a stride each.
     """
 
     population: int = bits(15, "address of the target population's descriptor")
     table: int = bits(15, "base of the kernel-descriptor table")
     update: Update = bits(3, "what a synapse does to the neuron's state", choices=Update)
-    reserved: int = padding(31)
+    strides: int = bits(10, "number of pairs in a strided table, 0: a descriptor a channel", default=0)
+    reserved: int = padding(21)
 
 
 class Population(Word):
@@ -114,6 +116,20 @@ class Kernel(Word):
     reserved: int = padding(8)
 
 
+class Stride(Word):
+    """Of a strided table: the channels whose kernels the kernel descriptor before this word describes.
+
+    They are channels `begin` to begin + count - 1 of the port's events. For channel begin + i, i * step is
+    added to the descriptor's `first`, and i * stride bytes to where its weights begin.
+    """
+
+    stride: int = bits(18, "bytes from the weights of a channel to those of the next")
+    step: int = bits(9, "target channels from the first of a channel to the first of the next")
+    begin: int = bits(11, "the first channel")
+    count: int = bits(11, "number of channels", minus_one=True)
+    exponents: int = bits(15, "address of a signed byte for each channel, its exponent; 0: the descriptor's")
+
+
 NULL_KERNEL = Kernel(kd=1, kw=1, kh=1, sl=0, first=0, code=WeightCode.NULL, exponent=0, address=0)
 
 
@@ -133,4 +149,4 @@ class Step(Word):
     reserved: int = padding(31)
 
 
-CORE_WORDS = (Port, Population, Extension, Axon, Kernel)
+CORE_WORDS = (Port, Population, Extension, Axon, Kernel, Stride)

@@ -8,10 +8,11 @@ from .outcome import LayerCount, Simulation
 
 # Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
 EVENT_WORDS = 4
+STRIDED_WORDS = 2  # more where the target has strided tables: a stride and an exponent
 # Words that a synaptic operation reads or writes: a weight, and a state twice.
 OPERATION_WORDS = 3
 ENERGY = (
-    f"energy = synaptic operations * (operation_fj + {OPERATION_WORDS} * word_fj) + events * {EVENT_WORDS} * "
+    f"energy = synaptic operations * (operation_fj + {OPERATION_WORDS} * word_fj) + events * {{}} * "
     "word_fj + hops * hop_fj, where word_fj = access_fj + access_root_fj * sqrt(core_words)"
 )
 LATENCY = (
@@ -52,7 +53,7 @@ def estimate(found: Simulation, chip: Chip) -> Estimates:
     word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(chip.core_words)
     layers = tuple(_layer(layer, chip, word_fj, found.frames) for layer in found.per_layer)
     return Estimates(
-        ENERGY,
+        ENERGY.format(_event_words(chip)),
         LATENCY,
         word_fj,
         chip.operation_fj,
@@ -64,10 +65,14 @@ def estimate(found: Simulation, chip: Chip) -> Estimates:
     )
 
 
+def _event_words(chip: Chip) -> int:
+    return EVENT_WORDS + STRIDED_WORDS * chip.strided_tables
+
+
 def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerEstimate:
     operation_fj = chip.operation_fj + OPERATION_WORDS * word_fj
     operations = layer.synaptic_operations * operation_fj / frames / 1e6
-    events = layer.events * EVENT_WORDS * word_fj / frames / 1e6
+    events = layer.events * _event_words(chip) * word_fj / frames / 1e6
     hops = layer.hops * chip.hop_fj / frames / 1e6
     latency = layer.busiest * chip.cycle_ps / frames / 1e6
     return LayerEstimate(layer.name, operations, events, hops, operations + events + hops, latency)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..ir.mapping import WORD_BYTES, Descriptor, Mapping, words
+from ..ir.mapping import WORD_BYTES, Mapping, words
 from ..ir.states import Life, region
+from ..ir.tables import Block, Strided, block_blobs, block_words
 from .driver import layers_of
 from .techniques import Memory
 
@@ -13,21 +14,22 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
     layer_of = {p: name for name, _, _, members in layers_of(mapping.network) for p in members}
     found = dict.fromkeys(layer_of.values(), Memory())
     for held in mapping.cores:
-        tables: set[tuple[Descriptor, ...]] = set()
+        tables: set[Block] = set()
         blobs: set[bytes] = set()
         plans = [mapping.plans[f] for f in sorted(held)]
         states = iter(_states([need for plan in plans for need in plan.shared_states]))
         for plan in plans:
-            own = {table.descriptors for table in plan.tables} - tables
-            new = {d.weights for table in own for d in table if d.weights}
-            new = (new | set(plan.parameters)) - blobs
+            own = plan.kernels - tables
+            new = (block_blobs(own) | set(plan.parameters)) - blobs
             tables |= own
             blobs |= new
-            connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports(mapping.chip)
-            connectivity += sum(map(len, own))
+            connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports
+            connectivity += sum(map(block_words, own))
+            exponents = {each.exponents for block in own for each in block if isinstance(each, Strided)} & new
+            connectivity += sum(words(len(blob)) for blob in exponents)
             connectivity *= WORD_BYTES
             neurons = plan.state_bytes if plan.life is None else next(states) * WORD_BYTES
-            parameters = sum(words(len(blob)) for blob in new) * WORD_BYTES
+            parameters = sum(words(len(blob)) for blob in new - exponents) * WORD_BYTES
             biases = words(plan.bias_bytes) * WORD_BYTES
             total = neurons + connectivity + parameters + biases
             found[layer_of[plan.fragment.population]] += Memory(

@@ -11,8 +11,10 @@ class Chip:
     """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
 
     `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
-    one to the next costs `chip_border_cost` hops more. The last five numbers bind nothing: estimates are made
-    from them. An access to a memory of n words takes `access_fj` + `access_root_fj` * sqrt(n) femtojoules.
+    one to the next costs `chip_border_cost` hops more. `strided_tables`, 0 or 1: whether a kernel table may
+    have words for runs of source channels in place of a word for each. The last five numbers bind nothing:
+    estimates are made from them. An access to a memory of n words takes `access_fj` + `access_root_fj` *
+    sqrt(n) femtojoules.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Chip:
     reach_min: int
     reach_max: int
     state_bits: int = 16
+    strided_tables: int = 0
     chip_mesh: tuple[int, int] = (12, 12)
     chip_border_cost: int = 0
     access_fj: int = 1000

@@ -3,10 +3,11 @@
 The sizes here are the only ones: the partitioner, the packer, the emitter and the report all count with them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NewType
+from itertools import pairwise
+from typing import NamedTuple, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from .chip import Chip
 from .errors import VerifyError
 from .network import Network, PopulationId, Update
 from .states import Life, region
+from .tables import Block, Descriptor, block_blobs, block_words, strided
 
 FragmentId = NewType("FragmentId", int)
 CoreId = NewType("CoreId", int)
@@ -98,45 +100,52 @@ class Fragment:
         return len(self.c) * len(self.y) * len(self.x)
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
-    fragment.
+class Entry(NamedTuple):
+    """Where a port stands: `base` is its offset in the table, `offset` that in the block it leads to."""
 
-    A `format` of "" is the null descriptor: no synapse.
-    """
-
-    kd: int
-    kw: int
-    kh: int
-    sl: int
-    first: int
-    format: str
-    exponent: int
-    weights: bytes
-
-
-NULL = Descriptor(1, 1, 1, 0, 0, "", 0, b"")
+    base: int
+    block: Block
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """The kernel descriptors of everything that reaches a fragment with one update: segments, end to end.
 
-    `segments` lists where each segment begins; a port reaches segments up to the chip's largest C_off.
+    `entries`: a port for each, so that every segment is within the chip's largest C_off of one of them.
     """
 
     update: Update
-    descriptors: tuple[Descriptor, ...]
-    segments: tuple[int, ...]
+    entries: tuple[Entry, ...]
 
-    def bases(self, chip: Chip) -> tuple[int, ...]:
-        """The table offsets at which ports stand, so that every segment is within C_off of one of them."""
-        found: list[int] = []
-        for segment in self.segments:
-            if not found or segment - found[-1] > chip.channel_offset_max:
-                found.append(segment)
-        return tuple(found)
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """What is stored, each once."""
+        return tuple(dict.fromkeys(entry.block for entry in self.entries))
+
+
+def table(chip: Chip, update: Update, descriptors: Sequence[Descriptor], segments: Sequence[int]) -> Table:
+    """The table of these descriptors. `segments`: where each begins.
+
+    On a chip with strided tables, what a port reaches has the form that takes fewer words.
+    """
+    bases: list[int] = []
+    for segment in segments:
+        if not bases or segment - bases[-1] > chip.channel_offset_max:
+            bases.append(segment)
+    whole = tuple(descriptors)
+    if not chip.strided_tables:
+        return Table(update, tuple(Entry(base, whole, base) for base in bases))
+    parts = (whole[start:stop] for start, stop in pairwise((*bases, len(whole))))
+    # A port without strides leads to a list: what has no synapse at all stays one.
+    forms: list[tuple[Block, Block]] = [(part, strided(part) or part) for part in parts]
+    blocks = (min(form, key=_stored_words) for form in forms)
+    return Table(update, tuple(Entry(base, block, 0) for base, block in zip(bases, blocks, strict=True)))
+
+
+def _stored_words(block: Block) -> int:
+    """The words of a block and of all numbers that it points to."""
+    return block_words(block) + _blob_words(block_blobs([block]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,29 +196,29 @@ class Plan:
 
     # Packing asks for these a thousand times, and hashing a table takes as long as reading it.
     @cached_property
-    def kernels(self) -> frozenset[tuple[Descriptor, ...]]:
-        """Its different tables: a core has equal ones once."""
-        return frozenset(table.descriptors for table in self.tables)
+    def kernels(self) -> frozenset[Block]:
+        """The different blocks of its tables: a core has equal ones once."""
+        return frozenset(block for table in self.tables for block in table.blocks)
 
     @cached_property
     def blobs(self) -> frozenset[bytes]:
         """Its different weights and parameters, as stored: a core has equal ones once."""
-        weights = (d.weights for table in self.kernels for d in table if d.weights)
-        return frozenset((*weights, *self.parameters))
+        return frozenset((*block_blobs(self.kernels), *self.parameters))
 
     @cached_property
     def kernel_words(self) -> int:
         """The words of `kernels`."""
-        return sum(map(len, self.kernels))
+        return sum(map(block_words, self.kernels))
 
     @cached_property
     def blob_words(self) -> int:
         """The words of `blobs`."""
         return _blob_words(self.blobs)
 
-    def ports(self, chip: Chip) -> int:
+    @property
+    def ports(self) -> int:
         """How many port words the fragment takes."""
-        return sum(len(table.bases(chip)) for table in self.tables)
+        return sum(len(table.entries) for table in self.tables)
 
 
 def _blob_words(blobs: Iterable[bytes]) -> int:
@@ -238,7 +247,7 @@ class Contents:
     def __init__(self, chip: Chip) -> None:
         self.chip = chip
         self.size = Size()
-        self._tables: set[tuple[Descriptor, ...]] = set()
+        self._tables: set[Block] = set()
         self._weights: set[bytes] = set()
         self._states: tuple[tuple[int, Life], ...] = ()
 
@@ -246,8 +255,8 @@ class Contents:
         """The size that the core would have with one more fragment."""
         return Size(
             self.size.blocks + plan.block_words,
-            self.size.ports + plan.ports(self.chip),
-            self.size.tables + plan.kernel_words - sum(map(len, plan.kernels & self._tables)),
+            self.size.ports + plan.ports,
+            self.size.tables + plan.kernel_words - sum(map(block_words, plan.kernels & self._tables)),
             self.size.weights + plan.blob_words - _blob_words(plan.blobs & self._weights),
             region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..ir.chip import Chip
 from ..ir.mapping import BYTES_PER_STATE, WORD_BYTES, Fragment, Span, words
 from ..ir.network import Network, Neuron, PopulationId
+from .bills import least as least_words
 from .kernels import Kernels
 
 Floats = NDArray[np.float64]
@@ -42,7 +43,7 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
         each, part = 1, 0
         into = [w for w in kernels if w.projection.target == p]
         for wired in into:
-            table, weights = wired.least(whole)
+            table, weights = least_words(wired, whole)
             each += 1 + (table if wired.is_dense else 0)
             part += weights
             # Tables of one kernel for all channels may be equal to another population's, and stored once.

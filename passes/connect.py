@@ -9,7 +9,6 @@ from ..ir.chip import Chip
 from ..ir.mapping import (
     BYTES_PER_STATE,
     Axon,
-    Descriptor,
     Fragment,
     FragmentId,
     Grid,
@@ -18,9 +17,11 @@ from ..ir.mapping import (
     Span,
     Table,
     Wiring,
+    table,
 )
 from ..ir.network import PARAMETERS, Network, Neuron, Population, Update
 from ..ir.states import Life
+from ..ir.tables import Descriptor
 from .kernels import Kernels, Tile, meets, offset
 
 
@@ -56,7 +57,7 @@ class Connect:
             for target in of[projection.target]:
                 box = fragments[target]
                 key = target, projection.update
-                table = descriptors.setdefault(key, [])
+                listed = descriptors.setdefault(key, [])
                 for tile in kernels.tiles(box):
                     placed: dict[Span, int] = {}
                     for source in of[projection.source]:
@@ -67,9 +68,9 @@ class Connect:
                             found = kernels.descriptors(tile, box, axon_box.c)
                             if not any(d.format for d in found):
                                 continue
-                            placed[axon_box.c] = len(table)
-                            segments.setdefault(key, []).append(len(table))
-                            table += found
+                            placed[axon_box.c] = len(listed)
+                            segments.setdefault(key, []).append(len(listed))
+                            listed += found
                         axons.setdefault(source, []).append(
                             _axon(kernels, tile, axon_box, box, target, placed[axon_box.c])
                         )
@@ -78,7 +79,7 @@ class Connect:
         for index, fragment in enumerate(fragments):
             population = network.populations[fragment.population]
             tables = tuple(
-                Table(update, tuple(descriptors[key]), tuple(segments[key]))
+                table(chip, update, descriptors[key], segments[key])
                 for update in Update
                 if (key := (FragmentId(index), update)) in segments
             )

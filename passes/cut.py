@@ -12,6 +12,7 @@ import numpy as np
 from ..ir.chip import Chip
 from ..ir.mapping import BYTES_PER_STATE, WORD_BYTES, Fragment, Grid, Span, Wiring
 from ..ir.network import AxisMap, Network, Neuron, PopulationId
+from .bills import about
 from .bound import Least, least
 from .columns import Item, Room, fill_cores
 from .connect import plan
@@ -75,11 +76,11 @@ class Cut:
         work = 0.0
         lengths: dict[int, int] = {}
         for wired in into:
-            table, weights = wired.words(piece, counts, _channels(network, wired, chip, limits))
-            words += table + weights
-            more += wired.words(piece, counts, len(wired.kernel.first))[0] - table
+            few = about(wired, piece, counts, _channels(network, wired, chip, limits))
+            words += few.tables + few.weights
+            more += about(wired, piece, counts, len(wired.kernel.first)).tables - few.tables
             update = int(wired.projection.update)
-            lengths[update] = lengths.get(update, 0) + int(table.max())
+            lengths[update] = lengths.get(update, 0) + int(few.channels.max())
             work += _synapses(wired, piece) / population.shape.depth
         reach = chip.channel_offset_max + 1
         ports = sum(-(-length // reach) + (length > reach) for length in lengths.values())

@@ -3,15 +3,16 @@
 Kernels larger than the chip's are several tiles, each with a table segment and axons of its own (paper 5.1).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.chip import Chip
-from ..ir.mapping import NULL, Descriptor, Fragment, Run, Span, Wiring, words
+from ..ir.mapping import Fragment, Run, Span, Wiring, words
 from ..ir.network import Network
+from ..ir.tables import NULL, Descriptor, Strided, series
 from ..ir.weights import FORMATS, WeightFormat, exact_format
 
 Values = NDArray[np.float32]
@@ -57,41 +58,6 @@ class Kernels:
         """Whether every source channel has weights of its own for the same target channels."""
         first = np.unique(self.kernel.first)
         return not self.is_uniform and len(first) == 1 and int(first[0]) >= 0
-
-    def words(
-        self, target: Fragment, counts: NDArray[np.int64], together: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The words of kernel descriptors and of weights for each count of channels of a target, about.
-
-        Where a channel has few sources, its source fragments have some `together` channels, which all have
-        descriptors.
-        """
-        tables, weights = np.zeros(len(counts)), np.zeros(len(counts))
-        if self.is_dense:
-            for tile in self.tiles(target):
-                bits = self.values(tile)[1].bits * tile.kh * tile.kw
-                channels = len(self.kernel.first)
-                tables += channels
-                weights += channels * np.ceil(np.minimum(counts, self.kernel.depth) * bits / 64)
-            return tables, weights
-        some = sorted({min(int(counts[0]) * 2**power, int(counts[-1])) for power in range(16)})
-        bills = [self.bill(replace(target, c=Span(target.c.start, target.c.start + n))) for n in some]
-        reached = np.searchsorted(np.sort(self.kernel.first[self.kernel.first >= 0]), counts) + together
-        tables += max(table for table, _ in bills) * np.minimum(reached / len(self.kernel.first), 1.0)
-        return tables, np.asarray(np.ceil(np.interp(counts, some, [weight for _, weight in bills])))
-
-    def least(self, target: Fragment) -> tuple[int, int]:
-        """Kernel descriptors and words of weights that a target takes at least, however it is cut."""
-        if len(self.wiring.y) * len(self.wiring.x) > 1:
-            return 0, 0
-        reached = int((self.kernel.first >= 0).sum())
-        if self.is_uniform:
-            return reached, 0
-        found = 0
-        for tile in self.tiles(target):
-            bits = self.values(tile)[1].bits * tile.kh * tile.kw * self.kernel.depth
-            found += reached * -(-bits // 64) if bits > 8 else 0  # single bytes may be equal by chance
-        return reached * bool(found), found
 
     def tiles(self, target: Fragment) -> list[Tile]:
         """The tiles that reach a fragment; a fragment lies within one run on each axis."""
@@ -178,6 +144,38 @@ class Kernels:
         kd = np.where(first >= 0, np.maximum(kd, 0), 0)
         size_bytes = -(-kd * tile.kh * tile.kw * known.bits // 8)
         return len(first), int(sum(-(-size_bytes // 8))), frozenset()
+
+    def strided_bill(self, target: Fragment) -> tuple[int, int]:
+        """The same where runs of channels have words, and not each channel."""
+        tables = weights = 0
+        shared: set[bytes] = set()
+        for tile in self.tiles(target):
+            key = ("strided", id(tile.run_y), id(tile.run_x), tile.y0, tile.kh, tile.x0, tile.kw, target.c)
+            if key not in self._bills:
+                self._bills[key] = self._tile_runs(tile, target.c)
+            found = self._bills[key]
+            tables, weights = tables + found[0], weights + found[1]
+            shared |= found[2]
+        return tables, weights + sum(words(len(blob)) for blob in shared)
+
+    def _tile_runs(self, tile: Tile, span: Span) -> tuple[int, int, frozenset[bytes]]:
+        _, known, exponents = self.values(tile)
+        first, depth = self.kernel.first, self.kernel.depth
+        low = np.maximum(first, span.start)
+        kd = np.where(first >= 0, np.maximum(np.minimum(first + depth, span.stop) - low, 0), 0)
+        found = series(kd, low)
+        numbers = 0
+        blobs: set[bytes] = set()
+        for run in found:
+            held = slice(run.begin, run.begin + run.count)
+            start, size = int(low[run.begin] - first[run.begin]), int(kd[run.begin])
+            if self.is_uniform and (low[held] - first[held] == start).all():
+                blobs.add(self._blob(tile, 0, start, start + size))
+            else:
+                numbers += words(run.count * size * tile.kh * tile.kw * known.bits // 8)
+            if (exponents[held] != exponents[run.begin]).any():
+                numbers += words(run.count)
+        return len(found) * Strided.WORDS, numbers, frozenset(blobs)
 
     def _blob(self, tile: Tile, channel: int, low: int, high: int) -> bytes:
         values, known, exponents = self.values(tile)

@@ -10,9 +10,11 @@ from ..ir.chip import Chip
 from ..ir.mapping import Fragment, Grid, Run, Span
 from ..ir.mapping import words as words_for
 from ..ir.network import Network, Neuron, PopulationId
+from ..ir.tables import Strided
 from .connect import plan
 from .kernels import Kernels, axis_tiles, offset, spans_meet
 
+BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 HALVINGS = 4  # cuts of 1, 2, 4 and 8 pieces are tried on each axis before any finer ones
 
 
@@ -149,12 +151,16 @@ class _Sizes:
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
         words = block.block_words + self.more + sum(words_for(len(blob)) for blob in block.parameters)
-        lengths = dict.fromkeys((w.projection.update for w in self.into), 0)
-        for wired in self.into:
-            table, weights = wired.bill(fragment)
-            words += table + weights
-            lengths[wired.projection.update] += table
-        ports = sum(-(-length // (self.chip.channel_offset_max + 1)) for length in lengths.values())
+        ports = 0
+        for update in {w.projection.update: None for w in self.into}:
+            into = [wired for wired in self.into if wired.projection.update == update]
+            bills = [wired.bill(fragment) for wired in into]
+            bases = -(-sum(length for length, _ in bills) // (self.chip.channel_offset_max + 1))
+            table = sum(map(sum, bills))
+            if self.chip.strided_tables:
+                runs = sum(sum(wired.strided_bill(fragment)) for wired in into)
+                table = min(table, runs + BREAK_WORDS * (bases - 1))
+            ports, words = ports + bases, words + table
         return words + ports, ports
 
     def fits(self, fragment: Fragment) -> bool:

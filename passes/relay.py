@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.errors import DoesNotFit, Origin
-from ..ir.mapping import Axon, Contents, Descriptor, Fragment, FragmentId, Grid, Mapping, Plan, Span, Table
+from ..ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
 from ..ir.network import Population, PopulationId, Shape, Update
+from ..ir.tables import Descriptor
 from ..ir.weights import exact_format
 from .connect import plan
 from .place import out_of_reach
@@ -213,8 +214,8 @@ class _Relays:
             Span(0, shape.height),
             Span(0, shape.width),
         )
-        table = Table(Update.ADD, tuple(_identity(c) for c in range(shape.depth)), (0,))
-        return plan(population, box, self.mapping.network.weight_format, axons, (table,))
+        held = table(self.chip, Update.ADD, [_identity(c) for c in range(shape.depth)], (0,))
+        return plan(population, box, self.mapping.network.weight_format, axons, (held,))
 
     def _no_room(self, index: int, bare: Plan, met: Sequence[Place]) -> DoesNotFit:
         need = Contents(self.chip).with_plan(bare)

@@ -63,8 +63,11 @@ class Core:
     words: tuple[int, ...]
 
     def numbers(self, address: int, dtype: str, size: int, count: int) -> NDArray[Any]:
-        words = self.words[address : address - (-count * size // 8)]
-        return np.frombuffer(struct.pack(f"<{len(words)}Q", *words), dtype=dtype, count=count)
+        return np.frombuffer(self.bytes_from(8 * address, count * size), dtype=dtype)
+
+    def bytes_from(self, place: int, count: int) -> bytes:
+        words = self.words[place // 8 : -(-(place + count) // 8)]
+        return struct.pack(f"<{len(words)}Q", *words)[place % 8 :][:count]
 
 
 @dataclass
@@ -199,8 +202,8 @@ class Chip:
     def esu(self, core: int, port: int, x_min: int, y_min: int, c: int, v: np.float32) -> None:
         words = self.cores[core].words
         target = self.population(core, bits(words[port], 0, 14))
-        kernel = words[(bits(words[port], 15, 29) + c) % 2**15]
-        code, sl, first = bits(kernel, 29, 32), bits(kernel, 18, 18), bits(kernel, 19, 28)
+        kernel, first, place, exponent = self.kernel(self.cores[core], words[port], c)
+        code, sl = bits(kernel, 29, 32), bits(kernel, 18, 18)
         kd, kw, kh = bits(kernel, 0, 9) + 1, bits(kernel, 10, 13) + 1, bits(kernel, 14, 17) + 1
         taps = [(dx, dy, x_min + dx, y_min + dy) for dx in range(kw) for dy in range(kh)]
         taps = [
@@ -211,13 +214,31 @@ class Chip:
         if code == 0 or not taps:
             self.empty_events += 1
             return
-        numbers = self.cores[core].numbers(bits(kernel, 41, 55), *WEIGHTS[code], kd * kw * kh)
+        dtype, size = WEIGHTS[code]
+        held = self.cores[core].bytes_from(place, size * kd * kw * kh)
+        numbers = np.frombuffer(held, dtype=dtype)
         for dx, dy, x, y in taps:
             for i in range(kd):
                 number = numbers[(dx * kh + dy) * kd + i]
-                self.update(
-                    target, (first + i, y, x), number, signed(kernel, 33, 40), bits(words[port], 30, 32), v
-                )
+                self.update(target, (first + i, y, x), number, exponent, bits(words[port], 30, 32), v)
+
+    def kernel(self, core: Core, port: int, c: int) -> tuple[int, int, int, int]:
+        """The word of a channel's kernel, its first channel, the byte of its weights, and its exponent."""
+        table, strides = bits(port, 15, 29), bits(port, 33, 42)
+        if strides == 0:
+            kernel = core.words[(table + c) % 2**15]
+            return kernel, bits(kernel, 19, 28), 8 * bits(kernel, 41, 55), signed(kernel, 33, 40)
+        for at in range(table, table + 2 * strides, 2):
+            kernel, stride = core.words[at], core.words[at + 1]
+            i = c - bits(stride, 27, 37)
+            if 0 <= i < bits(stride, 38, 48) + 1:
+                first = bits(kernel, 19, 28) + i * bits(stride, 18, 26)
+                place = 8 * bits(kernel, 41, 55) + i * bits(stride, 0, 17)
+                exponents, exponent = bits(stride, 49, 63), signed(kernel, 33, 40)
+                if exponents:
+                    exponent = struct.unpack("b", core.bytes_from(8 * exponents + i, 1))[0]
+                return kernel, first, place, exponent
+        return 0, 0, 0, 0
 
     def update(
         self, p: Population, neuron: Neuron, number: Any, exponent: int, how: int, v: np.float32

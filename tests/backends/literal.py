@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from snc.backends.image import Image
 from snc.backends.words import (
+    NULL_KERNEL,
     Axon,
     BiasFormat,
     Extension,
@@ -23,6 +24,7 @@ from snc.backends.words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 from snc.ir.network import Activation, Neuron, Update
@@ -171,7 +173,7 @@ class Literal:
         port = Port.decode(self.word(core, port_at))
         key = core, port.population
         p = self.population(*key)
-        kernel = Kernel.decode(self.word(core, (port.table + c) % 2**15))
+        kernel, first, place, exponent = self.kernel(core, port, c)
         touched = False
         if kernel.code != WeightCode.NULL:
             stride = 2**kernel.sl
@@ -186,17 +188,34 @@ class Literal:
                     touched = True
                     for i in range(kernel.kd):
                         at = (dx * kernel.kh + dy) * kernel.kd + i
-                        number = self.number(core, kernel.address, at, WEIGHT[kernel.code])
-                        weight = np.float32(number * 2.0**kernel.exponent)
+                        form, size = WEIGHT[kernel.code]
+                        number = float(struct.unpack_from(form, self.memory[core], place + at * size)[0])
+                        weight = np.float32(number * 2.0**exponent)
                         if weight == 0 and port.update != Update.ADD:
                             continue
-                        slot = self.state(core, p, kernel.first + i, y // stride, x // stride)
+                        slot = self.state(core, p, first + i, y // stride, x // stride)
                         old = self.states[core][slot]
                         new = updated(port.update, old, weight * value)
                         self.states[core][slot] = self.round(new) if self.chip else new
                         self.counts["synaptic_operations"][key] += 1
         if not touched:
             self.counts["empty_events"][key] += 1
+
+    def kernel(self, core: int, port: Port, c: int) -> tuple[Kernel, int, int, int]:
+        """A channel's kernel descriptor, first target channel, byte of the weights, and exponent."""
+        if not port.strides:
+            kernel = Kernel.decode(self.word(core, (port.table + c) % 2**15))
+            return kernel, kernel.first, 8 * kernel.address, kernel.exponent
+        for pair in range(port.strides):
+            at = port.table + 2 * pair
+            kernel, run = Kernel.decode(self.word(core, at)), Stride.decode(self.word(core, at + 1))
+            if run.begin <= c < run.begin + run.count:
+                i = c - run.begin
+                exponent = kernel.exponent
+                if run.exponents:
+                    exponent = int(self.number(core, run.exponents, i, WEIGHT[WeightCode.FIXED8]))
+                return kernel, kernel.first + i * run.step, 8 * kernel.address + i * run.stride, exponent
+        return NULL_KERNEL, 0, 0, 0
 
 
 def updated(update: Update, old: Any, new: Any) -> Any:

@@ -1,6 +1,6 @@
 """Images built by hand: cores, populations, kernel tables and axons, laid out word by word."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from snc.backends.words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 from snc.ir.chip import Chip
@@ -44,12 +45,16 @@ CHIP = Chip(
     ports_max=32,
     reach_min=-8,
     reach_max=7,
+    strided_tables=1,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A target's kernels, one for each source channel: weights [D_source, KD, KH, KW], first -1 if null."""
+    """A target's kernels, one for each source channel: weights [D_source, KD, KH, KW], first -1 if null.
+
+    `strided`: the words of runs of channels, each with exponents of its own, stand for them.
+    """
 
     target: int
     weights: NDArray[Any]
@@ -58,6 +63,20 @@ class Table:
     update: Update = Update.ADD
     code: WeightCode = WeightCode.FLOAT32
     exponent: int = 0
+    strided: bool = False
+
+    @property
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Begin, count and step of channels whose first target channels are evenly apart."""
+        found: list[tuple[int, int, int]] = []
+        for c, first in enumerate(self.first):
+            begin, count, step = found[-1] if found else (0, -1, 0)
+            more = first - self.first[c - 1]
+            if first >= 0 and c == begin + count and more >= 0 and (count == 1 or more == step):
+                found[-1] = begin, count + 1, more
+            elif first >= 0:
+                found.append((c, 1, 0))
+        return found
 
 
 @dataclass(frozen=True)
@@ -205,7 +224,8 @@ class Toy:
             at += sum(blob.size for blob in p.parameter_words)
         for i in tables:
             home["table", i] = at
-            at += len(self.tables[i].first)
+            table = self.tables[i]
+            at += 2 * len(table.runs) if table.strided else len(table.first)
         for i in tables:
             home["weights", i] = at
             at += sum(blob.size for blob in self._weights(self.tables[i]))
@@ -215,7 +235,15 @@ class Toy:
     def _weights(self, table: Table) -> list[NDArray[np.uint64]]:
         """Each source channel's weights, number (dx * KH + dy) * KD + i."""
         numbers = (np.asarray(table.weights) / 2.0**table.exponent).astype(DTYPES[table.code])
-        return [pack(numbers[c].transpose(2, 1, 0).ravel()) for c in range(len(numbers))]
+        blobs = [numbers[c].transpose(2, 1, 0).ravel() for c in range(len(numbers))]
+        if not table.strided:
+            return [pack(blob) for blob in blobs]
+        exponents = np.full(len(blobs), table.exponent, "i1")
+        return [
+            pack(part)
+            for begin, count, _ in table.runs
+            for part in (np.concatenate(blobs[begin : begin + count]), exponents[:count])
+        ]
 
     def _core(self, core: int, homes: list[dict[tuple[str, int], int]]) -> CoreImage:
         home = homes[core]
@@ -228,7 +256,11 @@ class Toy:
             if kind == "port":
                 t = self.tables[i]
                 population = home["population", t.target]
-                put(at, [Port(population=population, table=home["table", i], update=t.update)])
+                strides = len(t.runs) if t.strided else 0
+                put(
+                    at,
+                    [Port(population=population, table=home["table", i], update=t.update, strides=strides)],
+                )
             elif kind == "population":
                 put(at, [self._descriptor(self.cells[i], home["block", i])])
             elif kind == "block":
@@ -242,10 +274,12 @@ class Toy:
                 memory[home["parameters", i] : home["parameters", i] + blobs.size] = blobs
             elif kind == "table":
                 place = home["weights", i]
-                for c, blob in enumerate(self._weights(self.tables[i])):
-                    put(at + c, [self._kernel(self.tables[i], c, place)])
+                places = []
+                for blob in self._weights(self.tables[i]):
+                    places.append(place)
                     memory[place : place + blob.size] = blob
                     place += blob.size
+                put(at, self._kernels(self.tables[i], places))
         return CoreImage(*self.places[core], memory)
 
     def _descriptor(self, p: Cells, start: int) -> Population:
@@ -298,6 +332,17 @@ class Toy:
             core_y=there[1] - here[1],
             port=homes[target.core]["port", wire.table],
         )
+
+    def _kernels(self, table: Table, places: list[int]) -> list[Word]:
+        """The words of a table whose numbers lie at these places."""
+        if not table.strided:
+            return [self._kernel(table, c, place) for c, place in enumerate(places)]
+        words: list[Word] = []
+        size = table.weights[0].size * np.dtype(DTYPES[table.code]).itemsize
+        for (begin, count, step), at, exponents in zip(table.runs, places[::2], places[1::2], strict=True):
+            words.append(self._kernel(replace(table, exponent=7), begin, at))
+            words.append(Stride(stride=size, step=step, begin=begin, count=count, exponents=exponents))
+        return words
 
     def _kernel(self, table: Table, channel: int, address: int) -> Kernel:
         if table.first[channel] < 0:

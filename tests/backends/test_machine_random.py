@@ -86,6 +86,7 @@ def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, ta
         "update": draw(st.sampled_from([Update.ADD, *Update])),
         "code": draw(st.sampled_from([WeightCode.FLOAT32, WeightCode.FLOAT16, WeightCode.FIXED8])),
         "exponent": exponent,
+        "strided": draw(st.booleans()) and bool((first >= 0).any()),
     }
     table = toy.table(target, numbers * 2.0**exponent, first, **facts)
     for _ in range(draw(st.sampled_from([1, 1, 2]))):

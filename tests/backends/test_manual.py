@@ -26,6 +26,7 @@ from snc.backends.words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 from snc.ir.network import Activation, Neuron, Update
@@ -79,14 +80,24 @@ def test_the_manual_suffices(arithmetic: str) -> None:
     assert (chip.events, chip.empty_events, chip.synaptic_operations, chip.hops) == (6, 0, 12, 6)
 
 
-def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32]) -> Image:
-    """Two channels of 4 x 5, a 3 x 3 convolution, stride 2, padding 1, to channels 1 to 3 of 4, tripled."""
+def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32], table: bool) -> Image:
+    """Two channels of 4 x 5, a 3 x 3 convolution, stride 2, padding 1, to channels 1 to 3 of 4, tripled.
+
+    `table`: its kernel table is strided, too, the second channel's weights begin in the middle of a word, and
+    both channels have exponents.
+    """
     # [out, in, y, x] is stored, for each source channel, as [x, y, out] of the turned kernel.
     turned = weights[:, :, ::-1, ::-1].transpose(1, 3, 2, 0)
     kernel = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code=WeightCode.FLOAT32, exponent=0, address=19)
     other = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code=WeightCode.FLOAT32, exponent=0, address=33)
+    numbers: tuple[Word | NDArray[np.uint64], ...]
+    numbers = kernel, other, pack(turned[0].ravel()), pack(turned[1].ravel())
+    if table:
+        run = Stride(stride=108, step=0, begin=1, count=2, exponents=46)
+        scaled = np.concatenate([turned[0].ravel() * 2, turned[1].ravel() / 4])
+        numbers = kernel, run, pack(scaled), pack(np.array([-1, 2], dtype="i1"))
     memory = words(
-        Port(population=2, table=16, update=Update.ADD),
+        Port(population=2, table=17 if table else 16, update=Update.ADD, strides=int(table)),
         Population(
             width=5,
             height=4,
@@ -115,14 +126,12 @@ def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32]) -> Im
         Extension(kind=ExtensionKind.STATES, address=10),
         pack(bias),
         np.zeros(8, dtype=np.uint64),
-        kernel,
-        other,
-        pack(turned[0].ravel()),
-        pack(turned[1].ravel()),
+        *numbers,
     )
     image = toy_image()
     return replace(
         image,
+        chip=replace(image.chip, strided_tables=int(table)),
         cores=(CoreImage(1, 0, memory),),
         steps=words(
             Step(order=Order.RESET, core=0, population=2),
@@ -141,7 +150,8 @@ def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32]) -> Im
     )
 
 
-def test_the_manual_suffices_for_a_strided_convolution() -> None:
+@pytest.mark.parametrize("table", [False, True])
+def test_the_manual_suffices_for_a_strided_convolution(table: bool) -> None:
     draw = np.random.default_rng(3)
     bias, weights = draw.normal(size=4).astype(np.float32), draw.normal(size=(3, 2, 3, 3)).astype(np.float32)
     picture = draw.normal(size=(2, 4, 5)).astype(np.float32)
@@ -152,8 +162,9 @@ def test_the_manual_suffices_for_a_strided_convolution() -> None:
             window = padded[:, 2 * y : 2 * y + 3, 2 * x : 2 * x + 3]
             want[1:, y, x] += (weights * window).sum(axis=(1, 2, 3))
     want = 3 * np.where(want > 0, want, want / 8)
-    image = strided_image(bias, weights)
-    assert {region.role for region in regions(image, 0)} == {*Role}
+    image = strided_image(bias, weights, table)
+    rare = set() if table else {Role.STRIDE, Role.EXPONENTS}
+    assert {region.role for region in regions(image, 0)} == {*Role} - rare
     for arithmetic, tolerance in (("float32", 1e-5), ("chip", 5e-2)):
         chip = Chip(write_image(image), arithmetic)
         np.testing.assert_allclose(chip.run({"in": picture})["out"], want, rtol=0, atol=tolerance)

@@ -19,7 +19,7 @@ def test_target_list(run: Run) -> None:
     assert ["grai-vip", "12", "x", "12", "144", "256.0", "kB", "36.0", "MB", "16", "x", "16"] in rows
     assert ["embedded-16", "4", "x", "4", "16", "64.0", "kB", "1.0", "MB", "8", "x", "8"] in rows
     names = [chip["name"] for chip in json.loads(run("target", "list", "--json").out)]
-    assert names == ["embedded-16", "grai-vip"]
+    assert names == ["embedded-16", "grai-vip", "grai-vip-strided"]
 
 
 def test_target_show_is_a_target_file(run: Run, tmp_path: Path) -> None:

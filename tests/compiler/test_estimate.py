@@ -43,6 +43,9 @@ def test_one_event_by_hand(frames: int, tmp_path: Path) -> None:
     # A word costs 100 fJ: 9 operations of 7 + 3 words, and an event of 4 words that leaves no core.
     assert costs.energy_nj == pytest.approx((9 * 307 + found.events / frames * 400) / 1e6)
     assert found.hops == 0
+    strided = estimate(found, replace(COSTS, strided_tables=1))
+    assert strided.energy_nj == pytest.approx((9 * 307 + found.events / frames * 600) / 1e6)
+    assert "events * 6 * word_fj" in strided.energy_formula
     assert costs.latency_us == pytest.approx(9 * 2000 / 1e6)
 
 

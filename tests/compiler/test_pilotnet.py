@@ -62,7 +62,7 @@ def test_parameters_are_the_weights_of_the_kernel_descriptors(fixed8: Compiled) 
             core, port = walk.port(key, axon)
             for c in range(walk.population(key).depth):
                 address = (port.table + axon.c_off + c) % 2**15
-                kernel, _ = walk.kernel(core, address)
+                kernel, _, _ = walk.kernel(core, port, axon.c_off + c)
                 if kernel.code is not WeightCode.NULL:
                     kernels[core, address] = kernel
     assert sum(k.kd * k.kw * k.kh for k in kernels.values()) == WEIGHTS

@@ -105,12 +105,13 @@ def check_limits(walk: Walk, chip: Chip) -> None:
             core, port = walk.port(key, axon)
             assert axon.port < first[core]
             target = walk.population((core, port.population))
+            assert chip.strided_tables or not port.strides
             for c in range(word.depth):
-                kernel, weights = walk.kernel(core, (port.table + axon.c_off + c) % 2**15)
+                kernel, channel, weights = walk.kernel(core, port, axon.c_off + c)
                 if weights is not None:
                     assert (kernel.kw, kernel.kh) == (axon.kw, axon.kh)
                     assert 2**kernel.sl <= chip.stride_max
-                    assert kernel.first + kernel.kd <= target.depth
+                    assert channel + kernel.kd <= target.depth
                     # no event that hits is dropped, and no more pass than the field's eights make
                     assert 0 <= 8 * axon.width - target.width * 2**kernel.sl < 8
                     assert 0 <= 8 * axon.height - target.height * 2**kernel.sl < 8

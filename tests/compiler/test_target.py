@@ -5,16 +5,24 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from backends.by_the_manual import Chip as ByTheManual
+from backends.literal import Literal
+from oracle import layers
 from oracle.graphs import random_input, random_recipe
+from oracle.writer import Writer
 
+from snc.backends.claims import Role
+from snc.backends.container import write_image
 from snc.backends.limits import LIMITS
+from snc.backends.regions import regions
 from snc.compiler.target import load_target, parse_target, shipped, to_commented_toml
 from snc.ir.chip import Chip
 from snc.ir.errors import BadTarget, ManyErrors, Origin
 from snc.models.catalogue import build
 
-from .trip import CHIP, assert_computes, compiled
+from .trip import CHIP, assert_computes, compiled, options, run
 
 ORIGIN = Origin(file="own.toml")
 
@@ -105,6 +113,21 @@ def test_a_commented_file_says_the_same_and_has_a_unit_for_every_number(name: st
         assert key == "name" or units.search(comment), line
         low, high = LIMITS.get(key, (1, "65536 cores"))
         assert key == "name" or comment.endswith(f"; {low} to {high}"), line
+
+
+def test_the_manual_suffices_for_strided_tables() -> None:
+    w = Writer(13, 5)
+    x = w.add("Relu", layers.conv(w, w.input((1, 3, 6, 6)), 8, (3, 3)))
+    x = w.add("Add", layers.conv(w, x, 8, (3, 3), group=8, pads=(1, 1, 1, 1)), x)
+    model = w.model([layers.conv(w, x, 5, (2, 2))], "strided")
+    image = compiled(model, load_target("grai-vip-strided"), options("fixed8")).image
+    assert {Role.STRIDE, Role.EXPONENTS} < {region.role for region in regions(image, 0)}
+    inputs = dict(random_input(model, 0))
+    told = run(image, inputs)
+    (name,) = told
+    by_hand = ByTheManual(write_image(image)).run(inputs)[name]
+    for found in (by_hand, Literal(image).run(inputs)["output", name]):
+        np.testing.assert_allclose(found, told[name], rtol=0, atol=1e-6 * np.abs(found).max())
 
 
 def test_a_small_chip_is_a_target_like_any_other() -> None:

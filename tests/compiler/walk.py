@@ -11,6 +11,7 @@ import numpy.typing as npt
 from snc.backends.bits import unpack
 from snc.backends.image import Image, ImageTensor
 from snc.backends.words import (
+    NULL_KERNEL,
     Axon,
     BiasFormat,
     Extension,
@@ -19,6 +20,7 @@ from snc.backends.words import (
     Population,
     Port,
     Step,
+    Stride,
     WeightCode,
 )
 from snc.ir.network import Update
@@ -82,16 +84,32 @@ class Walk:
         return core, Port.decode(self.word(core, axon.port))
 
     @cache  # noqa: B019
-    def kernel(self, core: int, address: int) -> tuple[Kernel, Numbers | None]:
-        """A kernel descriptor and its weights [delta x, delta y, channel], none for a null kernel."""
-        word = Kernel.decode(self.word(core, address))
+    def kernel(self, core: int, port: Port, c: int) -> tuple[Kernel, int, Numbers | None]:
+        """A channel's kernel descriptor, its first target channel, and its weights [delta x, delta y,
+        channel], none for a null kernel.
+        """
+        if not port.strides:
+            word = Kernel.decode(self.word(core, (port.table + c) % 2**15))
+            return word, word.first, self.weights(core, word, 0, word.exponent)
+        for at in range(port.table, port.table + 2 * port.strides, 2):
+            word, run = Kernel.decode(self.word(core, at)), Stride.decode(self.word(core, at + 1))
+            i = c - run.begin
+            if 0 <= i < run.count:
+                exponent = word.exponent
+                if run.exponents:
+                    exponent = int(unpack(self.image.cores[core].words[run.exponents :], "i1", i + 1)[i])
+                return word, word.first + i * run.step, self.weights(core, word, i * run.stride, exponent)
+        return NULL_KERNEL, 0, None
+
+    def weights(self, core: int, word: Kernel, skip: int, exponent: int) -> Numbers | None:
+        """The weights that begin some bytes behind those of a kernel descriptor."""
         if word.code is WeightCode.NULL:
-            return word, None
+            return None
         form = FORMATS[word.code.name.lower()]
-        numbers = unpack(
-            self.image.cores[core].words[word.address :], form.dtype, word.kd * word.kw * word.kh
-        )
-        return word, numbers.astype(np.float64).reshape(word.kw, word.kh, word.kd) * 2.0**word.exponent
+        count = word.kd * word.kw * word.kh
+        held = unpack(self.image.cores[core].words[word.address :], "u1", skip + count * form.bits // 8)
+        numbers = held[skip:].view(form.dtype)
+        return numbers.astype(np.float64).reshape(word.kw, word.kh, word.kd) * 2.0**exponent
 
     def synapses(self) -> Iterator[Synapses]:
         """What every neuron's event would do, channel by channel."""
@@ -108,7 +126,7 @@ class Walk:
         core, port = self.port(key, axon)
         to = core, port.population
         target = self.population(to)
-        kernel, weights = self.kernel(core, (port.table + c + axon.c_off) % 2**15)
+        kernel, first, weights = self.kernel(core, port, c + axon.c_off)
         if weights is None:
             return None
         stride = 2**kernel.sl
@@ -118,7 +136,7 @@ class Walk:
         ys, dys, rows = _reached(
             source.height, 2**axon.us, axon.y_off, 8 * axon.height, axon.kh, kernel.kh, stride, target.height
         )
-        channels = kernel.first + np.arange(kernel.kd)
+        channels = first + np.arange(kernel.kd)
         scale = self.extensions(to).get(ExtensionKind.SCALE)
         shape = len(xs), len(ys), kernel.kd
         sources = (c * source.height + ys[None, :, None]) * source.width + xs[:, None, None]

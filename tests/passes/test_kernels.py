@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.ir.mapping import NULL, Descriptor, Fragment, Grid, Span
+from snc.ir.mapping import Fragment, Grid, Span
 from snc.ir.network import AxisMap, Kernel, Network, PopulationId, Shape
+from snc.ir.tables import NULL, Descriptor
 from snc.ir.weights import FORMATS
 from snc.passes import axis
 from snc.passes.connect import Connect

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, Origin
-from snc.ir.mapping import Descriptor, Fragment, FragmentId, Mapping, Plan, Span, Table, core_size
+from snc.ir.mapping import Fragment, FragmentId, Mapping, Plan, Span, Table, core_size
+from snc.ir.mapping import table as listed
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
+from snc.ir.tables import Descriptor
 from snc.passes.pack import Pack
 
 from .networks import shrunken
@@ -73,7 +75,7 @@ def test_good_seats_stay() -> None:
 
 def table(*weights: bytes) -> Table:
     """A table with one descriptor for each block of weights."""
-    return Table(Update.ADD, tuple(Descriptor(1, 1, 1, 0, 0, "fixed8", 0, w) for w in weights), (0,))
+    return listed(CHIP, Update.ADD, [Descriptor(1, 1, 1, 0, 0, "fixed8", 0, w) for w in weights], (0,))
 
 
 def test_equal_tables_and_weights_are_stored_once() -> None:

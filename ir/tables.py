@@ -1,0 +1,140 @@
+"""Kernel descriptors before addresses are known: one for a source channel, or for a run of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
+    fragment.
+
+    A `format` of "" is the null descriptor: no synapse.
+    """
+
+    WORDS: ClassVar[int] = 1
+
+    kd: int
+    kw: int
+    kh: int
+    sl: int
+    first: int
+    format: str
+    exponent: int
+    weights: bytes
+
+    @property
+    def blobs(self) -> tuple[bytes, ...]:
+        """The numbers that it points to."""
+        return (self.weights,) if self.weights else ()
+
+
+NULL = Descriptor(1, 1, 1, 0, 0, "", 0, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Strided:
+    """The descriptors of channels begin .. begin + count - 1 of a table, which lie in strides.
+
+    That of channel begin + i has `head`'s fields, `first` increased by i * step; its weights begin i * stride
+    bytes into `head.weights`. `exponents`: a signed byte for each channel, b"" where all have `head`'s.
+    """
+
+    WORDS: ClassVar[int] = 2
+
+    begin: int
+    count: int
+    head: Descriptor
+    stride: int
+    step: int
+    exponents: bytes
+
+    @property
+    def blobs(self) -> tuple[bytes, ...]:
+        """The numbers that it points to."""
+        return (self.head.weights, self.exponents) if self.exponents else (self.head.weights,)
+
+
+Block = tuple[Descriptor, ...] | tuple[Strided, ...]  # words that lie together; equal ones are stored once
+
+
+def block_words(block: Block) -> int:
+    """The words of a block, its numbers apart."""
+    return sum(each.WORDS for each in block)
+
+
+def block_blobs(blocks: Iterable[Block]) -> set[bytes]:
+    """The numbers that blocks point to, each once."""
+    return {blob for block in blocks for each in block for blob in each.blobs}
+
+
+def strided(descriptors: Sequence[Descriptor]) -> tuple[Strided, ...]:
+    """The same descriptors, run by run."""
+    kinds: dict[tuple[object, ...], int] = {}
+    keys = [
+        kinds.setdefault((d.kd, d.kw, d.kh, d.sl, d.format), len(kinds) + 1) if d.format else 0
+        for d in descriptors
+    ]
+    found = []
+    for run in series(np.array(keys), np.array([d.first for d in descriptors])):
+        held = descriptors[run.begin : run.begin + run.count]
+        head = held[0]
+        alike = all(d.weights == head.weights for d in held)
+        level = all(d.exponent == head.exponent for d in held)
+        weights = head.weights if alike else b"".join(d.weights for d in held)
+        exponents = b"" if level else np.array([d.exponent for d in held], dtype="i1").tobytes()
+        found.append(
+            Strided(
+                run.begin,
+                run.count,
+                Descriptor(
+                    head.kd,
+                    head.kw,
+                    head.kh,
+                    head.sl,
+                    head.first,
+                    head.format,
+                    head.exponent if level else 0,
+                    weights,
+                ),
+                0 if alike else len(head.weights),
+                run.step,
+                exponents,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Channels begin .. begin + count - 1, the first target channel `step` further on with each."""
+
+    begin: int
+    count: int
+    step: int
+
+
+def series(keys: NDArray[np.int64], first: NDArray[np.int64]) -> list[Series]:
+    """Channels of one key, other than 0, whose first target channels are evenly apart, in runs from the left.
+
+    Two channels alone make no run, for two words save nothing there: so no step is beyond half the channels.
+    """
+    gaps = np.diff(first)
+    gaps = np.where((keys[1:] == keys[:-1]) & (keys[1:] != 0) & (gaps >= 0), gaps, -1)
+    ends = np.append(np.flatnonzero(np.diff(gaps)) + 1, len(gaps))  # where a stretch of equal gaps ends
+    live = np.flatnonzero(keys)
+    found = []
+    at = 0
+    while (place := int(np.searchsorted(live, at))) < len(live):
+        begin = int(live[place])
+        step = int(gaps[begin]) if begin < len(gaps) else -1
+        count = int(ends[np.searchsorted(ends, begin, side="right")]) - begin + 1 if step >= 0 else 1
+        if step < 0 or (count == 2 and step):
+            count, step = 1, 0
+        found.append(Series(begin, count, step))
+        at = begin + count
+    return found

@@ -1,0 +1,96 @@
+"""Tables in both forms: what runs of channels say is what a list says, in as many words as are counted."""
+
+from dataclasses import replace
+
+import hypothesis
+import numpy as np
+from hypothesis import strategies as st
+
+from snc.ir.mapping import Table, table
+from snc.ir.network import Update
+from snc.ir.tables import NULL, Descriptor, Strided, block_blobs, block_words, strided
+
+from .networks import CHIP
+
+CHANNELS = st.builds(
+    Descriptor,
+    kd=st.sampled_from([2, 2, 3]),
+    kw=st.just(1),
+    kh=st.just(1),
+    sl=st.just(0),
+    first=st.sampled_from([0, 0, 0, 1, 2, 4, 6]),
+    format=st.sampled_from(["fixed8", "fixed8", "fixed8", ""]),
+    exponent=st.sampled_from([-7, -7, -6]),
+    weights=st.just(b""),
+)
+
+
+@st.composite
+def lists(draw: st.DrawFn) -> list[Descriptor]:
+    """Descriptors with weights of their own or all the same, some even, some null."""
+    alike = draw(st.booleans())
+    held = draw(st.lists(CHANNELS, max_size=30))
+    step = draw(st.sampled_from([0, 1, 5]))
+    held += [replace(held[-1], first=i * step) for i in range(draw(st.integers(0, 9)))] if held else []
+    random = np.random.default_rng(len(held))
+    return [
+        replace(d, weights=bytes(d.kd) if alike else random.bytes(d.kd)) if d.format else NULL for d in held
+    ]
+
+
+def said(runs: tuple[Strided, ...], count: int) -> list[Descriptor]:
+    """The descriptors that runs stand for."""
+    found = [NULL] * count
+    for run in runs:
+        size = run.stride or len(run.head.weights)
+        for i in range(run.count):
+            exponents = np.frombuffer(run.exponents, dtype="i1")
+            found[run.begin + i] = replace(
+                run.head,
+                first=run.head.first + i * run.step,
+                exponent=int(exponents[i]) if run.exponents else run.head.exponent,
+                weights=run.head.weights[i * run.stride : i * run.stride + size],
+            )
+    return found
+
+
+@hypothesis.given(lists())
+def test_runs_say_what_the_list_says(descriptors: list[Descriptor]) -> None:
+    runs = strided(descriptors)
+    assert said(runs, len(descriptors)) == descriptors
+    ends = [run.begin + run.count for run in runs]
+    assert all(end <= run.begin for end, run in zip(ends, runs[1:], strict=False))
+    assert all(run.step == 0 or run.count > 2 for run in runs)
+
+
+def size(found: Table) -> int:
+    blobs = block_blobs(found.blocks)
+    return sum(map(block_words, found.blocks)) + sum(-(-len(blob) // 8) for blob in blobs)
+
+
+@hypothesis.given(lists().filter(any), st.sampled_from([1023, 6]), st.integers(1, 7))
+def test_every_port_leads_to_its_segments(descriptors: list[Descriptor], reach: int, gap: int) -> None:
+    segments = range(0, len(descriptors), gap)
+    chip = replace(CHIP, channel_offset_max=reach)
+    listed = table(chip, Update.ADD, descriptors, segments)
+    other = table(replace(chip, strided_tables=1), Update.ADD, descriptors, segments)
+    assert [entry.base for entry in other.entries] == [entry.base for entry in listed.entries]
+    for found in (listed, other):
+        for segment in segments:
+            entry = [each for each in found.entries if each.base <= segment][-1]
+            assert segment - entry.base <= max(reach, 0)
+            first = entry.block[0]
+            held = said(entry.block, len(descriptors)) if isinstance(first, Strided) else list(entry.block)  # type: ignore[arg-type]
+            for c in range(segment, min(segment + gap, len(descriptors))):
+                assert held[entry.offset + c - entry.base] == descriptors[c]
+    if len(listed.entries) == 1:
+        assert size(other) <= size(listed)
+
+
+def test_a_dense_layer_takes_two_words() -> None:
+    weights = [bytes([c]) * 9 for c in range(64)]
+    descriptors = [Descriptor(9, 1, 1, 0, 0, "fixed8", c % 2, w) for c, w in enumerate(weights)]
+    found = table(replace(CHIP, strided_tables=1), Update.ADD, descriptors, (0, 32))
+    assert [block_words(block) for block in found.blocks] == [2]
+    assert size(found) == 2 + 64 * 9 // 8 + 64 // 8
+    assert size(table(CHIP, Update.ADD, descriptors, (0, 32))) == 64 + 64 * 2
