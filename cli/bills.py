@@ -31,6 +31,11 @@ def show_comparison(found: "Comparison") -> None:
     if found.cores.snc is not None:
         known.append(f"{found.cores.snc} in snc's image")
     say(f"cores     {', '.join(known)}; {found.target} has {found.cores.available}")
+    if found.snc_tables is not None:
+        listed, strided = (
+            size(bill.connectivity_bytes) for bill in (found.snc_tables.listed, found.snc_tables.strided)
+        )
+        say(f"tables    connectivity of snc's image: {listed} with a word a channel, {strided} with strides")
     options = found.snc_options
     show_encodings(found)
     say(f"snc       weights {options.weights}, states {options.states}; biases {_biases(found)}")

@@ -94,6 +94,7 @@ def _totals(found: Comparison) -> Section:
         ("cores, paper's rules", str(found.cores.paper_rules)),
         ("cores, snc", "-" if found.cores.snc is None else str(found.cores.snc)),
         ("cores of the chip", str(found.cores.available)),
+        *_tables(found),
     )
     names = [TECHNIQUES[key] for key in bills]
     parts = {name: [getattr(b, f"{name}_bytes") for b in bills.values()] for name in CATEGORIES}
@@ -101,6 +102,16 @@ def _totals(found: Comparison) -> Section:
     alt = "; ".join(f"{TECHNIQUES[key]}: {size(bill.total_bytes)}" for key, bill in bills.items())
     table = Table("Bytes by technique and category", ("technique", *CATEGORIES, "total"), rows, is_open=True)
     return Section("In all", (), facts, (Chart("Memory with each technique", alt, drawing, KEY),), (table,))
+
+
+def _tables(found: Comparison) -> tuple[tuple[str, str], ...]:
+    """The connectivity of our image with either form of kernel tables."""
+    if found.snc_tables is None:
+        return ()
+    return (
+        ("connectivity, snc, a word a channel", size(found.snc_tables.listed.connectivity_bytes)),
+        ("connectivity, snc, strided tables", size(found.snc_tables.strided.connectivity_bytes)),
+    )
 
 
 def _layers(found: Comparison) -> Section:

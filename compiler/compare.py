@@ -12,7 +12,7 @@ from ..ir.network import Network, Neuron, PopulationId
 from .driver import Clock, Options, Progress, layers_of, lower, pack_network
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
-from .packed import packed_bill
+from .packed import other_form, packed_bill
 from .techniques import Memory, Widths, hierarchical, lut, priced
 
 WIDER_MESH = 2  # a network that is too large for the chip is billed on a mesh so many times as wide and high
@@ -56,6 +56,14 @@ class Compression:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """Bills of our image's fragments with a kernel word for each source channel, and with strided tables."""
+
+    listed: Memory
+    strided: Memory
+
+
+@dataclass(frozen=True, slots=True)
 class CoreCounts:
     """Cores that the fragments fill by the paper's rules and in our image, and what the chip has."""
 
@@ -83,6 +91,7 @@ class Comparison:
     padded_hier_lut: Memory
     compression: Compression
     snc_compression: Compression | None
+    snc_tables: Tables | None
     cores: CoreCounts
     snc_options: Options
     layers: tuple[LayerBills, ...]
@@ -98,6 +107,7 @@ class _Ours:
     total: Memory
     cores: int
     layers: dict[str, Memory]
+    tables: Tables
 
 
 def compare(
@@ -138,7 +148,9 @@ def _bill_ours(
         except DoesNotFit:
             continue
         layers = packed_bill(mapping)
-        return _Ours(_sum(layers.values()), len(mapping.cores), layers)
+        total, other = _sum(layers.values()), _sum(packed_bill(other_form(mapping, options.states)).values())
+        tables = Tables(other, total) if chip.strided_tables else Tables(total, other)
+        return _Ours(total, len(mapping.cores), layers, tables)
     return None
 
 
@@ -151,6 +163,7 @@ def _with_ours(comparison: Comparison, ours: _Ours | None) -> Comparison:
         comparison,
         snc=ours.total,
         snc_compression=_compression(ours.total, tables),
+        snc_tables=ours.tables,
         cores=replace(comparison.cores, snc=ours.cores),
         layers=tuple(
             replace(layer, snc=ours.layers.get(layer.name, Memory())) for layer in comparison.layers
@@ -201,6 +214,7 @@ def _counted(
         padded_hier_lut=totals[3],
         compression=_compression(ours, totals),
         snc_compression=None,
+        snc_tables=None,
         cores=CoreCounts(rules.cores, None, chip.cores),
         snc_options=options,
         layers=tuple(layers),

@@ -1,10 +1,13 @@
 """The bill of fragments that lie in cores, before the cores have places: as the image's, relays apart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..ir.mapping import WORD_BYTES, Mapping, words
 from ..ir.states import Life, region
 from ..ir.tables import Block, Strided, block_blobs, block_words
+from ..passes.connect import Connect
+from ..passes.wire import Wire
 from .driver import layers_of
 from .techniques import Memory
 
@@ -36,6 +39,15 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
                 neurons, connectivity, parameters, biases, total
             )
     return found
+
+
+def other_form(mapping: Mapping, states: str) -> Mapping:
+    """The same fragments in the same cores, with strided tables where the target has none, or without."""
+    chip = replace(mapping.chip, strided_tables=1 - mapping.chip.strided_tables)
+    wirings = Wire()(mapping.network, chip)
+    return replace(
+        Connect(states == "shared")(mapping.network, chip, wirings, mapping.grids), cores=mapping.cores
+    )
 
 
 def _states(needs: Sequence[tuple[int, Life]]) -> list[int]:

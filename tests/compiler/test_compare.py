@@ -86,12 +86,29 @@ def test_our_image_stands_beside_the_tables(tmp_path: Path) -> None:
     assert found.snc_compression.hier_lut.total == found.hier_lut.total_bytes / total.total
 
 
-@pytest.mark.parametrize("states", ["shared", "persistent"])
+def test_both_forms_of_tables_are_billed(tmp_path: Path) -> None:
+    model = build("digits")
+    plain, strided = (
+        compared(model, tmp_path, replace(CHIP, strided_tables=tables), ours=True) for tables in (0, 1)
+    )
+    for found in (plain, strided):
+        assert found.snc_tables is not None
+        assert found.snc_tables.listed == plain.snc
+        assert found.snc_tables.strided == strided.snc
+    assert plain.snc is not None
+    assert strided.snc is not None
+    assert strided.snc.connectivity_bytes < plain.snc.connectivity_bytes
+    assert strided.snc.neurons_bytes == plain.snc.neurons_bytes
+    assert strided.snc.biases_bytes == plain.snc.biases_bytes
+
+
+@pytest.mark.parametrize(("states", "tables"), [("shared", 0), ("persistent", 0), ("shared", 1)])
 @pytest.mark.parametrize("seed", range(8))
-def test_the_bill_before_placing_is_the_images(seed: int, states: str, tmp_path: Path) -> None:
+def test_the_bill_before_placing_is_the_images(seed: int, states: str, tables: int, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(random_model(seed).SerializeToString())
-    compiled = compile_model(path, replace(CHIP, core_words=700), Options(states=states, effort=0.5))
+    chip = replace(CHIP, core_words=700, strided_tables=tables)
+    compiled = compile_model(path, chip, Options(states=states, effort=0.5))
     layers = {
         name: Memory(part.neurons, part.connectivity, part.parameters, part.biases, part.total)
         for name, part in bill(compiled.image).layers.items()
