@@ -1,6 +1,6 @@
 """The memory map of a core, derived anew: who owns each word, what may be shared, and what lives when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from .reading import (
     KERNEL,
     PARAMETERS,
     STATE_BITS,
+    STRIDE,
     WEIGHT_BITS,
     Core,
     Fault,
@@ -61,6 +62,8 @@ CATEGORY = {
     "extension": "connectivity",
     "axon": "connectivity",
     "kernel": "connectivity",
+    "stride": "connectivity",
+    "exponents": "connectivity",
     "weights": "parameters",
     "bias": "biases",
 }
@@ -138,25 +141,46 @@ def _owned(
         yield Owned("bias", population.bias_at, population.bias_words)
         yield Owned("axon", population.axons_at, population.fields["axons"])
         numbers.update((at, words_of(population.depth, 32)) for at in population.said(PARAMETERS))
-    entries = [wire.entries for wire in found if wire.target.core is core]
-    selected = np.unique(np.concatenate(entries)) if entries else np.zeros(0, dtype=np.int64)
-    for address in selected.tolist():
+    here = [wire for wire in found if wire.target.core is core]
+    selected = _addresses(wire.entries for wire in here if not wire.pairs.size)
+    pairs = _addresses(wire.pairs for wire in here)
+    for address in [*selected.tolist(), *pairs.tolist()]:
         yield Owned("kernel", address, 1)
-    kernels = decoded(core.words[selected], KERNEL)
-    sizes = weight_words(kernels)
-    numbers.update(zip(kernels["address"][sizes > 0].tolist(), sizes[sizes > 0].tolist(), strict=True))
-    for address, count in sorted(numbers):
+    for address in pairs.tolist():
+        yield Owned("stride", address + 1, 1)
+    runs = decoded(core.words[pairs + 1], STRIDE)
+    exponents = {
+        (at, words_of(count, 8))
+        for at, count in zip(runs["exponents"].tolist(), runs["count"].tolist(), strict=True)
+        if at
+    }
+    for address, count in sorted(exponents):
+        yield Owned("exponents", address, count)
+    for addresses, further in ((selected, 0), (pairs, (runs["count"] - 1) * runs["stride"])):
+        kernels = decoded(core.words[addresses], KERNEL)
+        sizes = weight_words(kernels, further)
+        live = sizes > 0
+        numbers.update(zip(kernels["address"][live].tolist(), sizes[live].tolist(), strict=True))
+    for address, count in sorted(numbers - exponents):  # equal bytes lie in one place, whatever they are for
         yield Owned("weights", address, count)
 
 
-def weight_words(kernels: dict[str, Integers]) -> Integers:
-    """The words of the weights of kernel descriptors. Raises Unreadable for an unknown format."""
+def _addresses(some: Iterable[Integers]) -> Integers:
+    """Each address of some, once."""
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *some]))
+
+
+def weight_words(kernels: dict[str, Integers], further: Integers | int = 0) -> Integers:
+    """The words of the weights of kernel descriptors, and of so many bytes more where there are any. Raises
+    Unreadable for an unknown format.
+    """
     unknown = set(kernels["code"].tolist()) - WEIGHT_BITS.keys()
     if unknown:
         raise Unreadable("field", f"weight codes {sorted(unknown)}")
     bits = np.zeros(1 + max(WEIGHT_BITS), dtype=np.int64)
     bits[list(WEIGHT_BITS)] = list(WEIGHT_BITS.values())
-    return np.asarray(-(-kernels["kd"] * kernels["kw"] * kernels["kh"] * bits[kernels["code"]] // 64))
+    each = kernels["kd"] * kernels["kw"] * kernels["kh"] * bits[kernels["code"]]
+    return np.asarray(np.where(each, -(-(each + 8 * further) // 64), 0))
 
 
 def _overlaps(picture: Picture, held: Sequence[Population], spans: dict[Key, Life]) -> Iterator[Fault]:

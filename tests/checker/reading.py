@@ -34,7 +34,8 @@ PORT = {
     "population": (0, 14, 0, False),
     "table": (15, 29, 0, False),
     "update": (30, 32, 0, False),
-    "reserved": (33, 63, 0, False),
+    "strides": (33, 42, 0, False),
+    "reserved": (43, 63, 0, False),
 }
 EXTENSION = {
     "kind": (0, 3, 0, False),
@@ -64,6 +65,13 @@ KERNEL = {
     "exponent": (33, 40, 0, True),
     "address": (41, 55, 0, False),
     "reserved": (56, 63, 0, False),
+}
+STRIDE = {
+    "stride": (0, 17, 0, False),
+    "step": (18, 26, 0, False),
+    "begin": (27, 37, 0, False),
+    "count": (38, 48, 1, False),
+    "exponents": (49, 63, 0, False),
 }
 STEP = {
     "order": (0, 1, 0, False),
@@ -206,7 +214,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wire:
-    """An axon, the port it leads to, and the kernel descriptors that its events select, by channel."""
+    """An axon, the port it leads to, and the kernels that its events select, by channel: the addresses of
+    their descriptors, and their fields. `pairs`: where the pairs of a strided table begin, all of them.
+    """
 
     source: Population
     axon: dict[str, int]
@@ -214,6 +224,7 @@ class Wire:
     port: int
     entries: Integers
     kernels: Fields
+    pairs: Integers
 
 
 def wires(picture: Picture, source: Population) -> list[Wire]:
@@ -232,10 +243,31 @@ def wires(picture: Picture, source: Population) -> list[Wire]:
         to = core.index, int(ports["population"][axon["port"]])
         if to not in picture.populations:
             raise Unreadable("reach", f"{where}: no population {to}")
-        table = int(ports["table"][axon["port"]])
-        entries = (table + axon["c_off"] + np.arange(source.depth, dtype=np.int64)) % ADDRESSES
-        if entries.max() >= core.words.size:
-            raise Unreadable("pointer", f"{where}: a table ends at {entries.max()}")
-        kernels = decoded(core.words[entries], KERNEL)
-        found.append(Wire(source, axon, picture.populations[to], axon["port"], entries, kernels))
+        table, strides = (int(ports[name][axon["port"]]) for name in ("table", "strides"))
+        channels = axon["c_off"] + np.arange(source.depth, dtype=np.int64)
+        pairs = table + 2 * np.arange(strides, dtype=np.int64)
+        if strides:
+            core.read(table, 2 * strides, f"{where}: a strided table")
+            entries, kernels = _strided(core, pairs, channels)
+        else:
+            entries = (table + channels) % ADDRESSES
+            if entries.max() >= core.words.size:
+                raise Unreadable("pointer", f"{where}: a table ends at {entries.max()}")
+            kernels = decoded(core.words[entries], KERNEL)
+        found.append(Wire(source, axon, picture.populations[to], axon["port"], entries, kernels, pairs))
     return found
+
+
+def _strided(core: Core, pairs: Integers, channels: Integers) -> tuple[Integers, Fields]:
+    """What a strided table says of channels: of each the kernel of the first pair that has it, or none."""
+    heads, runs = decoded(core.words[pairs], KERNEL), decoded(core.words[pairs + 1], STRIDE)
+    entries = np.full(channels.size, pairs[0])
+    kernels = {name: np.zeros(channels.size, dtype=np.int64) for name in KERNEL}
+    for pair in reversed(range(pairs.size)):
+        index = channels - runs["begin"][pair]
+        inside = (index >= 0) & (index < runs["count"][pair])
+        entries[inside] = pairs[pair]
+        for name, values in heads.items():
+            kernels[name][inside] = values[pair]
+        kernels["first"][inside] += index[inside] * runs["step"][pair]
+    return entries, kernels

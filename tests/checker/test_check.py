@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import onnx
 import pytest
 from compiler.trip import compiled, options, shrunken
 from oracle import layers
@@ -14,18 +15,42 @@ from oracle.writer import Writer
 from snc.backends.bits import Word
 from snc.backends.container import write_image
 from snc.backends.image import Image
-from snc.backends.words import Axon, Extension, ExtensionKind, Kernel, Order, Population, Port, Step
+from snc.backends.words import (
+    Axon,
+    Extension,
+    ExtensionKind,
+    Kernel,
+    Order,
+    Population,
+    Port,
+    Step,
+    Stride,
+)
 from snc.compiler.report import report
 
 from .check import assert_obeys, check
-from .reading import Picture, wires
+from .reading import STRIDE, Picture, Wire, decoded, wires
 
 Change = Callable[[Image], Image]
+
+CHIP = shrunken(core_words=600, mesh=(6, 6), height_max=8)
 
 
 @pytest.fixture(scope="module")
 def image() -> Image:
     """A network on several cores, with shared states, kernels, strides, upsampling and helpers."""
+    return compiled(network(), CHIP, options()).image
+
+
+@pytest.fixture(scope="module")
+def strided() -> Image:
+    """The same with strided kernel tables and weights of 8 bits, whose exponents lie apart."""
+    chip = replace(CHIP, core_words=300, strided_tables=1)
+    return compiled(network(), chip, options("fixed8")).image
+
+
+def network() -> onnx.ModelProto:
+    """Convolutions, an addition, a transposed convolution and a mean."""
     w = Writer(13, 3)
     x = w.input((1, 3, 12, 14))
     x = w.add("Relu", layers.conv(w, x, 6, (3, 3), pads=(1, 1, 1, 1)))
@@ -34,8 +59,7 @@ def image() -> Image:
     x = w.add("Relu", layers.conv(w, x, 8, (3, 3), stride=(2, 2), pads=(1, 1, 1, 1)))
     x = w.add("ConvTranspose", x, w.weights((8, 4, 2, 2), 8), strides=[2, 2])
     x = layers.conv(w, w.add("Concat", x, y, axis=1), 4, (3, 3))
-    model = w.model([w.add("GlobalAveragePool", x)], "checked")
-    return compiled(model, shrunken(core_words=600, mesh=(6, 6), height_max=8), options()).image
+    return w.model([w.add("GlobalAveragePool", x)], "checked")
 
 
 def written(image: Image) -> bytes:
@@ -90,6 +114,42 @@ def a_kernel(image: Image, **fields: object) -> Image:
                 if code:
                     return edited(image, wire.target.core.index, entry, Kernel, **fields)
     raise AssertionError
+
+
+def a_pair(image: Image) -> Wire:
+    """The first wire to a strided table whose first pair has exponents and channels of its own."""
+    picture = Picture(write_image(image))
+    for population in picture.populations.values():
+        for wire in wires(picture, population):
+            if wire.pairs.size:
+                run = decoded(wire.target.core.words[wire.pairs[:1] + 1], STRIDE)
+                if run["exponents"][0] and run["stride"][0]:
+                    return wire
+    raise AssertionError
+
+
+def a_head(image: Image, **fields: object) -> Image:
+    """Other fields in the kernel descriptor of a pair."""
+    wire = a_pair(image)
+    return edited(image, wire.target.core.index, int(wire.pairs[0]), Kernel, **fields)
+
+
+def a_stride(image: Image, **fields: object) -> Image:
+    """Other fields in the stride of a pair."""
+    wire = a_pair(image)
+    return edited(image, wire.target.core.index, int(wire.pairs[0]) + 1, Stride, **fields)
+
+
+def a_strided_port(image: Image, **fields: object) -> Image:
+    """Other fields in the port of a strided table."""
+    wire = a_pair(image)
+    return edited(image, wire.target.core.index, wire.port, Port, **fields)
+
+
+def further(image: Image) -> Image:
+    """A port whose strided table begins a word further on, between the words of its first pair."""
+    wire = a_pair(image)
+    return a_strided_port(image, table=int(wire.pairs[0]) + 1)
 
 
 def a_population(image: Image, **fields: object) -> Image:
@@ -188,9 +248,40 @@ FAULTS: dict[str, tuple[str, Change]] = {
 }
 
 
-def test_an_image_that_is_right_has_no_fault(image: Image) -> None:
+STRIDED_FAULTS: dict[str, tuple[str, Change]] = {
+    "the target has no strided tables": (
+        "strided_tables",
+        lambda image: replace(image, chip=replace(image.chip, strided_tables=0)),
+    ),
+    "a strided table is out of range": ("pointer", lambda image: a_strided_port(image, strides=1023)),
+    "a strided table begins at a stride": ("memory", further),
+    "a strided table lies on the ports": ("memory", lambda image: a_strided_port(image, table=0)),
+    "the kernels of a run are larger than their axon says": ("kernel", lambda image: a_head(image, kw=9)),
+    "the kernels of a run end beyond the last channel": (
+        "kernel",
+        lambda image: a_head(image, first=1000),
+    ),
+    "a run's last kernel ends beyond the last channel": ("kernel", lambda image: a_stride(image, step=6)),
+    "an axon sees a smaller target": ("hit", lambda image: an_axon(image, width=1)),
+    "the weights of a run are out of range": ("pointer", lambda image: a_stride(image, stride=2**17)),
+    "the weights of a run lie on another's words": ("memory", lambda image: a_stride(image, stride=200)),
+    "exponents are out of range": ("pointer", lambda image: a_stride(image, exponents=32767)),
+    "exponents lie on another's words": ("memory", lambda image: a_stride(image, exponents=1)),
+    "a run has exponents for too many channels": ("memory", lambda image: a_stride(image, count=12)),
+}
+
+
+@pytest.mark.parametrize("name", ["image", "strided"])
+def test_an_image_that_is_right_has_no_fault(name: str, request: pytest.FixtureRequest) -> None:
+    image: Image = request.getfixturevalue(name)
     assert len(image.cores) > 3
     assert check(write_image(image)).faults == ()
+
+
+@pytest.mark.parametrize("name", STRIDED_FAULTS)
+def test_a_fault_of_a_strided_table_is_found(name: str, strided: Image) -> None:
+    rule, change = STRIDED_FAULTS[name]
+    assert rule in rules(change(strided))
 
 
 @pytest.mark.parametrize("name", FAULTS)
