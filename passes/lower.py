@@ -101,7 +101,7 @@ def _observable(builder: Builder) -> list[Tensor]:
             if len(populations) == 1 and builder.neurons.covers(ids, populations):
                 found[populations[0]] = name, layer.name
     tensors = []
-    for name, layer in found.values():
+    for name, title in found.values():
         with suppress(Unsupported):  # too scattered to be listed: nobody needs it
-            tensors.append(builder.tensor("layer", name, builder.graph.values[name].dtype, layer))
+            tensors.append(builder.tensor("layer", name, builder.graph.values[name].dtype, title))
     return tensors
