@@ -4,7 +4,7 @@ What no pointer leads to is never looked at: no word says what it is. After `dec
 array, so the compiled code checks nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.errors import BadImage, Origin
-from ..ir.network import PARAMETERS, Neuron, Update
+from ..ir.network import PARAMETERS, Activation, Neuron, Update
 from .bits import WORD_BITS, unpack, words_for
 from .faults import faults
 from .image import Image
@@ -20,6 +20,7 @@ from .limits import STATE_BITS
 from .machine_columns import COUNTERS, ROW
 from .machine_kernels import Kernels, Row
 from .machine_memory import Memory
+from .machine_order import order_faults
 from .machine_shortcuts import Channels, Pixels, shortcut
 from .words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
 
@@ -129,8 +130,12 @@ class _Decoder:
         self.at = {key: index for index, key in enumerate(dict.fromkeys(keys))}
         self.blocks = tuple(self._block(core, address) for core, address in self.at)
         orders = [Order(order) for order in steps["order"].tolist()]
-        self._check_orders(orders, keys)
+        order = tuple(zip(orders, (self.at[key] for key in keys), strict=True))
+        self._check_pieces(order)
         bundles = [list(self._bundles(block)) for block in self.blocks]
+        inputs = [block.is_input for block in self.blocks]
+        for index, what in order_faults(order, inputs, [[b.target for b in own] for own in bundles]):
+            raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
         rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
         self._check_states()
         for block, own in zip(self.blocks, bundles, strict=True):
@@ -142,7 +147,7 @@ class _Decoder:
         return Program(
             blocks=self.blocks,
             bundles=tuple(tuple(own) for own in bundles),
-            steps=tuple(zip(orders, (self.at[key] for key in keys), strict=True)),
+            steps=order,
             rows=rows,
             kernels=kernels,
             weights=weights,
@@ -164,6 +169,11 @@ class _Decoder:
                 parameters.append(self._numbers(memory, extension.address, word.depth, address))
             elif facts.setdefault(extension.kind, extension) is not extension:
                 raise memory.fault(place, f"says {extension.kind.name} a second time")
+        if word.neuron == Neuron.INPUT:
+            computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
+            if computes or facts.keys() - {ExtensionKind.FIRING}:
+                what = "is an input population, which has no states, biases, scale or activation function"
+                raise memory.fault(address, what)
         names = PARAMETERS[word.activation]
         if len(parameters) != len(names):
             what = f"{word.activation.name} has {len(names)} parameters, not {len(parameters)}"
@@ -215,14 +225,11 @@ class _Decoder:
     def _state_words(self, block: Block) -> int:
         return words_for(block.neurons, STATE_BITS)
 
-    def _check_orders(self, orders: list[Order], keys: list[tuple[int, int]]) -> None:
-        fired = {key for order, key in zip(orders, keys, strict=True) if order == Order.FIRE}
-        for order, key in zip(orders, keys, strict=True):
-            if order == Order.RESET and self.blocks[self.at[key]].is_input:
-                raise self.memories[key[0]].fault(key[1], "is an input population and has no states to reset")
+    def _check_pieces(self, order: Sequence[tuple[Order, int]]) -> None:
+        fired = {index for what, index in order if what == Order.FIRE}
         for tensor in self.image.tensors:
             for piece in tensor.pieces:
-                if (piece.core, piece.population) not in fired:
+                if self.at.get((piece.core, piece.population)) not in fired:
                     what = f"{tensor.kind} {tensor.name!r} names its neurons, and it never fires"
                     raise self.memories[piece.core].fault(piece.population, what)
 

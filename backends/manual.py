@@ -13,10 +13,11 @@ from ..ir.weights import FORMATS
 from . import container, faults, plain
 from .bits import Field, Word
 from .image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
-from .limits import LIMITS, PORTS
+from .limits import CORES, LIMITS, PORTS
+from .manual_file import FILE
 from .manual_meanings import CODES, EXAMPLES, FORMULAS, MEANINGS
 from .manual_reasons import REASONS
-from .manual_text import FILE, MEMORY, RUN
+from .manual_text import MEMORY, RUN
 from .regions import fields_text
 from .words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step, WeightCode
 
@@ -37,6 +38,7 @@ def manual() -> str:
         "rank_max": faults.RANK_MAX,
         "dtypes": " ".join(f"`{name}`" for name in faults.DTYPES),
         "ports": PORTS,
+        "cores_max": CORES,
         "axon_widths": " + ".join(str(field.width) for field in Axon.FIELDS),
         "chip_table": _chip_table(),
         "tensor_table": _members_table(ImageTensor),

@@ -28,12 +28,12 @@ FORMULAS: dict[Activation, str] = {
     Activation.SIGMOID: "1 / (1 + exp(-s))",
     Activation.TANH: "tanh(s)",
     Activation.HARD_SIGMOID: "max(0, min(1, alpha * s + beta))",
-    Activation.ELU: "s where s >= 0, else alpha * (exp(s) - 1)",
-    Activation.SELU: "gamma * s where s >= 0, else gamma * alpha * (exp(s) - 1)",
-    Activation.CELU: "s where s >= 0, else alpha * (exp(s / alpha) - 1)",
+    Activation.ELU: "s where s >= 0, else alpha * expm1(s)",
+    Activation.SELU: "gamma * s where s >= 0, else gamma * (alpha * expm1(s))",
+    Activation.CELU: "s where s >= 0, else alpha * expm1(s / alpha)",
     Activation.SILU: "s / (1 + exp(-s))",
     Activation.HARD_SWISH: "s * max(0, min(1, alpha * s + beta))",
-    Activation.SOFTPLUS: "log(1 + exp(s))",
+    Activation.SOFTPLUS: "max(s, 0) + log1p(exp(-abs(s)))",
     Activation.SOFTSIGN: "s / (1 + abs(s))",
     Activation.THRESHOLDED_RELU: "s where s > alpha, else 0",
     Activation.ABSOLUTE: "abs(s)",
@@ -64,8 +64,8 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
     Update: {
         Update.ADD: "state + w * v",
         Update.MULTIPLY: "state * (w * v)",
-        Update.MAXIMUM: "the larger of state and w * v",
-        Update.MINIMUM: "the smaller of state and w * v",
+        Update.MAXIMUM: "w * v where w * v > state, else the state as it is",
+        Update.MINIMUM: "w * v where w * v < state, else the state as it is",
     },
 }
 

@@ -15,18 +15,18 @@ Neuron = tuple[int, int, int]
 
 ACTIVATIONS: dict[int, Callable[..., Any]] = {
     0: lambda s: s,
-    1: lambda s: max(s, f32(0)),
-    2: lambda s, low, high: min(max(s, low), high),
+    1: lambda s: np.maximum(s, f32(0)),
+    2: lambda s, low, high: np.minimum(np.maximum(s, low), high),
     3: lambda s, slope: s if s >= 0 else f32(slope * s),
     4: lambda s: f32(1) / (f32(1) + np.exp(-s)),
     5: np.tanh,
-    6: lambda s, alpha, beta: max(f32(0), min(f32(1), f32(f32(alpha * s) + beta))),
+    6: lambda s, alpha, beta: np.maximum(f32(0), np.minimum(f32(1), f32(f32(alpha * s) + beta))),
     7: lambda s, alpha: s if s >= 0 else f32(alpha * np.expm1(s)),
-    8: lambda s, alpha, gamma: f32(gamma * s) if s >= 0 else f32(f32(gamma * alpha) * np.expm1(s)),
+    8: lambda s, alpha, gamma: f32(gamma * s) if s >= 0 else f32(gamma * f32(alpha * np.expm1(s))),
     9: lambda s, alpha: s if s >= 0 else f32(alpha * np.expm1(f32(s / alpha))),
     10: lambda s: f32(s / (f32(1) + np.exp(-s))),
-    11: lambda s, alpha, beta: f32(s * max(f32(0), min(f32(1), f32(f32(alpha * s) + beta)))),
-    12: lambda s: np.log1p(np.exp(-abs(s))) + max(s, f32(0)),
+    11: lambda s, alpha, beta: s * np.maximum(f32(0), np.minimum(f32(1), f32(f32(alpha * s) + beta))),
+    12: lambda s: np.maximum(s, f32(0)) + np.log1p(np.exp(-abs(s))),
     13: lambda s: f32(s / (f32(1) + abs(s))),
     14: lambda s, alpha: s if s > alpha else f32(0),
     15: abs,
@@ -177,7 +177,7 @@ class Chip:
     def fire(self, p: Population, core: int, fed: dict[tuple[int, int, Neuron], Any]) -> None:
         for neuron in p.neurons():
             if p.is_input:
-                value = fed.get((core, p.address, neuron), 0)
+                value = f32(fed.get((core, p.address, neuron), 0))
             else:
                 parameters = [numbers[neuron[0]] for numbers in p.parameters]
                 value = p.activation(f32(p.scale * f32(p.state[neuron])), *parameters)
@@ -248,5 +248,6 @@ class Chip:
         self.synaptic_operations += 1
         state, product = p.state[neuron], f32(f32(math.ldexp(float(number), exponent)) * v)
         state = self.wide(state)
-        new = (state + product, state * product, max(state, product), min(state, product))[how]
+        larger, smaller = (product if further else state for further in (product > state, product < state))
+        new = (state + product, state * product, larger, smaller)[how]
         p.state[neuron] = f32(f16(new)) if self.wide is f32 else new

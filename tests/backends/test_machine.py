@@ -378,15 +378,13 @@ def test_float16_states_saturate_and_stay_in_order() -> None:
     assert both(toy, {"x": x * 64}, chip=True).outputs["y"].item() == np.inf
 
 
-def test_states_stay_until_they_are_reset() -> None:
+def test_a_frame_depends_on_no_other() -> None:
     x = np.ones((1, 1, 1, 1), np.float32)
     toy = Toy()
     source = toy.input("x", (1, 1, 1))
     target = toy.population((1, 1, 1), bias=np.array([10]))
     toy.join(source, target, np.ones((1, 1, 1, 1))).output("y", target)
     assert both(toy, {"x": x}, frames=3).outputs["y"].item() == 11
-    toy.order = [(Order.FIRE, source), (Order.FIRE, target)]
-    assert both(toy, {"x": x}, frames=3).outputs["y"].item() == 3
 
 
 def test_shared_states_overlap() -> None:
@@ -403,18 +401,6 @@ def test_shared_states_overlap() -> None:
     np.testing.assert_array_equal(both(toy, {"x": x[None]}).outputs["y"][0], 2 * x + 1)
     toy.order = [(R, first), (R, copy), (R, second), (F, source), (F, first), (F, copy), (F, second)]
     assert not np.allclose(both(toy, {"x": x[None]}).outputs["y"][0], 2 * x + 1)
-
-
-def test_a_population_may_fire_twice() -> None:
-    x = random((1, 2, 2))
-    toy = Toy()
-    source = toy.input("x", x.shape)
-    target = toy.population(x.shape)
-    toy.join(source, target, np.ones((1, 1, 1, 1))).output("y", target)
-    toy.order = [(Order.RESET, target), *[(Order.FIRE, source)] * 2, (Order.FIRE, target)]
-    run = both(toy, {"x": x[None]})
-    np.testing.assert_array_equal(run.outputs["y"][0], x + x)
-    assert run.counters.of(0, 1).firing == 2 * np.count_nonzero(x)
 
 
 def test_the_toy_of_two_cores() -> None:

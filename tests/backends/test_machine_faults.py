@@ -147,7 +147,12 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
         changed(Population, activation=Activation.RELU),
         "core 1, address 1: RELU has 0 parameters, not 2",
     ),
-    "other neurons": (1, TARGET, changed(Population, neuron=Neuron.INPUT), "no states to reset"),
+    "other neurons": (
+        1,
+        TARGET,
+        changed(Population, neuron=Neuron.INPUT),
+        "core 1, address 1: is an input population, which has no states, biases",
+    ),
     "an unknown neuron": (1, TARGET, lambda word: word | 7 << 26, "no population descriptor: neuron = 7"),
     "bias no number": (1, BIAS, lambda _: ONES, "core 1, address 4: a bias is not a number"),
     "channels beyond": (

@@ -13,6 +13,7 @@ from snc.backends.bits import Word, pack
 from snc.backends.claims import Role
 from snc.backends.container import write_image
 from snc.backends.image import CoreImage, Image, ImagePiece, ImageTensor
+from snc.backends.machine import Arithmetic, Machine
 from snc.backends.manual import manual
 from snc.backends.regions import regions
 from snc.backends.words import (
@@ -29,9 +30,10 @@ from snc.backends.words import (
     Stride,
     WeightCode,
 )
-from snc.ir.network import Activation, Neuron, Update
+from snc.ir.network import PARAMETERS, Activation, Neuron, Update
 
 from .by_the_manual import Chip
+from .machine_toys import Toy
 from .toy import toy_image, toy_reference, words
 
 DOCS = Path(__file__).parents[2] / "docs" / "image.md"
@@ -78,6 +80,42 @@ def test_the_manual_suffices(arithmetic: str) -> None:
     np.testing.assert_array_equal(chip.run({"image": picture}, "layer")["features"], toy_reference(picture))
     # In each of two frames three values are not zero, and each of them reaches two neurons one hop away.
     assert (chip.events, chip.empty_events, chip.synaptic_operations, chip.hops) == (6, 0, 12, 6)
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "chip"])
+@pytest.mark.parametrize("function", Activation)
+def test_the_formulas_are_the_machines(function: Activation, arithmetic: Arithmetic) -> None:
+    """Numbers, zero, infinities and a NaN through each activation function, and what then sends events."""
+    numbers = [*np.linspace(-4, 4, 33), -100, 100, 1e-6, -1e-6, 9, -9, 9]
+    depth, huge = len(numbers), 3e38
+    weights = np.ones(depth)
+    weights[-3:] = huge  # times 9 an infinity
+    bias = np.zeros(depth)
+    bias[-1] = -np.inf
+    parameters = (0.25, 0.75)[: len(PARAMETERS[function])]
+    toy = Toy()
+    source = toy.input("x", (depth, 1, 1))
+    target = toy.population((depth, 1, 1), activation=function, parameters=parameters, bias=bias)
+    behind = toy.population((depth, 1, 1), fires_on_zero=True)
+    toy.join(source, target, weights.reshape(-1, 1, 1, 1), first=range(depth))
+    toy.join(target, behind, np.ones((depth, 1, 1, 1)), first=range(depth), update=Update.MAXIMUM)
+    toy.output("y", target).output("z", behind)
+    image, frame = toy.image(), {"x": np.array(numbers, np.float32).reshape(1, depth, 1, 1)}
+    with np.errstate(all="ignore"):
+        chip = Chip(write_image(image), arithmetic)
+        want = chip.run(frame)
+    run = Machine(image, arithmetic).run(frame)
+    assert np.isnan(want["y"].ravel()[-1]) == (function != Activation.THRESHOLDED_RELU)
+    for name in ("y", "z"):
+        np.testing.assert_allclose(
+            run.outputs[name], want[name], rtol=1e-6 if chip.rounded is np.float32 else 1e-3
+        )
+    total = run.counters.total
+    assert (total.events, total.empty_events, total.synaptic_operations) == (
+        chip.events,
+        chip.empty_events,
+        chip.synaptic_operations,
+    )
 
 
 def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32], table: bool) -> Image:

@@ -65,7 +65,9 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
         yield Fault("extensions", f"{population}: {kinds}")
     if population.extensions["reserved"].any() or any(flag > 1 for flag in population.said(FIRING)):
         yield Fault("field", f"{population}: an extension word")
-    if population.is_input and (fields["bias"] or fields["activation"] or SCALE in kinds or STATES in kinds):
+    if population.is_input and (
+        fields["bias"] or fields["activation"] or {STATES, INITIAL, SCALE} & {*kinds}
+    ):
         yield Fault("extensions", f"{population}: an input that computes")
 
 
