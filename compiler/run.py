@@ -88,7 +88,7 @@ class HostPart:
 def network_inputs(image: Image) -> list[ImageTensor]:
     """The inputs of the network that an image was made from: those of the chip, and those of the host."""
     found = {tensor.name: tensor for tensor in image.tensors if tensor.kind == "input"}
-    made = {tensor.name for tensor in image.tensors if tensor.kind == "output"}
+    made = {tensor.name for tensor in image.tensors if tensor.kind == "output"} - found.keys()
     for model in (image.host_before, image.host_after):
         graph = onnx.GraphProto() if model is None else host_graph(model)
         for value in graph.input:

@@ -105,6 +105,13 @@ def test_an_output_made_before_the_chip() -> None:
     holds(model(nodes, ["y", "e"]))
 
 
+def test_an_input_may_be_an_output_too() -> None:
+    made = model([node("Relu", "x", "y")], ["y"])
+    made.graph.output.append(made.graph.input[0])
+    found = holds(made)
+    assert [tensor.name for tensor in network_inputs(found.image)] == ["x"]
+
+
 def test_a_result_that_is_constant_comes_from_the_host() -> None:
     nodes = [conv("x", "y"), node("Shape", "x", "n")]
     made = model(nodes, ["y", "n"])
