@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from . import options
-from .layers import show_report
+from .layers import show_front, show_report
 from .show import json_text, plain, progress, say, say_json
 
 
@@ -31,10 +31,23 @@ from .show import json_text, plain, progress, say, say_json
 )
 @click.option(
     "--objective",
-    type=click.Choice(["cores", "memory"]),
+    type=click.Choice(["cores", "memory", "throughput"]),
     default="cores",
     show_default=True,
-    help="What the cuts of the feature maps, and the packing, make least.",
+    help="What the cuts of the feature maps, and the packing, make least: cores, words, or the synaptic "
+    "operations of the busiest core.",
+)
+@click.option(
+    "--pareto",
+    is_flag=True,
+    help="Write no image: print how many cores it takes to leave the busiest core how many operations.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="After so many seconds take the best mapping found by then, with its gap. Without it, the same "
+    "input gives the same image on every machine.",
 )
 @options.input_shape
 @click.option(
@@ -68,6 +81,8 @@ def compile_command(
     weights: str,
     states: str,
     objective: str,
+    pareto: bool,
+    time_limit: float | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     effort: float,
     seed: int,
@@ -81,7 +96,7 @@ def compile_command(
     """
     from ..backends.container import save, write_whole
     from ..compiler import outputs
-    from ..compiler.driver import Options, compile_model
+    from ..compiler.driver import Options, compile_model, front
     from ..compiler.frontend import to_onnx
     from ..compiler.report import compile_report
     from ..compiler.target import load_target
@@ -94,7 +109,12 @@ def compile_command(
     outputs.suffixed(report_file, ".json", ".html")
     outputs.plan((image_file, reference, report_file), (model, Path(target)))
     chip = load_target(target)
-    chosen = Options(weights, states, objective, seed, effort, dict(input_shapes))
+    chosen = Options(weights, states, objective, seed, effort, time_limit, dict(input_shapes))
+    if pareto:
+        with progress("pareto") as bar:
+            points = front(model, chip, chosen, bar.stage)
+        show_front(points) if not as_json else say_json({"model": model.name, "front": points})
+        return
     with progress("compile") as bar:
         compiled = compile_model(model, chip, chosen, bar.stage)
     save(image_file, compiled.image)

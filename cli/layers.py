@@ -1,10 +1,12 @@
 """The report of an image, as `compile` and `inspect` show it: layers, totals, cores, solver, host."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .show import Sheet, begun, listed, paragraph, say, short, size, times
 
 if TYPE_CHECKING:
+    from ..compiler.choices import Point
     from ..compiler.report import Cuts, LayerReport, Report
 
 OP_MAX = 11  # characters of an operator's name
@@ -27,6 +29,14 @@ def show_report(report: "Report") -> None:
     took = "" if solver.seconds is None else f" in {solver.seconds:.1f} s"
     say(f"cuts     {solver.status} for {report.objective}{gap}{took}")
     show_host(report)
+
+
+def show_front(points: "Sequence[Point]") -> None:
+    """Cores against the synaptic operations of the busiest one, when every neuron fires."""
+    table = Sheet("cores>", "busiest core's operations>", "fragments>", "words>")
+    for point in points:
+        table.add(point.cores, f"{point.busiest_core_operations:,}", point.fragments, f"{point.words:,}")
+    table.show()
 
 
 def _traffic(report: "Report") -> str:

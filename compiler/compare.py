@@ -144,7 +144,7 @@ def _bill_ours(
     wider = (WIDER_MESH * chip.mesh[0], WIDER_MESH * chip.mesh[1])
     for mesh in [chip.mesh, wider] if least <= chip.cores * chip.core_words * WORD_BYTES else [wider]:
         try:
-            _, mapping = pack_network(network, replace(chip, mesh=mesh), options, Clock(progress))
+            mapping = pack_network(network, replace(chip, mesh=mesh), options, Clock(progress))
         except DoesNotFit:
             continue
         layers = packed_bill(mapping)

@@ -1,8 +1,8 @@
 """The whole trip on one screen: an ONNX model in, a memory image out."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,42 +12,38 @@ from .. import __version__
 from ..backends.emit import emit, image_layers
 from ..backends.image import About, Image, Solver
 from ..ir.chip import Chip
-from ..ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
+from ..ir.counts import operations
+from ..ir.errors import BadInput, ManyErrors, Origin, SncError
 from ..ir.layers import LayerGraph
 from ..ir.mapping import Mapping as Mapped
-from ..ir.mapping import core_size
 from ..ir.network import Network, PopulationId
 from ..ir.weights import FORMATS
-from ..passes.connect import Connect
-from ..passes.cut import Cut
 from ..passes.fold import Fold
 from ..passes.fuse import Fuse
-from ..passes.locate import Locate
 from ..passes.lower import Lower
-from ..passes.pack import Pack, too_large
-from ..passes.partition import Partition, Solution
 from ..passes.quantise import Quantise, held_constants
-from ..passes.wire import Wire
+from .choices import Choice, Packer, Point
 from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
 from .remedy import remedied
 from .run import HostPart
 from .sizes import check_capacity
 
-STAGES = ("read", "lower", "quantise", "partition", "connect", "pack", "place", "emit")
-
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user may choose. `effort` is the solver's deterministic time."""
+    """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
+    was found by then is taken, and the bytes depend on the machine.
+    """
 
     weights: str = "fixed8"
     states: str = "shared"
     objective: str = "cores"
     seed: int = 0
     effort: float = 4.0
+    time_limit: float | None = None
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -119,22 +115,21 @@ def _blame(graph: LayerGraph) -> None:
         raise BadInput(Origin(file=graph.name), error.message, hint="export it again") from None
 
 
-def pack_network(network: Network, chip: Chip, options: Options, clock: "Clock") -> tuple[Solution, Mapped]:
-    """The cuts and the cores of a network that `lower` made. Raises DoesNotFit."""
+def pack_network(network: Network, chip: Chip, options: Options, clock: "Clock") -> Mapped:
+    """The cores, without places, of a network that `lower` made. Raises DoesNotFit."""
     with clock("partition"):
-        wirings = Wire()(network, chip)
-        plain = options.objective != "memory"
-        shared = options.states == "shared"
-        even = Partition(options.effort, options.seed, plain, shared)(network, chip, wirings)
-        solution = Cut(options.objective, shared, seed=options.seed)(network, chip, wirings, even)
-    with clock("connect"):
-        least = solution.least_cores
-        candidates = [replace(even, least_cores=least)] + [solution] * (solution.grids != even.grids)
-        mappings = [Connect(shared)(network, chip, wirings, found.grids) for found in candidates]
-    with clock("pack"):
-        solution, mapping = _pack(candidates, mappings)
-        mapping.verify()
-    return solution, mapping
+        return Packer(network, chip, options).choices()[0].mapping
+
+
+def front(
+    path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
+) -> tuple[Point, ...]:
+    """Cores against the work of the busiest core. Raises SncError as `compile_model` does."""
+    clock = Clock(progress)
+    with clock("lower"):
+        _, _, network = lower(path, chip, options)
+    with clock("partition"):
+        return Packer(network, chip, options, clock.hurry(options.time_limit)).front()
 
 
 def compile_model(
@@ -152,12 +147,18 @@ def _compile(path: Path, chip: Chip, options: Options, progress: Progress = lamb
     clock = Clock(progress)
     with clock("lower"):
         graph, parts, network = lower(path, chip, options)
-    solution, packed = pack_network(network, chip, options, clock)
+    with clock("partition"):
+        packer = Packer(network, chip, options, clock.hurry(options.time_limit))
+        choices = packer.choices()
+        if options.objective == "throughput":
+            choices = [packer.balanced(choices[0])]
+        choices[0].mapping.verify()
     with clock("place"):
-        mapping = Locate(options.seed)(packed)
+        choice = packer.located(choices)
+        mapping = choice.mapping
         mapping.verify()
     with clock("emit"):
-        solver = _solver(options, solution, mapping)
+        solver = _solver(options, choice)
         about = About(
             graph.name,
             __version__,
@@ -176,33 +177,18 @@ def _compile(path: Path, chip: Chip, options: Options, progress: Progress = lamb
     return Compiled(graph, network, mapping, image, clock.seconds)
 
 
-def _pack(candidates: Sequence[Solution], mappings: Sequence[Mapped]) -> tuple[Solution, Mapped]:
-    """Of all cuts those that take the fewest cores, and then the least memory. Raises DoesNotFit."""
-    packed: list[tuple[tuple[int, int], Solution, Mapped]] = []
-    refused: DoesNotFit | None = None
-    for solution, mapping in zip(candidates, mappings, strict=True):
-        if too_large(mapping):
-            continue
-        try:
-            found = Pack(solution.seats)(mapping)
-        except DoesNotFit as error:
-            refused = error
-            continue
-        words = sum(core_size(found.chip, (found.plans[f] for f in core)).words for core in found.cores)
-        packed.append(((len(found.cores), words), solution, found))
-    if not packed:
-        assert refused is not None, "the even cuts fit"
-        raise refused
-    _, solution, mapping = min(packed, key=lambda candidate: candidate[0])
-    return solution, mapping
-
-
-def _solver(options: Options, solution: Solution, mapping: Mapped) -> Solver:
+def _solver(options: Options, choice: Choice) -> Solver:
     """What was minimised, and how near to the proven bound it is."""
+    solution, mapping = choice.solution, choice.mapping
+    least = solution.least_cores
     if options.objective == "memory":
-        return Solver(solution.status, solution.objective, solution.bound, solution.least_cores)
-    used, bound = len(mapping.cores), solution.least_cores
-    return Solver("optimal" if used <= bound else "feasible", float(used), float(bound), bound)
+        return Solver(solution.status, solution.objective, solution.bound, least)
+    if options.objective == "throughput":
+        work = operations(mapping)
+        used, bound = max(work), -(-sum(work) // mapping.chip.cores)
+    else:
+        used, bound = len(mapping.cores), least
+    return Solver("optimal" if used <= bound else "feasible", float(used), float(bound), least)
 
 
 def layers_of(network: Network) -> list[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]:
@@ -235,7 +221,12 @@ class Clock:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.seconds: dict[str, float] = {}
+        self._begun = time.perf_counter()
         self._stage, self._start = "", 0.0
+
+    def hurry(self, limit: float | None) -> Callable[[], bool]:
+        """Tells whether so many seconds have passed since the clock began; None: as many as it takes."""
+        return lambda: limit is not None and time.perf_counter() - self._begun > limit
 
     def __call__(self, stage: str) -> "Clock":
         """For a `with` block that is this stage."""

@@ -16,9 +16,8 @@ from ..backends.faults import population_at
 from ..backends.image import About, Image, ImageFragment, ImageLayer
 from ..backends.traffic import Traffic, traffic
 from ..backends.words import Step
-from ..ir.counts import synapses, synapses_into, trained_weights
-from ..ir.mapping import Mapping as Mapped
-from ..ir.network import Neuron, Projection
+from ..ir.counts import operations, synapses, trained_weights
+from ..ir.network import Neuron
 
 if TYPE_CHECKING:
     from .driver import Compiled
@@ -212,23 +211,11 @@ def compile_report(compiled: "Compiled", path: Path) -> Report:
         ),
         per_core=tuple(
             replace(core, synapses=held)
-            for core, held in zip(known.per_core, _synapses(compiled.mapping), strict=True)
+            for core, held in zip(known.per_core, operations(compiled.mapping), strict=True)
         ),
         solver=replace(known.solver, seconds=compiled.seconds.get("partition")),
         seconds={"total": sum(compiled.seconds.values()), **compiled.seconds},
     )
-
-
-def _synapses(mapping: Mapped) -> list[int]:
-    """The synapses that end in each core."""
-    into: dict[int, list[Projection]] = {}
-    for projection in mapping.network.projections:
-        into.setdefault(projection.target, []).append(projection)
-    fragments = [plan.fragment for plan in mapping.plans]
-    return [
-        sum(synapses_into(p, fragments[f]) for f in held for p in into.get(fragments[f].population, ()))
-        for held in mapping.cores
-    ]
 
 
 def _descriptors(image: Image) -> set[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .mapping import Fragment, Span
+from .mapping import Fragment, Mapping, Span
 from .network import AxisMap, Network, Projection
 
 
@@ -18,6 +18,18 @@ def synapses_into(projection: Projection, fragment: Fragment) -> int:
     channels = np.minimum(first + depth, fragment.c.stop) - np.maximum(first, fragment.c.start)
     pairs = int(np.maximum(channels[first >= 0], 0).sum())
     return joined(projection.y, fragment.y) * joined(projection.x, fragment.x) * pairs
+
+
+def operations(mapping: Mapping) -> list[int]:
+    """The synapses that end in each core: its synaptic operations when every neuron fires."""
+    into: dict[int, list[Projection]] = {}
+    for projection in mapping.network.projections:
+        into.setdefault(projection.target, []).append(projection)
+    fragments = [plan.fragment for plan in mapping.plans]
+    return [
+        sum(synapses_into(p, fragments[f]) for f in held for p in into.get(fragments[f].population, ()))
+        for held in mapping.cores
+    ]
 
 
 def padded_synapses(projection: Projection) -> int:

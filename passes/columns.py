@@ -6,7 +6,7 @@ pricer fills new cores with what is worth most for each word (Gilmore and Gomory
 then fixed one after the other, the fullest first, and the rest is solved again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +17,14 @@ Counts = NDArray[np.int64]
 
 REPAIRS = 0  # times that some cores are emptied and filled anew
 EMPTIED = 10  # how many of them
-ROUNDS = 100  # pricing rounds before the first copies are fixed
+ROUNDS = 60  # pricing rounds before the first copies are fixed
 ROUNDS_LATER = 4  # and after each, when most columns are known
 PATIENCE = 3  # rounds without a new column that end the pricing
+EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 EVEN = 8  # channels whose 8-bit weights fill whole words
 WHOLE = 1e-6  # nearer to a whole number than this is whole
+NEARLY = 0.2  # so near to the next whole number, copies are fixed as if they had reached it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,8 +125,14 @@ class _Prices:
 class Filler:
     """Fills cores greedily with what is worth most for each word, many cores at once."""
 
-    def __init__(self, items: Sequence[Item], room: Room, penalty: float = 0.0) -> None:
-        self.room, self.penalty = room, penalty
+    def __init__(
+        self,
+        items: Sequence[Item],
+        room: Room,
+        penalty: float = 0.0,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.room, self.penalty, self.hurry = room, penalty, hurry
         self.states, self.work = (
             np.array([getattr(item, name) for item in items], dtype=np.float64) for name in ("states", "work")
         )
@@ -239,13 +247,15 @@ def fill_cores(
     repairs: int = REPAIRS,
     penalty: float = 0.0,
     seed: int = 0,
+    hurry: Callable[[], bool] = lambda: False,
 ) -> list[dict[int, int]]:
     """What each core holds: channels by item. Every item's demand is covered, by few cores.
 
-    `repairs`: how often some cores are emptied and filled anew, unless no more than `least` are left.
+    `repairs`: how often some cores are emptied and filled anew, unless no more than `least` are left. Once
+    `hurry` says so, no more columns are made than it takes.
     """
     demand = np.array([item.demand for item in items], dtype=np.int64)
-    filler = Filler(items, room, penalty)
+    filler = Filler(items, room, penalty, hurry)
     random = np.random.default_rng(seed)
     prices = _Prices(demand, penalty / room.words)
     density = np.array([item.words[-1] / len(item.words) + item.states for item in items]) / room.words
@@ -291,28 +301,45 @@ def _dive(
 def _priced(
     prices: _Prices, filler: Filler, demand: Counts, random: np.random.Generator, rounds: int
 ) -> tuple[Floats, Floats]:
+    """Prices and copies, with the columns that `rounds` more of pricing have found.
+
+    Every third round fills new cores. The others take cores that the program likes, empty them in part, and
+    fill them again at the new prices: what is nearly right is better than what is made from nothing.
+    """
     starts = np.concatenate([np.flatnonzero(demand), [-1]])
     idle = 0
-    while rounds > 0 and idle < PATIENCE:
-        _, worth = prices.solve(demand)
-        values = np.tile(worth, (2 * len(starts), 1))
-        values[len(starts) :] *= 1 + NOISE * random.uniform(-1, 1, (len(starts), len(worth)))
-        reserve = filler.room.words * random.uniform(0, 0.8, 2 * len(starts)) ** 2
-        reserve[: len(starts)][::2] = 0
-        found = filler.fill(values, demand, np.tile(starts, 2), reserve)
+    for number in range(rounds):
+        copies, worth = prices.solve(demand)
+        if number % 3 == 0:
+            values = np.tile(worth, (2 * len(starts), 1))
+            values[len(starts) :] *= 1 + NOISE * random.uniform(-1, 1, (len(starts), len(worth)))
+            reserve = filler.room.words * random.uniform(0, 0.8, 2 * len(starts)) ** 2
+            reserve[: len(starts)][::2] = 0
+            found = filler.fill(values, demand, np.tile(starts, 2), reserve)
+        else:
+            liked = np.array(prices.columns)[np.flatnonzero(copies > WHOLE)]
+            given = np.minimum(np.tile(liked, (-(-len(starts) // len(liked)), 1)), demand)
+            emptied = random.uniform(*EMPTIED_PART, (len(given), 1))
+            given[random.random(given.shape) < emptied] = 0
+            values = worth * (1 + NOISE * random.uniform(-1, 1, given.shape))
+            values[::2] = worth
+            found = filler.fill(values, demand, np.full(len(given), -1), np.zeros(len(given)), given)
         cost = 1 + prices.fragment_cost * (found > 0).sum(axis=1)
         added = prices.add(list(found[found @ worth > cost + WHOLE]))
         idle = 0 if added else idle + 1
-        rounds -= 1
+        if idle == PATIENCE or filler.hurry():
+            break
     return prices.solve(demand)
 
 
 def _whole(columns: Sequence[Counts], copies: Floats, demand: Counts) -> list[tuple[Counts, int]]:
-    """The columns of which the program takes whole copies, as many as the demand holds in full."""
+    """The columns of which the program takes whole copies, or nearly, as many as the demand holds in full."""
     taken = []
     for i in np.argsort(-copies, kind="stable").tolist():
+        if copies[i] < 1 - NEARLY:
+            break
         held = np.flatnonzero(columns[i])
-        count = min(int(copies[i] + WHOLE), int((demand[held] // columns[i][held]).min()))
+        count = min(int(copies[i] + NEARLY), int((demand[held] // columns[i][held]).min()))
         if count > 0:
             taken.append((columns[i], count))
             demand = demand - count * columns[i]

@@ -4,7 +4,7 @@ Feature maps that lie whole in X and Y may be cut anywhere along the channels; t
 cut in X or Y keep the cuts it found, and their fragments are packed as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,7 @@ from .partition import Solution
 
 ITEMS_MAX = 400  # more pieces than these are packed first fit: the linear program would take minutes
 MARGIN_WORDS = 64  # for axons that were not foreseen
-PENALTIES = (0.0, 80.0)  # words that a fragment costs beside its own: what fits better is tried, not known
-SPARE_FRAGMENTS = 1.5  # axons are counted for this many times the fewest fragments of their target
+SPARE_FRAGMENTS = 4.0  # axons are counted for this many times the fewest fragments of their target
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,18 @@ class Cut:
     work_max: float = np.inf
     seed: int = 0
 
-    def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring], base: Solution) -> Solution:
-        """The cuts and the cores. Fragments that turn out too large for their core are `Pack`'s to move."""
+    def __call__(
+        self,
+        network: Network,
+        chip: Chip,
+        wirings: Sequence[Wiring],
+        base: Solution,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> Solution:
+        """The cuts and the cores. Fragments that turn out too large for their core are `Pack`'s to move.
+
+        Once `hurry` says so, what is found by then has to do.
+        """
         kernels = [Kernels(network, wiring, chip) for wiring in wirings]
         limits = least(network, chip, kernels, self.shared)
         pieces = [piece for p, grid in enumerate(base.grids) for piece in _pieces(p, grid)]
@@ -52,13 +61,7 @@ class Cut:
         room = Room(chip.core_words, chip.ports_max, self.work_max)
         if not all(room.holds(item) for item in items):
             return replace(base, least_cores=limits.cores)  # what is guessed of axons leaves too little room
-        cores = min(
-            (
-                fill_cores(items, room, limits.cores, penalty=self.penalty_words + more, seed=self.seed)
-                for more in PENALTIES
-            ),
-            key=len,
-        )
+        cores = fill_cores(items, room, limits.cores, penalty=self.penalty_words, seed=self.seed, hurry=hurry)
         grids, seats = _seated(network, base.grids, pieces, cores)
         return replace(base, grids=grids, seats=seats, least_cores=limits.cores)
 

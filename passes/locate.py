@@ -7,9 +7,9 @@ from ..ir.mapping import Mapping
 from .place import Place
 from .relay import Relay
 
-# Neighbours' distances in X and in Y that are tried, and what is added to the seed: side by side, then with
-# free cores between for relays; on a chip too full for them, side by side in other ways.
-ATTEMPTS = (((1, 1), 0), ((2, 1), 0), ((2, 2), 0), ((1, 1), 1), ((1, 1), 2), ((1, 1), 3))
+# The gaps that are tried, and what is added to the seed: none, then free columns and rows for relays, few or
+# many; on a chip too full for them, no gaps in other ways.
+ATTEMPTS = (((0, 0), 0), ((7, 0), 0), ((1, 0), 0), ((1, 1), 0), ((0, 0), 1), ((0, 0), 2), ((0, 0), 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Locate:
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with places and relays. Raises DoesNotFit."""
         errors: list[DoesNotFit] = []
-        for spacing, more in ATTEMPTS:
-            place = Place(seed=self.seed + more, spacing=spacing)
+        for gaps, more in ATTEMPTS:
+            place = Place(seed=self.seed + more, gaps=gaps)
             if not errors or place.fits(mapping):
                 try:
                     return Relay()(place(mapping))

@@ -14,11 +14,12 @@ class Pack:
     """Every fragment is in one core, and every core holds what it must: memory and ports.
 
     A fragment goes to its core of `seats` while that has room. The others go first fit, the largest first; at
-    last cores are emptied into the others, the smallest first. Sizes are exact, equal tables and weights
-    within a core count once.
+    last, with `merge`, cores are emptied into the others, the smallest first. Sizes are exact, equal tables
+    and weights within a core count once.
     """
 
     seats: Table[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
+    merge: bool = True
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its cores. Raises DoesNotFit when the chip has too few."""
@@ -33,7 +34,8 @@ class Pack:
                 cores.open(1)
                 taken = cores.take(FragmentId(index), len(cores.held) - 1)
                 assert taken, f"fragment {index} is too large for an empty core"
-        cores.eliminate(alone)
+        if self.merge:
+            cores.eliminate(alone)
         ordered = sorted(sorted(held) for held in cores.held if held)
         found = replace(mapping, cores=tuple(tuple(core) for core in ordered))
         if len(ordered) > mapping.chip.cores:

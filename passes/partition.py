@@ -33,6 +33,11 @@ class Solution:
     seats: Mapping[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
     least_cores: int = 1
 
+    @property
+    def fragments(self) -> int:
+        """How many fragments the cuts make."""
+        return sum(grid.fragments for grid in self.grids)
+
 
 @dataclass(frozen=True, slots=True)
 class Partition:

@@ -17,8 +17,9 @@ from ..ir.network import Neuron
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
+STEPS_MAX = 40_000  # of the search; more sweeps gain less than 1 %
 HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
+REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in axons by one position out of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +37,40 @@ class Place:
 
     Traffic is the events that algorithm 5 emits with all neurons firing, times hops; the host's input is not
     counted. Annealing by heat bath: a core changes places with the core, or the gap, that chance and heat
-    prefer among all of them. What stays out of reach is left to `Relay`; `spacing` is the distance of
-    neighbours in X and in Y: more than 1 leaves cores free between them.
+    prefer among all of them. Where the mesh is wider than the reach, a first search sees nothing but the
+    reach, and the second never leaves what that has found. What stays out of reach is left
+    to `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
     """
 
     sweeps: int = 200
     seed: int = 0
-    spacing: tuple[int, int] = (1, 1)
+    gaps: tuple[int, int] = (0, 0)
 
     def fits(self, mapping: Mapping) -> bool:
-        """Whether the mesh has room for all cores at this distance."""
+        """Whether the mesh has room for all cores beside the gaps."""
         return self._lattice(mapping.chip).cores >= len(mapping.cores)
 
     def _lattice(self, chip: Chip) -> Chip:
         """The mesh of the places that are used."""
-        (columns, rows), (x, y) = chip.mesh, self.spacing
-        return replace(chip, mesh=(-(-columns // x), -(-rows // y)))
+        columns, rows = (
+            size - size // (every + 1) if every else size
+            for size, every in zip(chip.mesh, self.gaps, strict=True)
+        )
+        return replace(chip, mesh=(columns, rows))
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with places."""
         lattice = self._lattice(mapping.chip)
         places = np.array(snake(lattice, len(mapping.cores)), dtype=np.int64)
         if len(places) > 1:
-            places = _Search(lattice, self.spacing, places, flows(mapping), self.seed).run(self.sweeps)
-        places *= self.spacing
-        return replace(mapping, places=tuple((int(x), int(y)) for x, y in places))
+            places = _Search(lattice, self.gaps, places, flows(mapping), self.seed).run(self.sweeps)
+        x, y = (_spread(at, every) for at, every in zip(places.T, self.gaps, strict=True))
+        return replace(mapping, places=tuple(zip(x.tolist(), y.tolist(), strict=True)))
+
+
+def _spread(at: Integers, every: int) -> Integers:
+    """Positions on the mesh, with one left free behind so many."""
+    return at + at // every if every else at
 
 
 def flows(mapping: Mapping) -> tuple[Flow, ...]:
@@ -101,7 +111,7 @@ class _Search:
     def __init__(
         self,
         chip: Chip,
-        spacing: tuple[int, int],
+        gaps: tuple[int, int],
         places: Integers,
         found: Sequence[Flow],
         seed: int,
@@ -114,15 +124,20 @@ class _Search:
         count = len(places)
         self.occupant = np.full(self.sizes, -1, dtype=np.int64)
         self.occupant[tuple(places.T)] = np.arange(count)
-        at = [np.arange(size) * step for size, step in zip(self.sizes, spacing, strict=True)]
+        at = [_spread(np.arange(size), every) for size, every in zip(self.sizes, gaps, strict=True)]
         self.hops = [_hops(at[i], chip.chip_mesh[i], chip.chip_border_cost).astype(float) for i in range(2)]
         self.beyond = [_beyond(positions, chip).astype(float) for positions in at]
         traffic = np.array([flow.events for flow in found], dtype=np.float64)
         self.mean = float(traffic.mean()) if len(found) else 0.0
         # one hop beyond the reach costs more than any two cores' traffic across the mesh
-        self.far = (traffic.max(initial=0) + 1) * sum(float(hops.max()) for hops in self.hops)
-        self.peers = list(_peers(count, found))
-        self.costs = [np.zeros((count, size)) for size in self.sizes]
+        self.hard = (traffic.max(initial=0) + 1) * sum(float(hops.max()) for hops in self.hops)
+        self.known = list(_peers(count, found))
+
+    def _weigh(self, traffic: float, far: float) -> None:
+        """From now on an event's hop costs `traffic`, and a position beyond the reach `far`."""
+        self.far = far
+        self.peers = [replace(peers, traffic=traffic * peers.traffic) for peers in self.known]
+        self.costs = [np.zeros((len(self.places), size)) for size in self.sizes]
         for core, peers in enumerate(self.peers):
             for i in range(2):
                 at = self.places[peers.cores, i]
@@ -136,16 +151,22 @@ class _Search:
 
     def run(self, sweeps: int) -> Integers:
         """The places after the search: heat falls, then only gains are taken until there are none."""
-        count = len(self.places)
-        sweeps = max(1, min(sweeps, STEPS_MAX // count))
-        start, end = HEATS
+        sweeps = max(1, min(sweeps, STEPS_MAX // len(self.places)))
+        if any(beyond.any() for beyond in self.beyond):
+            self._weigh(0.0, 1.0)
+            self._cool(sweeps, 1.0, REACH_HEATS)
+        self._weigh(1.0, self.hard)
+        self._cool(sweeps, self.mean, HEATS)
+        return self.places
+
+    def _cool(self, sweeps: int, unit: float, heats: tuple[float, float]) -> None:
+        count, (start, end) = len(self.places), heats
         for sweep in range(sweeps):
-            heat = self.mean * start * (end / start) ** (sweep / max(1, sweeps - 1))
+            heat = unit * start * (end / start) ** (sweep / max(1, sweeps - 1))
             for core in self.random.permutation(count):
                 self._move(int(core), heat)
         while sum(self._move(core, 0.0) for core in range(count)):
             pass
-        return self.places
 
     def _move(self, core: int, heat: float) -> bool:
         """One step of the heat bath: whether the core has moved."""

@@ -125,7 +125,7 @@ def test_borders_between_chips_are_avoided_when_they_cost() -> None:
 
 
 def test_cores_apart_leave_free_ones_between() -> None:
-    placed = Place(spacing=(2, 2))(mapping_of([(0, 1), (1, 2)], 3))
+    placed = Place(gaps=(1, 1))(mapping_of([(0, 1), (1, 2)], 3))
     assert all(x % 2 == y % 2 == 0 for x, y in placed.places)
-    assert Place(spacing=(2, 2)).fits(mapping_of([], 36))
-    assert not Place(spacing=(2, 2)).fits(mapping_of([], 37))
+    assert Place(gaps=(1, 1)).fits(mapping_of([], 36))
+    assert not Place(gaps=(1, 1)).fits(mapping_of([], 37))

@@ -7,7 +7,8 @@ import pytest
 from checker.check import check
 
 from snc.backends.container import write_image
-from snc.compiler.driver import Clock, Options, compile_model, lower, pack_network
+from snc.compiler.choices import Packer
+from snc.compiler.driver import Options, compile_model, lower
 from snc.compiler.target import load_target
 from snc.models.resnet import resnet50
 
@@ -37,7 +38,7 @@ def test_strided_tables_save_cores(tmp_path: Path) -> None:
     path.write_bytes(resnet50().SerializeToString())
     chip, options = load_target("grai-vip-strided"), Options()
     _, _, network = lower(path, chip, options)
-    solution, mapping = pack_network(network, chip, options, Clock(lambda stage: None))
-    used, least = len(mapping.cores), solution.least_cores
+    choice = Packer(network, chip, options).choices()[0]
+    used, least = len(choice.mapping.cores), choice.solution.least_cores
     assert used <= 114
     assert used - least <= 0.03 * used
