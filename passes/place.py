@@ -17,9 +17,11 @@ from ..ir.network import Neuron
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-STEPS_MAX = 40_000  # of the search; more sweeps gain less than 1 %
+STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
 HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
 REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in axons by one position out of it
+MENDING_STEPS = 200  # for each core of the mesh, at most, of those that have axons out of reach
+MENDING_HEAT = 0.8  # where these moves neither freeze nor scatter what is right
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,30 @@ class _Search:
         if any(beyond.any() for beyond in self.beyond):
             self._weigh(0.0, 1.0)
             self._cool(sweeps, 1.0, REACH_HEATS)
+            self._mend()
         self._weigh(1.0, self.hard)
         self._cool(sweeps, self.mean, HEATS)
         return self.places
+
+    def _mend(self) -> None:
+        """Moves only cores that are out of reach, as long as there are any; the best places count."""
+        best, kept = np.inf, self.places.copy()
+        for _ in range(MENDING_STEPS * len(self.places)):
+            costs = self._standing()
+            if (total := float(costs.sum())) < best:
+                best, kept = total, self.places.copy()
+            far = np.flatnonzero(costs)
+            if not len(far):
+                break
+            self._move(int(self.random.choice(far)), MENDING_HEAT)
+        self.places = kept
+        self.occupant[:] = -1
+        self.occupant[tuple(kept.T)] = np.arange(len(kept))
+
+    def _standing(self) -> Floats:
+        """What each core costs where it stands."""
+        cores = np.arange(len(self.places))
+        return np.asarray(self.costs[0][cores, self.places[:, 0]] + self.costs[1][cores, self.places[:, 1]])
 
     def _cool(self, sweeps: int, unit: float, heats: tuple[float, float]) -> None:
         count, (start, end) = len(self.places), heats
@@ -173,8 +196,7 @@ class _Search:
         peers, (x, y) = self.peers[core], self.places[core]
         cost_x, cost_y = self.costs
         # what every core would gain here over where it stands; a gap gains nothing
-        ids = np.arange(len(self.places))
-        stands = cost_x[ids, self.places[:, 0]] + cost_y[ids, self.places[:, 1]]
+        stands = self._standing()
         gains = np.append(cost_x[:, x] + cost_y[:, y] - stands, 0.0)
         change = gains[self.occupant] + (cost_x[core][:, None] + cost_y[core][None, :] - stands[core])
         # two cores that change places and talk: both tables took the other for standing still

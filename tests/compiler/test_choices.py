@@ -1,0 +1,102 @@
+"""Which cores are taken: few of them, with little to do, or what is found in time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from checker.check import check
+from onnx import helper, numpy_helper
+
+from snc.backends.container import write_image
+from snc.cli.main import main
+from snc.compiler.choices import Packer
+from snc.compiler.driver import Compiled, Options, compile_model, front, lower
+from snc.ir.counts import operations
+
+from .trip import CHIP
+
+SMALL = replace(CHIP, name="small", core_words=1024, mesh=(8, 8))
+DEPTHS = (3, 16, 32, 32, 24, 16)
+
+
+def convolutions(path: Path, depths: Sequence[int] = DEPTHS, size: int = 12) -> Path:
+    """Padded 3 x 3 convolutions, one behind the other."""
+    random = np.random.default_rng(0)
+    nodes, weights = [], []
+    for i, (source, target) in enumerate(pairwise(depths)):
+        w = random.normal(size=(target, source, 3, 3)).astype(np.float32) / (9 * source) ** 0.5
+        weights.append(numpy_helper.from_array(w, f"w{i}"))
+        nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"c{i}"], f"conv{i}", pads=[1] * 4))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"x{i + 1}"], f"relu{i}"))
+    last = len(depths) - 1
+    graph = helper.make_graph(
+        nodes,
+        "convolutions",
+        [helper.make_tensor_value_info("x0", 1, [1, depths[0], size, size])],
+        [helper.make_tensor_value_info(f"x{last}", 1, [1, depths[-1], size, size])],
+        weights,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return convolutions(tmp_path / "convolutions.onnx")
+
+
+def busiest(found: Compiled) -> int:
+    return max(operations(found.mapping))
+
+
+def test_throughput_spends_cores_on_the_busiest_one(model: Path) -> None:
+    few = compile_model(model, SMALL, Options())
+    fast = compile_model(model, SMALL, Options(objective="throughput"))
+    assert busiest(fast) <= 0.75 * busiest(few)
+    assert len(few.mapping.cores) < len(fast.mapping.cores) <= SMALL.cores
+    assert check(write_image(fast.image)).faults == ()
+    solver, work = fast.image.about.solver, operations(fast.mapping)
+    assert (solver.objective, solver.bound) == (busiest(fast), -(-sum(work) // SMALL.cores))
+    assert sum(work) == sum(operations(few.mapping))
+
+
+def test_the_front_falls_in_work_and_rises_in_cores(model: Path) -> None:
+    points = front(model, SMALL, Options())
+    assert len(points) >= 3
+    assert points[0].cores == len(compile_model(model, SMALL, Options()).mapping.cores)
+    for before, after in pairwise(points):
+        assert before.cores < after.cores <= SMALL.cores
+        assert before.busiest_core_operations > after.busiest_core_operations
+
+
+def test_the_front_is_printed_and_nothing_is_written(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = model.parent / "small.toml"
+    target.write_text('name = "small"\ncore_words = 1024\nmesh = [8, 8]\n', encoding="utf-8")
+    given = ["compile", str(model), "--target", str(target), "--pareto"]
+    assert main([*given, "--json"]) == 0
+    points = json.loads(capsys.readouterr().out)["front"]
+    assert main(given) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{point['busiest_core_operations']:,}" in shown for point in points)
+    assert {path.suffix for path in model.parent.iterdir()} == {".onnx", ".toml"}
+
+
+def test_a_price_for_fragments_makes_fewer_of_them(model: Path) -> None:
+    options = Options()
+    _, _, network = lower(model, SMALL, options)
+    packer = Packer(network, SMALL, options)
+    cheap, dear = packer.cut(0.0), packer.cut(400.0)
+    assert cheap.seats
+    assert dear.fragments < cheap.fragments
+
+
+def test_what_is_found_in_time_is_right(model: Path) -> None:
+    found = compile_model(model, SMALL, Options(time_limit=1e-6))
+    assert check(write_image(found.image)).faults == ()
+    solver = found.image.about.solver
+    assert solver.bound <= solver.objective == len(found.mapping.cores)
