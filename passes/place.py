@@ -4,6 +4,7 @@ Only numpy works here: a step looks at every place at once, so compiled code wou
 load.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,9 @@ Floats = NDArray[np.float64]
 STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
 HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
 REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in axons by one position out of it
-MENDING_STEPS = 200  # for each core of the mesh, at most, of those that have axons out of reach
+SWEEPS_HOT = 50  # fewer sweeps than these begin less hot: they could not mend what heat has scattered
+MENDING_STEPS = 200  # for each core, at most, of those that have axons out of reach
+MENDING_STEPS_MAX = 40_000  # of all cores
 MENDING_HEAT = 0.8  # where these moves neither freeze nor scatter what is right
 
 
@@ -63,11 +66,31 @@ class Place:
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with places."""
         lattice = self._lattice(mapping.chip)
-        places = np.array(snake(lattice, len(mapping.cores)), dtype=np.int64)
-        if len(places) > 1:
-            places = _Search(lattice, self.gaps, places, flows(mapping), self.seed).run(self.sweeps)
+        count = len(mapping.cores)
+        places = np.array(snake(lattice, count), dtype=np.int64)
+        if count > 1:
+            found = flows(mapping)
+            starts = (places, np.array(bands(lattice, count), dtype=np.int64))
+            searches = [_Search(lattice, self.gaps, start, found, self.seed) for start in starts]
+            places = min(searches, key=_Search.cost).run(self.sweeps)
         x, y = (_spread(at, every) for at, every in zip(places.T, self.gaps, strict=True))
         return replace(mapping, places=tuple(zip(x.tolist(), y.tolist(), strict=True)))
+
+
+def bands(chip: Chip, count: int) -> list[tuple[int, int]]:
+    """Places (x, y) column by column through bands as high as the reach: what follows is near in X and Y."""
+    height = min(chip.reach_max + 1, chip.mesh[1])
+    columns = min(chip.mesh[0], math.isqrt(max(count, 1) - 1) + 1)
+    columns = max(columns, -(-count // chip.mesh[1]))
+    found = []
+    for index in range(count):
+        band, rest = divmod(index, columns * height)
+        rows = min(height, chip.mesh[1] - band * height)
+        x, y = divmod(rest, rows)
+        if x % 2:
+            y = rows - 1 - y
+        found.append((columns - 1 - x if band % 2 else x, band * height + y))
+    return found
 
 
 def _spread(at: Integers, every: int) -> Integers:
@@ -151,6 +174,11 @@ class _Search:
         beyond = far.T[at] * peers.sends[:, None] + far[at] * peers.takes[:, None]
         return np.asarray(self.hops[i][at] * peers.traffic[:, None] + self.far * beyond)
 
+    def cost(self) -> float:
+        """What the places cost now: reach before traffic."""
+        self._weigh(1.0, self.hard)
+        return float(self._standing().sum())
+
     def run(self, sweeps: int) -> Integers:
         """The places after the search: heat falls, then only gains are taken until there are none."""
         sweeps = max(1, min(sweeps, STEPS_MAX // len(self.places)))
@@ -165,7 +193,7 @@ class _Search:
     def _mend(self) -> None:
         """Moves only cores that are out of reach, as long as there are any; the best places count."""
         best, kept = np.inf, self.places.copy()
-        for _ in range(MENDING_STEPS * len(self.places)):
+        for _ in range(min(MENDING_STEPS * len(self.places), MENDING_STEPS_MAX)):
             costs = self._standing()
             if (total := float(costs.sum())) < best:
                 best, kept = total, self.places.copy()
@@ -184,6 +212,7 @@ class _Search:
 
     def _cool(self, sweeps: int, unit: float, heats: tuple[float, float]) -> None:
         count, (start, end) = len(self.places), heats
+        start = max(start * min(1.0, sweeps / SWEEPS_HOT), end)
         for sweep in range(sweeps):
             heat = unit * start * (end / start) ** (sweep / max(1, sweeps - 1))
             for core in self.random.permutation(count):
