@@ -36,14 +36,16 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
     """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
     loaded = widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name))
     notes = (NOTE,) if is_quantised(loaded) else ()
-    return replace(to_layers(simplify(float_form(loaded), path.name), path.name), notes=notes)
+    return replace(to_layers(simplify(float_form(loaded, path.name), path.name), path.name), notes=notes)
 
 
 def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.ModelProto:
     """The model of a file as ONNX Runtime shall run it: static shapes, single precision for half, and the
     float form of a quantised one.
     """
-    return float_form(widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)))
+    return float_form(
+        widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)), path.name
+    )
 
 
 def infer(model: onnx.ModelProto, file: str) -> onnx.ModelProto:

@@ -12,6 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from ..ir.errors import BadInput, Origin
+
 QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 NOTE = (
     "the model is quantised and was compiled in its float form: weights are dequantised, the rounding of "
@@ -38,13 +40,15 @@ def is_quantised(model: onnx.ModelProto) -> bool:
     return any(node.op_type in (QUANTISE, DEQUANTISE) for node in model.graph.node)
 
 
-def float_form(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The float form of a quantised model; the same model when nothing in it is quantised."""
+def float_form(model: onnx.ModelProto, file: str = "") -> onnx.ModelProto:
+    """The float form of a quantised model; the same model when nothing in it is quantised. Raises BadInput
+    where a zero point is no integer.
+    """
     if not is_quantised(model):
         return model
     found = onnx.ModelProto()
     found.CopyFrom(model)
-    rewriting = _Rewriting(found.graph)
+    rewriting = _Rewriting(found.graph, file)
     nodes = [made for node in model.graph.node for made in rewriting.visit(node)]
     del found.graph.node[:]
     found.graph.node.extend(_alive(nodes, {output.name for output in found.graph.output}))
@@ -55,8 +59,8 @@ def float_form(model: onnx.ModelProto) -> onnx.ModelProto:
 class _Rewriting:
     """The nodes as they are rewritten, in order. `real`: the float tensor behind a quantised one."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
+    def __init__(self, graph: onnx.GraphProto, file: str) -> None:
+        self.graph, self.file = graph, file
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         self.real: dict[str, str] = {}
         self.renamed: dict[str, str] = {}
@@ -105,7 +109,7 @@ class _Rewriting:
         if node.op_type == DEQUANTISE:
             array = (value.astype(np.float32) - offset) * scale
         else:
-            low, high = _range(zero)
+            low, high = self._range(zero, node)
             array = np.clip(np.rint(value / scale) + offset, low, high).astype(zero.dtype)
         tensor = numpy_helper.from_array(np.asarray(array), node.output[0])
         self.constants[node.output[0]] = tensor
@@ -120,7 +124,7 @@ class _Rewriting:
         if self.makers.get(source) not in LINEAR or any(name not in self.constants for name in names):
             return
         zero = self._constant(names[1]) if len(names) > 1 else np.zeros((), dtype=np.uint8)
-        low, high = _range(zero)
+        low, high = self._range(zero, node)
         if zero.size != 1 or float(zero.ravel()[0]) != low:
             return
         bounds = (0.0, (high - low) * float(self._constant(names[0]).ravel()[0]))
@@ -131,6 +135,17 @@ class _Rewriting:
         self.real[result] = clipped
         inputs = [source, f"{clipped}:min", f"{clipped}:max"]
         yield onnx.helper.make_node("Clip", inputs, [clipped], name=f"{node.name}:clip" if node.name else "")
+
+    def _range(self, zero: NDArray[Any], node: onnx.NodeProto) -> tuple[int, int]:
+        """The least and the largest integer of a zero point's type."""
+        if zero.dtype.kind not in "iu":
+            raise BadInput(
+                Origin(file=self.file, node=node.name, operator=node.op_type, output=node.output[0]),
+                f"its zero point is of type {zero.dtype}, which is no integer",
+                hint="quantise to int8 or uint8",
+            )
+        info = np.iinfo(zero.dtype)
+        return int(info.min), int(info.max)
 
     def _constant(self, name: str) -> NDArray[Any]:
         return numpy_helper.to_array(self.constants[name])
@@ -145,12 +160,6 @@ def _along(array: NDArray[np.float32], axis: int, rank: int) -> NDArray[np.float
     if array.size == 1:
         return array.reshape(())
     return array.reshape([-1 if a == axis % rank else 1 for a in range(rank)])
-
-
-def _range(zero: NDArray[Any]) -> tuple[int, int]:
-    """The least and the largest integer of a zero point's type."""
-    info = np.iinfo(zero.dtype)
-    return int(info.min), int(info.max)
 
 
 def _alive(nodes: list[onnx.NodeProto], needed: set[str]) -> list[onnx.NodeProto]:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir.errors import Origin, Unsupported
+from ..ir.errors import BadInput, Origin, Unsupported
 from ..ir.layers import Layer, LayerGraph
 from ..ir.network import (
     Activation,
@@ -126,8 +127,15 @@ class Builder:
     # -------------------------------------------------------------------------------------------------
 
     def define(self, tensor: str, ids: Ids) -> None:
-        """Says what a tensor's elements are."""
-        self.views[tensor] = ids.reshape(self.graph.shape(tensor))
+        """Says what a tensor's elements are. Raises BadInput where its stated shape has more or fewer."""
+        shape = self.graph.shape(tensor)
+        if ids.size != prod(shape):
+            raise BadInput(
+                self.graph.producers()[tensor].origin,
+                f"its result has {ids.size} values, its stated shape {shape} has {prod(shape)}",
+                hint="export the model again",
+            )
+        self.views[tensor] = ids.reshape(shape)
         if self.uses_left[tensor]:
             for population in self.neurons.populations(ids):
                 self._holders.setdefault(population, set()).add(tensor)

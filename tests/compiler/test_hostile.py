@@ -151,6 +151,18 @@ def large_pad() -> onnx.ModelProto:
     return model(nodes, p=numbers(0, 0, 0, 0, 0, 0, 15_000, 15_000))
 
 
+def neither_transposed_nor_not() -> onnx.ModelProto:
+    weights = np.ones((10, 1), np.float32)
+    return model([node("Gemm", "x w", "y", transB=-(2**63))], size=(1, 1), w=weights)
+
+
+def zero_point_of_floats() -> onnx.ModelProto:
+    scale, zero = np.float32(0.25), np.float32(1)
+    nodes = [node("Add", "x b", "s"), node("QuantizeLinear", "s scale zero", "q")]
+    nodes.append(node("DequantizeLinear", "q scale zero", "y"))
+    return model(nodes, b=np.ones(4, np.float32), scale=np.asarray(scale), zero=np.asarray(zero))
+
+
 def many_nodes() -> onnx.ModelProto:
     names = ["x", *(f"t{i}" for i in range(50_000)), "y"]
     return model([node("Identity", a, b) for a, b in pairwise(names)])
@@ -257,6 +269,8 @@ HOSTILE: dict[str, Build] = {
         large_input,
         large_input_of_a_small_network,
         large_pad,
+        neither_transposed_nor_not,
+        zero_point_of_floats,
         many_nodes,
         lying_dims,
         negative_dims,
