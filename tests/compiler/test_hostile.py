@@ -152,8 +152,8 @@ def large_pad() -> onnx.ModelProto:
 
 
 def neither_transposed_nor_not() -> onnx.ModelProto:
-    weights = np.ones((10, 1), np.float32)
-    return model([node("Gemm", "x w", "y", transB=-(2**63))], size=(1, 1), w=weights)
+    weights = {"w": np.ones((10, 1), np.float32), "b": np.ones(10, np.float32)}
+    return model([node("Gemm", "x w b", "y", transB=-(2**63))], opset=9, size=(1, 1), **weights)
 
 
 def zero_point_of_floats() -> onnx.ModelProto:
