@@ -281,6 +281,9 @@ def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], fi
     for value in inputs:
         origin = Origin(file=file, node=value.name, operator="input")
         tensor = value.type.tensor_type
+        if tensor.elem_type == onnx.TensorProto.UNDEFINED:  # inferring shapes without it, libraries never end
+            problems.append(BadInput(origin, "has no element type", hint="export the model again"))
+            continue
         given = shapes.get(value.name)
         dims = [
             dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None

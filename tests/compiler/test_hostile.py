@@ -156,6 +156,12 @@ def neither_transposed_nor_not() -> onnx.ModelProto:
     return model([node("Gemm", "x w b", "y", transB=-(2**63))], opset=9, size=(1, 1), **weights)
 
 
+def input_without_a_type() -> onnx.ModelProto:
+    made = model([helper.make_node("Concat", ["x", "x"], ["y"], "y", axis=1)])
+    made.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UNDEFINED
+    return made
+
+
 def zero_point_of_floats() -> onnx.ModelProto:
     scale, zero = np.float32(0.25), np.float32(1)
     nodes = [node("Add", "x b", "s"), node("QuantizeLinear", "s scale zero", "q")]
@@ -271,6 +277,7 @@ HOSTILE: dict[str, Build] = {
         large_pad,
         neither_transposed_nor_not,
         zero_point_of_floats,
+        input_without_a_type,
         many_nodes,
         lying_dims,
         negative_dims,
