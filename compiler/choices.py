@@ -30,8 +30,6 @@ EVEN_FRAGMENTS_MAX = 150  # more of the cuts of least memory are packed only whe
 BISECTIONS = 6  # steps towards the least work of the busiest core
 EASING = 0.8  # the busiest core's work at each further point of the front
 
-Never: Callable[[], bool] = lambda: False  # noqa: E731
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
@@ -67,7 +65,11 @@ class Packer:
     """A network's ways into cores. `hurry` says when time is up: what is not begun is left out."""
 
     def __init__(
-        self, network: Network, chip: Chip, options: "Options", hurry: Callable[[], bool] = Never
+        self,
+        network: Network,
+        chip: Chip,
+        options: "Options",
+        hurry: Callable[[], bool] = lambda: False,
     ) -> None:
         self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
         self.shared = options.states == "shared"
