@@ -12,7 +12,7 @@ from snc.ir.chip import SIZE_STEP, Chip, snake
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
-from snc.passes.place import Place, events, flows, out_of_reach
+from snc.passes.place import Place, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
 BOX = Shape(1, 8, 8)
@@ -129,3 +129,17 @@ def test_cores_apart_leave_free_ones_between() -> None:
     assert all(x % 2 == y % 2 == 0 for x, y in placed.places)
     assert Place(gaps=(1, 1)).fits(mapping_of([], 36))
     assert not Place(gaps=(1, 1)).fits(mapping_of([], 37))
+
+
+@given(st.tuples(st.integers(1, 40), st.integers(1, 40)), st.data())
+def test_bands_are_places_apart_inside_the_mesh(mesh: tuple[int, int], data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, mesh[0] * mesh[1]))
+    places = bands(replace(CHIP, mesh=mesh), count)
+    assert len(places) == len(set(places)) == count
+    assert all(0 <= x < mesh[0] and 0 <= y < mesh[1] for x, y in places)
+
+
+def test_a_free_column_stands_behind_every_few() -> None:
+    placed = Place(gaps=(2, 0))(mapping_of([(i, i + 1) for i in range(29)], 30))
+    assert all(x % 3 != 2 for x, _ in placed.places)
+    assert len(set(placed.places)) == 30
