@@ -137,8 +137,10 @@ def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]
                 *attribute.ints,
                 *([attribute.i] if attribute.name in ("group", "num_outputs") else []),
             ]
-            most = len(node.output) if attribute.name == "num_outputs" else FILE_BYTES_MAX
-            if attribute.name in POSITIVE and not all(0 < number <= most for number in numbers):
+            least, most = 1, FILE_BYTES_MAX
+            if attribute.name == "num_outputs":
+                least = most = len(node.output)
+            if attribute.name in POSITIVE and not all(least <= number <= most for number in numbers):
                 yield BadInput(
                     Origin(file=file, node=node.name, operator=node.op_type),
                     f"its {attribute.name} is {', '.join(map(str, numbers))}",

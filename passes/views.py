@@ -6,8 +6,10 @@ nothing on the chip. `planes` finds the feature maps again: which channels of wh
 maps is made of.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ PLANES_MAX = 512
 PIECES_MAX = 2**16  # of one tensor: an image would be mostly lists of neurons
 TABLES_MAX = 2**30  # elements of the tables in which pieces are looked for
 ELEMENTS_AT_ONCE = 2**20  # of a stack whose sources are looked up
+NOWHERE = -(2**62)  # where no neuron stands: no fact of one is so small
 
 
 class NotPlanar(Exception):
@@ -113,30 +116,31 @@ class Neurons:
         if whole is not None and ids.shape[1:] == (self.shapes[whole].height, self.shapes[whole].width):
             d, h, w = ids.shape
             return [Plane(whole, np.arange(d), np.arange(d), np.arange(h), np.arange(w))]
-        groups: dict[tuple[PopulationId, bytes, bytes], list[tuple[int, int]]] = {}
+        groups: dict[tuple[PopulationId, bytes, bytes], list[Ids]] = {}
         step = max(1, ELEMENTS_AT_ONCE // max(1, ids.shape[1] * ids.shape[2]))
         for first in range(0, len(ids), step):
-            for c, population, channel, rows, columns in self._sources(ids[first : first + step]):
+            for maps, population, channels, rows, columns in self._sources(ids[first : first + step]):
                 lines = population, rows.tobytes(), columns.tobytes()
-                groups.setdefault(lines, []).append((first + c, channel))
+                groups.setdefault(lines, []).append(np.column_stack([first + maps, channels]))
                 if len(groups) > most:
                     raise NotPlanar
         planes = []
         for (population, rows_of, columns_of), members in groups.items():
             rows, columns = (np.frombuffer(line, dtype=np.int64) for line in (rows_of, columns_of))
-            rest = np.array(members, dtype=np.int64)
-            while len(rest):  # a channel that stands in the stack twice makes a plane of its own
-                _, once = np.unique(rest[:, 1], return_index=True)
-                now = rest[np.sort(once)]
+            rest = np.concatenate(members)
+            rest = rest[np.argsort(rest[:, 0], kind="stable")]
+            # a channel that stands in the stack twice makes a plane of its own
+            turns = _turns(rest[:, 1])
+            if len(planes) + turns.max() >= most:
+                raise NotPlanar
+            for turn in range(turns.max() + 1):
+                now = rest[turns == turn]
                 planes.append(Plane(population, now[:, 0], now[:, 1], rows, columns))
-                rest = np.delete(rest, once, axis=0)
-                if len(planes) > most:
-                    raise NotPlanar
         return planes
 
-    def _sources(self, ids: Ids) -> Iterator[tuple[int, PopulationId, int, Ids, Ids]]:
-        """What each map of a stack is made of: its number, a population, a channel of it, rows and columns.
-        A map without neurons is not listed, one that is mixed is listed part by part.
+    def _sources(self, ids: Ids) -> Iterator[tuple[Ids, PopulationId, Ids, Ids, Ids]]:
+        """What the maps of a stack are made of: their numbers, a population, each one's channel of it, rows
+        and columns. A map without neurons is not listed, one that is mixed is listed part by part.
         """
         valid = ids >= 0
         pop = np.where(valid, np.searchsorted(self.bases, ids, side="right") - 1, 0)
@@ -150,14 +154,17 @@ class Neurons:
         alike = (row == rows[:, :, None]) & (column == columns[:, None, :])
         alike &= (pop == pops[:, None, None]) & (channel == channels[:, None, None])
         is_plain = np.asarray(((valid == known) & (alike | ~valid)).all(axis=(1, 2)))
-        for c in range(len(ids)):
-            if not is_plain[c]:
-                for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
-                    y, x = np.unravel_index(int(part.argmax()), part.shape)
-                    source = PopulationId(int(pop[c, y, x])), int(channel[c, y, x])
-                    yield c, *source, _lines(row[c], part, 1), _lines(column[c], part, 0)
-            elif pops[c] >= 0:
-                yield c, PopulationId(int(pops[c])), int(channels[c]), rows[c], columns[c]
+        plain = np.flatnonzero(is_plain & (pops >= 0))
+        for maps in _equal(plain, pops[plain, None], rows[plain], columns[plain]):
+            c = maps[0]
+            yield maps, PopulationId(int(pops[c])), channels[maps], rows[c], columns[c]
+        mixed = np.flatnonzero(~is_plain)
+        for maps in _equal(mixed, *_mixtures(*(fact[mixed] for fact in (valid, pop, channel, row, column)))):
+            c = maps[0]
+            for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
+                y, x = np.unravel_index(int(part.argmax()), part.shape)
+                source = PopulationId(int(pop[c, y, x]))
+                yield maps, source, channel[maps, y, x], _lines(row[c], part, 1), _lines(column[c], part, 0)
 
     def pieces(self, ids: Ids) -> tuple[Piece, ...]:
         """The boxes of neurons that a tensor's elements are: a whole map a box where steps are even. Raises
@@ -193,6 +200,38 @@ class Neurons:
                 again[once[once >= 0]] = False
                 local, where = local[again], where[again]
         return tuple(found)
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """Maps [n, ...] as [n, neurons]."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
+
+
+def _turns(values: Ids) -> Ids:
+    """How often each value has stood before it."""
+    order = np.argsort(values, kind="stable")
+    first = np.searchsorted(values[order], values[order])
+    turns = np.empty_like(values)
+    turns[order] = np.arange(len(values)) - first
+    return turns
+
+
+def _mixtures(valid: Mask, pop: Ids, channel: Ids, row: Ids, column: Ids) -> tuple[Ids, ...]:
+    """What maps have in common that are mixed alike, each from channels of its own."""
+    first = _flat(valid).argmax(axis=1)[:, None] if len(valid) else np.zeros((0, 1), dtype=np.int64)
+    apart = channel - np.take_along_axis(_flat(channel), first, axis=1)[:, :, None]
+    return tuple(np.where(valid, fact, NOWHERE) for fact in (pop, apart, row, column))
+
+
+def _equal(maps: Ids, *facts: Ids) -> Iterator[Ids]:
+    """The maps, those together of which all facts [maps, ...] are the same."""
+    table = np.column_stack([_flat(fact) for fact in facts])
+    if len(table) and (table == table[0]).all():
+        return iter([maps])
+    found: dict[bytes, list[int]] = {}
+    for c, row in zip(maps.tolist(), table, strict=True):
+        found.setdefault(row.tobytes(), []).append(c)
+    return (np.array(members, dtype=np.int64) for members in found.values())
 
 
 def _parts(pop: Ids, channel: Ids, row: Ids, column: Ids, valid: Mask) -> Iterator[Mask]:
@@ -251,46 +290,32 @@ def _boxes(population: PopulationId, elements: Ids) -> list[Piece]:
     if whole is not None:
         return [whole]
     boxes: list[Piece] = []
-    for c in range(len(elements)):
-        box = _box(population, elements[c : c + 1], c)
-        if box is not None:
-            last = boxes[-1] if boxes else None
-            if last is not None and _extends(last, box):
-                step = box.base - last.base if last.depth == 1 else last.step_c
-                boxes[-1] = Piece(
-                    population,
-                    last.c0,
-                    box.y0,
-                    box.x0,
-                    last.depth + 1,
-                    box.height,
-                    box.width,
-                    last.base,
-                    step,
-                    box.step_y,
-                    box.step_x,
-                )
-            else:
-                boxes.append(box)
-            continue
-        if len(boxes) + int((elements[c] >= 0).sum()) > PIECES_MAX:
+    for run in _runs(elements):
+        box = _box(population, elements[run], run.start)
+        alone = [] if box else np.argwhere(elements[run] >= 0).tolist()
+        if len(boxes) + max(1, len(alone)) > PIECES_MAX:
             raise TooManyPieces
-        for y, x in np.argwhere(elements[c] >= 0):
-            boxes.append(Piece(population, c, int(y), int(x), 1, 1, 1, int(elements[c, y, x]), 0, 0, 0))
+        boxes += [box] if box else [_alone(population, elements, run.start + c, y, x) for c, y, x in alone]
     return boxes
 
 
-def _extends(last: Piece, box: Piece) -> bool:
-    same = (last.y0, last.x0, last.height, last.width, last.step_y, last.step_x) == (
-        box.y0,
-        box.x0,
-        box.height,
-        box.width,
-        box.step_y,
-        box.step_x,
-    )
-    step_fits = last.depth == 1 or box.base == last.base + last.depth * last.step_c
-    return same and box.c0 == last.c0 + last.depth and step_fits
+def _alone(population: PopulationId, elements: Ids, c: int, y: int, x: int) -> Piece:
+    return Piece(population, c, y, x, 1, 1, 1, int(elements[c, y, x]), 0, 0, 0)
+
+
+def _runs(elements: Ids) -> Iterator[slice]:
+    """Channels in a row of which the same neurons are named, each an even step after the last."""
+    flat = _flat(elements)
+    base = np.take_along_axis(flat, (flat >= 0).argmax(axis=1)[:, None], axis=1)
+    relative = np.where(flat >= 0, flat - base, NOWHERE)
+    steps = np.where((relative[1:] == relative[:-1]).all(axis=1), np.diff(base[:, 0]), NOWHERE).tolist()
+    start = 0
+    while start < len(flat):
+        stop = start + 1
+        while stop < len(flat) and steps[start] != NOWHERE and steps[stop - 1] == steps[start]:
+            stop += 1
+        yield slice(start, stop)
+        start = stop
 
 
 def _box(population: PopulationId, elements: Ids, c0: int) -> Piece | None:

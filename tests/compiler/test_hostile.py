@@ -246,6 +246,13 @@ def more_parts_than_outputs() -> onnx.ModelProto:
     return model([node("Split", "x", "y", axis=0, num_outputs=2**31 - 1)], opset=18)
 
 
+def fewer_parts_than_outputs() -> onnx.ModelProto:
+    """ONNX's own inference of shapes ends the process."""
+    made = model([node("Split", "x", "y", axis=0, num_outputs=1)], opset=18)
+    made.graph.node[0].output.append("z")
+    return made
+
+
 def kernel_larger_than_the_map() -> onnx.ModelProto:
     return model([node("Conv", "x w", "y")], w=np.ones((1, 1, 9, 9), np.float32))
 
@@ -295,6 +302,7 @@ HOSTILE: dict[str, Build] = {
         no_groups,
         stride_of_nothing,
         more_parts_than_outputs,
+        fewer_parts_than_outputs,
         kernel_larger_than_the_map,
         constant_outputs,
     )
