@@ -24,8 +24,9 @@ from ..passes.wire import Wire
 if TYPE_CHECKING:
     from .driver import Options
 
-PENALTIES = (800.0, 200.0)  # words of a fragment beside its own
+PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
 FEWER_PAIRS = (1600.0, 3200.0)  # the same, where places that reach each other are hard to find
+RELAYS_FEW = 100  # where there are more, the others would need as many
 EVEN_FRAGMENTS_MAX = 150  # more of the cuts of least memory are packed only where there are no others
 BISECTIONS = 6  # steps towards the least work of the busiest core
 EASING = 0.8  # the busiest core's work at each further point of the front
@@ -163,8 +164,9 @@ class Packer:
         best: Choice | None = None
         refused: list[DoesNotFit] = []
         for choice in self._fewer_pairs(choices):
+            # even cuts all need relays where one does
             if best is not None and len(choice.mapping.cores) >= len(best.mapping.cores):
-                continue
+                break
             try:
                 placed = Locate(self.options.seed)(choice.mapping)
             except DoesNotFit as error:
@@ -172,7 +174,7 @@ class Packer:
                 continue
             if best is None or len(placed.cores) < len(best.mapping.cores):
                 best = Choice(choice.solution, placed)
-            if len(placed.plans) == len(choice.mapping.plans):
+            if not 0 < len(placed.plans) - len(choice.mapping.plans) <= RELAYS_FEW:
                 break
         if best is None:
             raise refused[0]

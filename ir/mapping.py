@@ -240,6 +240,10 @@ class Size:
         """All of it."""
         return self.blocks + self.ports + self.tables + self.weights + self.states
 
+    def is_within(self, chip: Chip) -> bool:
+        """Whether a core has so much memory and so many ports."""
+        return self.words <= chip.core_words and self.ports <= chip.ports_max
+
 
 class Contents:
     """The size of a core while fragments are put into it; equal tables and equal weights are stored once."""
@@ -272,8 +276,7 @@ class Contents:
         """Whether one more fragment fits, in memory and in ports."""
         if self.size.words - self.size.states + plan.block_words > self.chip.core_words:
             return False  # nothing that could be shared need be looked at
-        size = self.with_plan(plan)
-        return size.words <= self.chip.core_words and size.ports <= self.chip.ports_max
+        return self.with_plan(plan).is_within(self.chip)
 
     def add(self, plan: Plan) -> None:
         """Puts a fragment in."""
@@ -330,7 +333,7 @@ class Mapping:
             raise VerifyError("a fragment is in no core, or in two")
         for index, core in enumerate(self.cores):
             size = core_size(self.chip, (self.plans[f] for f in core))
-            if size.words > self.chip.core_words or size.ports > self.chip.ports_max:
+            if not size.is_within(self.chip):
                 raise VerifyError(f"core {index} is too full: {size}")
         if len(set(self.places)) != len(self.places):
             raise VerifyError("two cores share a place")

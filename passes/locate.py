@@ -6,10 +6,11 @@ from ..ir.errors import DoesNotFit
 from ..ir.mapping import Mapping
 from .place import Place
 from .relay import Relay
+from .settle import Settle
 
 # The gaps that are tried, and what is added to the seed: none, then free columns and rows for relays, few or
 # many; on a chip too full for them, no gaps in other ways.
-ATTEMPTS = (((0, 0), 0), ((7, 0), 0), ((1, 0), 0), ((1, 1), 0), ((0, 0), 1), ((0, 0), 2), ((0, 0), 3))
+ATTEMPTS = (((0, 0), 0), ((7, 0), 0), ((3, 0), 0), ((1, 1), 0), ((0, 0), 1), ((0, 0), 2), ((0, 0), 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Locate:
             place = Place(seed=self.seed + more, gaps=gaps)
             if not errors or place.fits(mapping):
                 try:
-                    return Relay()(place(mapping))
+                    return Relay()(Settle(self.seed)(place(mapping)))
                 except DoesNotFit as error:
                     errors.append(error)
         raise errors[0]

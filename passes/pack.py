@@ -29,7 +29,7 @@ class Pack:
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its cores. Raises DoesNotFit when the chip has too few."""
         cores = _Cores(mapping)
-        alone = [_alone(mapping, FragmentId(i)) for i in range(len(mapping.plans))]
+        alone = alone_words(mapping).tolist()
         order = sorted(range(len(alone)), key=lambda i: (-alone[i], i))
         seats = [self.seats.get(plan.fragment, -1) for plan in mapping.plans]
         cores.open(max(seats, default=-1) + 1)
@@ -56,7 +56,7 @@ class _Cores:
         self.held: list[list[FragmentId]] = []
         self.contents: list[Contents] = []
         self.free = np.zeros(0, dtype=np.int64)
-        self.least = _least_words(mapping)
+        self.least = least_words(mapping)
 
     def open(self, count: int) -> None:
         """More empty cores."""
@@ -108,7 +108,13 @@ class _Cores:
         self.free[core] = self.mapping.chip.core_words - self.contents[core].size.words
 
 
-def _least_words(mapping: Mapping) -> NDArray[np.int64]:
+def alone_words(mapping: Mapping) -> NDArray[np.int64]:
+    """The words that each fragment takes in a core of its own."""
+    empty = Contents(mapping.chip)
+    return np.array([empty.with_plan(plan).words for plan in mapping.plans])
+
+
+def least_words(mapping: Mapping) -> NDArray[np.int64]:
     """The words that each fragment adds to any core: those that no other fragment may share."""
     tables = Counter(block for plan in mapping.plans for block in plan.kernels)
     blobs = Counter(blob for plan in mapping.plans for blob in plan.blobs)
@@ -141,11 +147,6 @@ def _too_many(mapping: Mapping) -> DoesNotFit:
             {"core_words": -(-held // chip.cores), "ports_max": -(-ports // chip.cores)},
         ),
     )
-
-
-def _alone(mapping: Mapping, fragment: FragmentId) -> int:
-    contents = Contents(mapping.chip)
-    return contents.with_plan(mapping.plans[fragment]).words
 
 
 def too_large(mapping: Mapping) -> Sequence[FragmentId]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.chip import SIZE_STEP, Chip, snake
-from ..ir.mapping import Axon, Fragment, Mapping
+from ..ir.mapping import BYTES_PER_STATE, Axon, Fragment, Mapping, words
 from ..ir.network import Neuron
 
 Integers = NDArray[np.int64]
@@ -20,20 +20,21 @@ Floats = NDArray[np.float64]
 
 STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
 HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
-REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in axons by one position out of it
+REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in weighted positions out of it
+RELAY_WEIGHT = 4  # of a fragment whose states fill a core, in fragments without any
 SWEEPS_HOT = 50  # fewer sweeps than these begin less hot: they could not mend what heat has scattered
-MENDING_STEPS = 200  # for each core, at most, of those that have axons out of reach
-MENDING_STEPS_MAX = 40_000  # of all cores
-MENDING_HEAT = 0.8  # where these moves neither freeze nor scatter what is right
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Events from one core to another when every neuron fires; 0 where only the host's input goes."""
+    """Events from one core to another when every neuron fires; 0 where only the host's input goes. `weight`
+    says how much it takes to pass them on by a relay.
+    """
 
     source: int
     target: int
     events: int
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,11 @@ class Place:
         if count > 1:
             found = flows(mapping)
             starts = (places, np.array(bands(lattice, count), dtype=np.int64))
+            sweeps = max(1, min(self.sweeps, STEPS_MAX // count))
             searches = [_Search(lattice, self.gaps, start, found, self.seed) for start in starts]
-            places = min(searches, key=_Search.cost).run(self.sweeps)
+            for search in searches:
+                search.reach(sweeps)
+            places = min(searches, key=_Search.cost).run(sweeps)
         x, y = (_spread(at, every) for at, every in zip(places.T, self.gaps, strict=True))
         return replace(mapping, places=tuple(zip(x.tolist(), y.tolist(), strict=True)))
 
@@ -101,14 +105,22 @@ def _spread(at: Integers, every: int) -> Integers:
 def flows(mapping: Mapping) -> tuple[Flow, ...]:
     """What every core sends to every other, in the order of cores."""
     core_of = mapping.core_of()
-    found: dict[tuple[int, int], int] = {}
+    sent: dict[tuple[int, int], int] = {}
+    weights: dict[tuple[int, int], int] = {}
     for core, held in enumerate(mapping.cores):
         for plan in (mapping.plans[fragment] for fragment in held):
             silent = mapping.network.populations[plan.fragment.population].neuron is Neuron.INPUT
+            weight = relay_weight(mapping.chip, plan.fragment)
             for axon in plan.axons:
                 key = core, int(core_of[axon.target])
-                found[key] = found.get(key, 0) + (0 if silent else events(plan.fragment, axon))
-    return tuple(Flow(*key, found[key]) for key in sorted(found) if key[0] != key[1])
+                sent[key] = sent.get(key, 0) + (0 if silent else events(plan.fragment, axon))
+                weights[key] = max(weights.get(key, 0), weight)
+    return tuple(Flow(*key, sent[key], weights[key]) for key in sorted(sent) if key[0] != key[1])
+
+
+def relay_weight(chip: Chip, source: Fragment) -> int:
+    """How bad it is that an axon of a fragment is out of reach: a relay would hold all its states."""
+    return 1 + RELAY_WEIGHT * words(BYTES_PER_STATE * source.neurons) // chip.core_words
 
 
 def events(source: Fragment, axon: Axon) -> int:
@@ -179,31 +191,17 @@ class _Search:
         self._weigh(1.0, self.hard)
         return float(self._standing().sum())
 
-    def run(self, sweeps: int) -> Integers:
-        """The places after the search: heat falls, then only gains are taken until there are none."""
-        sweeps = max(1, min(sweeps, STEPS_MAX // len(self.places)))
+    def reach(self, sweeps: int) -> None:
+        """Brings cores within reach of each other, whatever their traffic, if not all places are."""
         if any(beyond.any() for beyond in self.beyond):
             self._weigh(0.0, 1.0)
             self._cool(sweeps, 1.0, REACH_HEATS)
-            self._mend()
+
+    def run(self, sweeps: int) -> Integers:
+        """The places of least traffic; what is in reach stays there."""
         self._weigh(1.0, self.hard)
         self._cool(sweeps, self.mean, HEATS)
         return self.places
-
-    def _mend(self) -> None:
-        """Moves only cores that are out of reach, as long as there are any; the best places count."""
-        best, kept = np.inf, self.places.copy()
-        for _ in range(min(MENDING_STEPS * len(self.places), MENDING_STEPS_MAX)):
-            costs = self._standing()
-            if (total := float(costs.sum())) < best:
-                best, kept = total, self.places.copy()
-            far = np.flatnonzero(costs)
-            if not len(far):
-                break
-            self._move(int(self.random.choice(far)), MENDING_HEAT)
-        self.places = kept
-        self.occupant[:] = -1
-        self.occupant[tuple(kept.T)] = np.arange(len(kept))
 
     def _standing(self) -> Floats:
         """What each core costs where it stands."""
@@ -211,6 +209,7 @@ class _Search:
         return np.asarray(self.costs[0][cores, self.places[:, 0]] + self.costs[1][cores, self.places[:, 1]])
 
     def _cool(self, sweeps: int, unit: float, heats: tuple[float, float]) -> None:
+        """Heat falls, then only gains are taken until there are none."""
         count, (start, end) = len(self.places), heats
         start = max(start * min(1.0, sweeps / SWEEPS_HOT), end)
         for sweep in range(sweeps):
@@ -276,7 +275,7 @@ class _Search:
 
 @dataclass(frozen=True, slots=True)
 class _Peers:
-    """The cores that a core talks with, events both ways, and whether (1 or 0) it sends and takes."""
+    """The cores that a core talks with, events both ways, and the weights of what it sends and takes."""
 
     cores: Integers
     traffic: Floats
@@ -290,7 +289,7 @@ def _peers(count: int, found: Sequence[Flow]) -> Iterator[_Peers]:
         for core, peer, direction in ((flow.source, flow.target, 1), (flow.target, flow.source, 2)):
             facts = both[core].setdefault(peer, [0.0, 0.0, 0.0])
             facts[0] += flow.events
-            facts[direction] = 1.0
+            facts[direction] = flow.weight
     for peers in both:
         facts_of = np.array([peers[peer] for peer in sorted(peers)]).reshape(-1, 3)
         yield _Peers(np.array(sorted(peers), dtype=np.int64), *facts_of.T)
