@@ -124,7 +124,7 @@ class Neurons:
                 groups.setdefault(lines, []).append(np.column_stack([first + maps, channels]))
                 if len(groups) > most:
                     raise NotPlanar
-        planes = []
+        planes: list[Plane] = []
         for (population, rows_of, columns_of), members in groups.items():
             rows, columns = (np.frombuffer(line, dtype=np.int64) for line in (rows_of, columns_of))
             rest = np.concatenate(members)
@@ -159,7 +159,8 @@ class Neurons:
             c = maps[0]
             yield maps, PopulationId(int(pops[c])), channels[maps], rows[c], columns[c]
         mixed = np.flatnonzero(~is_plain)
-        for maps in _equal(mixed, *_mixtures(*(fact[mixed] for fact in (valid, pop, channel, row, column)))):
+        facts = _mixtures(valid[mixed], *(fact[mixed] for fact in (pop, channel, row, column)))
+        for maps in _equal(mixed, *facts):
             c = maps[0]
             for part in _parts(pop[c], channel[c], row[c], column[c], valid[c]):
                 y, x = np.unravel_index(int(part.argmax()), part.shape)
