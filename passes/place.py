@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.chip import SIZE_STEP, Chip, snake
-from ..ir.mapping import BYTES_PER_STATE, Axon, Fragment, Mapping, words
+from ..ir.mapping import BYTES_PER_STATE, Axon, Fragment, FragmentId, Mapping, words
 from ..ir.network import Neuron
 
 Integers = NDArray[np.int64]
@@ -74,8 +74,10 @@ class Place:
             starts = (places, np.array(bands(lattice, count), dtype=np.int64))
             sweeps = max(1, min(self.sweeps, STEPS_MAX // count))
             searches = [_Search(lattice, self.gaps, start, found, self.seed) for start in starts]
+            searches.sort(key=_Search.cost)
             for search in searches:
-                search.reach(sweeps)
+                if search.reach(sweeps):
+                    break
             places = min(searches, key=_Search.cost).run(sweeps)
         x, y = (_spread(at, every) for at, every in zip(places.T, self.gaps, strict=True))
         return replace(mapping, places=tuple(zip(x.tolist(), y.tolist(), strict=True)))
@@ -191,11 +193,12 @@ class _Search:
         self._weigh(1.0, self.hard)
         return float(self._standing().sum())
 
-    def reach(self, sweeps: int) -> None:
-        """Brings cores within reach of each other, whatever their traffic, if not all places are."""
-        if any(beyond.any() for beyond in self.beyond):
-            self._weigh(0.0, 1.0)
+    def reach(self, sweeps: int) -> bool:
+        """Brings cores within reach of each other, whatever their traffic; whether all are."""
+        self._weigh(0.0, 1.0)
+        if self._standing().any():
             self._cool(sweeps, 1.0, REACH_HEATS)
+        return not self._standing().any()
 
     def run(self, sweeps: int) -> Integers:
         """The places of least traffic; what is in reach stays there."""
@@ -310,3 +313,16 @@ def out_of_reach(chip: Chip, delta: Integers) -> Integers:
     """By how many cores, over all axes, the last of `delta`, a relative address is beyond an axon's reach."""
     beyond = np.maximum(chip.reach_min - delta, 0) + np.maximum(delta - chip.reach_max, 0)
     return np.asarray(beyond.sum(axis=-1))
+
+
+def far_axons(mapping: Mapping) -> Iterator[tuple[FragmentId, Axon]]:
+    """The axons whose target core is out of reach, with the fragments that have them."""
+    core_of = mapping.core_of()
+    found = [(FragmentId(f), axon) for f, plan in enumerate(mapping.plans) for axon in plan.axons]
+    if found:
+        here, there = (
+            np.array([mapping.places[core_of[f]] for f in ends])
+            for ends in ([f for f, _ in found], [axon.target for _, axon in found])
+        )
+        for i in np.flatnonzero(out_of_reach(mapping.chip, there - here)):
+            yield found[i]

@@ -1,6 +1,6 @@
 """Relays: where two cores that talk lie too far apart for an axon, identity populations pass events on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -13,7 +13,7 @@ from ..ir.network import Population, PopulationId, Shape, Update
 from ..ir.tables import Descriptor
 from ..ir.weights import exact_format
 from .connect import plan
-from .place import out_of_reach
+from .place import far_axons, out_of_reach
 
 Place = tuple[int, int]
 Truths = NDArray[np.bool_]
@@ -35,17 +35,6 @@ class Relay:
         if not any(True for _ in far_axons(mapping)):
             return mapping
         return _Relays(mapping).inserted()
-
-
-def far_axons(mapping: Mapping) -> Iterator[tuple[FragmentId, Axon]]:
-    """The axons whose target core is out of reach, with the fragments that have them."""
-    core_of = mapping.core_of()
-    for index, found in enumerate(mapping.plans):
-        here = np.array(mapping.places[core_of[FragmentId(index)]])
-        for axon in found.axons:
-            there = np.array(mapping.places[core_of[axon.target]])
-            if out_of_reach(mapping.chip, there - here).any():
-                yield FragmentId(index), axon
 
 
 class _Relays:

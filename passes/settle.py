@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..ir.mapping import CoreId, FragmentId, Mapping, core_size
 from .pack import least_words
-from .place import out_of_reach, relay_weight
+from .place import far_axons, out_of_reach, relay_weight
 
 Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 Truths = NDArray[np.bool_]
 
 PATIENCE = 1000  # moves in a row that bring nothing nearer
@@ -37,6 +37,8 @@ class Settle:
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its fragments in other cores, or the same one."""
+        if not any(True for _ in far_axons(mapping)):
+            return mapping
         best, least = mapping.core_of(), np.inf
         for attempt in range(ATTEMPTS):
             found, far = _Trade(mapping, np.random.default_rng((self.seed, attempt))).settled()
@@ -59,8 +61,8 @@ class _Trade:
         self.core = np.array([core for _, core in sorted(mapping.core_of().items())], dtype=np.int64)
         self.rooms = _Rooms(mapping)
         places = np.array(mapping.places, dtype=np.int64)
-        self.beyond = out_of_reach(self.chip, places[None] - places[:, None]).astype(np.float64)
-        self.weight = np.array([relay_weight(self.chip, plan.fragment) for plan in self.plans])
+        self.beyond = out_of_reach(self.chip, places[None] - places[:, None]).astype(np.float32)
+        self.weight = np.array([relay_weight(self.chip, p.fragment) for p in self.plans], dtype=np.float32)
         self.targets = [
             np.array(sorted({axon.target for axon in plan.axons}), dtype=np.int64) for plan in self.plans
         ]

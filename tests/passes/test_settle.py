@@ -13,7 +13,7 @@ from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span, core_size
 from snc.ir.network import Network, Population, PopulationId, Shape, Update
 from snc.ir.states import Life
-from snc.passes.relay import far_axons
+from snc.passes.place import far_axons
 from snc.passes.settle import Settle
 
 WIDE = replace(load_target("grai-vip"), mesh=(24, 24))
