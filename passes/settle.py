@@ -17,7 +17,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.floating]
 Truths = NDArray[np.bool_]
 
-PATIENCE = 1000  # moves in a row that bring nothing nearer
+PATIENCE = 10  # moves in a row for each fragment that bring nothing nearer
+PATIENCE_MAX = 1000  # the same in all
 ATTEMPTS = 4  # from the beginning, as long as any axon is out of reach
 LOOKED_AT = 200  # of the moves of a fragment, the best ones: most turn out to lack the room
 HEAT = 1.0  # in positions out of reach: enough to get past a fragment that nobody takes
@@ -78,7 +79,7 @@ class _Trade:
     def settled(self) -> tuple[dict[FragmentId, CoreId], float]:
         """The core of every fragment when no more is won, and by how many positions they are out of reach."""
         best, kept, idle = self.total(), self.core.copy(), 0
-        while best and idle < PATIENCE:
+        while best and idle < min(PATIENCE * len(self.plans), PATIENCE_MAX):
             idle += 1
             self.move(int(self.random.choice(np.flatnonzero(self.standing()))))
             if (total := self.total()) < best:
