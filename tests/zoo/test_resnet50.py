@@ -40,5 +40,5 @@ def test_strided_tables_save_cores(tmp_path: Path) -> None:
     _, _, network = lower(path, chip, options)
     choice = Packer(network, chip, options).choices()[0]
     used, least = len(choice.mapping.cores), choice.solution.least_cores
-    assert used <= 114
+    assert used <= 113
     assert used - least <= 0.03 * used
