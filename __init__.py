@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .backends.container import save as save_image
     from .backends.image import Image
     from .backends.machine import Machine
-    from .compiler.driver import Compiled, Options, compile_model
+    from .compiler.driver import Compiled, compile_model
+    from .compiler.options import Options
     from .compiler.run import Runner
     from .compiler.target import load_target
     from .compiler.verify import verify as verify_image

@@ -16,7 +16,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
+from snc.compiler.options import Options
 from snc.compiler.target import load_target
 
 CHANNELS, SIZE = 64, 32

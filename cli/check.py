@@ -34,7 +34,7 @@ def check_command(
     problem: 2 for what cannot be mapped, 3 for what does not fit the target.
     """
     from ..compiler.check import check
-    from ..compiler.driver import Options
+    from ..compiler.options import Options
     from ..compiler.target import load_target
 
     chip = load_target(target)

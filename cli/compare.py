@@ -106,8 +106,8 @@ def compare_command(
     from ..compiler import outputs
     from ..compiler.bill_page import comparison_page
     from ..compiler.compare import compare
-    from ..compiler.driver import Options
     from ..compiler.encodings import Activity
+    from ..compiler.options import Options
     from ..compiler.target import load_target
     from ..compiler.techniques import Widths
 

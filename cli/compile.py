@@ -96,8 +96,9 @@ def compile_command(
     """
     from ..backends.container import save, write_whole
     from ..compiler import outputs
-    from ..compiler.driver import Options, compile_model, front
+    from ..compiler.driver import compile_model, front
     from ..compiler.frontend import to_onnx
+    from ..compiler.options import Options
     from ..compiler.report import compile_report
     from ..compiler.target import load_target
     from ..ir.errors import BadInput, Origin

@@ -51,7 +51,7 @@ def paper_command(
     """
     from ..compiler import outputs
     from ..compiler.bill_page import paper_page
-    from ..compiler.driver import Options
+    from ..compiler.options import Options
     from ..compiler.paper import PAPER, reproduce
     from ..compiler.target import load_target
     from ..compiler.techniques import Widths

@@ -12,8 +12,9 @@ from ..ir.network import Network, Neuron
 from ..passes.fuse import Fuse
 from ..passes.handlers import HANDLERS
 from ..passes.lower import Lower
-from .driver import Options, divide, folded
+from .driver import divide, folded
 from .host import READS_INPUTS, Split, split_host
+from .options import Options
 
 Where = Literal["chip", "host", "refused"]
 

@@ -7,7 +7,6 @@ there may be. Which price fits a network best is tried, not known.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf, sqrt
-from typing import TYPE_CHECKING
 
 from ..ir.chip import Chip
 from ..ir.counts import operations
@@ -20,9 +19,7 @@ from ..passes.locate import Locate
 from ..passes.pack import Pack, too_large
 from ..passes.partition import Partition, Solution
 from ..passes.wire import Wire
-
-if TYPE_CHECKING:
-    from .driver import Options
+from .options import Options
 
 PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
 FEWER_PAIRS = (1600.0, 3200.0)  # the same, where places that reach each other are hard to find
@@ -69,7 +66,7 @@ class Packer:
         self,
         network: Network,
         chip: Chip,
-        options: "Options",
+        options: Options,
         hurry: Callable[[], bool] = lambda: False,
     ) -> None:
         self.network, self.chip, self.options, self.hurry = network, chip, options, hurry

@@ -9,9 +9,10 @@ from ..ir.counts import padded_synapses, synapses, trained_weights
 from ..ir.errors import DoesNotFit
 from ..ir.mapping import WORD_BYTES
 from ..ir.network import Network, Neuron, PopulationId
-from .driver import Clock, Options, Progress, layers_of, lower, pack_network
+from .driver import Clock, Progress, layers_of, lower, pack_network
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
+from .options import Options
 from .packed import other_form, packed_bill
 from .techniques import Memory, Widths, hierarchical, lut, priced
 

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -25,26 +24,12 @@ from ..passes.quantise import Quantise, held_constants
 from .choices import Choice, Packer, Point
 from .frontend import Shapes, read_onnx, to_onnx
 from .host import READS_INPUTS, Refused, Split, split_host
+from .options import Options
 from .remedy import remedied
 from .run import HostPart
 from .sizes import check_capacity
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
-    was found by then is taken, and the bytes depend on the machine.
-    """
-
-    weights: str = "fixed8"
-    states: str = "shared"
-    objective: str = "cores"
-    seed: int = 0
-    effort: float = 4.0
-    time_limit: float | None = None
-    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from ..ir.chip import Chip
 from ..models.catalogue import build
 from .compare import Comparison, compare
-from .driver import Options
+from .options import Options
 from .techniques import Memory, Widths
 
 UNITS = MappingProxyType({"kB": 2**10, "MB": 2**20, "GB": 2**30, "M": 10**6, "B": 10**9})

@@ -2,25 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..backends.limits import LIMITS, beyond
 from ..ir.chip import Chip
 from ..ir.errors import Change, DoesNotFit, ManyErrors, SncError
 from ..ir.weights import FORMATS
-
-if TYPE_CHECKING:
-    from .driver import Options
+from .options import Options
 
 ATTEMPTS_MAX = 12  # compilations with a larger target; most models take one or two
 GROWTH = 8  # a number of which no need is known grows by this part of itself
 MEMORY = {"core_words", "cores"}  # what fewer bits, or states that share words, are a way out of
 
 Need = Mapping[str, int]
-Attempt = Callable[[Chip, "Options"], object]
+Attempt = Callable[[Chip, Options], object]
 
 
-def remedied(error: SncError, chip: Chip, options: "Options", attempt: Attempt) -> SncError:
+def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> SncError:
     """The error, with the cheapest change that makes the model fit as its hint and its remedy.
 
     Options come first, for they cost nothing: states that share words, then weights of fewer bits. Then the
@@ -35,7 +32,7 @@ def remedied(error: SncError, chip: Chip, options: "Options", attempt: Attempt) 
     return told[0] if len(told) == 1 else ManyErrors(told)
 
 
-def with_change(change: Change, chip: Chip, options: "Options") -> tuple[Chip, "Options"]:
+def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:
     """The target and the options with a change made."""
     numbers = {name: value for name, value in change.items() if hasattr(chip, name)}
     chosen = {name: value for name, value in change.items() if name not in numbers}
@@ -67,7 +64,7 @@ def _wider(name: str, a: int, b: int) -> int:
     return min(a, b) if name.endswith("_min") else max(a, b)
 
 
-def _failure(chip: Chip, options: "Options", attempt: Attempt) -> SncError | None:
+def _failure(chip: Chip, options: Options, attempt: Attempt) -> SncError | None:
     """What stands in the way of a target and options; None if the model fits."""
     try:
         attempt(chip, options)
@@ -76,7 +73,7 @@ def _failure(chip: Chip, options: "Options", attempt: Attempt) -> SncError | Non
     return None
 
 
-def _chosen(error: SncError, chip: Chip, options: "Options", attempt: Attempt) -> Change:
+def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> Change:
     """Other options with which the model fits this target; empty if there are none."""
     if not any(MEMORY.intersection(way) for way in _ways(error)):
         return {}
@@ -86,7 +83,7 @@ def _chosen(error: SncError, chip: Chip, options: "Options", attempt: Attempt) -
     return {}
 
 
-def _cheaper(options: "Options") -> Iterator[Change]:
+def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
     states: list[Change] = [{"states": "shared"}] * (options.states != "shared")
     bits = FORMATS[options.weights].bits
@@ -100,7 +97,7 @@ def _cheaper(options: "Options") -> Iterator[Change]:
     yield from ({**a, **b} for a in states for b in weights)
 
 
-def _enlarged(error: SncError, chip: Chip, options: "Options", attempt: Attempt) -> Change:
+def _enlarged(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> Change:
     """The numbers of a larger target that holds the model; empty if none was found."""
     larger, left = chip, error
     for _ in range(ATTEMPTS_MAX):
@@ -137,7 +134,7 @@ def _with_number(chip: Chip, name: str, value: int) -> Chip:
     return replace(chip, **{name: value})  # type: ignore[arg-type]
 
 
-def _least(chip: Chip, larger: Chip, options: "Options", attempt: Attempt) -> Change:
+def _least(chip: Chip, larger: Chip, options: Options, attempt: Attempt) -> Change:
     """The numbers that are larger, those left out that turn out to be needless."""
     names = [name for name in (*LIMITS, "mesh") if getattr(chip, name) != getattr(larger, name)]
     for name in names if len(names) > 1 else ():

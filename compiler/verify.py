@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from ..backends.image import Image
 from ..ir.errors import BadInput, Origin
 from ..passes.quantise import held_constants
-from .driver import Options, lower
+from .driver import lower
 from .frontend import original, to_onnx
 from .onnx_file import load_model
+from .options import Options
 from .run import Arrays, Runner, network_inputs, reference_outputs
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 from snc.backends.container import write_image
 from snc.cli.main import main
 from snc.compiler.choices import Packer
-from snc.compiler.driver import Compiled, Options, compile_model, front, lower
+from snc.compiler.driver import Compiled, compile_model, front, lower
+from snc.compiler.options import Options
 from snc.ir.counts import operations
 
 from .trip import CHIP

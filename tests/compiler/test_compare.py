@@ -12,7 +12,8 @@ from oracle.writer import Writer
 
 from snc.backends.bill import bill
 from snc.compiler.compare import Comparison, compare
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
+from snc.compiler.options import Options
 from snc.compiler.packed import packed_bill
 from snc.compiler.techniques import Memory, Widths, memory
 from snc.ir.chip import Chip

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
+from snc.compiler.options import Options
 from snc.models.catalogue import CATALOGUE
 from snc.passes.columns import Item, Room, fill_cores
 

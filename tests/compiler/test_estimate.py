@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from oracle.writer import Writer
 
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
 from snc.compiler.estimate import estimate
+from snc.compiler.options import Options
 from snc.compiler.outcome import Simulation, simulate
 
 from .trip import CHIP

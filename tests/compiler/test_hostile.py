@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from snc.compiler.check import check
-from snc.compiler.driver import Options
+from snc.compiler.options import Options
 from snc.compiler.target import load_target
 from snc.ir.errors import SncError
 

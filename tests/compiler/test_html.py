@@ -20,9 +20,10 @@ from snc.cli.show import plain
 from snc.compiler import charts
 from snc.compiler.bill_page import comparison_page, paper_page
 from snc.compiler.compare import compare
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
 from snc.compiler.estimate import estimate
 from snc.compiler.image_page import image_page
+from snc.compiler.options import Options
 from snc.compiler.outcome import simulate
 from snc.compiler.page import Section, page
 from snc.compiler.paper import reproduce

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from snc.compiler.driver import Options, lower
+from snc.compiler.driver import lower
+from snc.compiler.options import Options
 from snc.compiler.paper import CATEGORIES, PAPER, Reproduction, deviations, printed, reproduce
 from snc.compiler.techniques import Widths
 from snc.ir.counts import padded_synapses, synapses

@@ -10,8 +10,9 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from snc.compiler.check import check
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
 from snc.compiler.inputs import random_frames
+from snc.compiler.options import Options
 from snc.compiler.qdq import NOTE, float_form
 from snc.compiler.run import Runner, network_inputs
 from snc.compiler.target import load_target

@@ -13,7 +13,8 @@ from oracle import layers
 from oracle.graphs import Recipe, random_input, random_model, recipes
 from oracle.writer import Writer
 
-from snc.compiler.driver import Compiled, Options
+from snc.compiler.driver import Compiled
+from snc.compiler.options import Options
 from snc.compiler.run import Runner
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, SncError

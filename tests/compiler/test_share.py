@@ -13,7 +13,7 @@ from oracle.graphs import random_input, random_model
 
 from snc.backends.claims import Atlas, Role
 from snc.backends.words import Order, Step
-from snc.compiler.driver import Options
+from snc.compiler.options import Options
 from snc.ir.states import Life, peak_words, region
 
 from .trip import CHIP, assert_computes, compiled, shrunken

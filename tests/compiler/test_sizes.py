@@ -14,7 +14,8 @@ import pytest
 from oracle.graphs import Recipe, random_model, recipes
 
 from snc.backends.container import write_image
-from snc.compiler.driver import Compiled, Options, compile_model
+from snc.compiler.driver import Compiled, compile_model
+from snc.compiler.options import Options
 from snc.ir.chip import Chip
 from snc.ir.mapping import WORD_BYTES, Contents, Mapping, core_size
 from snc.models.digits import digits_model
@@ -153,7 +154,8 @@ SCRIPT = """
 import hashlib, sys
 from pathlib import Path
 from snc.backends.container import write_image
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
+from snc.compiler.options import Options
 from snc.compiler.target import load_target
 for path in sys.argv[1:]:
     image = compile_model(Path(path), load_target("grai-vip"), Options(effort=1.0)).image

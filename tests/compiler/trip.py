@@ -14,8 +14,9 @@ from checker.check import assert_obeys
 from snc.backends.container import read_image, write_image
 from snc.backends.image import Image
 from snc.backends.machine import Arithmetic
-from snc.compiler.driver import Compiled, Options, compile_model
+from snc.compiler.driver import Compiled, compile_model
 from snc.compiler.frontend import to_onnx
+from snc.compiler.options import Options
 from snc.compiler.report import report
 from snc.compiler.run import Runner
 from snc.compiler.target import load_target

@@ -15,8 +15,9 @@ import pytest
 from checker.check import check
 
 from snc.backends.container import write_image
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
 from snc.compiler.frontend import read_onnx
+from snc.compiler.options import Options
 from snc.compiler.run import Runner
 from snc.compiler.target import load_target
 from snc.ir.errors import SncError

@@ -10,8 +10,9 @@ from oracle.cases import CASES
 from snc.backends.container import read_image, write_image
 from snc.backends.listing import disassemble
 from snc.compiler.check import check
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
 from snc.compiler.inputs import random_frames
+from snc.compiler.options import Options
 from snc.compiler.report import report
 from snc.compiler.run import Runner
 from snc.compiler.target import load_target

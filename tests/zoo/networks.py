@@ -15,8 +15,9 @@ from checker.check import check
 from PIL import Image
 
 from snc.backends.container import write_image
-from snc.compiler.driver import Compiled, Options, compile_model
+from snc.compiler.driver import Compiled, compile_model
 from snc.compiler.frontend import original
+from snc.compiler.options import Options
 from snc.compiler.run import Runner
 from snc.compiler.target import load_target
 from snc.ir.chip import Chip

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from snc.compiler.compare import Comparison, compare
-from snc.compiler.driver import Options
+from snc.compiler.options import Options
 from snc.compiler.techniques import Widths
 
 from .networks import CHIP, FOLDER

@@ -7,7 +7,8 @@ import pytest
 from checker.check import check
 
 from snc.backends.container import write_image
-from snc.compiler.driver import Options, compile_model
+from snc.compiler.driver import compile_model
+from snc.compiler.options import Options
 from snc.ir.errors import ManyErrors
 from snc.ir.network import PopulationId
 from snc.passes.place import far_axons

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from snc.compiler.choices import Packer
-from snc.compiler.driver import Options, lower
+from snc.compiler.driver import lower
+from snc.compiler.options import Options
 from snc.ir.mapping import Mapping
 from snc.models.catalogue import CATALOGUE
 from snc.passes.place import far_axons

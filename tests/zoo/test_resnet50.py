@@ -8,7 +8,8 @@ from checker.check import check
 
 from snc.backends.container import write_image
 from snc.compiler.choices import Packer
-from snc.compiler.driver import Options, compile_model, lower
+from snc.compiler.driver import compile_model, lower
+from snc.compiler.options import Options
 from snc.compiler.target import load_target
 from snc.models.resnet import resnet50
 
