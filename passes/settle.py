@@ -17,10 +17,12 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.floating]
 Truths = NDArray[np.bool_]
 
-PATIENCE = 10  # moves in a row for each fragment that bring nothing nearer
-PATIENCE_MAX = 1000  # the same in all
-ATTEMPTS = 4  # from the beginning, as long as any axon is out of reach
+MOVES, MOVES_MAX = 5, 5000  # for each fragment, and in all
+PATIENCE, PATIENCE_MAX = 2, 1000  # the same, in a row, that bring nothing nearer
+ATTEMPTS = 4  # from the beginning, where few axons stay out of reach
+FEW = 50.0  # weighted positions, counted at both ends
 LOOKED_AT = 200  # of the moves of a fragment, the best ones: most turn out to lack the room
+SIZED = 8  # of those that seem to have it, exactly: states may not lie as close as they live
 HEAT = 1.0  # in positions out of reach: enough to get past a fragment that nobody takes
 CORE_GAIN = 2.0  # the same: less is better won by fragments
 
@@ -45,7 +47,7 @@ class Settle:
             found, far = _Trade(mapping, np.random.default_rng((self.seed, attempt))).settled()
             if far < least:
                 best, least = found, far
-            if not far:
+            if not 0 < far <= FEW:
                 break
         held: list[list[FragmentId]] = [[] for _ in mapping.cores]
         for fragment, core in sorted(best.items()):
@@ -79,7 +81,10 @@ class _Trade:
     def settled(self) -> tuple[dict[FragmentId, CoreId], float]:
         """The core of every fragment when no more is won, and by how many positions they are out of reach."""
         best, kept, idle = self.total(), self.core.copy(), 0
-        while best and idle < min(PATIENCE * len(self.plans), PATIENCE_MAX):
+        count = len(self.plans)
+        for _ in range(min(MOVES * count, MOVES_MAX)):
+            if not best or idle == min(PATIENCE * count, PATIENCE_MAX):
+                break
             idle += 1
             self.move(int(self.random.choice(np.flatnonzero(self.standing()))))
             if (total := self.total()) < best:
@@ -100,7 +105,7 @@ class _Trade:
         if self._core_moves(here):
             return
         cores, others = self._wanted(fragment, here)
-        roomy = self.rooms.likely(fragment, here, cores, others)
+        roomy = np.flatnonzero(self.rooms.likely(fragment, here, cores, others))[:SIZED]
         for core, other in zip(cores[roomy].tolist(), others[roomy].tolist(), strict=True):
             moves = [(fragment, core), (other, here)] if other >= 0 else [(fragment, core)]
             if self._fits(moves):
