@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .views import PLANES_MAX, Ids, Neurons, NotPlanar
 
 CHANNELS_MOST = 4096  # elements of a tensor that may become channels of their own
+SEARCHED_MAX = 2**24  # elements of a tensor for which other arrangements than the first two are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def best(neurons: Neurons, shape: tuple[int, ...], operands: Sequence[Ids]) -> S
     full = (ids for ids in operands if ids.shape == shape)
     alike = [stack for stack in (like(neurons, ids) for ids in full) if stack is not None]
     natural = list(arrangements(shape))
-    stacks: list[Stack] = [*natural[:2], *alike, *natural[2:]]
+    others = natural[2:] if prod(shape) <= SEARCHED_MAX else []
+    stacks: list[Stack] = [*natural[:2], *alike, *others]
     found: tuple[int, int] | None = None  # the fewest planes, and the first of the stacks with so many
     # Those that are alike are counted at once, and then it soon shows that others take more.
     for rank in sorted(range(len(stacks)), key=lambda rank: isinstance(stacks[rank], Arrangement)):

@@ -133,8 +133,8 @@ def _constant(random: Random, graph: onnx.GraphProto) -> None:
         tensor.data_type = int(random.integers(0, 26))
     elif kind == 2:
         tensor.raw_data = damaged(random, tensor.raw_data)
-    elif tensor.data_type == onnx.TensorProto.INT64 and tensor.raw_data:
-        values = np.frombuffer(tensor.raw_data, dtype="<i8").copy()
+    elif tensor.data_type == onnx.TensorProto.INT64 and len(tensor.raw_data) >= 8:
+        values = np.frombuffer(tensor.raw_data, dtype="<i8", count=len(tensor.raw_data) // 8).copy()
         values[int(random.integers(values.size))] = NUMBERS[pick(random, NUMBERS)]
         tensor.raw_data = values.tobytes()
 
