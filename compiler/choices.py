@@ -160,10 +160,13 @@ class Packer:
         """
         best: Choice | None = None
         refused: list[DoesNotFit] = []
+        tried: set[object] = set()
         for choice in self._fewer_pairs(choices):
-            # even cuts all need relays where one does
             if best is not None and len(choice.mapping.cores) >= len(best.mapping.cores):
                 break
+            if (cores := (choice.mapping.grids, choice.mapping.cores)) in tried:
+                continue  # at two prices the same, as small networks are
+            tried.add(cores)
             try:
                 placed = Locate(self.options.seed)(choice.mapping)
             except DoesNotFit as error:

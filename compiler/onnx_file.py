@@ -137,9 +137,8 @@ def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]
                 *attribute.ints,
                 *([attribute.i] if attribute.name in ("group", "num_outputs") else []),
             ]
-            least, most = 1, FILE_BYTES_MAX
-            if attribute.name == "num_outputs":
-                least = most = len(node.output)
+            outputs = len(node.output)
+            least, most = (outputs, outputs) if attribute.name == "num_outputs" else (1, FILE_BYTES_MAX)
             if attribute.name in POSITIVE and not all(least <= number <= most for number in numbers):
                 yield BadInput(
                     Origin(file=file, node=node.name, operator=node.op_type),

@@ -293,10 +293,11 @@ def _boxes(population: PopulationId, elements: Ids) -> list[Piece]:
     boxes: list[Piece] = []
     for run in _runs(elements):
         box = _box(population, elements[run], run.start)
-        alone = [] if box else np.argwhere(elements[run] >= 0).tolist()
-        if len(boxes) + max(1, len(alone)) > PIECES_MAX:
+        places = np.zeros((0, 3), dtype=np.int64) if box else np.argwhere(elements[run] >= 0)
+        if len(boxes) + (box is not None) + len(places) > PIECES_MAX:
             raise TooManyPieces
-        boxes += [box] if box else [_alone(population, elements, run.start + c, y, x) for c, y, x in alone]
+        boxes += [box] if box else []
+        boxes += [_alone(population, elements, run.start + c, y, x) for c, y, x in places.tolist()]
     return boxes
 
 
