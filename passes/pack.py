@@ -29,7 +29,7 @@ class Pack:
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its cores. Raises DoesNotFit when the chip has too few."""
         cores = _Cores(mapping)
-        alone = alone_words(mapping).tolist()
+        alone = _alone_words(mapping).tolist()
         order = sorted(range(len(alone)), key=lambda i: (-alone[i], i))
         seats = [self.seats.get(plan.fragment, -1) for plan in mapping.plans]
         cores.open(max(seats, default=-1) + 1)
@@ -108,7 +108,7 @@ class _Cores:
         self.free[core] = self.mapping.chip.core_words - self.contents[core].size.words
 
 
-def alone_words(mapping: Mapping) -> NDArray[np.int64]:
+def _alone_words(mapping: Mapping) -> NDArray[np.int64]:
     """The words that each fragment takes in a core of its own."""
     empty = Contents(mapping.chip)
     return np.array([empty.with_plan(plan).words for plan in mapping.plans])

@@ -41,11 +41,12 @@ class Flow:
 class Place:
     """Every core has a place of its own; first of all few axons are out of reach, then traffic is low.
 
+    An axon out of reach counts the more, the more states its source has: a relay would hold them.
     Traffic is the events that algorithm 5 emits with all neurons firing, times hops; the host's input is not
     counted. Annealing by heat bath: a core changes places with the core, or the gap, that chance and heat
     prefer among all of them. Where the mesh is wider than the reach, a first search sees nothing but the
-    reach, and the second never leaves what that has found. What stays out of reach is left
-    to `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
+    reach, and the second never leaves what that has found. What stays out of reach is left to `Settle` and
+    `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
     """
 
     sweeps: int = 200

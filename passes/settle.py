@@ -163,13 +163,14 @@ class _Trade:
         return np.asarray(change - HEAT * self.random.gumbel(size=len(change)))
 
     def _fits(self, moves: Sequence[tuple[int, int]]) -> bool:
-        """Whether there is room for fragments in these other cores."""
+        """Whether cores hold what they have after these moves. One that only gives is looked at, too: with
+        fewer states, the others may lie less close.
+        """
         core = self.core.copy()
         for fragment, into in moves:
             core[fragment] = into
-        sizes = (
-            core_size(self.chip, (self.plans[f] for f in np.flatnonzero(core == into))) for _, into in moves
-        )
+        changed = {into for _, into in moves} | {int(self.core[fragment]) for fragment, _ in moves}
+        sizes = (core_size(self.chip, (self.plans[f] for f in np.flatnonzero(core == c))) for c in changed)
         return all(size.is_within(self.chip) for size in sizes)
 
     def _put(self, fragment: int, into: int) -> None:

@@ -219,7 +219,7 @@ def _turns(values: Ids) -> Ids:
 
 def _mixtures(valid: Mask, pop: Ids, channel: Ids, row: Ids, column: Ids) -> tuple[Ids, ...]:
     """What maps have in common that are mixed alike, each from channels of its own."""
-    first = _flat(valid).argmax(axis=1)[:, None] if len(valid) else np.zeros((0, 1), dtype=np.int64)
+    first = _flat(valid).argmax(axis=1)[:, None]
     apart = channel - np.take_along_axis(_flat(channel), first, axis=1)[:, :, None]
     return tuple(np.where(valid, fact, NOWHERE) for fact in (pop, apart, row, column))
 

@@ -12,7 +12,7 @@ from snc.ir.chip import SIZE_STEP, Chip, snake
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
-from snc.passes.place import Place, bands, events, flows, out_of_reach
+from snc.passes.place import RELAY_WEIGHT, Place, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
 BOX = Shape(1, 8, 8)
@@ -143,3 +143,10 @@ def test_a_free_column_stands_behind_every_few() -> None:
     placed = Place(gaps=(2, 0))(mapping_of([(i, i + 1) for i in range(29)], 30))
     assert all(x % 3 != 2 for x, _ in placed.places)
     assert len(set(placed.places)) == 30
+
+
+def test_an_axon_weighs_what_its_relay_would_hold() -> None:
+    """64 states of two bytes take 16 words: half of these cores."""
+    (light,) = flows(mapping_of([(0, 1)], 2))
+    (heavy,) = flows(mapping_of([(0, 1)], 2, replace(CHIP, core_words=32)))
+    assert (light.weight, heavy.weight) == (1, 1 + RELAY_WEIGHT // 2)
