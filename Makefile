@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py compiler/*.j2 compiler/*.toml models/*.*)
+SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
+	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
 .PHONY: demo test zoo fuzz bless format clean
 .DELETE_ON_ERROR:

@@ -5,7 +5,6 @@ Nothing is imported before it is asked for: `import snc` costs nothing, and a cl
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
 __all__ = [
     "Chip",
     "Compiled",
@@ -23,31 +22,33 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .backends.container import load as load_image
-    from .backends.container import save as save_image
-    from .backends.image import Image
-    from .backends.machine import Machine
-    from .compiler.driver import Compiled, compile_model
-    from .compiler.options import Options
-    from .compiler.run import Runner
-    from .compiler.target import load_target
-    from .compiler.verify import verify as verify_image
+    from .backends.image.container import load as load_image
+    from .backends.image.container import save as save_image
+    from .backends.image.image import Image
+    from .backends.machine.machine import Machine
+    from .compiler.pipeline.driver import Compiled, compile_model
+    from .compiler.pipeline.options import Options
+    from .compiler.running.runner import Runner
+    from .compiler.running.verify import verify as verify_image
+    from .compiler.targets.target import load_target
     from .ir.chip import Chip
     from .ir.errors import SncError
+    from .ir.version import __version__
 else:
     _HOMES = {
         "Chip": (".ir.chip", "Chip"),
-        "Compiled": (".compiler.driver", "Compiled"),
-        "Image": (".backends.image", "Image"),
-        "Machine": (".backends.machine", "Machine"),
-        "Options": (".compiler.driver", "Options"),
-        "Runner": (".compiler.run", "Runner"),
+        "Compiled": (".compiler.pipeline.driver", "Compiled"),
+        "Image": (".backends.image.image", "Image"),
+        "Machine": (".backends.machine.machine", "Machine"),
+        "Options": (".compiler.pipeline.options", "Options"),
+        "Runner": (".compiler.running.runner", "Runner"),
         "SncError": (".ir.errors", "SncError"),
-        "compile_model": (".compiler.driver", "compile_model"),
-        "load_image": (".backends.container", "load"),
-        "load_target": (".compiler.target", "load_target"),
-        "save_image": (".backends.container", "save"),
-        "verify_image": (".compiler.verify", "verify"),
+        "__version__": (".ir.version", "__version__"),
+        "compile_model": (".compiler.pipeline.driver", "compile_model"),
+        "load_image": (".backends.image.container", "load"),
+        "load_target": (".compiler.targets.target", "load_target"),
+        "save_image": (".backends.image.container", "save"),
+        "verify_image": (".compiler.running.verify", "verify"),
     }
 
     def __getattr__(name):

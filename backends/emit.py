@@ -17,9 +17,9 @@ from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
 from ..ir.tables import Block, Descriptor, Strided, block_words
-from .bits import Word, pack
-from .image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
-from .words import (
+from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
+from .words.bits import Word, pack
+from .words.words import (
     NULL_KERNEL,
     Axon,
     BiasFormat,

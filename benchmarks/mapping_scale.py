@@ -16,9 +16,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
-from snc.compiler.target import load_target
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.targets.target import load_target
 
 CHANNELS, SIZE = 64, 32
 CHIP = replace(load_target("grai-vip"), name="benchmark", mesh=(120, 120), core_words=4096)

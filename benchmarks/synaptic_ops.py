@@ -18,10 +18,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from snc.backends.bits import Word, pack, words_for
-from snc.backends.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
-from snc.backends.machine import ARITHMETICS, Machine
-from snc.backends.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
+from snc.backends.image.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
+from snc.backends.machine.machine import ARITHMETICS, Machine
+from snc.backends.words.bits import Word, pack, words_for
+from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
 

@@ -9,7 +9,7 @@ from . import options
 from .show import Sheet, paragraph, plain, say, say_json, times
 
 if TYPE_CHECKING:
-    from ..compiler.check import Check, Problem
+    from ..compiler.pipeline.check import Check, Problem
 
 NODES_SHOWN = 3  # of those that break the same rule
 STYLES = {"chip": "", "host": "dim", "refused": "bold"}
@@ -33,9 +33,9 @@ def check_command(
     Nothing is solved: a model that passes may still turn out not to fit. The exit code is that of the gravest
     problem: 2 for what cannot be mapped, 3 for what does not fit the target.
     """
-    from ..compiler.check import check
-    from ..compiler.options import Options
-    from ..compiler.target import load_target
+    from ..compiler.pipeline.check import check
+    from ..compiler.pipeline.options import Options
+    from ..compiler.targets.target import load_target
 
     chip = load_target(target)
     chosen = Options(input_shapes=dict(input_shapes))

@@ -103,13 +103,13 @@ def compare_command(
 
     Tables are counted synapse by synapse; the bill by the paper's rules stands beside that of snc's image.
     """
-    from ..compiler import outputs
-    from ..compiler.bill_page import comparison_page
-    from ..compiler.compare import compare
-    from ..compiler.encodings import Activity
-    from ..compiler.options import Options
-    from ..compiler.target import load_target
-    from ..compiler.techniques import Widths
+    from ..compiler.billing.compare import compare
+    from ..compiler.billing.encodings import Activity
+    from ..compiler.billing.techniques import Widths
+    from ..compiler.pipeline.options import Options
+    from ..compiler.reports.bill_page import comparison_page
+    from ..compiler.running import outputs
+    from ..compiler.targets.target import load_target
 
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (model, Path(target)))

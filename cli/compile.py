@@ -94,13 +94,13 @@ def compile_command(
 
     Exit codes: 2 for a model that cannot be mapped, 3 for one that does not fit the target.
     """
-    from ..backends.container import save, write_whole
-    from ..compiler import outputs
-    from ..compiler.driver import compile_model, front
-    from ..compiler.frontend import to_onnx
-    from ..compiler.options import Options
-    from ..compiler.report import compile_report
-    from ..compiler.target import load_target
+    from ..backends.image.container import save, write_whole
+    from ..compiler.frontend.read import to_onnx
+    from ..compiler.pipeline.driver import compile_model, front
+    from ..compiler.pipeline.options import Options
+    from ..compiler.reports.report import compile_report
+    from ..compiler.running import outputs
+    from ..compiler.targets.target import load_target
     from ..ir.errors import BadInput, Origin
 
     image_file = output or model.parent / f"{model.stem}.snc"
@@ -128,7 +128,7 @@ def compile_command(
     if report_file is not None:
         if report_file.suffix.lower() == ".html":
             # Its drawing library takes a while to load: only where it is asked for.
-            from ..compiler.image_page import image_page
+            from ..compiler.reports.image_page import image_page
 
             outputs.save_text(report_file, image_page(report, plain(report)))
         else:

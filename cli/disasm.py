@@ -13,9 +13,9 @@ from . import options
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Write the listing into a file.")
 def disasm_command(image: Path, core: int | None, output: Path | None) -> None:
     """List every word of an image with address, fields and origin."""
-    from ..backends.container import load
-    from ..backends.listing import disassemble
-    from ..compiler import outputs
+    from ..backends.analysis.listing import disassemble
+    from ..backends.image.container import load
+    from ..compiler.running import outputs
 
     outputs.plan((output,), (image,))
     listing = disassemble(load(image), core)

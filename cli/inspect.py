@@ -10,8 +10,8 @@ from .layers import cuts, show_report
 from .show import Sheet, bar, console, listed, say, say_json, size, times
 
 if TYPE_CHECKING:
-    from ..compiler.detail import CoreDetail, LayerDetail
-    from ..compiler.report import Report
+    from ..compiler.reports.detail import CoreDetail, LayerDetail
+    from ..compiler.reports.report import Report
 
 CELL_MAX = 4  # characters of a core in the mesh's drawing
 
@@ -23,9 +23,9 @@ CELL_MAX = 4  # characters of a core in the mesh's drawing
 @options.as_json
 def inspect_command(image: Path, layer: str | None, core: int | None, as_json: bool) -> None:
     """Show the mapping of an image: layers, cores, memory."""
-    from ..backends.container import load
-    from ..compiler.detail import core_detail, layer_detail
-    from ..compiler.report import report
+    from ..backends.image.container import load
+    from ..compiler.reports.detail import core_detail, layer_detail
+    from ..compiler.reports.report import report
 
     if layer is not None and core is not None:
         raise click.UsageError("--layer and --core exclude each other")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from .show import Sheet, begun, listed, paragraph, say, short, size, times
 
 if TYPE_CHECKING:
-    from ..compiler.choices import Point
-    from ..compiler.report import Cuts, LayerReport, Report
+    from ..compiler.pipeline.choices import Point
+    from ..compiler.reports.report import Cuts, LayerReport, Report
 
 OP_MAX = 11  # characters of an operator's name
 NODES_SHOWN = 5  # of the host's, on each side

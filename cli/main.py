@@ -13,8 +13,8 @@ from typing import Any
 import click
 from click.exceptions import Exit, NoArgsIsHelpError
 
-from .. import __version__
 from ..ir.errors import SncError
+from ..ir.version import __version__
 
 USAGE = 2
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h

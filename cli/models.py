@@ -50,8 +50,8 @@ def list_command(as_json: bool) -> None:
 @click.option("--width", type=click.IntRange(1), help="The input's width instead of the network's own.")
 def build_command(name: str, output: Path, seed: int, height: int | None, width: int | None) -> None:
     """Write a network as ONNX."""
-    from ..backends.container import write_whole
-    from ..compiler import outputs
+    from ..backends.image.container import write_whole
+    from ..compiler.running import outputs
     from ..models.catalogue import build
 
     outputs.plan((output,))

@@ -12,7 +12,7 @@ from .compare import image_options, widths
 from .show import Sheet, plain, progress, say, say_json, size
 
 if TYPE_CHECKING:
-    from ..compiler.paper import Deviation, Reproduction
+    from ..compiler.billing.paper import Deviation, Reproduction
 
 CATEGORIES = ("neurons", "connectivity", "parameters", "total")
 
@@ -49,12 +49,12 @@ def paper_command(
     They are those of arXiv 2112.07019: tables 1 and 2 and figure 6. NETWORK is one of
     the paper's: PilotNet, MobileNet, ResNet50, DarkNet53, ResNet101; all by default.
     """
-    from ..compiler import outputs
-    from ..compiler.bill_page import paper_page
-    from ..compiler.options import Options
-    from ..compiler.paper import PAPER, reproduce
-    from ..compiler.target import load_target
-    from ..compiler.techniques import Widths
+    from ..compiler.billing.paper import PAPER, reproduce
+    from ..compiler.billing.techniques import Widths
+    from ..compiler.pipeline.options import Options
+    from ..compiler.reports.bill_page import paper_page
+    from ..compiler.running import outputs
+    from ..compiler.targets.target import load_target
 
     known = {name.lower(): name for name in PAPER}
     unknown = [name for name in networks if name.lower() not in known]

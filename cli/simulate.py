@@ -12,9 +12,9 @@ from .show import Sheet, json_text, plain, progress, say, say_json, times
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..backends.image import Image
-    from ..backends.machine import Arithmetic
-    from ..compiler.outcome import Simulation
+    from ..backends.image.image import Image
+    from ..backends.machine.machine import Arithmetic
+    from ..compiler.running.outcome import Simulation
 
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
@@ -62,10 +62,10 @@ def simulate_command(
     as_json: bool,
 ) -> None:
     """Run an image on inputs, event by event."""
-    from ..backends.container import load
-    from ..compiler import outputs
-    from ..compiler.inputs import Picture, load_frames
-    from ..compiler.outcome import load_labels, simulate
+    from ..backends.image.container import load
+    from ..compiler.running import outputs
+    from ..compiler.running.inputs import Picture, load_frames
+    from ..compiler.running.outcome import load_labels, simulate
 
     outputs.suffixed(output, ".npz")
     outputs.suffixed(report_file, ".json", ".html")
@@ -90,15 +90,15 @@ def simulate_command(
 
 def _report(found: "Simulation", image: "Image", file: Path) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
-    from ..compiler import outputs
-    from ..compiler.estimate import estimate
+    from ..compiler.running import outputs
+    from ..compiler.running.estimate import estimate
 
     costs = estimate(found, image.chip)
     data = {**plain(found), "estimates": plain(costs)}
     del data["outputs"]
     if file.suffix.lower() == ".html":
         # Its drawing library takes a while to load: only where it is asked for.
-        from ..compiler.run_page import run_page
+        from ..compiler.reports.run_page import run_page
 
         text = run_page(found, image.about.model, image.chip.mesh, costs, data)
     else:

@@ -18,8 +18,8 @@ def target_group() -> None:
 @options.as_json
 def list_command(as_json: bool) -> None:
     """List the targets that come with snc."""
-    from ..backends.bits import WORD_BYTES
-    from ..compiler.target import load_target, shipped
+    from ..backends.words.bits import WORD_BYTES
+    from ..compiler.targets.target import load_target, shipped
 
     chips = [load_target(name) for name in shipped()]
     if as_json:
@@ -43,7 +43,7 @@ def list_command(as_json: bool) -> None:
 @options.as_json
 def show_command(name: str, as_json: bool) -> None:
     """Show every limit of a target, as a target file: a start for one of your own."""
-    from ..compiler.target import load_target, to_toml
+    from ..compiler.targets.target import load_target, to_toml
 
     chip = load_target(name)
     if as_json:
@@ -58,7 +58,7 @@ def show_command(name: str, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init_command(file: Path, name: str | None, force: bool) -> None:
     """Write a target file to change: every number with what it counts and what it may be."""
-    from ..compiler.target import DEFAULT_TARGET, load_target, to_commented_toml
+    from ..compiler.targets.target import DEFAULT_TARGET, load_target, to_commented_toml
 
     chip = replace(load_target(name or DEFAULT_TARGET), name=file.stem)
     try:

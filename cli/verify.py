@@ -9,9 +9,9 @@ from . import options
 from .show import Sheet, progress, say, say_json
 
 if TYPE_CHECKING:
-    from ..backends.machine import Arithmetic
-    from ..compiler.outcome import Verification
-    from ..compiler.verify import Figures
+    from ..backends.machine.machine import Arithmetic
+    from ..compiler.running.outcome import Verification
+    from ..compiler.running.verify import Figures
 
 RANDOM_FRAMES = 3  # without -i and --random
 NO_ERROR_SHOWN = 900.0  # decibels
@@ -75,10 +75,10 @@ def verify_command(
     original model. The exit code is 1 for a mapping error above the tolerance, whatever
     quantisation costs. In JSON, sqnr_db is 999 where nothing differs.
     """
-    from ..backends.container import load
-    from ..compiler.inputs import Picture, load_frames, random_frames
-    from ..compiler.outcome import verification
-    from ..compiler.verify import verify
+    from ..backends.image.container import load
+    from ..compiler.running.inputs import Picture, load_frames, random_frames
+    from ..compiler.running.outcome import verification
+    from ..compiler.running.verify import verify
 
     if input_file is not None and random is not None:
         raise click.UsageError("-i and --random exclude each other")

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.image import Image
-from snc.backends.words import (
+from snc.backends.image.image import Image
+from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
     BiasFormat,

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.bits import Word, pack
-from snc.backends.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
-from snc.backends.words import (
+from snc.backends.image.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
+from snc.backends.words.bits import Word, pack
+from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
     BiasFormat,

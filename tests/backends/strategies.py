@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from snc.backends.bits import Field, Word
+from snc.backends.words.bits import Field, Word
 
 W = TypeVar("W", bound=Word)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from snc.backends.bits import Word, WordError, bits, float32, pack, padding, unpack, words_for
+from snc.backends.words.bits import Word, WordError, bits, float32, pack, padding, unpack, words_for
 
 
 class Colour(IntEnum):

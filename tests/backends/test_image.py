@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.backends.bits import Word
-from snc.backends.container import load, read_image, save, write_image, write_whole
-from snc.backends.image import CoreImage, Image, ImageTensor
-from snc.backends.words import Order, Step
+from snc.backends.image.container import load, read_image, save, write_image, write_whole
+from snc.backends.image.image import CoreImage, Image, ImageTensor
+from snc.backends.words.bits import Word
+from snc.backends.words.words import Order, Step
 from snc.ir.errors import BadImage, BadInput, VerifyError
 
 from .toy import box, toy_image, words
@@ -335,7 +335,7 @@ def test_unsound_images_are_neither_written_nor_read(name: str, monkeypatch: pyt
     with pytest.raises(VerifyError, match=reason):
         write_image(image)
     with monkeypatch.context() as unguarded:
-        unguarded.setattr("snc.backends.container.faults", lambda _: iter(()))
+        unguarded.setattr("snc.backends.image.container.faults", lambda _: iter(()))
         data = write_image(image)
     with pytest.raises(BadImage, match=reason):
         read_image(data)

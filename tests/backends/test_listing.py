@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.backends.bill import Bill, bill
-from snc.backends.bits import pack
-from snc.backends.claims import Role
-from snc.backends.image import CoreImage, Image, ImageFragment, ImageLayer
-from snc.backends.listing import disassemble
-from snc.backends.regions import Region, regions
-from snc.backends.words import (
+from snc.backends.analysis.bill import Bill, bill
+from snc.backends.analysis.claims import Role
+from snc.backends.analysis.listing import disassemble
+from snc.backends.analysis.regions import Region, regions
+from snc.backends.image.image import CoreImage, Image, ImageFragment, ImageLayer
+from snc.backends.words.bits import pack
+from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
     BiasFormat,

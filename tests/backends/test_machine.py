@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from snc.backends.image import Image
-from snc.backends.machine import Fire, Machine, Run
-from snc.backends.words import BiasFormat, Order, WeightCode
+from snc.backends.image.image import Image
+from snc.backends.machine.machine import Fire, Machine, Run
+from snc.backends.words.words import BiasFormat, Order, WeightCode
 from snc.ir.errors import BadInput
 from snc.ir.network import Activation, Update
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from snc.backends import machine_cache
-from snc.backends.machine_cache import cache_folder, config, kept
+from snc.backends.machine import cache as machine_cache
+from snc.backends.machine.cache import cache_folder, config, kept
 
 TESTS = Path(__file__).parent
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.backends.bits import Word
-from snc.backends.image import CoreImage, Image
-from snc.backends.machine import Machine
-from snc.backends.words import (
+from snc.backends.image.image import CoreImage, Image
+from snc.backends.machine.machine import Machine
+from snc.backends.words.bits import Word
+from snc.backends.words.words import (
     Axon,
     BiasFormat,
     Extension,

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.machine_cache import kept
-from snc.backends.machine_events import half
+from snc.backends.machine.cache import kept
+from snc.backends.machine.events import half
 
 
 @kept

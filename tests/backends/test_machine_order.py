@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snc.backends.machine import Machine
-from snc.backends.words import BiasFormat, Order
+from snc.backends.machine.machine import Machine
+from snc.backends.words.words import BiasFormat, Order
 from snc.ir.errors import BadImage
 from snc.ir.network import Activation
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.backends.words import BiasFormat, Order, WeightCode
+from snc.backends.words.words import BiasFormat, Order, WeightCode
 from snc.ir.network import PARAMETERS, Activation, Neuron, Update
 
 from .machine_toys import Shape, Toy

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from snc.backends.bits import Word, pack
-from snc.backends.claims import Role
-from snc.backends.container import write_image
-from snc.backends.image import CoreImage, Image, ImagePiece, ImageTensor
-from snc.backends.machine import Arithmetic, Machine
-from snc.backends.manual import manual
-from snc.backends.regions import regions
-from snc.backends.words import (
+from snc.backends.analysis.claims import Role
+from snc.backends.analysis.regions import regions
+from snc.backends.image.container import write_image
+from snc.backends.image.image import CoreImage, Image, ImagePiece, ImageTensor
+from snc.backends.machine.machine import Arithmetic, Machine
+from snc.backends.manual.manual import manual
+from snc.backends.words.bits import Word, pack
+from snc.backends.words.words import (
     CORE_WORDS,
     Axon,
     BiasFormat,

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from snc.backends.bits import pack
-from snc.backends.claims import Role
-from snc.backends.image import Image
-from snc.backends.machine import Machine
-from snc.backends.regions import regions
-from snc.backends.words import Kernel, Port, Stride, WeightCode
+from snc.backends.analysis.claims import Role
+from snc.backends.analysis.regions import regions
+from snc.backends.image.image import Image
+from snc.backends.machine.machine import Machine
+from snc.backends.words.bits import pack
+from snc.backends.words.words import Kernel, Port, Stride, WeightCode
 from snc.ir.errors import BadImage
 from snc.ir.network import Update
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.backends.bits import Field, Word, WordError
-from snc.backends.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, WeightCode
+from snc.backends.words.bits import Field, Word, WordError
+from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, WeightCode
 from snc.ir.weights import FORMATS
 
 from .strategies import word_strategy

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.bits import Word, pack
-from snc.backends.image import (
+from snc.backends.image.image import (
     About,
     CoreImage,
     Image,
@@ -14,7 +13,8 @@ from snc.backends.image import (
     ImageTensor,
     Solver,
 )
-from snc.backends.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
+from snc.backends.words.bits import Word, pack
+from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from snc.compiler.report import Report
+from snc.compiler.reports.report import Report
 
 from .limits import coverage, population_limits, target_limits, tensor_pieces, wire_limits
 from .memory import Bill, memory_map

@@ -12,10 +12,10 @@ from compiler.trip import compiled, options, shrunken
 from oracle import layers
 from oracle.writer import Writer
 
-from snc.backends.bits import Word
-from snc.backends.container import write_image
-from snc.backends.image import Image
-from snc.backends.words import (
+from snc.backends.image.container import write_image
+from snc.backends.image.image import Image
+from snc.backends.words.bits import Word
+from snc.backends.words.words import (
     Axon,
     Extension,
     ExtensionKind,
@@ -26,7 +26,7 @@ from snc.backends.words import (
     Step,
     Stride,
 )
-from snc.compiler.report import report
+from snc.compiler.reports.report import report
 
 from .check import assert_obeys, check
 from .reading import STRIDE, Picture, Wire, decoded, wires
@@ -64,7 +64,7 @@ def network() -> onnx.ModelProto:
 
 def written(image: Image) -> bytes:
     """The image's bytes, whatever is wrong with it: the writer's own check stands aside."""
-    with mock.patch("snc.backends.container.faults", return_value=()):
+    with mock.patch("snc.backends.image.container.faults", return_value=()):
         return write_image(image)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from snc.compiler.target import load_target
+from snc.compiler.targets.target import load_target
 
 from .conftest import Run
 

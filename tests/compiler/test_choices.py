@@ -12,11 +12,11 @@ import pytest
 from checker.check import check
 from onnx import helper, numpy_helper
 
-from snc.backends.container import write_image
+from snc.backends.image.container import write_image
 from snc.cli.main import main
-from snc.compiler.choices import Packer
-from snc.compiler.driver import Compiled, compile_model, front, lower
-from snc.compiler.options import Options
+from snc.compiler.pipeline.choices import Packer
+from snc.compiler.pipeline.driver import Compiled, compile_model, front, lower
+from snc.compiler.pipeline.options import Options
 from snc.ir.counts import operations
 
 from .trip import CHIP

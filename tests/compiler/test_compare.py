@@ -10,12 +10,12 @@ from oracle.graphs import random_model
 from oracle.layers import conv, flatten
 from oracle.writer import Writer
 
-from snc.backends.bill import bill
-from snc.compiler.compare import Comparison, compare
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
-from snc.compiler.packed import packed_bill
-from snc.compiler.techniques import Memory, Widths, memory
+from snc.backends.analysis.bill import bill
+from snc.compiler.billing.compare import Comparison, compare
+from snc.compiler.billing.packed import packed_bill
+from snc.compiler.billing.techniques import Memory, Widths, memory
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
 from snc.ir.chip import Chip
 from snc.models.catalogue import build
 

@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import pytest
 
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
 from snc.models.catalogue import CATALOGUE
-from snc.passes.columns import Item, Room, fill_cores
+from snc.passes.cutting.columns import Item, Room, fill_cores
 
 from .trip import CHIP
 

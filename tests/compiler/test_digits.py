@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from snc.backends.machine import Arithmetic
-from snc.compiler.run import Runner
+from snc.backends.machine.machine import Arithmetic
+from snc.compiler.running.runner import Runner
 from snc.models.digits import digits_images, digits_model
 
 from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, truth

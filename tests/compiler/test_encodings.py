@@ -8,9 +8,9 @@ import pytest
 from oracle.layers import flatten
 from oracle.writer import Writer
 
-from snc.compiler.driver import lower
-from snc.compiler.encodings import ENCODINGS, Activity, claims, encodings
-from snc.compiler.options import Options
+from snc.compiler.billing.encodings import ENCODINGS, Activity, claims, encodings
+from snc.compiler.pipeline.driver import lower
+from snc.compiler.pipeline.options import Options
 from snc.ir.network import Network
 from snc.models.catalogue import build
 

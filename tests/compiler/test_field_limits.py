@@ -6,7 +6,7 @@ import pytest
 from oracle.graphs import random_input
 from oracle.writer import Writer
 
-from snc.backends.words import Axon
+from snc.backends.words.words import Axon
 
 from .trip import assert_computes, compiled
 

@@ -17,9 +17,9 @@ from oracle import layers
 from oracle.graphs import random_input
 from oracle.writer import NEWEST_OPSET, OLDEST_OPSET, Writer
 
-from snc.compiler.driver import Compiled, compile_model
-from snc.compiler.frontend import original, read_onnx
-from snc.compiler.options import Options
+from snc.compiler.frontend.read import original, read_onnx
+from snc.compiler.pipeline.driver import Compiled, compile_model
+from snc.compiler.pipeline.options import Options
 from snc.ir.errors import BadInput, SncError, Unsupported
 
 from .test_random import examples

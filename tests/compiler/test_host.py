@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from snc.compiler.driver import Compiled
-from snc.compiler.inputs import random_frames
-from snc.compiler.run import network_inputs
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.runner import network_inputs
 from snc.ir.errors import ManyErrors, SncError, Unsupported
 
 from .trip import assert_computes, compiled

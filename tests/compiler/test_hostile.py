@@ -12,9 +12,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from snc.compiler.check import check
-from snc.compiler.options import Options
-from snc.compiler.target import load_target
+from snc.compiler.pipeline.check import check
+from snc.compiler.pipeline.options import Options
+from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 
 CHIP = load_target("grai-vip")

@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snc.backends.container import save
+from snc.backends.image.container import save
 from snc.cli.show import plain
-from snc.compiler import charts
-from snc.compiler.bill_page import comparison_page, paper_page
-from snc.compiler.compare import compare
-from snc.compiler.driver import compile_model
-from snc.compiler.estimate import estimate
-from snc.compiler.image_page import image_page
-from snc.compiler.options import Options
-from snc.compiler.outcome import simulate
-from snc.compiler.page import Section, page
-from snc.compiler.paper import reproduce
-from snc.compiler.report import compile_report
-from snc.compiler.run_page import run_page
-from snc.compiler.techniques import Widths
+from snc.compiler.billing.compare import compare
+from snc.compiler.billing.paper import reproduce
+from snc.compiler.billing.techniques import Widths
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.reports import charts
+from snc.compiler.reports.bill_page import comparison_page, paper_page
+from snc.compiler.reports.image_page import image_page
+from snc.compiler.reports.page import Section, page
+from snc.compiler.reports.report import compile_report
+from snc.compiler.reports.run_page import run_page
+from snc.compiler.running.estimate import estimate
+from snc.compiler.running.outcome import simulate
 from snc.models.catalogue import build
 
 from .trip import CHIP

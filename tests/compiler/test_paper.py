@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from snc.compiler.driver import lower
-from snc.compiler.options import Options
-from snc.compiler.paper import CATEGORIES, PAPER, Reproduction, deviations, printed, reproduce
-from snc.compiler.techniques import Widths
+from snc.compiler.billing.paper import CATEGORIES, PAPER, Reproduction, deviations, printed, reproduce
+from snc.compiler.billing.techniques import Widths
+from snc.compiler.pipeline.driver import lower
+from snc.compiler.pipeline.options import Options
 from snc.ir.counts import padded_synapses, synapses
 from snc.models.catalogue import build
 

@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 
-from snc.backends.bill import bill
-from snc.backends.words import Kernel, WeightCode
-from snc.compiler.driver import Compiled
-from snc.compiler.run import Runner
+from snc.backends.analysis.bill import bill
+from snc.backends.words.words import Kernel, WeightCode
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.running.runner import Runner
 from snc.ir.weights import FORMATS
 from snc.models.pilotnet import pilotnet
 

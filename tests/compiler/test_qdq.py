@@ -9,14 +9,14 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from snc.compiler.check import check
-from snc.compiler.driver import compile_model
-from snc.compiler.inputs import random_frames
-from snc.compiler.options import Options
-from snc.compiler.qdq import NOTE, float_form
-from snc.compiler.run import Runner, network_inputs
-from snc.compiler.target import load_target
-from snc.compiler.verify import verify
+from snc.compiler.frontend.qdq import NOTE, float_form
+from snc.compiler.pipeline.check import check
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.runner import Runner, network_inputs
+from snc.compiler.running.verify import verify
+from snc.compiler.targets.target import load_target
 
 CHIP = load_target("grai-vip")
 

@@ -13,9 +13,9 @@ from oracle import layers
 from oracle.graphs import Recipe, random_input, random_model, recipes
 from oracle.writer import Writer
 
-from snc.compiler.driver import Compiled
-from snc.compiler.options import Options
-from snc.compiler.run import Runner
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.pipeline.options import Options
+from snc.compiler.running.runner import Runner
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, SncError
 from snc.models.digits import digits_images, digits_model
@@ -92,7 +92,7 @@ def compiled_if_it_fits(model: onnx.ModelProto, chip: Chip, chosen: Options | No
     errors.
     """
     try:
-        with mock.patch("snc.compiler.driver.remedied", lambda error, *_: error):
+        with mock.patch("snc.compiler.pipeline.driver.remedied", lambda error, *_: error):
             return compiled(model, chip, chosen)
     except SncError as error:
         if error.exit_code != DoesNotFit.exit_code:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from oracle.graphs import Recipe, random_input, random_recipe, recipes
 from oracle.writer import Writer
 
-from snc.compiler.driver import Compiled
+from snc.compiler.pipeline.driver import Compiled
 from snc.ir.errors import DoesNotFit
 from snc.ir.mapping import FragmentId, Mapping
-from snc.passes import locate
-from snc.passes.place import Place, out_of_reach
+from snc.passes.placing import locate
+from snc.passes.placing.place import Place, out_of_reach
 
 from .trip import assert_computes, compiled, shrunken
 

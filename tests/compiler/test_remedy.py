@@ -11,9 +11,9 @@ from oracle import layers
 from oracle.graphs import Recipe, random_input, recipes
 from oracle.writer import Writer
 
-from snc.compiler.driver import Compiled
-from snc.compiler.options import Options
-from snc.compiler.remedy import ATTEMPTS_MAX, remedied, with_change
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.remedy import ATTEMPTS_MAX, remedied, with_change
 from snc.ir.chip import Chip
 from snc.ir.errors import BadInput, Change, DoesNotFit, ManyErrors, Origin, SncError
 from snc.models.digits import digits_model

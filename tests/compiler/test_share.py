@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle.graphs import random_input, random_model
 
-from snc.backends.claims import Atlas, Role
-from snc.backends.words import Order, Step
-from snc.compiler.options import Options
+from snc.backends.analysis.claims import Atlas, Role
+from snc.backends.words.words import Order, Step
+from snc.compiler.pipeline.options import Options
 from snc.ir.states import Life, peak_words, region
 
 from .trip import CHIP, assert_computes, compiled, shrunken

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from oracle.graphs import Recipe, random_model, recipes
 
-from snc.backends.container import write_image
-from snc.compiler.driver import Compiled, compile_model
-from snc.compiler.options import Options
+from snc.backends.image.container import write_image
+from snc.compiler.pipeline.driver import Compiled, compile_model
+from snc.compiler.pipeline.options import Options
 from snc.ir.chip import Chip
 from snc.ir.mapping import WORD_BYTES, Contents, Mapping, core_size
 from snc.models.digits import digits_model
-from snc.passes.connect import Connect
-from snc.passes.kernels import Kernels
-from snc.passes.options import options as cuts
-from snc.passes.options import pair
-from snc.passes.wire import Wire
+from snc.passes.cutting.options import options as cuts
+from snc.passes.cutting.options import pair
+from snc.passes.wiring.connect import Connect
+from snc.passes.wiring.kernels import Kernels
+from snc.passes.wiring.wire import Wire
 
 from .test_random import CHIPS, choices, compiled_if_it_fits, drawn_chip, examples
 from .trip import CHIP, compiled, options, reread, shrunken

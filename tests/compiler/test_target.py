@@ -13,11 +13,11 @@ from oracle import layers
 from oracle.graphs import random_input, random_recipe
 from oracle.writer import Writer
 
-from snc.backends.claims import Role
-from snc.backends.container import write_image
-from snc.backends.limits import LIMITS
-from snc.backends.regions import regions
-from snc.compiler.target import load_target, parse_target, shipped, to_commented_toml
+from snc.backends.analysis.claims import Role
+from snc.backends.analysis.regions import regions
+from snc.backends.image.container import write_image
+from snc.backends.words.limits import LIMITS
+from snc.compiler.targets.target import load_target, parse_target, shipped, to_commented_toml
 from snc.ir.chip import Chip
 from snc.ir.errors import BadTarget, ManyErrors, Origin
 from snc.models.catalogue import build

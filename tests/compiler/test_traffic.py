@@ -7,9 +7,9 @@ import pytest
 from oracle.graphs import random_input, random_recipe
 from oracle.writer import Writer
 
-from snc.backends.traffic import traffic
-from snc.compiler.run import Runner
-from snc.passes.place import flows
+from snc.backends.analysis.traffic import traffic
+from snc.compiler.running.runner import Runner
+from snc.passes.placing.place import flows
 
 from .trip import compiled, reread, shrunken
 

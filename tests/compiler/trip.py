@@ -11,15 +11,15 @@ import onnx
 import onnxruntime as ort
 from checker.check import assert_obeys
 
-from snc.backends.container import read_image, write_image
-from snc.backends.image import Image
-from snc.backends.machine import Arithmetic
-from snc.compiler.driver import Compiled, compile_model
-from snc.compiler.frontend import to_onnx
-from snc.compiler.options import Options
-from snc.compiler.report import report
-from snc.compiler.run import Runner
-from snc.compiler.target import load_target
+from snc.backends.image.container import read_image, write_image
+from snc.backends.image.image import Image
+from snc.backends.machine.machine import Arithmetic
+from snc.compiler.frontend.read import to_onnx
+from snc.compiler.pipeline.driver import Compiled, compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.reports.report import report
+from snc.compiler.running.runner import Runner
+from snc.compiler.targets.target import load_target
 from snc.ir.chip import Chip
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]

@@ -8,9 +8,9 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from snc.backends.bits import unpack
-from snc.backends.image import Image, ImageTensor
-from snc.backends.words import (
+from snc.backends.image.image import Image, ImageTensor
+from snc.backends.words.bits import unpack
+from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
     BiasFormat,

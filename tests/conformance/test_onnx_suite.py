@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from checker.check import check
 
-from snc.backends.container import write_image
-from snc.compiler.driver import compile_model
-from snc.compiler.frontend import read_onnx
-from snc.compiler.options import Options
-from snc.compiler.run import Runner
-from snc.compiler.target import load_target
+from snc.backends.image.container import write_image
+from snc.compiler.frontend.read import read_onnx
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.running.runner import Runner
+from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 from snc.passes.fold import Fold
-from snc.passes.lower import Lower
+from snc.passes.lowering.lower import Lower
 
 from .suite import SuiteCase, cases
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import onnx
 
-from snc.backends.container import HEAD, ROW, SUM
+from snc.backends.image.container import HEAD, ROW, SUM
 
 Random = np.random.Generator
 NUMBERS = (0, 1, -1, 2, 3, 7, 8, 127, 128, 255, 256, 1023, 1024, 65535, 2**31 - 1, 2**31, 2**40, -(2**63))

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from oracle.cases import CASES
 
-from snc.backends.container import read_image, write_image
-from snc.backends.listing import disassemble
-from snc.compiler.check import check
-from snc.compiler.driver import compile_model
-from snc.compiler.inputs import random_frames
-from snc.compiler.options import Options
-from snc.compiler.report import report
-from snc.compiler.run import Runner
-from snc.compiler.target import load_target
+from snc.backends.analysis.listing import disassemble
+from snc.backends.image.container import read_image, write_image
+from snc.compiler.pipeline.check import check
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.reports.report import report
+from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.runner import Runner
+from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 
 from .mutations import damaged_image, damaged_model

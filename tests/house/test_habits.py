@@ -8,8 +8,8 @@ from fnmatch import fnmatch
 from .tree import ROOT, files, modules
 
 MAY_SHIFT = {
-    "backends/bits.py": "the one place where words become bits",
-    "backends/machine*.py": "geometry: equation 12 and Algorithms 3 to 5 shift by SL and US",
+    "backends/words/bits.py": "the one place where words become bits",
+    "backends/machine/*.py": "geometry: equation 12 and Algorithms 3 to 5 shift by SL and US",
 }
 SHIFTS = (ast.LShift, ast.RShift)
 MASKS = (ast.BitAnd, ast.BitOr, ast.BitXor)

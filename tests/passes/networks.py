@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from snc.compiler.target import load_target
+from snc.compiler.targets.target import load_target
 from snc.ir.chip import Chip
 from snc.ir.errors import Origin
 from snc.ir.network import (
@@ -20,7 +20,7 @@ from snc.ir.network import (
     Shape,
     Update,
 )
-from snc.passes import axis
+from snc.passes.lowering import axis
 
 CHIP = load_target("grai-vip")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snc.ir.network import AxisMap
-from snc.passes import axis
+from snc.passes.lowering import axis
 
 SIZES = st.integers(1, 12)
 STEPS = st.integers(1, 4)

@@ -11,7 +11,7 @@ from oracle import layers
 from oracle.graphs import random_input, random_model
 from oracle.writer import NEWEST_OPSET, Writer
 
-from snc.compiler.frontend import infer, to_layers, to_onnx
+from snc.compiler.frontend.read import infer, to_layers, to_onnx
 from snc.ir.layers import LayerGraph
 from snc.passes.fold import Fold
 

@@ -7,11 +7,11 @@ import pytest
 from oracle import layers
 from oracle.writer import Writer
 
-from snc.compiler.frontend import infer, to_layers
+from snc.compiler.frontend.read import infer, to_layers
 from snc.ir.network import Network, Update
 from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
-from snc.passes.lower import Lower
+from snc.passes.lowering.lower import Lower
 
 from .networks import CHIP
 

@@ -9,10 +9,10 @@ from snc.ir.mapping import Fragment, Grid, Span
 from snc.ir.network import AxisMap, Kernel, Network, PopulationId, Shape
 from snc.ir.tables import NULL, Descriptor
 from snc.ir.weights import FORMATS
-from snc.passes import axis
-from snc.passes.connect import Connect
-from snc.passes.kernels import Kernels, offset, pieces
-from snc.passes.wire import Wire
+from snc.passes.lowering import axis
+from snc.passes.wiring.connect import Connect
+from snc.passes.wiring.kernels import Kernels, offset, pieces
+from snc.passes.wiring.wire import Wire
 
 from .networks import chain, kernel, network, population, projection, shrunken
 

@@ -6,10 +6,10 @@ import numpy as np
 import onnx.parser
 import pytest
 
-from snc.compiler.frontend import infer, to_layers
+from snc.compiler.frontend.read import infer, to_layers
 from snc.ir.layers import LayerGraph
-from snc.passes.arrangement import Phases
-from snc.passes.layouts import layouts
+from snc.passes.lowering.arrangement import Phases
+from snc.passes.lowering.layouts import layouts
 
 
 def picture(strides: str, more: str = "") -> LayerGraph:

@@ -13,7 +13,7 @@ from snc.ir.mapping import Fragment, FragmentId, Mapping, Plan, Span, Table, cor
 from snc.ir.mapping import table as listed
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
 from snc.ir.tables import Descriptor
-from snc.passes.pack import Pack
+from snc.passes.cutting.pack import Pack
 
 from .networks import shrunken
 

@@ -9,11 +9,11 @@ from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit
 from snc.ir.mapping import Contents, Grid
 from snc.ir.network import Network
-from snc.passes.connect import Connect
-from snc.passes.kernels import Kernels
-from snc.passes.options import Option, options, pair
-from snc.passes.partition import WEIGHT_OF_MEMORY, Partition
-from snc.passes.wire import Wire
+from snc.passes.cutting.options import Option, options, pair
+from snc.passes.cutting.partition import WEIGHT_OF_MEMORY, Partition
+from snc.passes.wiring.connect import Connect
+from snc.passes.wiring.kernels import Kernels
+from snc.passes.wiring.wire import Wire
 
 from .networks import chain, shrunken
 

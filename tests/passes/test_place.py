@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.compiler.target import load_target
+from snc.compiler.targets.target import load_target
 from snc.ir.chip import SIZE_STEP, Chip, snake
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
-from snc.passes.place import RELAY_WEIGHT, Place, bands, events, flows, out_of_reach
+from snc.passes.placing.place import RELAY_WEIGHT, Place, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
 BOX = Shape(1, 8, 8)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from oracle.graphs import random_model
 
-from snc.compiler.frontend import infer, to_layers
+from snc.compiler.frontend.read import infer, to_layers
 from snc.ir.layers import LayerGraph
 from snc.ir.network import Network
 from snc.ir.weights import FORMATS, exact_format
-from snc.passes import axis
 from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
-from snc.passes.lower import Lower
+from snc.passes.lowering import axis
+from snc.passes.lowering.lower import Lower
 from snc.passes.quantise import Quantise, held_constants
 
 from .networks import CHIP, chain, network, ones, population, projection

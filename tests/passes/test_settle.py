@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.compiler.target import load_target
+from snc.compiler.targets.target import load_target
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span, core_size
 from snc.ir.network import Network, Population, PopulationId, Shape, Update
 from snc.ir.states import Life
-from snc.passes.place import far_axons
-from snc.passes.settle import Settle
+from snc.passes.placing.place import far_axons
+from snc.passes.placing.settle import Settle
 
 WIDE = replace(load_target("grai-vip"), mesh=(24, 24))
 Edges = Sequence[tuple[int, int]]

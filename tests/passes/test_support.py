@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from snc.passes.lower import HANDLERS
-from snc.passes.support import support_table
+from snc.passes.lowering.lower import HANDLERS
+from snc.passes.lowering.support import support_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "operators.md"
 

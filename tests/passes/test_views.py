@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.ir.network import PopulationId, Shape
-from snc.passes.views import Ids, Neurons, NotPlanar, TooManyPieces
+from snc.passes.lowering.views import Ids, Neurons, NotPlanar, TooManyPieces
 
 SHAPES = st.builds(Shape, st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 Step = Callable[[list[Ids], np.random.Generator], Ids]

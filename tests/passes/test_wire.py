@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.compiler.target import load_target
+from snc.compiler.targets.target import load_target
 from snc.ir.errors import Origin
 from snc.ir.mapping import Run, Wiring
 from snc.ir.network import AxisMap, Kernel, Network, Population, PopulationId, Projection, Shape
-from snc.passes import axis
-from snc.passes.wire import Wire, runs
+from snc.passes.lowering import axis
+from snc.passes.wiring.wire import Wire, runs
 
 CHIP = load_target("grai-vip")
 

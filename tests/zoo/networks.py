@@ -14,12 +14,12 @@ import numpy.typing as npt
 from checker.check import check
 from PIL import Image
 
-from snc.backends.container import write_image
-from snc.compiler.driver import Compiled, compile_model
-from snc.compiler.frontend import original
-from snc.compiler.options import Options
-from snc.compiler.run import Runner
-from snc.compiler.target import load_target
+from snc.backends.image.container import write_image
+from snc.compiler.frontend.read import original
+from snc.compiler.pipeline.driver import Compiled, compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.running.runner import Runner
+from snc.compiler.targets.target import load_target
 from snc.ir.chip import Chip
 from snc.models.digits import digits_images
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 
-from snc.backends.container import read_image, write_image
-from snc.backends.image import Image
-from snc.compiler.verify import precise
+from snc.backends.image.container import read_image, write_image
+from snc.backends.image.image import Image
+from snc.compiler.running.verify import precise
 
 Floats = npt.NDArray[np.float32]
 Arrays = Mapping[str, Floats]

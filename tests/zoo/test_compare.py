@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from snc.compiler.compare import Comparison, compare
-from snc.compiler.options import Options
-from snc.compiler.techniques import Widths
+from snc.compiler.billing.compare import Comparison, compare
+from snc.compiler.billing.techniques import Widths
+from snc.compiler.pipeline.options import Options
 
 from .networks import CHIP, FOLDER
 

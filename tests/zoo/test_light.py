@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from checker.check import check
 
-from snc.backends.container import write_image
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
+from snc.backends.image.container import write_image
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
 from snc.ir.errors import ManyErrors
 from snc.ir.network import PopulationId
-from snc.passes.place import far_axons
+from snc.passes.placing.place import far_axons
 
 from .light import light_input, light_model
 from .networks import LARGE

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from snc.compiler.choices import Packer
-from snc.compiler.driver import lower
-from snc.compiler.options import Options
-from snc.compiler.target import load_target
+from snc.compiler.pipeline.choices import Packer
+from snc.compiler.pipeline.driver import lower
+from snc.compiler.pipeline.options import Options
+from snc.compiler.targets.target import load_target
 from snc.models.catalogue import CATALOGUE
-from snc.passes.place import far_axons
+from snc.passes.placing.place import far_axons
 
 pytestmark = pytest.mark.slow
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from checker.check import check
 
-from snc.backends.container import write_image
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
+from snc.backends.image.container import write_image
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
 from snc.models.resnet import resnet50
 
 from .networks import LARGE

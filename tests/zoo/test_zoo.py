@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from snc.backends.machine import Arithmetic
-from snc.compiler.driver import Compiled
-from snc.compiler.frontend import to_onnx
-from snc.compiler.run import Runner
+from snc.backends.machine.machine import Arithmetic
+from snc.compiler.frontend.read import to_onnx
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.running.runner import Runner
 from snc.models.digits import digits_images
 
 from .networks import FOLDER, LISTED, NAMES, PHOTOGRAPHS, found, frames, outputs, wanted

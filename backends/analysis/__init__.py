@@ -1,0 +1,1 @@
+"""What can be read off an image: its claims, regions, listing, bill and traffic."""

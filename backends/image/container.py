@@ -1,0 +1,262 @@
+"""The file that holds a memory image: a table of sections, a checksum over each, and one way to write it.
+
+What `read_image` accepts is, byte for byte, what `write_image` would write. Nothing is allocated because the
+file says so: every size is compared with the file's own before it is believed.
+"""
+
+import os
+import secrets
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.chip import Chip
+from ...ir.errors import BadImage, BadInput, Origin, VerifyError
+from ..words.bits import WORD_BYTES
+from ..words.limits import CORES
+from .faults import faults
+from .image import About, CoreImage, Image, ImageFragment, ImagePiece, ImageTensor
+from .plain import NotPlain, read_plain, write_plain
+
+MAGIC = b"SNCIMAGE"
+VERSION = 1
+HEAD = struct.Struct("<8sII")  # magic, version, number of sections
+ROW = struct.Struct("<4sIQQII")  # kind, index, offset, length, CRC-32 of the payload, zero
+SUM = struct.Struct("<I")  # CRC-32 of everything before it
+CORE = struct.Struct("<HHI")  # x, y, number of words
+ALIGNMENT = 8
+
+FIRST = ("TARG", "INFO", "TENS", "ORDR")  # one of each, in this order, then the cores
+LAST = ("HSTB", "HSTA")  # at most one of each, after the cores
+SECTIONS_MAX = len(FIRST) + CORES + len(LAST)
+PLAIN_MAX = 2**24  # bytes of a JSON section, which takes twenty times its size once read
+ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A row of the section table."""
+
+    kind: str
+    index: int
+    offset: int
+    length: int
+    checksum: int
+
+    @property
+    def stop(self) -> int:
+        """Where the payload ends."""
+        return self.offset + self.length
+
+    def __str__(self) -> str:
+        return f"section {self.kind} {self.index}" if self.kind == "CORE" else f"section {self.kind}"
+
+
+def write_image(image: Image) -> bytes:
+    """The file's bytes. The same image gives the same bytes; raises VerifyError when it is unsound."""
+    for fault in faults(image):
+        raise VerifyError(f"image: {fault}")
+    payloads = [
+        ("TARG", 0, _plain_bytes(Chip, image.chip)),
+        ("INFO", 0, _plain_bytes(About, image.about)),
+        ("TENS", 0, _plain_bytes(tuple[ImageTensor, ...], image.tensors)),
+        ("ORDR", 0, _words_bytes(image.steps)),
+    ]
+    for index, core in enumerate(image.cores):
+        payload = CORE.pack(core.x, core.y, core.words.size) + _words_bytes(core.words)
+        payloads.append(("CORE", index, payload))
+    hosts = zip(LAST, (image.host_before, image.host_after), strict=True)
+    payloads += [(kind, 0, host) for kind, host in hosts if host is not None]
+
+    offset = _aligned(_table_size(len(payloads)))
+    rows, body = b"", []
+    for kind, index, payload in payloads:
+        rows += ROW.pack(kind.encode(), index, offset, len(payload), zlib.crc32(payload), 0)
+        body.append(payload)
+        offset = _aligned(offset + len(payload))
+    head = HEAD.pack(MAGIC, VERSION, len(payloads)) + rows
+    head += SUM.pack(zlib.crc32(head))
+    return b"".join(part + bytes(_aligned(len(part)) - len(part)) for part in (head, *body[:-1])) + body[-1]
+
+
+def read_image(data: bytes, file: str = "") -> Image:
+    """The image that a file's bytes hold. Raises BadImage, with the file's name, for any other bytes."""
+    origin = Origin(file=file)
+    sections = list(_sections(data, len(data), origin))
+    payloads = dict(_payloads(data, sections, origin))
+    chip = _plain(Chip, payloads["TARG", 0], "TARG", origin)
+    cores = tuple(
+        _core(payload, index, origin) for (kind, index), payload in payloads.items() if kind == "CORE"
+    )
+    if len(payloads["ORDR", 0]) % WORD_BYTES:
+        raise BadImage(origin, "section ORDR is not made of whole words")
+    image = Image(
+        chip=chip,
+        cores=cores,
+        steps=_words(payloads["ORDR", 0]),
+        tensors=_plain(tuple[ImageTensor, ...], payloads["TENS", 0], "TENS", origin),
+        about=_plain(About, payloads["INFO", 0], "INFO", origin),
+        host_before=payloads.get(("HSTB", 0)),
+        host_after=payloads.get(("HSTA", 0)),
+    )
+    found = list(faults(image))
+    if found:
+        raise BadImage(origin, "; ".join(found[:3]), hint="compile it again")
+    return image
+
+
+def save(path: str | Path, image: Image) -> None:
+    """Writes an image; the file is whole or not there."""
+    write_whole(path, write_image(image))
+
+
+def load(path: str | Path) -> Image:
+    """The image of a file. Raises BadInput when it cannot be read, BadImage when it is damaged or none."""
+    path = Path(path)
+    origin = Origin(file=path.name)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BadInput(origin, "is no file", hint="give the path of an image")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(HEAD.size)
+            count = _head(head, origin)
+            head += file.read(_table_size(count) - HEAD.size)
+            list(_sections(head, size, origin))  # before reading what may be larger than any image
+            return read_image(head + file.read(), path.name)
+    except OSError as error:
+        raise BadInput(
+            origin, f"cannot be read: {error.strerror}", hint="give the path of an image"
+        ) from None
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Writes a file that appears whole or not at all, in place of one that was there. Raises BadInput."""
+    path = Path(path)
+    origin = Origin(file=path.name)
+    try:
+        target = Path(os.path.realpath(path))  # of a link, the file behind it
+        if target.exists() and not target.is_file():
+            raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
+        half = target.with_name(f".snc-{secrets.token_hex(8)}")
+        try:
+            with half.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            half.replace(target)
+        finally:
+            half.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadInput(origin, f"cannot be written: {error.strerror}", hint="give another path") from None
+
+
+def _aligned(size: int) -> int:
+    return size + -size % ALIGNMENT
+
+
+def _table_size(count: int) -> int:
+    """Bytes up to the first payload's padding: head, rows, checksum."""
+    return HEAD.size + ROW.size * count + SUM.size
+
+
+def _plain_bytes(kind: type[T], value: T) -> bytes:
+    payload = write_plain(kind, value, ROWS)
+    if len(payload) > PLAIN_MAX:
+        raise VerifyError(f"image: {len(payload)} bytes of JSON, the most is {PLAIN_MAX}")
+    return payload
+
+
+def _words_bytes(words: NDArray[np.uint64]) -> bytes:
+    return words.astype("<u8").tobytes()
+
+
+def _words(data: bytes) -> NDArray[np.uint64]:
+    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
+
+
+def _head(data: bytes, origin: Origin) -> int:
+    """The number of sections."""
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise BadImage(origin, "is no memory image", hint="snc compile writes one")
+    if len(data) < HEAD.size:
+        raise BadImage(origin, f"ends after {len(data)} bytes, in its head")
+    _, version, count = HEAD.unpack_from(data)
+    if version != VERSION:
+        raise BadImage(origin, f"has version {version}, known is {VERSION}", hint="compile it again")
+    if count > SECTIONS_MAX:
+        raise BadImage(origin, f"claims {count} sections, an image has at most {SECTIONS_MAX}")
+    return int(count)
+
+
+def _sections(data: bytes, size: int, origin: Origin) -> Iterator[Section]:
+    """The rows of the table, in order, with every place and size compared with the file's size."""
+    count = _head(data, origin)
+    end = _table_size(count)
+    if len(data) < end:
+        raise BadImage(origin, f"ends after {len(data)} bytes, in its table of {count} sections")
+    (checksum,) = SUM.unpack_from(data, end - SUM.size)
+    if zlib.crc32(data[: end - SUM.size]) != checksum:
+        raise BadImage(origin, "its table of sections is damaged (checksum)")
+    rows = [ROW.unpack_from(data, HEAD.size + ROW.size * number) for number in range(count)]
+    kinds = [row[0] for row in rows]
+    expected = [(kind, 0) for kind in FIRST]
+    expected += [("CORE", index) for index in range(kinds.count(b"CORE"))]
+    expected += [(kind, 0) for kind in LAST if kind.encode() in kinds]
+    if len(rows) < len(expected):
+        raise BadImage(origin, f"has {len(rows)} sections where {len(expected)} must be")
+    for row, want in zip(rows, [*expected, *[None] * (len(rows) - len(expected))], strict=True):
+        kind, index, offset, length, payload_sum, zero = row
+        section = Section(kind.decode("ascii", "replace"), index, offset, length, payload_sum)
+        if (section.kind, section.index) != want:
+            raise BadImage(origin, f"{section} is not where it may stand, once and in order")
+        if zero or offset != _aligned(end):
+            raise BadImage(origin, f"{section} begins at {offset}, not at {_aligned(end)}")
+        if length > size - offset:
+            raise BadImage(origin, f"{section} ends at {section.stop}, the file at {size}: it is truncated")
+        end = section.stop
+        yield section
+    if end != size:
+        raise BadImage(origin, f"has {size - end} bytes behind its last section")
+
+
+def _payloads(
+    data: bytes, sections: list[Section], origin: Origin
+) -> Iterator[tuple[tuple[str, int], bytes]]:
+    """The payload of every section, with its checksum and the padding before it compared."""
+    end = _table_size(len(sections))
+    for section in sections:
+        if any(data[end : section.offset]):
+            raise BadImage(origin, f"{section} has bytes before it that are not zero")
+        payload = data[section.offset : section.stop]
+        if zlib.crc32(payload) != section.checksum:
+            raise BadImage(origin, f"{section} is damaged (checksum)", hint="compile it again")
+        end = section.stop
+        yield (section.kind, section.index), payload
+
+
+def _core(payload: bytes, index: int, origin: Origin) -> CoreImage:
+    if len(payload) < CORE.size:
+        raise BadImage(origin, f"section CORE {index} has no room for its head")
+    x, y, count = CORE.unpack_from(payload)
+    if len(payload) != CORE.size + WORD_BYTES * count:
+        raise BadImage(origin, f"section CORE {index} claims {count} words in {len(payload)} bytes")
+    return CoreImage(x, y, _words(payload[CORE.size :]))
+
+
+def _plain(kind: type[T], payload: bytes, name: str, origin: Origin) -> T:
+    if len(payload) > PLAIN_MAX:
+        raise BadImage(origin, f"section {name} has {len(payload)} bytes, the most is {PLAIN_MAX}")
+    try:
+        return read_plain(kind, payload, ROWS)
+    except NotPlain as error:
+        raise BadImage(origin, f"section {name}: {error}") from None

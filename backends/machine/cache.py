@@ -1,0 +1,125 @@
+"""Where compiled code is kept between runs: where caches belong, and nowhere if no place can be written.
+
+Numba stores machine code as pickles, so a folder is used only where nobody else can put files.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, wraps
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+
+from ...ir import network
+
+config: Any = numba.core.config  # its attributes are made as it is read
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as machine code, inlined into the compiled functions that call it."""
+    # No fastmath anywhere: results are the same on every machine.
+    return _jit(function, forceinline=True)
+
+
+def kept(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as machine code, compiled at the first call with new types, found by the next process."""
+    folder = cache_folder()
+    if folder is None or config.DISABLE_JIT:
+        return _jit(function)
+    with _numba_caches_in(folder):
+        chosen = _jit(function, cache=True)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        nonlocal chosen
+        try:
+            return chosen(*args, **kwargs)
+        except Exception:
+            # A damaged cache, or a full disk: it came before the code ran, which raises nothing itself.
+            chosen = _jit(function)
+            return chosen(*args, **kwargs)
+
+    return run
+
+
+def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = False) -> Callable[P, R]:
+    return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
+
+
+def cache_folder() -> Path | None:
+    """The folder for compiled code, made if need be, or None where none can be written.
+
+    It stands in NUMBA_CACHE_DIR, in the user's caches, or in a private folder for temporary files.
+    """
+    folders = (folder / _edition() for folder in _candidates())
+    return next((folder for folder in folders if _writable(folder)), None)
+
+
+@cache
+def _edition() -> str:
+    """A name for this state of the compiled code: numba sees changes of a file, not of what it imports.
+
+    The kernels read this folder, and the codes of updates and activations in ir/.
+    """
+    digest = sha256()
+    for path in (Path(network.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _candidates() -> Iterator[Path]:
+    if config.CACHE_DIR:
+        yield Path(config.CACHE_DIR)
+    caches = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(caches):  # others are to be ignored, says the XDG specification
+        yield Path(caches) / "snc" / "numba"
+    else:
+        home = os.path.expanduser("~")
+        if os.path.isabs(home):
+            yield Path(home) / ".cache" / "snc" / "numba"
+    with suppress(FileNotFoundError):  # no folder for temporary files either
+        private = Path(tempfile.gettempdir()) / f"snc-numba-{_user()}"
+        if _private(private):
+            yield private
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0  # Windows gives each user a folder of his own
+
+
+def _private(folder: Path) -> bool:
+    """Whether a folder is there, or can be made, that only we can write."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    closed = os.name == "nt" or stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == _user() and closed
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@contextmanager
+def _numba_caches_in(folder: Path | None) -> Iterator[None]:
+    """Numba chooses a function's cache when it is decorated, and never again."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder or "")
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before

@@ -1,0 +1,316 @@
+"""Decoding: everything that the firing order leads to becomes arrays, once, and every index fits.
+
+What no pointer leads to is never looked at: no word says what it is. After `decode` nothing can leave an
+array, so the compiled code checks nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.errors import BadImage, Origin
+from ...ir.network import PARAMETERS, Activation, Neuron, Update
+from ..image.faults import faults
+from ..image.image import Image
+from ..words.bits import WORD_BITS, unpack, words_for
+from ..words.limits import STATE_BITS
+from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
+from .columns import COUNTERS, ROW
+from .kernels import Kernels, Row
+from .memory import Memory
+from .order import order_faults
+from .shortcuts import Channels, Pixels, shortcut
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+STATES_PER_WORD = WORD_BITS // STATE_BITS
+SINGLE_BITS = 32  # a float32
+AXON_UNIT = 8  # an axon's W and H count eights
+BIAS_TYPES = {BiasFormat.NONE: ("<u1", 0), BiasFormat.FLOAT16: ("<f2", 16), BiasFormat.FLOAT32: ("<f4", 32)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A population and what its block says. `initial`: first value of a state, by channel.
+
+    `states` is the place of neuron 0's state in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
+    further on. `axons` is the address of the first axon.
+    """
+
+    core: int
+    address: int
+    word: Population
+    initial: Floats
+    scale: float
+    parameters: tuple[float | Floats, ...]
+    fires_on_zero: bool
+    states: int
+    axons: int
+
+    @property
+    def is_input(self) -> bool:
+        """Whether the host feeds its events; it has no states then."""
+        return self.word.neuron == Neuron.INPUT
+
+    @property
+    def neurons(self) -> int:
+        """D * H * W."""
+        return self.word.depth * self.word.height * self.word.width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A population's axons that end in the same population; between bundles, the order of events is free.
+
+    `axons` and `counters` have the columns of `columns`, a row for each axon; `counters` are of the
+    frame that runs. `mixed`: some update is not ADD.
+    """
+
+    target: int
+    axons: Integers
+    hops: Integers
+    counters: Integers
+    mixed: bool
+    shortcut: Channels | Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """An image as arrays: blocks, the bundles of each, and the steps as pairs of an order and a block.
+
+    `at`: the block of a population, by core and address. `states`: how many numbers all cores' states take.
+    """
+
+    blocks: tuple[Block, ...]
+    bundles: tuple[tuple[Bundle, ...], ...]
+    steps: tuple[tuple[Order, int], ...]
+    rows: Integers
+    kernels: Integers
+    weights: Floats
+    states: int
+    at: dict[tuple[int, int], int]
+
+    def sent(self, index: int) -> Integers:
+        """Events, empty events and synaptic operations of a population in the frame that runs."""
+        counters = [bundle.counters for bundle in self.bundles[index]]
+        none = np.zeros((1, COUNTERS), dtype=np.int64)
+        return np.asarray(np.concatenate([none, *counters]).sum(axis=0))
+
+    def clear(self) -> None:
+        """Sets every counter to zero."""
+        for bundle in chain.from_iterable(self.bundles):
+            bundle.counters[:] = 0
+
+
+def decode(image: Image, origin: Origin) -> Program:
+    """The image as arrays. Raises BadImage where a word cannot be what leads to it takes it for."""
+    for fault in faults(image):
+        raise BadImage(origin, fault, hint="compile it again")
+    return _Decoder(image, origin).program()
+
+
+class _Decoder:
+    def __init__(self, image: Image, origin: Origin) -> None:
+        self.image = image
+        self.origin = origin
+        self.memories = [Memory(index, core, origin) for index, core in enumerate(image.cores)]
+        self.places = {(core.x, core.y): index for index, core in enumerate(image.cores)}
+        sizes = [core.words.size * STATES_PER_WORD for core in image.cores]
+        self.first_state = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
+        self.kernels = Kernels(self.memories)
+        self.ports: dict[tuple[int, int], Port] = {}
+
+    def program(self) -> Program:
+        steps = Step.decode_array(self.image.steps)
+        keys = list(zip(steps["core"].tolist(), steps["population"].tolist(), strict=True))
+        self.at = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+        self.blocks = tuple(self._block(core, address) for core, address in self.at)
+        orders = [Order(order) for order in steps["order"].tolist()]
+        order = tuple(zip(orders, (self.at[key] for key in keys), strict=True))
+        self._check_pieces(order)
+        bundles = [list(self._bundles(block)) for block in self.blocks]
+        inputs = [block.is_input for block in self.blocks]
+        for index, what in order_faults(order, inputs, [[b.target for b in own] for own in bundles]):
+            raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
+        rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
+        self._check_states()
+        for block, own in zip(self.blocks, bundles, strict=True):
+            for i, bundle in enumerate(own):
+                if len(bundle.axons) == 1:
+                    row = int(bundle.axons[0, ROW])
+                    chosen = rows[row : row + block.word.depth]
+                    own[i] = replace(bundle, shortcut=shortcut(chosen, kernels, weights, bundle.mixed))
+        return Program(
+            blocks=self.blocks,
+            bundles=tuple(tuple(own) for own in bundles),
+            steps=order,
+            rows=rows,
+            kernels=kernels,
+            weights=weights,
+            states=self.first_state[-1],
+            at=self.at,
+        )
+
+    def _block(self, core: int, address: int) -> Block:
+        memory = self.memories[core]
+        word = memory.word(Population, address, address)
+        at = word.start
+        facts: dict[ExtensionKind, Extension] = {}
+        parameters: list[float | Floats] = []
+        for place in range(at, at + word.extensions):
+            extension = memory.word(Extension, place, address)
+            if extension.kind == ExtensionKind.PARAMETER:
+                parameters.append(extension.value)
+            elif extension.kind == ExtensionKind.PARAMETERS:
+                parameters.append(self._numbers(memory, extension.address, word.depth, address))
+            elif facts.setdefault(extension.kind, extension) is not extension:
+                raise memory.fault(place, f"says {extension.kind.name} a second time")
+        if word.neuron == Neuron.INPUT:
+            computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
+            if computes or facts.keys() - {ExtensionKind.FIRING}:
+                what = "is an input population, which has no states, biases, scale or activation function"
+                raise memory.fault(address, what)
+        names = PARAMETERS[word.activation]
+        if len(parameters) != len(names):
+            what = f"{word.activation.name} has {len(names)} parameters, not {len(parameters)}"
+            raise memory.fault(address, what)
+        firing = facts.get(ExtensionKind.FIRING, Extension(kind=ExtensionKind.FIRING)).address
+        if firing not in (0, 1):
+            raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
+        at += word.extensions
+
+        form, width = BIAS_TYPES[word.bias]
+        bias = memory.take(at, words_for(word.depth, width), "bias words", address)
+        at += bias.size
+        first = facts.get(ExtensionKind.INITIAL, Extension(kind=ExtensionKind.INITIAL)).value
+        initial = np.full(word.depth, first, dtype=np.float32)
+        if width:
+            initial = unpack(bias, form, word.depth).astype(np.float32)
+        if np.isnan(initial).any():
+            raise memory.fault(at - bias.size, "a bias is not a number")
+        memory.span(at, word.axons, "axon words", address)
+
+        states = facts.get(ExtensionKind.STATES)
+        block = Block(
+            core=core,
+            address=address,
+            word=word,
+            initial=initial,
+            scale=facts.get(ExtensionKind.SCALE, Extension(kind=ExtensionKind.SCALE, value=1)).value,
+            parameters=tuple(parameters),
+            fires_on_zero=firing == 1,
+            states=self.first_state[core]
+            + STATES_PER_WORD * (at + word.axons if states is None else states.address),
+            axons=at,
+        )
+        if not block.is_input:
+            memory.span(self._state_address(block), self._state_words(block), "state words", address)
+        return block
+
+    def _numbers(self, memory: Memory, at: int, count: int, population: int) -> Floats:
+        """One number for each channel, that an extension word points to."""
+        words = memory.take(at, words_for(count, SINGLE_BITS), "parameter words", population)
+        found = unpack(words, "<f4", count).astype(np.float32)
+        if np.isnan(found).any():
+            raise memory.fault(at, "a parameter is not a number")
+        return found
+
+    def _state_address(self, block: Block) -> int:
+        return int(block.states - self.first_state[block.core]) // STATES_PER_WORD
+
+    def _state_words(self, block: Block) -> int:
+        return words_for(block.neurons, STATE_BITS)
+
+    def _check_pieces(self, order: Sequence[tuple[Order, int]]) -> None:
+        fired = {index for what, index in order if what == Order.FIRE}
+        for tensor in self.image.tensors:
+            for piece in tensor.pieces:
+                if self.at.get((piece.core, piece.population)) not in fired:
+                    what = f"{tensor.kind} {tensor.name!r} names its neurons, and it never fires"
+                    raise self.memories[piece.core].fault(piece.population, what)
+
+    def _check_states(self) -> None:
+        """Raises when a state would be written over a word that says something."""
+        for block in self.blocks:
+            if not block.is_input:
+                at = self._state_address(block)
+                lost = np.flatnonzero(self.memories[block.core].read[at : at + self._state_words(block)])
+                if lost.size:
+                    what = f"its states, from address {at} on, lie over the word at {at + int(lost[0])}"
+                    raise self.memories[block.core].fault(block.address, what)
+
+    def _bundles(self, block: Block) -> Iterator[Bundle]:
+        """The axons of a block, gathered by target."""
+        if not block.word.axons:
+            return
+        memory = self.memories[block.core]
+        addresses = np.arange(block.axons, block.axons + block.word.axons)
+        fields = memory.array(Axon, addresses, block.address)
+        targets, updates, rows = [], [], []
+        for i, address in enumerate(addresses.tolist()):
+            core, port = self._port(block, fields, i, address)
+            target = self.at[core, port.population]
+            told, kw, kh, c_off = (int(fields[name][i]) for name in ("port", "kw", "kh", "c_off"))
+            row = Row(core, told, port.table, port.strides, c_off, block.word.depth, target, kw, kh)
+            rows.append(self.kernels.row(row))
+            targets.append(target)
+            updates.append(int(port.update))
+        table = self._columns(fields, targets, updates, rows)
+        hops = np.abs(fields["core_x"]) + np.abs(fields["core_y"])
+        for target in dict.fromkeys(targets):
+            chosen = np.flatnonzero(np.array(targets) == target)
+            mixed = any(updates[i] != Update.ADD for i in chosen)
+            counters = np.zeros((chosen.size, COUNTERS), dtype=np.int64)
+            yield Bundle(target, table[chosen], hops[chosen], counters, mixed)
+
+    def _port(self, block: Block, fields: dict[str, Integers], i: int, address: int) -> tuple[int, Port]:
+        """The core that an axon reaches and the port word in it."""
+        memory, here = self.memories[block.core], self.image.cores[block.core]
+        place = here.x + int(fields["core_x"][i]), here.y + int(fields["core_y"][i])
+        core = self.places.get(place)
+        if core is None:
+            width, height = self.image.chip.mesh
+            outside = not (0 <= place[0] < width and 0 <= place[1] < height)
+            what = "is outside the mesh" if outside else "is not there"
+            raise memory.fault(address, f"the axon reaches core ({place[0]}, {place[1]}), which {what}")
+        at = int(fields["port"][i])
+        key = core, at
+        if key not in self.ports:
+            if at >= self.memories[core].words.size:
+                raise memory.fault(address, f"the axon names port {at} of core {core}, which is not there")
+            port = self.memories[core].word(Port, at, at)
+            if (core, port.population) not in self.at:
+                what = f"the port leads to {port.population}, where no population of the firing order is"
+                raise self.memories[core].fault(at, what)
+            if port.strides and not self.image.chip.strided_tables:
+                raise self.memories[core].fault(at, "the port has a strided table, which the target has not")
+            if self.blocks[self.at[core, port.population]].is_input:
+                raise self.memories[core].fault(at, "the port leads to an input population, without states")
+            self.ports[key] = port
+        return core, self.ports[key]
+
+    def _columns(
+        self, fields: dict[str, Integers], targets: list[int], updates: list[int], rows: list[int]
+    ) -> Integers:
+        """Axons in the columns of `columns`."""
+        into = [self.blocks[target] for target in targets]
+        columns = [
+            fields["x_off"],
+            fields["y_off"],
+            fields["width"] * AXON_UNIT,
+            fields["height"] * AXON_UNIT,
+            fields["kw"],
+            fields["kh"],
+            fields["us"],
+            rows,
+            updates,
+            [block.states for block in into],
+            [block.word.depth for block in into],
+            [block.word.height for block in into],
+            [block.word.width for block in into],
+        ]
+        return np.ascontiguousarray(np.stack([np.asarray(column, np.int64) for column in columns], axis=1))

@@ -1,0 +1,215 @@
+"""Kernel descriptors and their weights, as arrays: those that some axon's source channels select."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.weights import FORMATS
+from ..words.bits import WORD_BYTES, unpack, words_for
+from ..words.limits import ADDRESSES
+from ..words.words import Kernel, Stride, WeightCode
+from .columns import KERNEL_COLUMNS, tap_order
+from .memory import Memory
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+BYTE_BITS = 8
+CHANNELS = Stride.field("begin").maximum + 1  # of the events of a port
+FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent")
+
+
+class Row(NamedTuple):
+    """The kernels for source channels 0 .. depth - 1 of some axons: channels `c_off` and on of a port.
+
+    `port` is where its word stands, with `table` and `strides`; `target` is the population's index.
+    """
+
+    core: int
+    port: int
+    table: int
+    strides: int
+    c_off: int
+    depth: int
+    target: int
+    kw: int
+    kh: int
+
+    @property
+    def channels(self) -> Integers:
+        """The channels of the events at the port."""
+        return self.c_off + np.arange(self.depth, dtype=np.int64)
+
+
+class Kernels:
+    """Collects the rows that axons ask for, then decodes all kernels of a core together."""
+
+    def __init__(self, memories: Sequence[Memory]) -> None:
+        self.memories = memories
+        self._rows: dict[Row, int] = {}
+        self._size = 0
+
+    def row(self, row: Row) -> int:
+        """Where the row of these kernels begins in the array of rows."""
+        if row not in self._rows:
+            self._rows[row] = self._size
+            self._size += row.depth
+        return self._rows[row]
+
+    def decoded(self, depths: Sequence[int]) -> tuple[Integers, Integers, Floats]:
+        """Rows of kernel numbers, the kernels in the columns of `columns`, and their weights.
+
+        `depths`: of every population.
+        """
+        rows = np.zeros(self._size, dtype=np.int64)
+        kernels: list[Integers] = []
+        weights: list[Floats] = []
+        known = stored = 0
+        by_core: dict[int, list[Row]] = {}
+        for row in self._rows:
+            by_core.setdefault(row.core, []).append(row)
+        for core, wanted in by_core.items():
+            keys, where = np.unique(np.concatenate([_keys(row) for row in wanted]), return_inverse=True)
+            fields = self._fields(core, wanted, keys)
+            at = 0
+            for row in wanted:
+                chosen = where[at : at + row.depth]
+                at += row.depth
+                self._check(row, chosen, fields, depths[row.target])
+                rows[self._rows[row] : self._rows[row] + row.depth] = known + chosen
+            offsets, numbers = self._weights(core, fields)
+            offsets[offsets >= 0] += stored
+            columns = ("kd", "kw", "kh", "sl", "first")
+            kernels.append(np.stack([*(fields[name] for name in columns), offsets], axis=1))
+            weights += numbers
+            known += keys.size
+            stored += sum(part.size for part in numbers)
+        none = np.zeros((0, KERNEL_COLUMNS), dtype=np.int64)
+        return (
+            rows,
+            np.ascontiguousarray(np.concatenate([none, *kernels])),
+            np.concatenate([np.zeros(0, dtype=np.float32), *weights]),
+        )
+
+    def _fields(self, core: int, wanted: Sequence[Row], keys: Integers) -> dict[str, Integers]:
+        """The fields of the kernels that keys stand for. `told`: the descriptor's address, `place`: the byte
+        where the weights begin.
+        """
+        memory = self.memories[core]
+        fields = {name: np.zeros(keys.size, dtype=np.int64) for name in (*FIELDS, "told", "place")}
+        listed = np.flatnonzero(keys < ADDRESSES * CHANNELS)
+        addresses = keys[listed] // CHANNELS
+        for row in wanted:
+            if not row.strides:
+                memory.span(int(_addresses(row).max()), 1, "the kernel word", row.port)
+        found = memory.array(Kernel, addresses, wanted[0].port)
+        for name in FIELDS:
+            fields[name][listed] = found[name]
+        fields["told"][listed] = addresses
+        fields["place"][listed] = found["address"] * WORD_BYTES
+        for table, strides, port in sorted({(row.table, row.strides, row.port) for row in wanted}):
+            if strides:
+                first = (strides * ADDRESSES + table) * CHANNELS
+                held = np.flatnonzero((keys >= first) & (keys < first + CHANNELS))
+                for name, values in self._strided(memory, table, strides, port, keys[held] - first).items():
+                    fields[name][held] = values
+        return fields
+
+    def _strided(
+        self, memory: Memory, table: int, strides: int, port: int, channels: Integers
+    ) -> dict[str, Integers]:
+        """The fields of the kernels of some channels of a strided table."""
+        memory.span(table, 2 * strides, "a strided table", port)
+        pairs = table + 2 * np.arange(strides, dtype=np.int64)
+        heads, runs = memory.array(Kernel, pairs, port), memory.array(Stride, pairs + 1, port)
+        begins = runs["begin"][:, None]
+        inside = (begins <= channels) & (channels < begins + runs["count"][:, None])
+        pair = inside.argmax(axis=0)
+        found = {name: heads[name][pair] for name in FIELDS}
+        found["code"] = np.where(inside.any(axis=0), found["code"], WeightCode.NULL)
+        index = channels - runs["begin"][pair]
+        found["first"] = found["first"] + index * runs["step"][pair]
+        found["place"] = heads["address"][pair] * WORD_BYTES + index * runs["stride"][pair]
+        found["told"] = pairs[pair]
+        for number in np.flatnonzero(runs["exponents"]).tolist():
+            at, count = int(runs["exponents"][number]), int(runs["count"][number])
+            taken = memory.take(at, words_for(count, BYTE_BITS), "exponents", int(pairs[number]) + 1)
+            own = inside[number] & (pair == number)
+            found["exponent"][own] = unpack(taken, "i1", count)[index[own]]
+        return found
+
+    def _check(self, row: Row, chosen: Integers, fields: dict[str, Integers], depth: int) -> None:
+        """Raises when a kernel of a row does not suit its axon or its population."""
+        live = fields["code"][chosen] != WeightCode.NULL
+        deep = fields["first"][chosen] + fields["kd"][chosen] > depth
+        other = (fields["kw"][chosen] != row.kw) | (fields["kh"][chosen] != row.kh)
+        for wrong, what in (
+            (deep, f"the kernel's channels end beyond its population's {depth}"),
+            (other, f"the kernel is not {row.kw} x {row.kh}, as an axon says that leads to it"),
+        ):
+            bad = np.flatnonzero(live & wrong)
+            if bad.size:
+                raise self.memories[row.core].fault(int(fields["told"][chosen[bad[0]]]), what)
+
+    def _weights(self, core: int, fields: dict[str, Integers]) -> tuple[Integers, list[Floats]]:
+        """Each kernel's first weight in the core's weights, and these in parts; -1 for a null kernel."""
+        memory = self.memories[core]
+        offsets = np.full(fields["code"].size, -1, dtype=np.int64)
+        parts: list[Floats] = []
+        stored = 0
+        live = np.flatnonzero(fields["code"] != WeightCode.NULL)
+        names = ("code", "kd", "kw", "kh", "sl")
+        shapes, group = distinct(*(fields[name][live] for name in names))
+        held = unpack(memory.words, "u1", memory.words.size * WORD_BYTES)
+        for number, shape in enumerate(shapes):
+            members = live[group == number]
+            code, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
+            form = FORMATS[WeightCode(code).name.lower()]
+            count = kd * kw * kh
+            size_bytes = count * form.bits // BYTE_BITS
+            first = fields["place"][members] // WORD_BYTES
+            last = -(-(fields["place"][members] + size_bytes) // WORD_BYTES)
+            worst = int(last.argmax())
+            told = int(fields["told"][members[worst]])
+            memory.span(int(first[worst]), int(last[worst] - first[worst]), "weights", told)
+            # Kernels may share weights, in a table or between tables.
+            stand, which = distinct(fields["place"][members], fields["exponent"][members])
+            places, exponents = (fields[name][members[stand]] for name in ("place", "exponent"))
+            for i in stand.tolist():
+                memory.read[first[i] : last[i]] = True
+            order = (tap_order(kw, kh, sl)[:, None] * kd + np.arange(kd)).ravel()
+            numbers = held[places[:, None] + np.arange(size_bytes)].view(form.dtype)
+            taken = numbers[:, order].astype(np.float32)
+            with np.errstate(all="ignore"):
+                taken = np.ldexp(taken, exponents[:, None].astype(np.int32))
+            if not np.isfinite(taken).all():
+                bad = np.flatnonzero(~np.isfinite(taken).all(axis=1))
+                raise memory.fault(int(places[bad[0]]) // WORD_BYTES, "a weight is not finite")
+            parts.append(taken.ravel())
+            offsets[members] = stored + which * count
+            stored += taken.size
+        return offsets, parts
+
+
+def _addresses(row: Row) -> Integers:
+    """The addresses of a row's kernel descriptors, where the table has one for each channel."""
+    return np.asarray((row.table + row.channels) % ADDRESSES)
+
+
+def _keys(row: Row) -> Integers:
+    """One number for each kernel of a row, the same for the same kernel of a core."""
+    if row.strides:
+        return np.asarray((row.strides * ADDRESSES + row.table) * CHANNELS + row.channels)
+    return _addresses(row) * CHANNELS
+
+
+def distinct(*columns: Integers) -> tuple[Integers, Integers]:
+    """Of rows of integers, where each one stands that is not there before, and which of these each row is."""
+    key = np.zeros(columns[0].size, dtype=np.int64)
+    for column in columns:
+        low = int(column.min(initial=0))
+        key = key * (int(column.max(initial=0)) - low + 1) + column - low
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    return first, which

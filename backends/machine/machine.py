@@ -1,0 +1,183 @@
+"""The machine: runs a memory image event by event, and knows nothing but what the image says.
+
+The steps of the firing order are taken one after the other. RESET sets a population's states to their first
+values. FIRE computes the values of a population's neurons and sends their events, channel by channel, row by
+row; each event is dealt with in the target core before the next is sent. States stay from frame to frame.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...ir.errors import BadInput, Origin
+from ..image.image import Image, ImageTensor
+from ..words.words import Order
+from .counters import Counters
+from .tensors import elements, gathered, spread
+from .values import activate, rounded
+
+if TYPE_CHECKING:
+    from .decode import Block
+
+Floats = NDArray[np.float32]
+Arithmetic = Literal["float32", "chip"]
+ARITHMETICS: tuple[Arithmetic, ...] = ("float32", "chip")
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """What a trace says of one step: population, neurons that fired, and what became of their events.
+
+    `core` indexes the image's cores, `population` is the address of the descriptor, `step` counts the steps.
+    """
+
+    step: int
+    core: int
+    population: int
+    firing: int
+    events: int
+    empty_events: int
+    synaptic_operations: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What came of one frame: output tensors, the layers' tensors if asked for, and the counters."""
+
+    outputs: dict[str, Floats]
+    layers: dict[str, Floats]
+    counters: Counters
+
+
+class Machine:
+    """An image, decoded, with its states.
+
+    `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded
+    once, when the neuron fires, so that the order of events does not show. "chip": values, first states, and
+    every state after every update, are rounded to float16, from products and sums in float32.
+    Raises BadImage for an image that does not hold together; `file` is named in it.
+    """
+
+    def __init__(self, image: Image, arithmetic: Arithmetic = "float32", *, file: str = "") -> None:
+        if arithmetic not in ARITHMETICS:
+            raise BadInput(None, f"arithmetic {arithmetic!r} is none of {', '.join(ARITHMETICS)}")
+        # Numba comes with this, which takes its time: nobody who only asks for help must wait for it.
+        from .decode import decode
+        from .fire import send
+
+        self.image = image
+        self.arithmetic = arithmetic
+        self._origin = Origin(file=file)
+        self._chip = arithmetic == "chip"
+        self._program = decode(image, self._origin)
+        self._send = send
+        self._states: NDArray[Any] = np.zeros(
+            self._program.states, dtype=np.float32 if self._chip else np.float64
+        )
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every input tensor."""
+        return {tensor.name: tensor.shape for tensor in self._tensors("input")}
+
+    def run(
+        self,
+        inputs: Mapping[str, ArrayLike],
+        *,
+        keep_layers: bool = False,
+        trace: Callable[[Fire], None] | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """One frame. `inputs`: an array for each input tensor, in its shape; raises BadInput for others.
+
+        `keep_layers` keeps the layers' tensors too. `trace` is told of every population that fired, `on_step`
+        how many of all steps are done.
+        """
+        given = self._given(inputs)
+        outputs = self._tensors("output")
+        layers = self._tensors("layer") if keep_layers else []
+        wanted = {(piece.core, piece.population) for tensor in (*outputs, *layers) for piece in tensor.pieces}
+        kept: dict[tuple[int, int], Floats] = {}
+        program = self._program
+        program.clear()
+        firing = np.zeros(len(program.blocks), dtype=np.int64)
+        for step, (order, index) in enumerate(program.steps):
+            block = program.blocks[index]
+            if order == Order.RESET:
+                self._reset(block)
+            else:
+                values = given[index] if block.is_input else self._values(block)
+                if (block.core, block.address) in wanted:
+                    kept[block.core, block.address] = values
+                fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
+                firing[index] += fired
+                before = program.sent(index)
+                self._send(program, index, values, self._states, self._chip)
+                if trace is not None:
+                    counts = (program.sent(index) - before).tolist()
+                    trace(Fire(step, block.core, block.address, fired, *counts))
+            if on_step is not None:
+                on_step(step + 1, len(program.steps))
+        return Run(
+            outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
+            layers={tensor.name: gathered(tensor, kept) for tensor in layers},
+            counters=self._counted(firing),
+        )
+
+    def _tensors(self, kind: str) -> list[ImageTensor]:
+        return [tensor for tensor in self.image.tensors if tensor.kind == kind]
+
+    def _given(self, inputs: Mapping[str, ArrayLike]) -> dict[int, Floats]:
+        """The values of the input populations, [D, H, W], by their index."""
+        expected = ", ".join(f"{name} {list(shape)}" for name, shape in self.inputs.items())
+        hint = f"inputs are {expected}"
+        if unknown := sorted(set(inputs) - set(self.inputs)):
+            raise BadInput(self._origin, f"there is no input {unknown[0]!r}", hint=hint)
+        found = {
+            index: np.zeros((block.word.depth, block.word.height, block.word.width), dtype=np.float32)
+            for index, block in enumerate(self._program.blocks)
+            if block.is_input
+        }
+        for tensor in self._tensors("input"):
+            if tensor.name not in inputs:
+                raise BadInput(self._origin, f"input {tensor.name!r} is missing", hint=hint)
+            flat = elements(tensor, inputs[tensor.name], self._origin)
+            for piece in tensor.pieces:
+                spread(piece, flat, found[self._program.at[piece.core, piece.population]])
+        return {index: rounded(values) for index, values in found.items()} if self._chip else found
+
+    def _reset(self, block: "Block") -> None:
+        initial = rounded(block.initial) if self._chip else block.initial
+        self._states[block.states : block.states + block.neurons].reshape(-1, block.word.depth)[:] = initial
+
+    def _values(self, block: "Block") -> Floats:
+        """The values of a population's neurons, [D, H, W]."""
+        word = block.word
+        states = self._states[block.states : block.states + block.neurons].astype(np.float32)
+        values = activate(word.activation, block.parameters, block.scale, states.reshape(-1, word.depth))
+        by_pixel = rounded(values) if self._chip else values
+        return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
+
+    def _counted(self, firing: NDArray[np.int64]) -> Counters:
+        """The axons' counters, by population."""
+        blocks = self._program.blocks
+        events, hops, empty, operations = (np.zeros(len(blocks), dtype=np.int64) for _ in range(4))
+        for index, bundles in enumerate(self._program.bundles):
+            for bundle in bundles:
+                sent, missed, done = bundle.counters.T
+                events[index] += sent.sum()
+                hops[index] += (sent * bundle.hops).sum()
+                empty[bundle.target] += missed.sum()
+                operations[bundle.target] += done.sum()
+        return Counters(
+            populations=tuple((block.core, block.address) for block in blocks),
+            inputs=np.array([block.is_input for block in blocks], dtype=np.bool_),
+            firing=firing,
+            events=events,
+            hops=hops,
+            empty_events=empty,
+            synaptic_operations=operations,
+        )

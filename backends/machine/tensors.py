@@ -1,0 +1,61 @@
+"""Between tensors and neurons: a piece is a box of neurons, and a strided box of a tensor's elements.
+
+That no piece leaves its population or its tensor was checked when the image was decoded.
+"""
+
+from math import prod
+from typing import cast
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import ArrayLike, NDArray
+
+from ...ir.errors import BadInput, Origin
+from ..image.image import ImagePiece, ImageTensor
+
+Floats = NDArray[np.float32]
+
+
+def elements(tensor: ImageTensor, given: ArrayLike, origin: Origin) -> Floats:
+    """An input tensor as a flat array of float32. Raises BadInput unless it holds finite numbers in shape."""
+    array = np.asarray(given)
+    title = f"input {tensor.name!r}"
+    if array.dtype.kind not in "biuf":
+        raise BadInput(origin, f"{title} is made of {array.dtype}, not of numbers")
+    if array.shape != tensor.shape:
+        raise BadInput(
+            origin, f"{title} has the shape {list(array.shape)}, the model takes {list(tensor.shape)}"
+        )
+    with np.errstate(over="ignore"):
+        flat = np.ascontiguousarray(array, dtype=np.float32).ravel()
+    if not np.isfinite(flat).all():
+        raise BadInput(origin, f"{title} has elements that are not finite")
+    return flat
+
+
+def spread(piece: ImagePiece, flat: Floats, values: Floats) -> None:
+    """Neurons of a population, values [D, H, W], take the elements of their piece."""
+    _neurons(piece, values)[:] = _box(piece, flat)
+
+
+def gathered(tensor: ImageTensor, values: dict[tuple[int, int], Floats]) -> Floats:
+    """A tensor of the values [D, H, W] of populations; elements that no piece names are 0."""
+    flat = np.zeros(prod(tensor.shape), dtype=np.float32)
+    for piece in tensor.pieces:
+        _box(piece, flat)[:] = _neurons(piece, values[piece.core, piece.population])
+    return flat.reshape(tensor.shape)
+
+
+def _neurons(piece: ImagePiece, values: Floats) -> Floats:
+    return values[
+        piece.c0 : piece.c0 + piece.depth,
+        piece.y0 : piece.y0 + piece.height,
+        piece.x0 : piece.x0 + piece.width,
+    ]
+
+
+def _box(piece: ImagePiece, flat: Floats) -> Floats:
+    """The elements of a piece, [D, H, W]."""
+    shape = piece.depth, piece.height, piece.width
+    steps = tuple(step * flat.itemsize for step in (piece.step_c, piece.step_y, piece.step_x))
+    return cast(Floats, as_strided(flat[piece.base :], shape, steps))

@@ -1,0 +1,1 @@
+"""The manual, docs/image.md, generated from the declarations of the words."""

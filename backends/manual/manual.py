@@ -1,0 +1,150 @@
+"""docs/image.md: the declarations as tables, and the prose around them. A test compares the file."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from enum import IntEnum
+from inspect import getdoc
+from string import Template
+from typing import get_args
+
+from ...ir.chip import Chip
+from ...ir.network import PARAMETERS, Activation, Neuron, Update
+from ...ir.weights import FORMATS
+from ..analysis.regions import fields_text
+from ..image import container, faults, plain
+from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
+from ..words.bits import Field, Word
+from ..words.limits import CORES, LIMITS, PORTS
+from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step, WeightCode
+from .file import FILE
+from .meanings import CODES, EXAMPLES, FORMULAS, MEANINGS
+from .reasons import REASONS
+from .text import MEMORY, RUN
+
+JSON_TYPES = {int: "integer", float: "float", str: "string", Solver: "object"}
+
+
+def manual() -> str:
+    """The whole of docs/image.md."""
+    facts = {
+        "magic": container.MAGIC.decode(),
+        "version": container.VERSION,
+        "head": container.HEAD.size,
+        "row": container.ROW.size,
+        "alignment": container.ALIGNMENT,
+        "plain_max": container.PLAIN_MAX,
+        "digits_max": plain.DIGITS_MAX,
+        "elements_max": faults.ELEMENTS_MAX,
+        "rank_max": faults.RANK_MAX,
+        "dtypes": " ".join(f"`{name}`" for name in faults.DTYPES),
+        "ports": PORTS,
+        "cores_max": CORES,
+        "axon_widths": " + ".join(str(field.width) for field in Axon.FIELDS),
+        "chip_table": _chip_table(),
+        "tensor_table": _members_table(ImageTensor),
+        "piece_table": _members_table(ImagePiece),
+        "piece_size": len(fields(ImagePiece)),
+        "about_table": _members_table(About),
+        "solver_table": _members_table(Solver),
+        "layer_table": _members_table(ImageLayer),
+        "fragment_table": _members_table(ImageFragment),
+        "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step)),
+        "activations": _activation_table(),
+        "neurons": _code_table(Neuron, "what its neurons do"),
+        "biases": _code_table(BiasFormat, "what the block holds"),
+        "extensions": _code_table(ExtensionKind, "what it says"),
+        "orders": _code_table(Order, "what happens"),
+        "updates": _code_table(Update, "what the state becomes"),
+        "weights": _weight_table(),
+    }
+    return "\n".join(Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, REASONS))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def _word_section(cls: type[Word]) -> str:
+    """A word's own words, its fields from bit 0 upwards, and an example."""
+    rows = [
+        (
+            f"{field.shift}" if field.width == 1 else f"{field.shift} to {field.last}",
+            "" if field.is_padding else f"`{field.name}`",
+            _values(field),
+            "reserved" if field.is_padding else field.doc,
+        )
+        for field in cls.FIELDS
+    ]
+    example = EXAMPLES[cls]
+    return "\n\n".join(
+        [
+            f"#### {cls.__name__}",
+            getdoc(cls) or "",
+            _table(("bits", "field", "values", "meaning"), rows),
+            f"For example, 0x{example.encode():016X} is\n\n    {fields_text(example)}",
+        ]
+    )
+
+
+def _values(field: Field) -> str:
+    """What a field holds, and how."""
+    if field.is_float:
+        return "float32"
+    if field.is_padding:
+        return "0"
+    if field.choices is not None:
+        return f"a code of {field.choices.__name__}"
+    span = f"{field.minimum} to {field.maximum}"
+    if field.minus_one:
+        return f"{span}, stored minus one"
+    return f"{span}, signed" if field.signed else span
+
+
+def _code_table(codes: type[IntEnum], meaning: str) -> str:
+    rows = [(code.value, f"`{code.name}`", CODES[codes][code]) for code in codes]
+    return _table((codes.__name__, "name", meaning), rows)
+
+
+def _activation_table() -> str:
+    rows = [
+        (code.value, f"`{code.name}`", ", ".join(PARAMETERS[code]) or "none", FORMULAS[code])
+        for code in Activation
+    ]
+    return _table(("Activation", "name", "parameters, in order", "value, with s = scale * state"), rows)
+
+
+def _weight_table() -> str:
+    rows: list[tuple[object, ...]] = []
+    for code in WeightCode:
+        if code == WeightCode.NULL:
+            rows.append((code.value, f"`{code.name}`", "", "none: no synapse"))
+            continue
+        form = FORMATS[code.name.lower()]
+        kind = "two's complement integer" if form.integer_max else "IEEE 754 number"
+        rows.append((code.value, f"`{code.name}`", form.bits, f"{form.bits}-bit {kind}"))
+    return _table(("WeightCode", "name", "bits each", "number"), rows)
+
+
+def _chip_table() -> str:
+    rows = []
+    for field in fields(Chip):
+        limits = "{} to {}".format(*LIMITS[field.name]) if field.name in LIMITS else ""
+        rows.append((f"`{field.name}`", _json_type(Chip, field.name), limits, MEANINGS[Chip][field.name]))
+    return _table(("key", "type", "limits", "meaning"), rows)
+
+
+def _members_table(cls: type) -> str:
+    names = [field.name for field in fields(cls)]
+    rows = [(f"`{name}`", _json_type(cls, name), MEANINGS[cls][name]) for name in names]
+    return _table(("key", "type", "meaning"), rows)
+
+
+def _json_type(cls: type, name: str) -> str:
+    """What JSON has for a field of a dataclass."""
+    kind = plain.members(cls)[name]
+    if kind in JSON_TYPES:
+        return JSON_TYPES[kind]
+    items = get_args(kind)
+    inner = "array" if items[0] in container.ROWS else JSON_TYPES.get(items[0], "object")
+    return f"array of {inner}s" if items[-1] is Ellipsis else f"array of {len(items)} {inner}s"

@@ -1,0 +1,1 @@
+"""The words: bits, fields and the limits that follow from them."""

@@ -1,0 +1,61 @@
+"""The bill of fragments that lie in cores, before the cores have places: as the image's, relays apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...ir.mapping import WORD_BYTES, Mapping, words
+from ...ir.states import Life, region
+from ...ir.tables import Block, Strided, block_blobs, block_words
+from ...passes.wiring.connect import Connect
+from ...passes.wiring.wire import Wire
+from ..pipeline.driver import layers_of
+from .techniques import Memory
+
+
+def packed_bill(mapping: Mapping) -> dict[str, Memory]:
+    """Bytes of each layer. Words that several layers share are the first one's, in firing order."""
+    layer_of = {p: name for name, _, _, members in layers_of(mapping.network) for p in members}
+    found = dict.fromkeys(layer_of.values(), Memory())
+    for held in mapping.cores:
+        tables: set[Block] = set()
+        blobs: set[bytes] = set()
+        plans = [mapping.plans[f] for f in sorted(held)]
+        states = iter(_states([need for plan in plans for need in plan.shared_states]))
+        for plan in plans:
+            own = plan.kernels - tables
+            new = (block_blobs(own) | set(plan.parameters)) - blobs
+            tables |= own
+            blobs |= new
+            connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports
+            connectivity += sum(map(block_words, own))
+            exponents = {each.exponents for block in own for each in block if isinstance(each, Strided)} & new
+            connectivity += sum(words(len(blob)) for blob in exponents)
+            connectivity *= WORD_BYTES
+            neurons = plan.state_bytes if plan.life is None else next(states) * WORD_BYTES
+            parameters = sum(words(len(blob)) for blob in new - exponents) * WORD_BYTES
+            biases = words(plan.bias_bytes) * WORD_BYTES
+            total = neurons + connectivity + parameters + biases
+            found[layer_of[plan.fragment.population]] += Memory(
+                neurons, connectivity, parameters, biases, total
+            )
+    return found
+
+
+def other_form(mapping: Mapping, states: str) -> Mapping:
+    """The same fragments in the same cores, with strided tables where the target has none, or without."""
+    chip = replace(mapping.chip, strided_tables=1 - mapping.chip.strided_tables)
+    wirings = Wire()(mapping.network, chip)
+    return replace(
+        Connect(states == "shared")(mapping.network, chip, wirings, mapping.grids), cores=mapping.cores
+    )
+
+
+def _states(needs: Sequence[tuple[int, Life]]) -> list[int]:
+    """Of the words for shared states, those of each population that none before it has."""
+    taken: set[int] = set()
+    found = []
+    for (size, _), at in zip(needs, region(needs).offsets, strict=True):
+        new = set(range(at, at + size)) - taken
+        taken |= new
+        found.append(len(new))
+    return found

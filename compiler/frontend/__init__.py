@@ -1,0 +1,1 @@
+"""From a model's file to its layers. ONNX and ONNX Runtime are known here."""

@@ -1,0 +1,328 @@
+"""ONNX files: read with every doubt checked before anything large is made of them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
+
+FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
+NODES_MAX = 2**14
+TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
+POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
+SIZE_SHOWN = 224  # in the example of a shape that a user has to give
+OPSET_MIN = 6
+RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
+IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
+
+
+def load_model(path: Path) -> onnx.ModelProto:
+    """The model of a file, with its external data, checked. Raises BadInput or Unsupported."""
+    origin = Origin(file=path.name or str(path))
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BadInput(
+            origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
+        ) from None
+    if path.is_file() and not size:
+        raise BadInput(
+            origin, "is no ONNX model: it is empty", hint="give the file that an ONNX exporter wrote"
+        )
+    if size > FILE_BYTES_MAX:
+        raise BadInput(
+            origin, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
+        )
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        raise BadInput(
+            origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
+        ) from None
+    except Exception:  # protobuf's own kinds of error are not a public API, and say nothing of the file
+        raise BadInput(
+            origin,
+            "is no ONNX model, or only a part of one",
+            hint="give the file that an ONNX exporter wrote",
+        ) from None
+    if not model.graph.node and not model.graph.output:
+        rule = "is no ONNX model: it has no graph"
+        raise BadInput(origin, rule, hint="give the file that an ONNX exporter wrote")
+    _load_external_data(model, path)
+    check_model(model, origin)
+    return model
+
+
+def check_model(model: onnx.ModelProto, origin: Origin) -> None:
+    """Raises when a model is not well-formed, too old, or holds a tensor that is broken."""
+    if not _is_text(model):
+        raise BadInput(origin, "is no valid ONNX model (a name is no UTF-8)", hint="export it again")
+    opset = opset_of(model)
+    newest = onnx.defs.onnx_opset_version()
+    if not OPSET_MIN <= opset <= newest:
+        raise Unsupported(
+            origin,
+            f"opset {opset} is outside {OPSET_MIN}..{newest}",
+            hint="export the model at another opset",
+        )
+    nodes = sum(1 for _ in _nodes(model.graph))
+    if nodes > NODES_MAX:
+        raise BadInput(
+            origin, f"has {nodes} nodes, at most {NODES_MAX} are read", hint="is the file damaged?"
+        )
+    if model.functions:
+        hint = "inline them with onnx.inliner.inline_local_functions"
+        raise Unsupported(origin, f"has functions of its own: {model.functions[0].name}", hint=hint)
+    if any(graph.sparse_initializer for graph in _graphs(model.graph)):
+        raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
+    raise_all(_unknown_operators(model, opset, origin.file))
+    raise_all(_impossible_numbers(model, origin.file))
+    for tensor in tensors(model.graph):
+        _check_tensor(tensor, origin)
+    try:
+        onnx.checker.check_model(model)
+    except (
+        Exception
+    ) as error:  # ValidationError, UnicodeDecodeError, InferenceError: any of them is the file's fault
+        raise BadInput(
+            origin, f"is no valid ONNX model ({first_line(error)})", hint="check it with onnx.checker"
+        ) from None
+
+
+def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterator[SncError]:
+    """The checker names the operator, but not the node."""
+    for node in model.graph.node:
+        if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type, opset):
+            output = node.output[0] if node.output else ""
+            yield Unsupported(
+                Origin(file=file, node=node.name, operator=node.op_type, output=output),
+                f"ONNX has no such operator at opset {opset}",
+                hint="express it with ONNX's operators",
+            )
+
+
+def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
+    """The model at an opset that every ONNX Runtime knows, or at its own where newer operators need that.
+    Raises Unsupported for older ones that cannot be brought there.
+    """
+    opset = opset_of(model)
+    if opset in RUNTIME_OPSETS:
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    found.ir_version = IR_VERSION
+    try:
+        return onnx.version_converter.convert_version(
+            found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
+        )
+    except Exception:  # ConvertError and RuntimeError
+        if opset > RUNTIME_OPSETS[-1]:
+            return model  # with an operator that is new there: ONNX Runtime is asked when the model is read
+        raise Unsupported(
+            Origin(file=file),
+            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
+            hint="export the model at another opset",
+        ) from None
+
+
+def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]:
+    """Attributes that ONNX Runtime divides by, or counts to, without a look at them."""
+    for node in _nodes(model.graph):
+        for attribute in node.attribute:
+            numbers = [
+                *attribute.ints,
+                *([attribute.i] if attribute.name in ("group", "num_outputs") else []),
+            ]
+            outputs = len(node.output)
+            least, most = (outputs, outputs) if attribute.name == "num_outputs" else (1, FILE_BYTES_MAX)
+            if attribute.name in POSITIVE and not all(least <= number <= most for number in numbers):
+                yield BadInput(
+                    Origin(file=file, node=node.name, operator=node.op_type),
+                    f"its {attribute.name} is {', '.join(map(str, numbers))}",
+                    hint="export it again",
+                )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, for errors that print a page."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that a model uses."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    return int(max(versions, default=1))
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph and those nested in it."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for nested in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _graphs(nested)
+
+
+def _is_text(model: onnx.ModelProto) -> bool:
+    """Whether all names are text: protobuf hands on as bytes what is none."""
+    names: list[str | bytes] = [value.name for value in (*model.graph.input, *model.graph.output)]
+    for graph in _graphs(model.graph):
+        names += [tensor.name for tensor in graph.initializer]
+        for node in graph.node:
+            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            names += [attribute.name for attribute in node.attribute]
+    return not any(isinstance(name, bytes) for name in names)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for each in _graphs(graph):
+        yield from each.node
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that a graph stores: initializers and attributes, those of nested graphs included."""
+    for each in _graphs(graph):
+        yield from each.initializer
+        for node in each.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                yield from attribute.tensors
+
+
+def _check_tensor(tensor: onnx.TensorProto, origin: Origin) -> None:
+    where = Origin(file=origin.file, node=tensor.name, operator="constant")
+    if any(size < 0 for size in tensor.dims):
+        raise BadInput(where, f"has a negative size in {list(tensor.dims)}", hint="export the model again")
+    elements = int(np.prod(tensor.dims, dtype=object)) if tensor.dims else 1
+    if elements > TENSOR_ELEMENTS_MAX:
+        raise BadInput(
+            where,
+            f"claims {elements} elements, at most {TENSOR_ELEMENTS_MAX} are read",
+            hint="is the file damaged?",
+        )
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return
+    try:
+        array = numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise BadInput(
+            where, f"cannot be read ({first_line(error)})", hint="export the model again"
+        ) from None
+    if array.dtype.kind == "f" and not np.isfinite(array).all() and array.size > 1:
+        raise BadInput(where, "holds NaN or infinity", hint="train or export the model again")
+
+
+def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
+    folder = path.resolve().parent
+    for tensor in tensors(model.graph):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        where = Origin(file=path.name, node=tensor.name, operator="constant")
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        data = (folder / location).resolve()
+        if not location or os.path.isabs(location) or not data.is_relative_to(folder):
+            raise BadInput(
+                where,
+                f"its data lies outside the model's folder: {location!r}",
+                hint="move it beside the model",
+            )
+        if not data.is_file():
+            raise BadInput(where, f"its data file {location!r} is missing", hint="copy it beside the model")
+        try:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+        except Exception as error:
+            raise BadInput(
+                where, f"its data cannot be read ({first_line(error)})", hint="copy it again"
+            ) from None
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def widen(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model whose half-precision floats have become singles; the same model when it has none."""
+    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    if not any(tensor.data_type == half for tensor in tensors(model.graph)):
+        return model
+    wide = onnx.ModelProto()
+    wide.CopyFrom(model)
+    for tensor in tensors(wide.graph):
+        if tensor.data_type == half:
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), name))
+    for node in wide.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
+                attribute.i = single
+    for value in (*wide.graph.input, *wide.graph.output, *wide.graph.value_info):
+        if value.type.tensor_type.elem_type == half:
+            value.type.tensor_type.elem_type = single
+    return wide
+
+
+def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], file: str) -> onnx.ModelProto:
+    """A model whose inputs have static shapes: the given ones, and a free batch size is 1. Raises
+    BadInput.
+    """
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    constants = {tensor.name for tensor in fixed.graph.initializer}
+    inputs = [value for value in fixed.graph.input if value.name not in constants]
+    for name in shapes:
+        if name not in {value.name for value in inputs}:
+            known = ", ".join(value.name for value in inputs)
+            raise BadInput(Origin(file=file), f"has no input {name!r}", hint=f"its inputs are {known}")
+    problems: list[SncError] = []
+    for value in inputs:
+        origin = Origin(file=file, node=value.name, operator="input")
+        tensor = value.type.tensor_type
+        if tensor.elem_type == onnx.TensorProto.UNDEFINED:  # inferring shapes without it, libraries never end
+            problems.append(BadInput(origin, "has no element type", hint="export the model again"))
+            continue
+        given = shapes.get(value.name)
+        dims = [
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+            for dim in tensor.shape.dim
+        ]
+        if given is not None:
+            clash = (len(given) != len(dims) and dims) or any(
+                d is not None and d != g for d, g in zip(dims[1:], given[1:], strict=False)
+            )
+            if clash:
+                shown = "x".join("?" if d is None else str(d) for d in dims)
+                problems.append(
+                    BadInput(
+                        origin, f"is {shown}, not {'x'.join(map(str, given))}", hint="change --input-shape"
+                    )
+                )
+                continue
+            dims = list(given)
+        elif dims and dims[0] is None:
+            dims[0] = 1
+        if any(d is None for d in dims):
+            shown = "x".join("?" if d is None else str(d) for d in dims)
+            example = ",".join(str(d or SIZE_SHOWN) for d in dims)
+            hint = f"give its sizes, as in --input-shape {value.name}:{example}"
+            problems.append(BadInput(origin, f"has no fixed shape ({shown})", hint=hint))
+            continue
+        del tensor.shape.dim[:]
+        for d in dims:
+            tensor.shape.dim.add().dim_value = int(d or 0)
+    if problems:
+        raise problems[0]
+    if shapes or any(
+        not dim.HasField("dim_value")
+        for value in fixed.graph.output
+        for dim in value.type.tensor_type.shape.dim
+    ):
+        for value in fixed.graph.output:
+            for dim in value.type.tensor_type.shape.dim:
+                dim.ClearField("value")
+        del fixed.graph.value_info[:]
+    return fixed

@@ -1,0 +1,258 @@
+"""How large a model becomes: told from shapes alone, before its constants are folded or neurons are made.
+
+Node by node, shapes are inferred by onnx, and only small constants (those that say shapes) are computed.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from ...backends.words.bits import WORD_BITS
+from ...ir.chip import Chip
+from ...ir.errors import BadInput, DoesNotFit, Origin, Unsupported
+from ...ir.layers import LayerGraph
+from .onnx_file import TENSOR_ELEMENTS_MAX, opset_of
+
+FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than what it is computed from
+FOLDED_SUM_MAX = 2**26  # of all of them
+SMALL_ELEMENTS = 2**10  # constants that may say a shape
+VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to tell which target would hold it
+# A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.
+TENSORS_PER_STATE = 8
+STATES_PER_TENSOR = 2  # inputs have no states, and views name neurons more than once
+DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
+
+Known = NDArray[Any]
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """What is known of the tensors of a graph so far. `declared`: what the file says of the others.
+
+    `constants`: those that folding will compute.
+    """
+
+    opset: int
+    file: str
+    types: dict[str, onnx.TypeProto]
+    declared: dict[str, onnx.TypeProto]
+    values: dict[str, Known] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+    folded: int = 0
+
+
+def check_capacity(graph: LayerGraph, chip: Chip) -> None:
+    """Raises DoesNotFit for a network that is out of all proportion to a chip, before it is lowered."""
+    states = chip.cores * chip.core_words * WORD_BITS // chip.state_bits
+    made: list[tuple[Origin, tuple[str, ...]]] = [
+        (Origin(file=graph.name, node=value.name, operator="input"), (value.name,)) for value in graph.inputs
+    ]
+    made += [(layer.origin, layer.outputs) for layer in graph.layers]
+    results = [[math.prod(graph.shape(name)) for name in names if name] for _, names in made]
+    total, values = sum(map(sum, results)), 0
+    for (origin, _), sizes in zip(made, results, strict=True):
+        values += sum(sizes)
+        largest = max(sizes, default=0)
+        if largest > STATES_PER_TENSOR * states:
+            rule = f"one tensor has {largest} values"
+        elif values > TENSORS_PER_STATE * states:
+            rule = f"up to here, results have {values} values"
+        else:
+            continue
+        most = max(*(max(each, default=0) / STATES_PER_TENSOR for each in results), total / TENSORS_PER_STATE)
+        cores = math.ceil(most * chip.cores / states)
+        raise DoesNotFit(
+            origin,
+            f"{rule}; {chip.name} has room for {states} neurons",
+            hint=f"{cores} such cores are the least that may hold it; or take a smaller input",
+            ways=[{"cores": cores}] * (total <= VALUES_TRIED_MAX),
+        )
+
+
+def check_sizes(model: onnx.ModelProto, file: str) -> list[onnx.ValueInfoProto]:
+    """The inferred types of all tensors that nodes make. Raises BadInput where one is larger than bounds."""
+    declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
+    types = {value.name: value.type for value in model.graph.input}
+    scope = Scope(opset_of(model), file, types, declared)
+    for name, kind in types.items():
+        if _elements(kind) > TENSOR_ELEMENTS_MAX:
+            raise BadInput(
+                Origin(file=file, node=name, operator="input"),
+                f"has {_elements(kind)} elements, at most {TENSOR_ELEMENTS_MAX} are read",
+                hint="is the file damaged?",
+            )
+    _walk(model.graph, scope)
+    made = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
+    return [_declared(name, scope) for name in made if name in scope.types]
+
+
+def _walk(graph: onnx.GraphProto, scope: Scope) -> None:
+    for tensor in graph.initializer:
+        _hold(tensor.name, tensor, scope)
+    for node in graph.node:
+        branches = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+        if branches and node.op_type != "If":
+            raise Unsupported(
+                _origin(node, scope),
+                "it decides at run time what is computed",
+                hint="export the model without control flow",
+            )
+        for branch in branches:
+            _walk(branch, scope)
+        if branches:
+            _choose(node, scope)
+        else:
+            _visit(node, scope)
+
+
+def _hold(name: str, tensor: onnx.TensorProto, scope: Scope) -> None:
+    """A constant that the file itself holds."""
+    scope.types[name] = onnx.helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims))
+    scope.constants.add(name)
+    if _elements(scope.types[name]) <= SMALL_ELEMENTS:
+        scope.values[name] = numpy_helper.to_array(tensor)
+
+
+def _choose(node: onnx.NodeProto, scope: Scope) -> None:
+    """An If whose condition is constant becomes one of its branches."""
+    condition = scope.values.get(node.input[0])
+    if condition is None or condition.size != 1:
+        return
+    taken = "then_branch" if bool(condition.ravel()[0]) else "else_branch"
+    branch = next(attribute.g for attribute in node.attribute if attribute.name == taken)
+    for name, value in zip(node.output, branch.output, strict=False):
+        if value.name in scope.types:
+            scope.types[name] = scope.types[value.name]
+        if value.name in scope.values:
+            scope.values[name] = scope.values[value.name]
+        if value.name in scope.constants:
+            scope.constants.add(name)
+
+
+def _visit(node: onnx.NodeProto, scope: Scope) -> None:
+    """Infers what a node makes, and computes it where it is small and constant."""
+    if node.domain not in ("", "ai.onnx"):
+        return
+    tensor = next((attribute.t for attribute in node.attribute if attribute.HasField("t")), None)
+    if node.op_type == "Constant" and tensor is not None and node.output:
+        _hold(node.output[0], tensor, scope)
+        return
+    read = [name for name in node.input if name]
+    stated = ((name, scope.declared[name]) for name in node.output if name in scope.declared)
+    for name, kind in (*stated, *_inferred(node, read, scope)):
+        scope.types[name] = kind
+        if _elements(kind) > TENSOR_ELEMENTS_MAX:
+            raise BadInput(
+                _origin(node, scope),
+                f"its result has {_elements(kind)} elements, at most {TENSOR_ELEMENTS_MAX} are read",
+                hint="is the file damaged?",
+            )
+    shape_alone = node.op_type in ("Shape", "Size") and read and _elements(scope.types.get(read[0])) >= 0
+    if not shape_alone and any(name not in scope.constants for name in read):
+        return
+    scope.constants.update(name for name in node.output if name)
+    largest = max((_elements(scope.types.get(name)) for name in read), default=0)
+    made = [_elements(scope.types.get(name)) for name in node.output if name]
+    if min(made, default=0) < 0 and node.op_type not in DATA_DEPENDENT:
+        raise BadInput(
+            _origin(node, scope), "how large its constant result is cannot be told", hint="fold the model"
+        )
+    if max(made, default=0) > max(FOLDED_ELEMENTS_MAX, largest):
+        raise BadInput(
+            _origin(node, scope),
+            f"its constant result has {max(made)} elements, at most {FOLDED_ELEMENTS_MAX} are folded",
+            hint="is the file damaged?",
+        )
+    scope.folded += sum(count for count in made if count > largest)
+    if scope.folded > FOLDED_SUM_MAX:
+        raise BadInput(
+            _origin(node, scope),
+            f"up to here, constants of more than {FOLDED_SUM_MAX} elements would be folded",
+            hint="is the file damaged?",
+        )
+    if max(made, default=0) <= SMALL_ELEMENTS and (shape_alone or all(name in scope.values for name in read)):
+        _compute(node, read, scope, shape_alone=bool(shape_alone))
+
+
+def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[tuple[str, onnx.TypeProto]]:
+    """The types of a node's results as onnx infers them from what is known of its operands."""
+    inputs = [_declared(name, scope) for name in dict.fromkeys(read)]
+    outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+    # Told to propagate values, onnx makes an object of every element that a large tensor might have.
+    is_small = all(_elements(scope.types.get(name)) <= SMALL_ELEMENTS for name in read)
+    constants = [
+        numpy_helper.from_array(scope.values[name], name)
+        for name in dict.fromkeys(read)
+        if name in scope.values
+    ]
+    graph = onnx.helper.make_graph([node], "node", inputs, outputs, constants)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", scope.opset)])
+    try:
+        found = onnx.shape_inference.infer_shapes(model, data_prop=is_small)
+    except Exception:  # what is wrong with it, the simplifier and the checker say better
+        return
+    for value in found.graph.output:
+        if value.HasField("type") and value.type.tensor_type.HasField("shape"):
+            yield value.name, value.type
+
+
+def _declared(name: str, scope: Scope) -> onnx.ValueInfoProto:
+    value = onnx.ValueInfoProto(name=name)
+    if name in scope.types:
+        value.type.CopyFrom(scope.types[name])
+    return value
+
+
+def _compute(node: onnx.NodeProto, read: list[str], scope: Scope, *, shape_alone: bool) -> None:
+    """The values of a node's small results."""
+    if shape_alone:
+        dims = [dim.dim_value for dim in scope.types[read[0]].tensor_type.shape.dim]
+        start, end = (_integer(node, name) for name in ("start", "end"))
+        kept = np.array(dims[slice(start or 0, end)], dtype=np.int64)
+        scope.values[node.output[0]] = kept if node.op_type == "Shape" else np.array(int(np.prod(dims)))
+        return
+    import onnx.reference
+
+    outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+    inputs = [_declared(name, scope) for name in dict.fromkeys(read)]
+    graph = onnx.helper.make_graph([node], "node", inputs, outputs)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", scope.opset)])
+    try:
+        found = onnx.reference.ReferenceEvaluator(model).run(
+            None, {name: scope.values[name] for name in read}
+        )
+    except Exception:  # what is wrong with it, the simplifier says better: its values stay unknown
+        return
+    for output, value in zip(outputs, found, strict=False):
+        if isinstance(value, (np.ndarray, np.generic)):
+            array = np.asarray(value)
+            scope.values[output.name] = array
+            kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+            scope.types[output.name] = onnx.helper.make_tensor_type_proto(kind, list(array.shape))
+
+
+def _integer(node: onnx.NodeProto, name: str) -> int | None:
+    return next((attribute.i for attribute in node.attribute if attribute.name == name), None)
+
+
+def _elements(kind: onnx.TypeProto | None) -> int:
+    """How many elements a tensor has, or -1 where it is not known."""
+    if kind is None or not kind.tensor_type.HasField("shape"):
+        return -1
+    count = 1
+    for dim in kind.tensor_type.shape.dim:
+        if not dim.HasField("dim_value"):
+            return -1
+        count *= max(dim.dim_value, 0)
+    return count
+
+
+def _origin(node: onnx.NodeProto, scope: Scope) -> Origin:
+    output = node.output[0] if node.output else ""
+    return Origin(file=scope.file, node=node.name, operator=node.op_type, output=output)

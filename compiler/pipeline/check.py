@@ -1,0 +1,207 @@
+"""What of a model the chip can have, what the host keeps, and every problem at once. Solves nothing."""
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ...ir.chip import Chip
+from ...ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
+from ...ir.layers import LayerGraph
+from ...ir.network import Network, Neuron
+from ...passes.fuse import Fuse
+from ...passes.lowering.host import READS_INPUTS, Split, split_host
+from ...passes.lowering.lower import Lower
+from ...passes.lowering.operators.table import HANDLERS
+from .driver import divide, folded
+from .options import Options
+
+Where = Literal["chip", "host", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A layer, the shape of its result, where it is computed, and how the chip does it or why the host
+    does.
+    """
+
+    name: str
+    op: str
+    shape: tuple[int, ...]
+    where: Where
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a model cannot be compiled: the node, the rule that it breaks, and the way out."""
+
+    node: str
+    operator: str
+    output: str
+    rule: str
+    way_out: str
+    exit_code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedHost:
+    """Nodes that the host computes, before and behind the chip."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    share_of_macs: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check found. `neurons` and `projections` are None where the network could not be made.
+
+    `notes`: what a user must know of how the model was read.
+    """
+
+    model: str
+    target: str
+    is_supported: bool
+    layers: tuple[Checked, ...]
+    host: CheckedHost
+    problems: tuple[Problem, ...]
+    neurons: int | None
+    projections: int | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of the gravest problem: what `snc compile` would end with."""
+        return max((problem.exit_code for problem in self.problems), default=0)
+
+
+def check(path: Path, chip: Chip, options: Options) -> Check:
+    """What stands between a model and its image, short of solving. Raises BadInput where no model is."""
+    try:
+        graph = folded(path, options.input_shapes)
+    except SncError as error:
+        found = _each(error)
+        if not all(one.origin and one.origin.operator for one in found):
+            raise
+        return _result(path, chip, None, None, None, found)
+    try:
+        parts, network = divide(graph, chip)
+    except (BadInput, DoesNotFit) as error:
+        return _result(path, chip, graph, None, None, [error])
+    except SncError as error:
+        return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))
+    network = Fuse()(network, chip)
+    return _result(path, chip, graph, parts, network, _too_large(network, chip, options.states))
+
+
+def _problems(graph: LayerGraph, chip: Chip) -> list[SncError]:
+    """Everything that `divide` would come upon, one after the other."""
+    refused: dict[str, SncError] = {}
+    while True:
+        try:
+            Lower()(_mappable(graph, refused), chip)
+            break
+        except SncError as error:
+            found = {one.origin.output: one for one in _each(error) if one.origin}
+            if found.keys() <= refused.keys():
+                return _each(error)
+            refused |= found
+    try:
+        split_host(graph, refused)
+    except SncError as error:
+        return _each(error)
+    return []
+
+
+def _mappable(graph: LayerGraph, refused: Container[str]) -> LayerGraph:
+    """The layers that have a lowering, were not refused, and read nothing but what such layers make."""
+    known = {value.name for value in graph.inputs} | set(graph.constants) | {""}
+    kept = []
+    for layer in graph.layers:
+        if layer.op in HANDLERS and layer.outputs[0] not in refused and known.issuperset(layer.inputs):
+            kept.append(layer)
+            known.update(layer.outputs)
+    made = known - set(graph.constants)
+    outputs = tuple(output for output in graph.outputs if output.name in made)
+    return replace(graph, layers=tuple(kept), outputs=outputs)
+
+
+def _too_large(network: Network, chip: Chip, states: str) -> list[SncError]:
+    """Whether states alone take more than all cores have: no cut and no packing changes that.
+
+    Persistent states count together; of shared ones, those of each population.
+    """
+    held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
+    if states == "persistent" or not held:
+        origin, neurons = Origin(file=network.name), _neurons(network)
+    else:
+        largest = max(held, key=lambda population: population.shape.neurons)
+        origin, neurons = largest.origin, largest.shape.neurons
+    need = neurons * chip.state_bits // 8
+    have = chip.cores * chip.core_words * 8
+    if need <= have:
+        return []
+    rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"
+    return [DoesNotFit(origin, rule, hint="take a target with more or larger cores")]
+
+
+def _neurons(network: Network) -> int:
+    return sum(p.shape.neurons for p in network.populations if p.neuron is not Neuron.INPUT)
+
+
+def _each(error: SncError) -> list[SncError]:
+    return list(error.errors) if isinstance(error, ManyErrors) else [error]
+
+
+def _result(
+    path: Path,
+    chip: Chip,
+    graph: LayerGraph | None,
+    parts: Split | None,
+    network: Network | None,
+    errors: Iterable[SncError],
+) -> Check:
+    problems = tuple(_problem(error) for error in errors)
+    before = _names(parts.before if parts else None)
+    after = _names(parts.after if parts else None)
+    layers = []
+    for layer in graph.layers if graph else ():
+        shape = graph.shape(layer.outputs[0]) if graph else ()
+        at_fault = next((problem for problem in problems if problem.output == layer.outputs[0]), None)
+        if at_fault is not None:
+            layers.append(Checked(layer.name, layer.op, shape, "refused", at_fault.rule))
+        elif layer.name in (*before, *after) or layer.op not in HANDLERS:
+            why = parts.reasons.get(layer.name, READS_INPUTS) if parts else ""
+            layers.append(Checked(layer.name, layer.op, shape, "host", why))
+        else:
+            layers.append(Checked(layer.name, layer.op, shape, "chip", HANDLERS[layer.op].summary))
+    return Check(
+        model=path.name,
+        target=chip.name,
+        is_supported=not problems,
+        layers=tuple(layers),
+        host=CheckedHost(before, after, parts.share_of_macs if parts else 0.0),
+        problems=problems,
+        neurons=None if network is None else _neurons(network),
+        projections=None if network is None else len(network.projections),
+        notes=graph.notes if graph else (),
+    )
+
+
+def _names(part: LayerGraph | None) -> tuple[str, ...]:
+    return () if part is None else tuple(layer.name for layer in part.layers)
+
+
+def _problem(error: SncError) -> Problem:
+    origin = error.origin or Origin()
+    return Problem(
+        node=origin.node,
+        operator=origin.operator,
+        output=origin.output,
+        rule=error.message,
+        way_out=error.hint,
+        exit_code=error.exit_code,
+        text=str(error),
+    )

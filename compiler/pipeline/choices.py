@@ -1,0 +1,196 @@
+"""Choices: the ways in which a network's fragments may fill cores, and which of them is taken.
+
+A fragment has a price beside its words: the higher it is, the fewer pairs of cores talk, and the more cores
+there may be. Which price fits a network best is tried, not known.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf, sqrt
+
+from ...ir.chip import Chip
+from ...ir.counts import operations
+from ...ir.errors import DoesNotFit
+from ...ir.mapping import Mapping, Wiring, core_size
+from ...ir.network import Network
+from ...passes.cutting.cut import Cut
+from ...passes.cutting.pack import Pack, too_large
+from ...passes.cutting.partition import Partition, Solution
+from ...passes.placing.locate import Locate
+from ...passes.wiring.connect import Connect
+from ...passes.wiring.wire import Wire
+from .options import Options
+
+PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
+FEWER_PAIRS = (1600.0, 3200.0)  # the same, where places that reach each other are hard to find
+RELAYS_FEW = 100  # where there are more, the others would need as many
+EVEN_FRAGMENTS_MAX = 150  # more of the cuts of least memory are packed only where there are no others
+BISECTIONS = 6  # steps towards the least work of the busiest core
+EASING = 0.8  # the busiest core's work at each further point of the front
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """Fragments in cores that have no places yet, and the cuts they come from."""
+
+    solution: Solution
+    mapping: Mapping
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """What makes a choice better: fewer cores, then fewer fragments, then fewer words."""
+        chip, plans = self.mapping.chip, self.mapping.plans
+        held = sum(core_size(chip, (plans[f] for f in core)).words for core in self.mapping.cores)
+        return len(self.mapping.cores), len(plans), held
+
+    @property
+    def busiest(self) -> int:
+        """Synaptic operations of the busiest core when every neuron fires."""
+        return max(operations(self.mapping))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of the front of cores against work."""
+
+    cores: int
+    busiest_core_operations: int
+    fragments: int
+    words: int
+
+
+class Packer:
+    """A network's ways into cores. `hurry` says when time is up: what is not begun is left out."""
+
+    def __init__(
+        self,
+        network: Network,
+        chip: Chip,
+        options: Options,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
+        self.shared = options.states == "shared"
+        self.wirings: Sequence[Wiring] = Wire()(network, chip)
+        plain = options.objective != "memory"
+        # The cuts of least memory: `Cut` goes on from them.
+        self.even = Partition(options.effort, options.seed, plain, self.shared)(network, chip, self.wirings)
+
+    def choices(self) -> list[Choice]:
+        """The ways that were found, the best first. Raises DoesNotFit where the chip has too few cores."""
+        found: list[Choice] = []
+        refused: list[DoesNotFit] = []
+        for solution in self._solutions():
+            if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.hurry()):
+                break
+            if found and not solution.seats and solution.fragments > EVEN_FRAGMENTS_MAX:
+                break
+            try:
+                choice = self.packed(solution)
+            except DoesNotFit as error:
+                refused.append(error)
+            else:
+                found += [choice] if choice is not None else []
+        if not found:
+            raise min(refused, key=lambda error: min(way.get("cores", inf) for way in error.ways))
+        return sorted(found, key=lambda choice: choice.rank)
+
+    def _solutions(self) -> Iterator[Solution]:
+        for penalty in PENALTIES:
+            solution = self.cut(penalty)
+            if not solution.seats:
+                break
+            yield solution
+        yield replace(self.even, least_cores=solution.least_cores)
+
+    def cut(self, penalty: float, work_max: float = inf) -> Solution:
+        """The cuts at a price. Without seats, they are those of least memory."""
+        cut = Cut(self.options.objective, self.shared, penalty, work_max, self.options.seed)
+        return cut(self.network, self.chip, self.wirings, self.even, self.hurry)
+
+    def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
+        """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
+        mapping = Connect(self.shared)(self.network, self.chip, self.wirings, solution.grids)
+        if solution.seats and too_large(mapping):
+            return None
+        return Choice(solution, Pack(solution.seats, merge)(mapping))
+
+    def balanced(self, choice: Choice) -> Choice:
+        """The choice whose busiest core has least to do, as bisection finds it: cores are spent on it."""
+        low, best = sum(operations(choice.mapping)) / self.chip.cores, choice
+        for _ in range(BISECTIONS):
+            if self.hurry():
+                break
+            middle = sqrt(low * best.busiest)
+            found = self._within(middle)
+            if found is not None and found.busiest < best.busiest:
+                best = found
+            else:
+                low = middle
+        return best
+
+    def front(self) -> tuple[Point, ...]:
+        """Points from the fewest cores to the least work of the busiest core, none worse in both."""
+        found = [self.choices()[0]]
+        while not self.hurry():
+            choice = self._within(EASING * found[-1].busiest)
+            if choice is None or choice.busiest >= found[-1].busiest:
+                break
+            found.append(choice)
+        points = [Point(c.rank[0], c.busiest, c.rank[1], c.rank[2]) for c in found]
+        return tuple(
+            point
+            for i, point in enumerate(points)
+            if not any(other.cores <= point.cores for other in points[i + 1 :])
+        )
+
+    def _within(self, work: float) -> Choice | None:
+        """Cores of which none is given more work, or None where that is not found."""
+        solution = self.cut(PENALTIES[-1], work)
+        if not solution.seats:
+            return None
+        try:
+            return self.packed(solution, merge=False)
+        except DoesNotFit:
+            return None
+
+    def located(self, choices: Sequence[Choice]) -> Choice:
+        """The first choice whose cores reach each other without relays, or else that with the fewest cores,
+        relays among them. Raises DoesNotFit.
+        """
+        best: Choice | None = None
+        refused: list[DoesNotFit] = []
+        tried: set[object] = set()
+        for choice in self._fewer_pairs(choices):
+            if best is not None and len(choice.mapping.cores) >= len(best.mapping.cores):
+                break
+            if (cores := (choice.mapping.grids, choice.mapping.cores)) in tried:
+                continue  # at two prices the same, as small networks are
+            tried.add(cores)
+            try:
+                placed = Locate(self.options.seed)(choice.mapping)
+            except DoesNotFit as error:
+                refused.append(error)
+                continue
+            if best is None or len(placed.cores) < len(best.mapping.cores):
+                best = Choice(choice.solution, placed)
+            if not 0 < len(placed.plans) - len(choice.mapping.plans) <= RELAYS_FEW:
+                break
+        if best is None:
+            raise refused[0]
+        return best
+
+    def _fewer_pairs(self, choices: Sequence[Choice]) -> Iterator[Choice]:
+        """The choices, then others with fewer and fewer pairs of cores that talk."""
+        yield from choices
+        if not choices[0].solution.seats or self.options.objective == "throughput":
+            return
+        for penalty in FEWER_PAIRS:
+            if self.hurry():
+                return
+            try:
+                choice = self.packed(self.cut(penalty))
+            except DoesNotFit:
+                return
+            if choice is not None:
+                yield choice

@@ -1,0 +1,155 @@
+"""What would make a model fit: the cheapest change of the options or of the target, found by trying."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from ...backends.words.limits import LIMITS, beyond
+from ...ir.chip import Chip
+from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError
+from ...ir.weights import FORMATS
+from .options import Options
+
+ATTEMPTS_MAX = 12  # compilations with a larger target; most models take one or two
+GROWTH = 8  # a number of which no need is known grows by this part of itself
+MEMORY = {"core_words", "cores"}  # what fewer bits, or states that share words, are a way out of
+
+Need = Mapping[str, int]
+Attempt = Callable[[Chip, Options], object]
+
+
+def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> SncError:
+    """The error, with the cheapest change that makes the model fit as its hint and its remedy.
+
+    Options come first, for they cost nothing: states that share words, then weights of fewer bits. Then the
+    target's numbers grow to what each obstacle needs. What is not about fitting stays as it is.
+    """
+    if not _ways(error):
+        return error
+    remedy = _chosen(error, chip, options, attempt) or _enlarged(error, chip, options, attempt)
+    hint = _sentence(remedy) if remedy else "no change that was tried makes it fit"
+    each = error.errors if isinstance(error, ManyErrors) else (error,)
+    told = [DoesNotFit(one.origin, one.message, hint, getattr(one, "ways", ()), remedy) for one in each]
+    return told[0] if len(told) == 1 else ManyErrors(told)
+
+
+def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:
+    """The target and the options with a change made."""
+    numbers = {name: value for name, value in change.items() if hasattr(chip, name)}
+    chosen = {name: value for name, value in change.items() if name not in numbers}
+    return replace(chip, **numbers), replace(options, **chosen)  # type: ignore[arg-type]
+
+
+def _ways(error: SncError) -> tuple[Need, ...]:
+    """The ways past an obstacle; past several at once, those of all together."""
+    each = error.errors if isinstance(error, ManyErrors) else (error,)
+    found = [one.ways for one in each if isinstance(one, DoesNotFit) and one.ways]
+    if len(found) < len(each):
+        return ()
+    return tuple(
+        _together([ways[min(rank, len(ways) - 1)] for ways in found]) for rank in range(max(map(len, found)))
+    )
+
+
+def _together(ways: Iterable[Need]) -> Need:
+    """What meets several needs."""
+    found: dict[str, int] = {}
+    for way in ways:
+        for name, value in way.items():
+            found[name] = _wider(name, found.get(name, value), value)
+    return found
+
+
+def _wider(name: str, a: int, b: int) -> int:
+    """The one of two values of a number that allows more."""
+    return min(a, b) if name.endswith("_min") else max(a, b)
+
+
+def _failure(chip: Chip, options: Options, attempt: Attempt) -> SncError | None:
+    """What stands in the way of a target and options; None if the model fits."""
+    try:
+        attempt(chip, options)
+    except SncError as error:
+        return error
+    return None
+
+
+def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> Change:
+    """Other options with which the model fits this target; empty if there are none."""
+    if not any(MEMORY.intersection(way) for way in _ways(error)):
+        return {}
+    for change in _cheaper(options):
+        if _failure(*with_change(change, chip, options), attempt) is None:
+            return change
+    return {}
+
+
+def _cheaper(options: Options) -> Iterator[Change]:
+    """The options that take less memory, in the order of what they cost."""
+    states: list[Change] = [{"states": "shared"}] * (options.states != "shared")
+    bits = FORMATS[options.weights].bits
+    weights: list[Change] = [
+        {"weights": name}
+        for name, known in sorted(FORMATS.items(), key=lambda item: -item[1].bits)
+        if known.bits < bits
+    ]
+    yield from states
+    yield from weights
+    yield from ({**a, **b} for a in states for b in weights)
+
+
+def _enlarged(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> Change:
+    """The numbers of a larger target that holds the model; empty if none was found."""
+    larger, left = chip, error
+    for _ in range(ATTEMPTS_MAX):
+        grown = next((new for way in _ways(left) if (new := _grown(larger, way)) != larger), None)
+        if grown is None:
+            return {}
+        larger = grown
+        failure = _failure(larger, options, attempt)
+        if failure is None:
+            return _least(chip, larger, options, attempt)
+        left = failure
+    return {}
+
+
+def _grown(chip: Chip, way: Need) -> Chip:
+    """A chip that has what a way needs; if it has that already, a larger one. The same one, if words do not
+    hold more.
+    """
+    for grows in (False, True):
+        found = chip
+        for name, need in way.items():
+            value: int = getattr(chip, name)
+            step = (-1 if name.endswith("_min") else 1) * max(1, abs(value) // GROWTH)
+            found = _with_number(found, name, _wider(name, need, value + grows * step))
+        if found != chip:
+            return chip if any(True for _ in beyond(found)) else found
+    return chip
+
+
+def _with_number(chip: Chip, name: str, value: int) -> Chip:
+    """A chip with another number; more cores are more rows."""
+    if name == "cores":
+        return replace(chip, mesh=(chip.mesh[0], -(-value // chip.mesh[0])))
+    return replace(chip, **{name: value})  # type: ignore[arg-type]
+
+
+def _least(chip: Chip, larger: Chip, options: Options, attempt: Attempt) -> Change:
+    """The numbers that are larger, those left out that turn out to be needless."""
+    names = [name for name in (*LIMITS, "mesh") if getattr(chip, name) != getattr(larger, name)]
+    for name in names if len(names) > 1 else ():
+        without = replace(larger, **{name: getattr(chip, name)})
+        if _failure(without, options, attempt) is None:
+            larger = without
+    return {name: getattr(larger, name) for name in names if getattr(chip, name) != getattr(larger, name)}
+
+
+def _sentence(change: Change) -> str:
+    """A change as a hint."""
+    match change:
+        case {"mesh": (columns, rows)} if len(change) == 1:
+            return f"a mesh of {columns} x {rows} holds it"
+        case {"states": _} | {"weights": _}:
+            return f"{' '.join(f'--{name} {value}' for name, value in change.items())} makes it fit"
+    numbers = {name: list(value) if isinstance(value, tuple) else value for name, value in change.items()}
+    return f"a target with {', '.join(f'{name} = {value}' for name, value in numbers.items())} holds it"

@@ -1,0 +1,1 @@
+"""Running an image: inputs in, outputs out, verification against the model."""

@@ -1,0 +1,78 @@
+"""What a run would cost on the chip: estimates from its counters and the target's costs, not measurements."""
+
+import math
+from dataclasses import dataclass
+
+from ...ir.chip import Chip
+from .outcome import LayerCount, Simulation
+
+# Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
+EVENT_WORDS = 4
+STRIDED_WORDS = 2  # more where the target has strided tables: a stride and an exponent
+# Words that a synaptic operation reads or writes: a weight, and a state twice.
+OPERATION_WORDS = 3
+ENERGY = (
+    f"energy = synaptic operations * (operation_fj + {OPERATION_WORDS} * word_fj) + events * {{}} * "
+    "word_fj + hops * hop_fj, where word_fj = access_fj + access_root_fj * sqrt(core_words)"
+)
+LATENCY = (
+    "latency = the sum over the layers of the synaptic operations of the layer's busiest core * cycle_ps: "
+    "layers one after the other, the cores of a layer at the same time, an operation a cycle, no waiting"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEstimate:
+    """A layer's part of the estimates, for one frame; of events and hops, those that it sends."""
+
+    name: str
+    operations_nj: float
+    events_nj: float
+    hops_nj: float
+    energy_nj: float
+    latency_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """Energy and latency of one frame, the mean of those that ran, and the formulas and costs behind them."""
+
+    energy_formula: str
+    latency_formula: str
+    word_fj: float
+    operation_fj: int
+    hop_fj: int
+    cycle_ps: int
+    energy_nj: float
+    latency_us: float
+    layers: tuple[LayerEstimate, ...]
+
+
+def estimate(found: Simulation, chip: Chip) -> Estimates:
+    """The estimates for a run on a target."""
+    word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(chip.core_words)
+    layers = tuple(_layer(layer, chip, word_fj, found.frames) for layer in found.per_layer)
+    return Estimates(
+        ENERGY.format(_event_words(chip)),
+        LATENCY,
+        word_fj,
+        chip.operation_fj,
+        chip.hop_fj,
+        chip.cycle_ps,
+        sum(layer.energy_nj for layer in layers),
+        sum(layer.latency_us for layer in layers),
+        layers,
+    )
+
+
+def _event_words(chip: Chip) -> int:
+    return EVENT_WORDS + STRIDED_WORDS * chip.strided_tables
+
+
+def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerEstimate:
+    operation_fj = chip.operation_fj + OPERATION_WORDS * word_fj
+    operations = layer.synaptic_operations * operation_fj / frames / 1e6
+    events = layer.events * _event_words(chip) * word_fj / frames / 1e6
+    hops = layer.hops * chip.hop_fj / frames / 1e6
+    latency = layer.busiest * chip.cycle_ps / frames / 1e6
+    return LayerEstimate(layer.name, operations, events, hops, operations + events + hops, latency)

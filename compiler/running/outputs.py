@@ -1,0 +1,57 @@
+"""Files that a command writes: refused before the work begins if they cannot be, and whole or not there."""
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from ...backends.image.container import write_whole
+from ...ir.errors import BadInput, Origin
+
+
+def plan(outputs: Sequence[Path | None], inputs: Sequence[Path | None] = ()) -> None:
+    """Raises BadInput for files that cannot be written, would replace what is read, or are named twice."""
+    taken = {os.path.realpath(path): "is read by this command" for path in inputs if path is not None}
+    for path in outputs:
+        if path is None:
+            continue
+        origin = Origin(file=str(path))
+        real = Path(os.path.realpath(path))
+        folder = path.parent
+        if clash := taken.get(str(real)):
+            raise BadInput(origin, f"cannot be written: it {clash}", hint="give another path")
+        if not folder.is_dir():
+            raise BadInput(origin, f"cannot be written: there is no folder {folder}", hint="make it first")
+        if real.exists() and not real.is_file():
+            raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
+        if not os.access(real.parent, os.W_OK):
+            raise BadInput(origin, f"cannot be written: {folder} is read-only", hint="give another path")
+        taken[str(real)] = "is named twice"
+
+
+def save_text(path: Path, text: str) -> None:
+    """Writes a text file."""
+    write_whole(path, text.encode("utf-8"))
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes an .npz file; the same arrays give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                npy.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+    write_whole(path, buffer.getvalue())
+
+
+def suffixed(path: Path | None, *suffixes: str) -> None:
+    """Raises BadInput for a file whose name does not end as its format does."""
+    if path is not None and path.suffix.lower() not in suffixes:
+        known = " or ".join(suffixes)
+        raise BadInput(Origin(file=str(path)), f"does not end in {known}", hint=f"what is written is {known}")

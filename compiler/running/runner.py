@@ -1,0 +1,69 @@
+"""Running an image: inputs in, the simulator, the host's part behind it, the network's outputs out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import onnx
+
+from ...backends.image.image import Image, ImageTensor
+from ..frontend.runtime import Arrays, HostPart, host_graph
+
+if TYPE_CHECKING:
+    from ...backends.machine.machine import Arithmetic, Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """The outputs of one frame by the names that the network gives them, and the chip's own record of the
+    run.
+    """
+
+    outputs: Arrays
+    run: "Run"
+
+
+class Runner:
+    """An image, ready to run frame by frame."""
+
+    def __init__(self, image: Image, arithmetic: "Arithmetic" = "float32") -> None:
+        from ...backends.machine.machine import Machine
+
+        self.image = image
+        self.machine = Machine(image, arithmetic=arithmetic)
+        self.before = None if image.host_before is None else HostPart(image.host_before)
+        self.after = None if image.host_after is None else HostPart(image.host_after)
+        self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]
+        self.dtypes = {t.name: t.dtype for t in image.tensors if t.kind == "output"}
+
+    def __call__(
+        self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
+    ) -> Result:
+        """One frame. Raises BadInput for arrays that are not the network's inputs."""
+        known = dict(inputs)
+        if self.before is not None:
+            known |= self.before(known)
+        reads = {} if self.after is None else self.after.inputs
+        hosts = {*reads, *(() if self.before is None else (*self.before.inputs, *self.before.outputs))}
+        fed = {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
+        run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step)
+        outputs: Arrays = {name: run.outputs[name].astype(dtype) for name, dtype in self.dtypes.items()}
+        if self.after is not None:
+            behind = self.after({**known, **outputs})
+            outputs = {name: array for name, array in outputs.items() if name not in reads} | behind
+        return Result(outputs, run)
+
+
+def network_inputs(image: Image) -> list[ImageTensor]:
+    """The inputs of the network that an image was made from: those of the chip, and those of the host."""
+    found = {tensor.name: tensor for tensor in image.tensors if tensor.kind == "input"}
+    made = {tensor.name for tensor in image.tensors if tensor.kind == "output"} - found.keys()
+    for model in (image.host_before, image.host_after):
+        graph = onnx.GraphProto() if model is None else host_graph(model)
+        for value in graph.input:
+            if value.name not in made:
+                kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+                shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+                found.setdefault(value.name, ImageTensor(value.name, "input", shape, str(kind), ()))
+        made |= {value.name for value in graph.output} - {value.name for value in graph.input}
+    return [tensor for name, tensor in found.items() if name not in made]

@@ -1,0 +1,1 @@
+"""Target chips as TOML files."""

@@ -1,0 +1,1 @@
+"""Which fragments there are, and which core holds each."""

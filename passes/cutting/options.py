@@ -1,0 +1,224 @@
+"""The ways a feature map can be cut, and what each costs, alone and beside its neighbours' cuts."""
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+
+from ...ir.chip import Chip
+from ...ir.mapping import Fragment, Grid, Run, Span
+from ...ir.mapping import words as words_for
+from ...ir.network import Network, Neuron, PopulationId
+from ...ir.tables import Strided
+from ..wiring.connect import plan
+from ..wiring.kernels import Kernels, axis_tiles, offset, spans_meet
+
+BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
+HALVINGS = 4  # cuts of 1, 2, 4 and 8 pieces are tried on each axis before any finer ones
+
+
+class Option(NamedTuple):
+    """One grid of cuts: the words of all its fragments and of the largest one, axons apart."""
+
+    grid: Grid
+    words: int
+    words_most: int
+
+
+class Pair(NamedTuple):
+    """The axons between two grids: all of them, the most of one source fragment, the least and largest
+    offset.
+    """
+
+    axons: int
+    axons_most: int
+    offsets: tuple[int, int]
+
+
+def options(
+    network: Network,
+    population: int,
+    chip: Chip,
+    kernels: Sequence[Kernels],
+    breadth: int,
+    least_halvings: int = HALVINGS,
+    shared: bool = False,
+) -> list[Option]:
+    """At most `breadth` grids of a population whose fragments fit a core, the least memory first.
+
+    Rows and columns are halved fewer than `least_halvings` times, unless it takes more to find any. `shared`:
+    states may have the place of others, which takes a word that says where they are.
+    """
+    shape = network.populations[population].shape
+    into = [wired for wired in kernels if wired.projection.target == population]
+    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
+    cuts_y = _forced([wired.wiring.y for wired in into], shape.height)
+    cuts_x = _forced([wired.wiring.x for wired in into], shape.width)
+    least_y, least_x = -(-shape.height // chip.height_max), -(-shape.width // chip.width_max)
+    found: dict[Grid, Option] = {}
+    halvings = 0
+    while halvings < least_halvings or (not found and 2**halvings < 2 * max(shape.height, shape.width)):
+        for i in range(halvings + 1):
+            for y, x in {(halvings, i), (i, halvings)}:
+                spans_y = _cut(cuts_y, -(-shape.height // (least_y * 2**y)))
+                spans_x = _cut(cuts_x, -(-shape.width // (least_x * 2**x)))
+                for option in _channel_cuts(sizes, spans_y, spans_x):
+                    found.setdefault(option.grid, option)
+        halvings += 1
+    ranked = sorted(found.values(), key=lambda option: (option.words, option.grid.fragments))
+    return ranked[:breadth]
+
+
+def smallest(
+    network: Network, population: int, chip: Chip, kernels: Sequence[Kernels], shared: bool = False
+) -> tuple[int, int]:
+    """The words and the ports of fragments of one neuron, the most of any: no cut is finer.
+
+    Neurons at the edges of the feature map, and in its middle, stand for all.
+    """
+    shape = network.populations[population].shape
+    into = [wired for wired in kernels if wired.projection.target == population]
+    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
+    probes = [
+        sizes.words_and_ports(Fragment(PopulationId(population), *(Span(i, i + 1) for i in place)))
+        for place in product(*({0, size // 2, size - 1} for size in (shape.depth, shape.height, shape.width)))
+    ]
+    return max(words for words, _ in probes), max(ports for _, ports in probes)
+
+
+def _forced(wirings: Sequence[Sequence[Run]], size: int) -> list[int]:
+    """Where an axis is cut in any case: between runs."""
+    return sorted({0, size} | {run.start for runs in wirings for run in runs})
+
+
+def _cut(forced: Sequence[int], largest: int) -> tuple[Span, ...]:
+    """Even spans of at most `largest` positions between the forced cuts."""
+    spans = []
+    for start, stop in pairwise(forced):
+        spans += _even(start, stop, -(-(stop - start) // largest))
+    return tuple(spans)
+
+
+def _even(start: int, stop: int, pieces: int) -> list[Span]:
+    edges = [start + (stop - start) * i // pieces for i in range(pieces + 1)]
+    return [Span(a, b) for a, b in pairwise(edges)]
+
+
+def _channel_cuts(sizes: "_Sizes", y: tuple[Span, ...], x: tuple[Span, ...]) -> list[Option]:
+    """The fewest channel cuts that fit with these spans, and a few more."""
+    depth = sizes.network.populations[sizes.population].shape.depth
+    big_y, big_x = max(y, key=len), max(x, key=len)
+
+    def fits(pieces: int) -> bool:
+        spans = _even(0, depth, pieces)
+        probes = {max(spans, key=len), spans[0], spans[-1]}
+        return len(max(spans, key=len)) <= sizes.chip.depth_max and all(
+            sizes.fits(Fragment(sizes.population, c, big_y, big_x)) for c in probes
+        )
+
+    if not fits(depth):
+        return []
+    low, high = 1, depth
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle + 1, high)
+    found: list[Option] = []
+    for pieces in sorted({low, low + 1, low + 2, 2 * low}):
+        if pieces > depth:
+            continue
+        grid = Grid(tuple(_even(0, depth, pieces)), y, x)
+        option = sizes.option(grid)
+        if option is not None:
+            found.append(option)
+    return found
+
+
+class _Sizes:
+    """The words of any fragment of one population, without its axons."""
+
+    def __init__(
+        self,
+        network: Network,
+        population: PopulationId,
+        chip: Chip,
+        into: Sequence[Kernels],
+        shared: bool,
+    ) -> None:
+        self.network, self.population, self.chip, self.into = network, population, chip, into
+        self.more = int(shared and network.populations[population].neuron is not Neuron.INPUT)
+
+    def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
+        block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
+        words = block.block_words + self.more + sum(words_for(len(blob)) for blob in block.parameters)
+        ports = 0
+        for update in {w.projection.update: None for w in self.into}:
+            into = [wired for wired in self.into if wired.projection.update == update]
+            bills = [wired.bill(fragment) for wired in into]
+            bases = -(-sum(length for length, _ in bills) // (self.chip.channel_offset_max + 1))
+            table = sum(map(sum, bills))
+            if self.chip.strided_tables:
+                runs = sum(sum(wired.strided_bill(fragment)) for wired in into)
+                table = min(table, runs + BREAK_WORDS * (bases - 1))
+            ports, words = ports + bases, words + table
+        return words + ports, ports
+
+    def fits(self, fragment: Fragment) -> bool:
+        words, ports = self.words_and_ports(fragment)
+        return words <= self.chip.core_words and ports <= self.chip.ports_max
+
+    def option(self, grid: Grid) -> Option | None:
+        total = most = 0
+        for c in grid.c:
+            for y in grid.y:
+                for x in grid.x:
+                    words, ports = self.words_and_ports(Fragment(self.population, c, y, x))
+                    if words > self.chip.core_words or ports > self.chip.ports_max:
+                        return None
+                    total, most = total + words, max(most, words)
+        return Option(grid, total, most)
+
+
+def pair(wired: Kernels, source: Grid, target: Grid) -> Pair:
+    """The axons of a projection between two grids."""
+    along_y = _axis_pair(wired, source.y, target.y, wired.wiring.y, wired.projection.y.source_size)
+    along_x = _axis_pair(wired, source.x, target.x, wired.wiring.x, wired.projection.x.source_size)
+    channels = _channel_pair(wired, source.c, target.c)
+    total = int(along_y[0].sum() * along_x[0].sum() * channels.sum())
+    most = int(along_y[0].max(initial=0) * along_x[0].max(initial=0) * channels.max(initial=0))
+    return Pair(total, most, (min(along_y[1], along_x[1]), max(along_y[2], along_x[2])))
+
+
+def _channel_pair(wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span, ...]) -> np.ndarray:
+    """How many channel spans of the target each channel span of the source reaches."""
+    first, depth = wired.kernel.first, wired.kernel.depth
+    starts = np.array([t.start for t in targets])
+    stops = np.array([t.stop for t in targets])
+    counts = []
+    for span in sources:
+        part = first[span.start : span.stop]
+        part = np.unique(part[part >= 0])[:, None]
+        counts.append(int(((part < stops) & (part + depth > starts)).any(axis=0).sum()))
+    return np.array(counts)
+
+
+def _axis_pair(
+    wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span, ...], runs: tuple[Run, ...], size: int
+) -> tuple[np.ndarray, int, int]:
+    """For each source span the number of (target span, tile) pairs it reaches, and the offsets' range."""
+    counts = np.zeros(len(sources), dtype=np.int64)
+    low = high = 0
+    for target in targets:
+        run, ways = axis_tiles(wired, runs, target, size)
+        extent = wired.extent(run, target, size)
+        for i, source in enumerate(sources):
+            if not spans_meet(wired, source, target, run.shift, extent.start, len(extent)):
+                continue
+            met = []
+            for tiles in ways:
+                hits = [t for t in tiles if spans_meet(wired, source, target, run.shift, t.start, len(t))]
+                offsets = [offset(wired, source, target, run.shift, t.start, len(t)) for t in hits]
+                low, high = min([low, *offsets]), max([high, *offsets])
+                met.append(len(hits))
+            counts[i] += max(met, default=0)
+    return counts, low, high

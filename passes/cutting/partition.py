@@ -1,0 +1,228 @@
+"""Partitioning: where each feature map is cut, by channel, row and column (paper 4.2), chosen by CP-SAT.
+
+Every population has a list of options, each a grid of cuts whose fragments fit a core; a pair of options is
+ruled out where an axon between two of their fragments has an offset that no field holds. The solver takes
+one option for each population so that all limits hold, memory is least, and then fragments are fewest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ...ir.chip import Chip
+from ...ir.errors import DoesNotFit, Origin, raise_all
+from ...ir.mapping import Fragment, Grid, Wiring
+from ...ir.network import Network
+from ..wiring.kernels import Kernels
+from .options import Option, Pair, options, pair, smallest
+
+WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The cuts of every population, and what the solver proved of them.
+
+    `seats`: the core of each fragment, where that is chosen with the cuts. `least_cores`: no cuts need fewer.
+    """
+
+    grids: tuple[Grid, ...]
+    status: str
+    objective: float
+    bound: float
+    seats: Mapping[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
+    least_cores: int = 1
+
+    @property
+    def fragments(self) -> int:
+        """How many fragments the cuts make."""
+        return sum(grid.fragments for grid in self.grids)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One grid of cuts for every population: all limits hold, memory is least and then fragments are fewest.
+
+    `effort` is CP-SAT's deterministic time, so the same input gives the same cuts on every machine. `plain`:
+    where each population's own best cuts go together nothing is searched; the cuts along the channels are
+    chosen anew by `Cut`. `shared`: states may have the place of others that live at other times.
+    """
+
+    effort: float = 4.0
+    seed: int = 0
+    plain: bool = False
+    shared: bool = False
+
+    def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
+        """The cuts. Raises DoesNotFit when there are none."""
+        kernels = [Kernels(network, wiring, chip) for wiring in wirings]
+        if self.plain:
+            wholes = [
+                options(network, p, chip, kernels, 1, 1, self.shared) for p in range(len(network.populations))
+            ]
+            grids = _own_best(chip, kernels, wholes) if all(wholes) else None
+            if grids is not None:
+                return Solution(grids, "feasible", 0.0, 0.0)
+        for breadth in (6, 60):
+            lists = [
+                options(network, p, chip, kernels, breadth, shared=self.shared)
+                for p in range(len(network.populations))
+            ]
+            raise_all(
+                _no_cut(network, p, chip, kernels, self.shared) for p, found in enumerate(lists) if not found
+            )
+            solution = self._solve(network, chip, kernels, lists)
+            if solution is not None:
+                return solution
+        raise _explained(network, chip, kernels, lists)
+
+    def _solve(
+        self, network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+    ) -> Solution | None:
+        from ortools.sat.python import cp_model
+
+        model = cp_model.CpModel()
+        chosen = [
+            [model.new_bool_var(f"{p}:{i}") for i in range(len(found))] for p, found in enumerate(lists)
+        ]
+        cost: list[cp_model.LinearExprT] = []
+        for found, variables in zip(lists, chosen, strict=True):
+            model.add_exactly_one(variables)
+            cost += [
+                (WEIGHT_OF_MEMORY * option.words + option.grid.fragments) * v
+                for option, v in zip(found, variables, strict=True)
+            ]
+        axons: dict[tuple[int, int], list[cp_model.LinearExprT]] = {}
+        for wired in kernels:
+            source, target = wired.projection.source, wired.projection.target
+            for i, a in enumerate(lists[source]):
+                for j, b in enumerate(lists[target]):
+                    facts = pair(wired, a.grid, b.grid)
+                    if not _reaches(facts, chip):
+                        model.add_bool_or(chosen[source][i].negated(), chosen[target][j].negated())
+                        continue
+                    both: cp_model.LinearExprT
+                    if len(lists[source]) == 1:
+                        both = chosen[target][j]
+                    elif len(lists[target]) == 1:
+                        both = chosen[source][i]
+                    else:
+                        both = model.new_bool_var("")
+                        model.add(both >= chosen[source][i] + chosen[target][j] - 1)
+                    cost.append(WEIGHT_OF_MEMORY * facts.axons * both)
+                    axons.setdefault((source, i), []).append(facts.axons_most * both)
+        for (population, i), terms in axons.items():
+            most = min(chip.axons_max, chip.core_words - lists[population][i].words_most)
+            model.add(sum(terms) <= most).only_enforce_if(chosen[population][i])
+        model.minimize(sum(cost))
+        solver = cp_model.CpSolver()
+        solver.parameters.max_deterministic_time = self.effort
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = self.seed
+        status = solver.solve(model)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        grids = [
+            next(option.grid for option, v in zip(found, variables, strict=True) if solver.boolean_value(v))
+            for found, variables in zip(lists, chosen, strict=True)
+        ]
+        name = "optimal" if status == cp_model.OPTIMAL else "feasible"
+        return Solution(tuple(grids), name, solver.objective_value, solver.best_objective_bound)
+
+
+def _no_cut(network: Network, p: int, chip: Chip, kernels: Sequence[Kernels], shared: bool) -> DoesNotFit:
+    """Why a population has no option: what its smallest fragments take."""
+    population = network.populations[p]
+    words, ports = smallest(network, p, chip, kernels, shared)
+    offsets = -(-ports * (chip.channel_offset_max + 1) // chip.ports_max) - 1
+    also = f" and {ports} ports of {chip.ports_max}" if ports > chip.ports_max else ""
+    return DoesNotFit(
+        population.origin,
+        f"no cut of its {population.shape} feature map fits a core of {chip.core_words} words: "
+        f"a fragment of one neuron takes {words}{also}",
+        hint="take a target with larger cores, or weights of fewer bits",
+        ways=(
+            _beyond(chip, core_words=words, ports_max=ports),
+            _beyond(chip, core_words=words, channel_offset_max=offsets),
+        ),
+    )
+
+
+def _beyond(chip: Chip, **needs: int) -> dict[str, int]:
+    """Those of some needs that a chip does not meet."""
+    return {name: need for name, need in needs.items() if need > getattr(chip, name)}
+
+
+def _explained(
+    network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+) -> DoesNotFit:
+    """Why there is no choice among all options: the offsets of a pair, the axons of one, or all together."""
+    for wired in kernels:
+        source, target = wired.projection.source, wired.projection.target
+        pairs = [pair(wired, a.grid, b.grid).offsets for a in lists[source] for b in lists[target]]
+        low, high = min(pairs, key=lambda offsets: _excess(offsets, chip))
+        if _excess((low, high), chip):
+            return DoesNotFit(
+                wired.projection.origin,
+                f"its axons need offsets of {low} to {high}, "
+                f"a field holds {chip.offset_min} to {chip.offset_max}",
+                hint="take a target with wider offset fields",
+                ways=({"offset_min": low, "offset_max": high},),
+            )
+    for p, population in enumerate(network.populations):
+        into = [wired for wired in kernels if wired.projection.source == p]
+        needs = [_axons(option, into, lists, chip) for option in lists[p]]
+        axons, words = min(
+            needs, key=lambda n: max(0, n[0] - chip.axons_max) + max(0, n[1] - chip.core_words)
+        )
+        ways = (_beyond(chip, axons_max=axons, core_words=words),)
+        if axons > chip.axons_max:
+            rule = f"a fragment has {axons} axons at least, {chip.axons_max} are allowed"
+            return DoesNotFit(population.origin, rule, "take a target with more axons", ways)
+        if words > chip.core_words:
+            rule = f"a fragment takes {words} words with its {axons} axons, a core has {chip.core_words}"
+            return DoesNotFit(population.origin, rule, "take a target with larger cores", ways)
+    return DoesNotFit(
+        Origin(file=network.name),
+        f"no choice of cuts was found that keeps the axons of all fragments within {chip.axons_max} and in "
+        f"cores of {chip.core_words} words",
+        hint="take a target with larger cores",
+        ways=({"core_words": chip.core_words, "axons_max": chip.axons_max},),
+    )
+
+
+def _axons(
+    option: Option, into: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip
+) -> tuple[int, int]:
+    """The axons that a fragment has at least with one option, and the words that it takes with them."""
+    axons = 0
+    for wired in into:
+        facts = [pair(wired, option.grid, other.grid) for other in lists[wired.projection.target]]
+        axons += min((each.axons_most for each in facts if _reaches(each, chip)), default=0)
+    return axons, option.words_most + axons
+
+
+def _excess(offsets: tuple[int, int], chip: Chip) -> int:
+    """By how much offsets are beyond their field."""
+    return max(0, chip.offset_min - offsets[0]) + max(0, offsets[1] - chip.offset_max)
+
+
+def _own_best(
+    chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+) -> tuple[Grid, ...] | None:
+    """Each population's cuts of least memory, if their axons are within all limits together."""
+    best = [found[0] for found in lists]
+    axons = dict.fromkeys(range(len(lists)), 0)
+    for wired in kernels:
+        source, target = wired.projection.source, wired.projection.target
+        facts = pair(wired, best[source].grid, best[target].grid)
+        axons[source] += facts.axons_most
+        if not _reaches(facts, chip):
+            return None
+    if any(count > min(chip.axons_max, chip.core_words - best[p].words_most) for p, count in axons.items()):
+        return None
+    return tuple(option.grid for option in best)
+
+
+def _reaches(facts: Pair, chip: Chip) -> bool:
+    return not _excess(facts.offsets, chip)

@@ -1,0 +1,360 @@
+"""What lowering builds with: populations, projections, and the views that tensors are."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.errors import BadInput, Origin, Unsupported
+from ...ir.layers import Layer, LayerGraph
+from ...ir.network import (
+    Activation,
+    AxisMap,
+    Kernel,
+    Network,
+    Neuron,
+    Parameter,
+    Population,
+    PopulationId,
+    Projection,
+    Shape,
+    Tensor,
+    Update,
+)
+from . import axis
+from .arrangement import Stack, best
+from .views import PIECES_MAX, Ids, Neurons, NotPlanar, Plane, TooManyPieces
+
+NONNEGATIVE = (
+    Activation.RELU,
+    Activation.SIGMOID,
+    Activation.HARD_SIGMOID,
+    Activation.SOFTPLUS,
+    Activation.ABSOLUTE,
+)
+
+
+class Facts(TypedDict, total=False):
+    """What a handler may say of a population: the fields of `Population` that have defaults."""
+
+    neuron: Neuron
+    activation: Activation
+    parameters: tuple[Parameter, ...]
+    bias: NDArray[np.float32] | None
+    bias_constants: tuple[str, ...]
+    nodes: tuple[str, ...]
+    initial: float
+    scale: float
+    fires_on_zero: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The weights of a layer for each channel of its input: float32 [channels, KD, taps in y, taps in x].
+
+    `first` [channels]: the first target channel of each. `constant` and `index`: where trained weights come
+    from.
+    """
+
+    values: NDArray[np.float32]
+    first: Ids
+    constant: str = ""
+    index: NDArray[np.int32] | None = None
+
+    def kernel(self, plane: Plane, depth: int) -> Kernel:
+        """The kernel of a projection from a population with `depth` channels, which a plane names."""
+        chosen, to = plane.channels, plane.source_channels
+        first = np.full(depth, -1, dtype=np.int64)
+        first[to] = self.first[chosen]
+        if self.values.strides[0] == 0:
+            shape = (depth, *self.values.shape[1:])
+            return Kernel(np.broadcast_to(self.values[:1], shape), first)
+        if (
+            len(to) == depth
+            and np.array_equal(chosen, np.arange(len(self.first)))
+            and np.array_equal(to, chosen)
+        ):
+            return Kernel(self.values, first, constant=self.constant, index=self.index)
+        values = np.zeros((depth, *self.values.shape[1:]), dtype=np.float32)
+        values[to] = self.values[chosen]
+        index = None
+        if self.index is not None:
+            index = np.full(values.shape, -1, dtype=np.int32)
+            index[to] = self.index[chosen]
+        return Kernel(values, first, constant=self.constant, index=index)
+
+
+def ones(channels: int, first: Ids | None = None, depth: int = 1, weight: float = 1.0) -> Weights:
+    """One weight for all: channel c reaches target channels first[c] (default: c) .. first[c] + depth - 1."""
+    values = np.broadcast_to(np.full((1, 1, 1, 1), weight, dtype=np.float32), (channels, depth, 1, 1))
+    return Weights(values, np.arange(channels) if first is None else first)
+
+
+def trained(
+    array: NDArray[np.float32],
+    constant: str,
+    arrange: Callable[[NDArray[np.int32]], NDArray[np.int32]],
+    first: Ids,
+) -> Weights:
+    """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
+    zeros.
+    """
+    index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
+    values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
+    return Weights(values, first, constant, index)
+
+
+class Builder:
+    """The network as it grows, layer by layer. Handlers of operators call it; nobody else does."""
+
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.neurons = Neurons()
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.tensors: list[Tensor] = []
+        self.views: dict[str, Ids] = {}
+        self.gates: dict[str, tuple[Activation, tuple[float, ...]]] = {}
+        self.uses_left: Counter[str] = graph.uses()
+        self._holders: dict[PopulationId, set[str]] = {}
+        self._outputs = {output.name for output in graph.outputs}
+
+    # -- tensors
+    # -------------------------------------------------------------------------------------------------
+
+    def define(self, tensor: str, ids: Ids) -> None:
+        """Says what a tensor's elements are. Raises BadInput where its stated shape has more or fewer."""
+        shape = self.graph.shape(tensor)
+        if ids.size != prod(shape):
+            raise BadInput(
+                self.graph.producers()[tensor].origin,
+                f"its result has {ids.size} values, its stated shape {shape} has {prod(shape)}",
+                hint="export the model again",
+            )
+        self.views[tensor] = ids.reshape(shape)
+        if self.uses_left[tensor]:
+            for population in self.neurons.populations(ids):
+                self._holders.setdefault(population, set()).add(tensor)
+
+    def release(self, layer: Layer) -> None:
+        """Says that a layer has read its inputs."""
+        for name in layer.inputs:
+            self.uses_left[name] -= 1
+            if name in self.views and not self.uses_left[name]:
+                for population in self.neurons.populations(self.views[name]):
+                    self._holders[population].discard(name)
+
+    def constant(self, layer: Layer, index: int) -> NDArray[np.float32]:
+        """A constant operand of a layer. Raises Unsupported when it is computed by the network."""
+        name = layer.input(index)
+        if name not in self.graph.constants:
+            raise Unsupported(
+                layer.origin, f"its input {index} ({name}) must be constant", hint="freeze it into the model"
+            )
+        return self.graph.constants[name]
+
+    def operand(self, layer: Layer, index: int) -> Ids:
+        """The view of an operand that the network computes. Raises Unsupported for a constant."""
+        name = layer.input(index)
+        if name not in self.views:
+            raise Unsupported(
+                layer.origin, f"its input {index} ({name}) must not be constant", hint="fold it"
+            )
+        return self.views[name]
+
+    def maps(self, layer: Layer, index: int) -> Ids:
+        """An operand [1, D, H, W] as a stack of maps [D, H, W]; [1, D] and [1, D, W] count as H = 1."""
+        ids = self.operand(layer, index)
+        if ids.ndim not in (2, 3, 4) or ids.shape[0] != 1:
+            raise Unsupported(
+                layer.origin,
+                f"its input has the shape {list(ids.shape)}",
+                hint="the chip takes one frame [1, D, H, W]: give --input-shape with a batch of 1",
+            )
+        shape = {2: (ids.shape[1], 1, 1), 3: (ids.shape[1], 1, ids.shape[-1])}.get(ids.ndim, ids.shape[1:])
+        return ids.reshape(shape)
+
+    # -- populations
+    # ---------------------------------------------------------------------------------------------
+
+    def add(self, layer: Layer | None, shape: Shape, name: str = "", **facts: Unpack[Facts]) -> PopulationId:
+        """A new population, named after its layer."""
+        origin = layer.origin if layer else Origin(file=self.graph.name, node=name, operator="input")
+        base = layer.name if layer else name
+        taken = sum(1 for population in self.populations if population.name.split("~")[0] == base)
+        label = base if not taken else f"{base}~{taken}"
+        facts.setdefault("nodes", (layer.name,) if layer else ())
+        population = Population(label, shape, origin, **facts)
+        self.populations.append(population)
+        return self.neurons.add(shape)
+
+    def ids(self, population: PopulationId) -> Ids:
+        """The neurons of a population, as [D, H, W]."""
+        return self.neurons.ids(population)
+
+    def change(self, population: PopulationId, **facts: Unpack[Facts]) -> None:
+        """Replaces facts about a population."""
+        self.populations[population] = replace(self.populations[population], **facts)
+
+    def is_exclusive(self, tensor: str) -> bool:
+        """Whether the layer that reads a tensor now is the only one that ever reads its neurons."""
+        if tensor in self._outputs or self.uses_left[tensor] != 1:
+            return False
+        read = {projection.source for projection in self.projections}
+        populations = self.neurons.populations(self.views[tensor])
+        return all(self._holders[p] == {tensor} and p not in read for p in populations)
+
+    def can_be_negative(self, population: PopulationId) -> bool:
+        """Whether a neuron may have a value below zero."""
+        found = self.populations[population]
+        if found.activation in NONNEGATIVE:
+            return False
+        if found.activation is Activation.CLIP:
+            low = found.parameters[0]
+            return min(low) < 0 if isinstance(low, tuple) else low < 0
+        if (
+            found.neuron is Neuron.INPUT
+            or found.activation is not Activation.IDENTITY
+            or found.bias is not None
+        ):
+            return True
+        into = [p for p in self.projections if p.target == population]
+        if any(p.update is Update.MULTIPLY for p in into) or found.initial < 0 or found.scale < 0:
+            return True
+        return any(p.kernel.weights.min() < 0 or self.can_be_negative(p.source) for p in into)
+
+    # -- projections
+    # ---------------------------------------------------------------------------------------------
+
+    def project(
+        self,
+        layer: Layer,
+        maps: Ids,
+        target: PopulationId,
+        y: AxisMap,
+        x: AxisMap,
+        weights: Weights,
+        update: Update = Update.ADD,
+    ) -> None:
+        """Projections from a stack of maps [D, H, W] to a population. Raises Unsupported when it is no such
+        stack.
+        """
+        try:
+            planes = self.neurons.planes(self._read(maps, y, x))
+        except NotPlanar:
+            raise Unsupported(
+                layer.origin,
+                "its input mixes neurons of different rows, columns and channels",
+                hint="keep channels, rows and columns apart before this layer",
+            ) from None
+        for plane in planes:
+            shape = self.neurons.shapes[plane.population]
+            self.projections.append(
+                Projection(
+                    plane.population,
+                    target,
+                    axis.through(y, plane.rows, shape.height),
+                    axis.through(x, plane.columns, shape.width),
+                    weights.kernel(plane, shape.depth),
+                    layer.origin,
+                    update,
+                )
+            )
+
+    def _read(self, maps: Ids, y: AxisMap, x: AxisMap) -> Ids:
+        """A stack of maps without the rows and columns that nothing reads, unless it is one population."""
+        if self.neurons.whole(maps) is not None:
+            return maps
+        rows, columns = (np.zeros(each.source_size, dtype=np.bool_) for each in (y, x))
+        rows[y.sources], columns[x.sources] = True, True
+        return np.where(np.logical_and.outer(rows, columns), maps, -1)
+
+    def copied(
+        self, layer: Layer, maps: Ids, sizes: tuple[int, int, int], **facts: Unpack[Facts]
+    ) -> PopulationId:
+        """A new population with the values of a stack of maps: the identity layer. One map may stand for
+        all.
+        """
+        target = self.add(layer, Shape(*sizes), **facts)
+        weights = ones(len(maps)) if len(maps) == sizes[0] else ones(1, depth=sizes[0])
+        y, x = axis.spread(maps.shape[1], sizes[1]), axis.spread(maps.shape[2], sizes[2])
+        self.project(layer, maps, target, y, x, weights)
+        return target
+
+    def is_planar(self, maps: Ids) -> bool:
+        """Whether a stack of maps can be the source of a projection."""
+        try:
+            self.neurons.planes(maps)
+        except NotPlanar:
+            return False
+        return True
+
+    def value(self, layer: Layer, index: int, stack: Stack) -> Ids:
+        """An operand as maps; a constant one becomes a population that a single neuron of value 1 feeds."""
+        name = layer.input(index)
+        if name in self.views:
+            return stack.maps(self.views[name])
+        array = self.constant(layer, index)
+        d, h, w = stack.maps(np.broadcast_to(array, stack.shape)).shape
+        one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
+        target = self.add(layer, Shape(d, h, w))
+        weights = trained(
+            array, name, lambda flat: stack.maps(flat).reshape(1, d, h, w), np.zeros(1, dtype=np.int64)
+        )
+        self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
+        return self.ids(target)
+
+    def filled(self, layer: Layer, value: float, shape: tuple[int, ...]) -> Ids:
+        """A tensor of one value: one neuron for each place along axis 1, which every row and column names."""
+        depth = shape[1] if len(shape) > 1 else 1
+        facts: Facts = {"bias": np.full(depth, value, dtype=np.float32)}
+        ids = self.ids(self.add(layer, Shape(depth, 1, 1), **facts)).ravel()
+        return np.broadcast_to(ids.reshape((depth,) + (1,) * max(len(shape) - 2, 0)), shape)
+
+    def solid(self, layer: Layer, maps: Ids) -> Ids:
+        """The same maps with a neuron everywhere: a constant zero that must be heard becomes one."""
+        d, h, w = maps.shape
+        return self.ids(self.copied(layer, maps, (d, h, w))) if (maps < 0).any() else maps
+
+    def fire_on_zero(self, maps: Ids) -> None:
+        """Makes the populations of a view send events for zeros too."""
+        for population in self.neurons.populations(maps):
+            self.change(population, fires_on_zero=True)
+
+    def arrangement(self, layer: Layer, operands: Sequence[Ids]) -> Stack:
+        """How tensors lie as maps of the layer's result: in the fewest planes."""
+        shape = np.broadcast_shapes(*(operand.shape for operand in operands))
+        shape = np.broadcast_shapes(shape, self.graph.shape(layer.outputs[0]))
+        found = best(self.neurons, shape, operands)
+        if found is None:
+            raise Unsupported(
+                layer.origin,
+                f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps",
+                hint="keep channels, rows and columns apart before this layer",
+            )
+        return found
+
+    # -- the result
+    # ----------------------------------------------------------------------------------------------
+
+    def tensor(self, kind: str, name: str, dtype: str, layer: str = "") -> Tensor:
+        """The tensor record of a view. Raises Unsupported where its elements lie scattered."""
+        ids = self.views[name]
+        try:
+            pieces = self.neurons.pieces(ids)
+        except TooManyPieces:
+            maker = self.graph.producers().get(name)
+            raise Unsupported(
+                maker.origin if maker else Origin(file=self.graph.name, node=name, operator=kind),
+                f"its elements lie scattered over neurons, in more than {PIECES_MAX} pieces",
+                hint="end the network before its values are mixed",
+            ) from None
+        return Tensor(name, kind, tuple(int(n) for n in ids.shape), dtype, pieces, layer)
+
+    def network(self, tensors: Sequence[Tensor]) -> Network:
+        """Everything built."""
+        return Network(self.graph.name, tuple(self.populations), tuple(self.projections), tuple(tensors))

@@ -1,0 +1,88 @@
+"""Layouts: how the host lays an input onto its population, as the image says neuron by neuron.
+
+A picture [1, D, H, W] lies as it is, or channels last where the network begins by moving them, or in phases
+where it begins with a stride that no shift can express. Any other input is tried in several ways, and the one
+whose network has the fewest projections is taken.
+"""
+
+from collections.abc import Callable, Iterator
+from math import prod
+
+from ...ir.layers import LayerGraph, Value
+from .arrangement import Arrangement, Phases, arrangements
+
+Layout = Callable[[LayerGraph, Value], Arrangement | Phases]
+
+TRIED_MOST = 65_536  # elements of the inputs of a network that is lowered several times
+WINDOWS = ("Conv", "MaxPool", "AveragePool")
+PHASES_MOST = 256  # each is a projection and a table of its own
+
+
+def layouts(graph: LayerGraph) -> Iterator[Layout]:
+    """The layouts to try for a network's inputs."""
+    yield natural
+    odd = [value for value in graph.inputs if not _is_picture(value)]
+    if odd and sum(prod(value.shape) for value in graph.inputs) <= TRIED_MOST:
+        yield _last
+        yield _middle
+        yield _flat
+
+
+def natural(graph: LayerGraph, value: Value) -> Arrangement | Phases:
+    """Channels first, or last when the network begins by moving them (tf2onnx's Transpose), or in phases."""
+    rank = len(value.shape)
+    steps = _odd_steps(graph, value)
+    if steps is not None:
+        return Phases(value.shape, *steps)
+    if rank == 4 and value.shape[0] == 1:
+        first = [layer for layer in graph.layers if value.name in layer.inputs]
+        if first and all(
+            layer.op == "Transpose" and layer.integers("perm") == (0, 3, 1, 2) for layer in first
+        ):
+            return Arrangement(value.shape, ((0, 3), (1,), (2,)))
+    if rank == 3 and value.shape[0] == 1:
+        return Arrangement(value.shape, ((0, 1), (), (2,)))
+    return next(arrangements(value.shape))
+
+
+def _odd_steps(graph: LayerGraph, value: Value) -> tuple[int, int] | None:
+    """The strides in y and x of the windows that alone read a picture, 1 for those that the chip has itself.
+
+    None where it has both: 1, 2, and with identity layers the multiples of 4.
+    """
+    readers = [layer for layer in graph.layers if value.name in layer.inputs]
+    if not _is_picture(value) or not readers or any(layer.op not in WINDOWS for layer in readers):
+        return None
+    rank = len(value.shape) - 2
+    strides = {layer.integers("strides", (1,) * rank) for layer in readers}
+    if len(strides) > 1 or value.name in (output.name for output in graph.outputs):
+        return None
+    y, x = (1 if step == 2 or step % 4 == 0 else step for step in (1, 1, *strides.pop())[-2:])
+    return (y, x) if 1 < y * x <= PHASES_MOST else None
+
+
+def _last(graph: LayerGraph, value: Value) -> Arrangement | Phases:
+    """The last axis is the channels'."""
+    if _is_picture(value):
+        return natural(graph, value)
+    rank = len(value.shape)
+    head = tuple(range(rank - 1))
+    return Arrangement(value.shape, (tuple(range(rank))[-1:], head[:-1], head[-1:]))
+
+
+def _middle(graph: LayerGraph, value: Value) -> Arrangement | Phases:
+    """The second axis is the channels', the first and those behind it are pixels."""
+    if _is_picture(value) or len(value.shape) < 2:
+        return natural(graph, value)
+    return Arrangement(value.shape, ((1,), (0,), tuple(range(2, len(value.shape)))))
+
+
+def _flat(graph: LayerGraph, value: Value) -> Arrangement | Phases:
+    """Every element is a channel of its own."""
+    if _is_picture(value):
+        return natural(graph, value)
+    return Arrangement(value.shape, (tuple(range(len(value.shape))), (), ()))
+
+
+def _is_picture(value: Value) -> bool:
+    return len(value.shape) in (2, 3, 4) and value.shape[0] == 1

@@ -1,0 +1,193 @@
+"""Resize and Upsample: what each target position is a weighted sum of, for ONNX's modes."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ..builder import Builder
+
+Weights = dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One axis of a Resize: sizes, the scale as it was given, and the part of the source that is cut out."""
+
+    source: int
+    target: int
+    scale: float
+    start: float = 0.0
+    end: float = 1.0
+
+    @property
+    def whole(self) -> float:
+        """The target's size before it is rounded down."""
+        return self.scale * self.source
+
+
+Coordinate = Callable[[Line, int], float]
+
+
+def _aligned(line: Line, x: int) -> float:
+    return 0.0 if line.target == 1 else x * (line.source - 1) / (line.target - 1)
+
+
+def _symmetric(line: Line, x: int) -> float:
+    return line.source / 2 * (1 - line.target / line.whole) + (x + 0.5) / line.scale - 0.5
+
+
+def _cropped(line: Line, x: int) -> float:
+    last, part = line.source - 1, line.end - line.start
+    if line.target == 1:
+        return (line.start + line.end) / 2 * last
+    return line.start * last + x * part * last / (line.target - 1)
+
+
+# The position in the source of a target position (ONNX, Resize).
+COORDINATES: Mapping[str, Coordinate] = {
+    "asymmetric": lambda line, x: x / line.scale,
+    "half_pixel": lambda line, x: (x + 0.5) / line.scale - 0.5,
+    "pytorch_half_pixel": lambda line, x: (x + 0.5) / line.scale - 0.5 if line.target > 1 else 0.0,
+    "half_pixel_symmetric": _symmetric,
+    "align_corners": _aligned,
+    "tf_half_pixel_for_nn": lambda line, x: (x + 0.5) / line.scale,
+    "tf_crop_and_resize": _cropped,
+}
+
+ROUNDINGS: Mapping[str, Callable[[float], int]] = {
+    "round_prefer_floor": lambda p: math.ceil(p - 0.5),
+    "round_prefer_ceil": lambda p: math.floor(p + 0.5),
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+
+
+def _triangle(distance: float) -> float:
+    return max(0.0, 1.0 - abs(distance))
+
+
+def _cubic(a: float) -> Callable[[float], float]:
+    def weight(distance: float) -> float:
+        d = abs(distance)
+        if d <= 1:
+            return (a + 2) * d**3 - (a + 3) * d**2 + 1
+        return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
+
+    return weight
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a target position takes from the source; None where it lies outside, and has a value of its own.
+
+    `reach` is how far the filter reaches at the source's scale; an antialiased filter is as much wider as the
+    target is smaller.
+    """
+
+    line: Line
+    coordinate: Coordinate
+    rounding: Callable[[float], int] | None
+    filter: Callable[[float], float]
+    reach: int
+    antialias: bool
+    exclude_outside: bool
+    crops: bool
+
+    def __call__(self, x: int) -> Weights | None:
+        """The weights of the source positions."""
+        position, last = self.coordinate(self.line, x), self.line.source - 1
+        if self.crops and not 0 <= position <= last:
+            return None
+        if self.rounding is not None:
+            return {min(max(self.rounding(position), 0), last): 1.0}
+        scale = min(self.line.scale, 1.0) if self.antialias else 1.0
+        low = math.ceil(position - self.reach / scale)
+        high = math.floor(position + self.reach / scale)
+        listed = [(s, self.filter((s - position) * scale)) for s in range(low, high + 1)]
+        if self.exclude_outside:
+            listed = [(s, w) for s, w in listed if 0 <= s <= last]
+        total = sum(w for _, w in listed)
+        found: Weights = {}
+        for s, w in listed:
+            clamped = min(max(s, 0), last)
+            found[clamped] = found.get(clamped, 0.0) + w / total
+        return {s: w for s, w in found.items() if abs(w) > NOTHING}
+
+
+NOTHING = 1e-12  # what rounding leaves of a weight that is zero
+
+
+def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequence[int]) -> list[Rule]:
+    """For Y and X, the weights of the sources of a target position. Raises Unsupported."""
+    mode = layer.text("mode", "nearest")
+    old = layer.op == "Upsample" or builder.graph.opset < 11
+    coordinate_mode = "asymmetric" if old else layer.text("coordinate_transformation_mode", "half_pixel")
+    rounding_mode = "floor" if old else layer.text("nearest_mode", "round_prefer_floor")
+    known = ("nearest", "linear", "bilinear", "cubic")
+    if coordinate_mode not in COORDINATES or rounding_mode not in ROUNDINGS or mode not in known:
+        raise Unsupported(
+            layer.origin,
+            f"mode {mode} with {coordinate_mode}, {rounding_mode} cannot be mapped",
+            hint="use nearest, linear or cubic",
+        )
+    lines = _lines(layer, builder, source, target)
+    if coordinate_mode == "align_corners" and any(abs(line.whole - line.target) > WHOLE for line in lines):
+        raise Unsupported(
+            layer.origin,
+            "ONNX and ONNX Runtime read align_corners differently where a scale gives no whole size",
+            hint="give the sizes instead",
+        )
+    filtered = _cubic(layer.number("cubic_coeff_a", -0.75)) if mode == "cubic" else _triangle
+    return [
+        Rule(
+            line,
+            COORDINATES[coordinate_mode],
+            ROUNDINGS[rounding_mode] if mode == "nearest" else None,
+            filtered,
+            2 if mode == "cubic" else 1,
+            layer.integer("antialias", 0) == 1,
+            layer.integer("exclude_outside", 0) == 1,
+            coordinate_mode == "tf_crop_and_resize",
+        )
+        for line in lines
+    ]
+
+
+WHOLE = 1e-3  # scales are float32: times a size they miss a whole number by less
+
+
+def _lines(layer: Layer, builder: Builder, source: Sequence[int], target: Sequence[int]) -> list[Line]:
+    """The axes, with the scales as the operator was given them; from the sizes where it was given sizes."""
+    rank = len(builder.graph.shape(layer.outputs[0]))
+    axes = [a % rank for a in layer.integers("axes", tuple(range(rank)))] or list(range(rank))
+    spatial = list(range(2, rank))
+    missing = [None] * (len(source) - len(spatial))  # rank 3 has no rows
+
+    def given(index: int) -> list[float]:
+        name = layer.input(index)
+        found = builder.graph.constants.get(name)
+        return [] if found is None else [float(v) for v in np.ravel(found)]
+
+    modern = layer.op == "Resize" and builder.graph.opset >= 11
+    scales = given(2 if modern else 1) or list(layer.numbers("scales"))
+    sizes, roi = given(3), given(1) if modern else []
+    shape = builder.graph.shape(layer.inputs[0])
+    policy = layer.text("keep_aspect_ratio_policy", "stretch")
+    if sizes and not scales:
+        scales = [size / shape[a] for size, a in zip(sizes, axes, strict=True)]
+        if policy != "stretch":
+            scales = [min(scales) if policy == "not_larger" else max(scales)] * len(scales)
+    by_axis = dict(zip(axes, scales, strict=True)) if scales else {}
+    if any(abs(by_axis.get(a, 1.0) - 1.0) > WHOLE for a in range(min(2, rank))):
+        raise Unsupported(layer.origin, "it resizes channels", hint="resize only H and W")
+    cuts = {}
+    if len(roi) == 2 * len(axes):
+        cuts = {a: (roi[i], roi[len(axes) + i]) for i, a in enumerate(axes)}
+    return [
+        Line(s, t, t / s) if a is None else Line(s, t, by_axis.get(a, t / s), *cuts.get(a, (0.0, 1.0)))
+        for a, s, t in zip((*missing, *spatial), source, target, strict=True)
+    ]

@@ -1,0 +1,246 @@
+"""Convolutions, dense layers and normalisation: the layers with trained weights."""
+
+from math import prod
+
+import numpy as np
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import PopulationId, Shape
+from .. import axis
+from ..arrangement import like
+from ..builder import Builder, Weights, ones, trained
+from ..views import Ids
+from .table import lowers
+from .windows import Window, spatial_windows
+
+
+@lowers("Conv")
+def conv(builder: Builder, layer: Layer) -> None:
+    """Any stride, padding, dilation, group count and kernel size; 1-D and 2-D."""
+    weights = builder.constant(layer, 1)
+    maps = builder.maps(layer, 0)
+    if weights.ndim == 3:
+        weights = weights[:, :, None, :]
+    if weights.ndim != 4:
+        raise Unsupported(
+            layer.origin, f"its kernel has {weights.ndim - 2} dimensions", hint="use Conv over H and W"
+        )
+    groups = layer.integer("group", 1)
+    outputs, per_group = weights.shape[0] // groups, weights.shape[1]
+    channels = groups * per_group
+
+    def arrange(index: np.ndarray) -> np.ndarray:
+        parts = index.reshape(groups, outputs, per_group, *weights.shape[2:])
+        return parts.transpose(0, 2, 1, 3, 4).reshape(channels, outputs, *weights.shape[2:])
+
+    first = np.repeat(np.arange(groups) * outputs, per_group)
+    kernel = trained(weights, layer.input(1), arrange, first)
+    y, x = spatial_windows(layer, maps.shape[1:], weights.shape[2:], builder.graph.shape(layer.outputs[0]))
+    population = strided(builder, layer, maps, weights.shape[0], kernel, y, x)
+    _finish(builder, layer, population)
+
+
+@lowers("ConvTranspose")
+def conv_transpose(builder: Builder, layer: Layer) -> None:
+    """Any stride, padding, output padding, dilation and group count."""
+    weights = builder.constant(layer, 1)
+    maps = builder.maps(layer, 0)
+    if weights.ndim == 3:
+        weights = weights[:, :, None, :]
+    groups = layer.integer("group", 1)
+    channels, outputs = weights.shape[:2]
+    first = np.repeat(np.arange(groups) * outputs, channels // groups)
+    kernel = trained(weights, layer.input(1), lambda index: index, first)
+    y, x = spatial_windows(
+        layer, maps.shape[1:], weights.shape[2:], builder.graph.shape(layer.outputs[0]), transposed=True
+    )
+    population = builder.add(layer, Shape(outputs * groups, y.target, x.target))
+    builder.project(layer, maps, population, y.transposed(), x.transposed(), kernel)
+    _finish(builder, layer, population)
+
+
+def strided(
+    builder: Builder, layer: Layer, maps: Ids, depth: int, weights: Weights, y: Window, x: Window
+) -> PopulationId:
+    """A population behind convolution windows; strides of 4, 8, ... go through identity layers of stride 2
+    (paper 4.3).
+    """
+    if y.needs_identity and x.needs_identity and y.target * x.target > 1:
+        wide = strided(builder, layer, maps, depth, weights, y.halved(), x.halved())
+        found = builder.add(layer, Shape(depth, y.target, x.target))
+        shape = builder.neurons.shapes[wide]
+        builder.project(
+            layer,
+            builder.ids(wide),
+            found,
+            axis.convolution(shape.height, y.target, 1, 2, 0, 1),
+            axis.convolution(shape.width, x.target, 1, 2, 0, 1),
+            ones(depth),
+        )
+        return found
+    found = builder.add(layer, Shape(depth, y.target, x.target))
+    builder.project(layer, maps, found, y.convolution(), x.convolution(), weights)
+    return found
+
+
+def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
+    if layer.input(2):
+        depth = builder.neurons.shapes[population].depth
+        bias = np.broadcast_to(builder.constant(layer, 2).astype(np.float32).ravel(), (depth,))
+        builder.change(population, bias=bias, bias_constants=(layer.input(2),))
+    builder.define(layer.outputs[0], builder.ids(population))
+
+
+@lowers("Gemm")
+def gemm(builder: Builder, layer: Layer) -> None:
+    """Dense layer with constant weights, whatever its input was flattened from; more rows are more pixels."""
+    left, right = layer.integer("transA", 0) != 0, layer.integer("transB", 0) != 0
+    if layer.number("alpha", 1.0) != 1.0 or (layer.input(2) and layer.number("beta", 1.0) != 1.0):
+        raise Unsupported(
+            layer.origin, "alpha and beta must be 1 where a bias is computed", hint="scale it before"
+        )
+    _product(builder, layer, left, right)
+
+
+@lowers("MatMul")
+def matmul(builder: Builder, layer: Layer) -> None:
+    """Product with a constant on either side; rows are pixels, and batches groups of channels."""
+    _product(builder, layer, False, False)
+
+
+def _product(builder: Builder, layer: Layer, left: bool, right: bool) -> None:
+    """One operand is constant. `left` and `right`: the operands' last two axes change places."""
+    data = 0 if layer.input(0) in builder.views else 1
+    ids, weights = builder.operand(layer, data), builder.constant(layer, 1 - data)
+    flip = weights.ndim > 1 and (right if data == 0 else not left)  # to become [.., features, outputs]
+    rows = np.atleast_2d(ids) if data == 0 else ids if ids.ndim > 1 else ids[:, None]
+    if (left if data == 0 else not right) and ids.ndim > 1:
+        rows = np.swapaxes(rows, -1, -2)
+    sizes = (weights if weights.ndim > 1 else weights[:, None]).shape
+    features, outputs = sizes[-2:][:: -1 if flip else 1]
+    if rows.size == features and len(sizes) == 2 and layer.input(2) not in builder.views:
+        _dense(builder, layer, rows, 1 - data, outputs, flip)
+    else:
+        _pointwise(builder, layer, rows, 1 - data, flip)
+
+
+def _pointwise(builder: Builder, layer: Layer, rows: Ids, index: int, flip: bool) -> None:
+    """Rows [.., N, features] times weights [.., features, outputs]: a convolution of 1 x 1 over N pixels."""
+    array = builder.constant(layer, index)
+    matrix: Ids = np.arange(array.size).reshape(array.shape if array.ndim > 1 else (array.size, 1))
+    matrix = np.swapaxes(matrix, -1, -2) if flip else matrix
+    features, outputs = matrix.shape[-2], matrix.shape[-1]
+    batch = np.broadcast_shapes(rows.shape[:-2], matrix.shape[:-2])
+    rows = np.broadcast_to(rows, (*batch, *rows.shape[-2:]))
+    groups = 1
+    if prod(matrix.shape[:-2]) > 1:  # each matrix has channels of its own
+        groups = prod(batch)
+        matrix = np.broadcast_to(matrix, (*batch, features, outputs))
+    pixels = rows.reshape(groups, -1, features).transpose(0, 2, 1).reshape(groups * features, -1)
+    maps = _folded(builder, layer, pixels)
+    _, h, w = maps.shape
+    kernel = matrix.reshape(groups * features, outputs, 1, 1).astype(np.int32)
+    first = np.repeat(np.arange(groups) * outputs, features)
+    target = builder.add(layer, Shape(groups * outputs, h, w))
+    weights = trained(array, layer.input(index), lambda flat: flat.ravel()[kernel], first)
+    builder.project(layer, maps, target, axis.identity(h), axis.identity(w), weights)
+    found = builder.ids(target).reshape(groups, outputs, -1).transpose(0, 2, 1)
+    found = found.reshape(*batch, rows.shape[-2], outputs)
+    if index == 0:
+        found = np.swapaxes(found, -1, -2)
+    if layer.input(2):
+        _add_rows(builder, layer, found)
+        return
+    builder.define(layer.outputs[0], found)
+
+
+def _add_rows(builder: Builder, layer: Layer, product: Ids) -> None:
+    """Adds the bias of a Gemm: constant or computed, of any shape that can be broadcast."""
+    stack = like(builder.neurons, product)
+    assert stack is not None
+    if layer.input(2) not in builder.views:
+        bias = builder.constant(layer, 2)
+        maps = np.broadcast_to(stack.maps(bias), stack.sizes)
+        if (maps == maps[:, :1, :1]).all() and bias.size in (1, len(maps)):
+            value = maps[:, 0, 0].astype(np.float32)
+            target = builder.neurons.populations(product)[0]
+            builder.change(target, bias=value, bias_constants=(layer.input(2),))
+            builder.define(layer.outputs[0], product)
+            return
+    constant = builder.value(layer, 2, stack)
+    d, h, w = stack.sizes
+    total = builder.add(layer, Shape(d, h, w))
+    builder.project(layer, stack.maps(product), total, axis.identity(h), axis.identity(w), ones(d))
+    _, rows, columns = constant.shape
+    y, x = axis.spread(rows, h), axis.spread(columns, w)
+    weights = ones(d) if len(constant) == d else ones(1, depth=d)
+    builder.project(layer, constant, total, y, x, weights)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(total)))
+
+
+def _folded(builder: Builder, layer: Layer, pixels: Ids) -> Ids:
+    """Maps [D, N] as [D, H, W]: as wide as the rows that they were flattened from."""
+    steps = np.diff(pixels[0])
+    breaks = np.flatnonzero(steps != steps[:1])
+    width = int(breaks[0]) + 1 if len(breaks) else pixels.shape[1]
+    if pixels.shape[1] % width:
+        width = pixels.shape[1]
+    return pixels.reshape(len(pixels), -1, width)
+
+
+def _dense(
+    builder: Builder, layer: Layer, ids: Ids, index_of_weights: int, outputs: int, transposed: bool
+) -> None:
+    """A dense layer of one row is a convolution whose kernel is as large as the source's map (paper 4.4)."""
+    weights = builder.constant(layer, index_of_weights)
+    numbers = ids.ravel()
+    target = builder.add(layer, Shape(outputs, 1, 1))
+    for population in builder.neurons.populations(numbers):
+        shape = builder.neurons.shapes[population]
+        base = builder.neurons.bases[population]
+        local = numbers - base
+        mine = np.flatnonzero((numbers >= 0) & (local >= 0) & (local < shape.neurons))
+        while len(mine):  # a neuron that is listed twice makes a second kernel
+            _, once = np.unique(local[mine], return_index=True)
+            now, mine = mine[once], np.setdiff1d(mine, mine[once])
+            neurons = local[now]
+
+            def arrange(
+                index: np.ndarray, now: Ids = now, neurons: Ids = neurons, shape: Shape = shape
+            ) -> np.ndarray:
+                matrix = index if index.ndim > 1 else index[:, None]
+                rows = (matrix if transposed else matrix.T)[:, now]
+                found = np.full((shape.neurons, outputs), -1, dtype=np.int32)
+                found[neurons] = rows.T
+                by_channel = found.reshape(shape.depth, shape.height * shape.width, outputs)
+                return by_channel.transpose(0, 2, 1).reshape(shape.depth, outputs, shape.height, shape.width)
+
+            first = np.where(
+                np.isin(np.arange(shape.depth), neurons // (shape.height * shape.width)), 0, -1
+            ).astype(np.int64)
+            kernel = trained(weights, layer.input(index_of_weights), arrange, first)
+            builder.project(
+                layer,
+                builder.ids(population),
+                target,
+                axis.gathered(shape.height),
+                axis.gathered(shape.width),
+                kernel,
+            )
+    _finish(builder, layer, target)
+
+
+@lowers("BatchNormalization")
+def batch_normalization(builder: Builder, layer: Layer) -> None:
+    """Folded into the layer before it, or a layer of its own: one weight and one bias a channel."""
+    statistics = any(builder.uses_left[name] for name in layer.outputs[1:])
+    if layer.integer("training_mode", 0) or statistics:
+        raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
+    scale = builder.constant(layer, 1)
+    maps = builder.maps(layer, 0)
+    d, h, w = maps.shape
+    population = builder.add(layer, Shape(d, h, w))
+    kernel = trained(scale, layer.input(1), lambda index: index.reshape(d, 1, 1, 1), np.arange(d))
+    builder.project(layer, maps, population, axis.identity(h), axis.identity(w), kernel)
+    _finish(builder, layer, population)

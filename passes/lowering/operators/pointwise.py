@@ -1,0 +1,289 @@
+"""Activations, and sums and products of feature maps."""
+
+import math
+from collections.abc import Sequence
+from typing import Unpack
+
+import numpy as np
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Activation, Neuron, PopulationId, Shape, Update
+from .. import axis
+from ..arrangement import Stack, arrangements, like
+from ..builder import Builder, Facts, ones
+from ..views import Ids
+from .table import lowers
+
+
+def activate(
+    builder: Builder, layer: Layer, activation: Activation, parameters: tuple[float, ...] = (), index: int = 0
+) -> None:
+    """The activation is attached to the populations that its input is, or to an identity layer behind
+    them.
+    """
+    ids = builder.operand(layer, index)
+    populations = builder.neurons.populations(ids)
+    if (
+        builder.is_exclusive(layer.input(index))
+        and builder.neurons.covers(ids, populations)
+        and all(_is_bare(builder, p) for p in populations)
+    ):
+        for population in populations:
+            nodes = (*builder.populations[population].nodes, layer.name)
+            builder.change(population, activation=activation, parameters=parameters, nodes=nodes)
+        builder.define(layer.outputs[0], ids)
+        return
+    stack = builder.arrangement(layer, [ids])
+    target = builder.copied(layer, stack.maps(ids), stack.sizes, activation=activation, parameters=parameters)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+
+
+def _is_bare(builder: Builder, population: PopulationId) -> bool:
+    found = builder.populations[population]
+    return found.activation is Activation.IDENTITY and found.neuron is not Neuron.INPUT
+
+
+@lowers("Relu")
+def relu(builder: Builder, layer: Layer) -> None:
+    """The rectifier, max(0, x)."""
+    activate(builder, layer, Activation.RELU)
+
+
+@lowers("Clip")
+def clip(builder: Builder, layer: Layer) -> None:
+    """min(max(x, minimum), maximum) with constant bounds; Relu6 is one."""
+    lowest, highest = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
+    bounds = [layer.number("min", lowest), layer.number("max", highest)]
+    for index in (1, 2):
+        if layer.input(index):
+            bounds[index - 1] = float(builder.constant(layer, index).ravel()[0])
+    activate(builder, layer, Activation.CLIP, (bounds[0], bounds[1]))
+
+
+@lowers("LeakyRelu")
+def leaky_relu(builder: Builder, layer: Layer) -> None:
+    """x, or alpha x below zero."""
+    activate(builder, layer, Activation.LEAKY_RELU, (layer.number("alpha", 0.01),))
+
+
+@lowers("Sigmoid")
+def sigmoid(builder: Builder, layer: Layer) -> None:
+    """1 / (1 + exp(-x)); the product of x and its sigmoid is one activation function."""
+    if not gate(builder, layer, Activation.SILU):
+        activate(builder, layer, Activation.SIGMOID)
+
+
+@lowers("Tanh")
+def tanh(builder: Builder, layer: Layer) -> None:
+    """The hyperbolic tangent."""
+    activate(builder, layer, Activation.TANH)
+
+
+@lowers("HardSigmoid")
+def hard_sigmoid(builder: Builder, layer: Layer) -> None:
+    """max(0, min(1, alpha x + beta)); the product of x and this is one activation function."""
+    parameters = layer.number("alpha", 0.2), layer.number("beta", 0.5)
+    if not gate(builder, layer, Activation.HARD_SWISH, parameters):
+        activate(builder, layer, Activation.HARD_SIGMOID, parameters)
+
+
+@lowers("Elu")
+def elu(builder: Builder, layer: Layer) -> None:
+    """x, or alpha (exp(x) - 1) below zero."""
+    activate(builder, layer, Activation.ELU, (layer.number("alpha", 1.0),))
+
+
+@lowers("Selu")
+def selu(builder: Builder, layer: Layer) -> None:
+    """Gamma x, or gamma alpha (exp(x) - 1) below zero."""
+    defaults = 1.67326319217681884765625, 1.05070102214813232421875  # of ONNX
+    alpha, gamma = layer.number("alpha", defaults[0]), layer.number("gamma", defaults[1])
+    activate(builder, layer, Activation.SELU, (alpha, gamma))
+
+
+@lowers("Celu")
+def celu(builder: Builder, layer: Layer) -> None:
+    """x, or alpha (exp(x / alpha) - 1) below zero."""
+    activate(builder, layer, Activation.CELU, (layer.number("alpha", 1.0),))
+
+
+@lowers("HardSwish")
+def hard_swish(builder: Builder, layer: Layer) -> None:
+    """The product of x and max(0, min(1, x / 6 + 1 / 2))."""
+    activate(builder, layer, Activation.HARD_SWISH, (1 / 6, 0.5))
+
+
+@lowers("Softplus")
+def softplus(builder: Builder, layer: Layer) -> None:
+    """log(1 + exp(x))."""
+    activate(builder, layer, Activation.SOFTPLUS)
+
+
+@lowers("Softsign")
+def softsign(builder: Builder, layer: Layer) -> None:
+    """The soft sign, x / (1 + abs(x))."""
+    activate(builder, layer, Activation.SOFTSIGN)
+
+
+@lowers("ThresholdedRelu")
+def thresholded_relu(builder: Builder, layer: Layer) -> None:
+    """The input where it is above alpha, else 0."""
+    activate(builder, layer, Activation.THRESHOLDED_RELU, (layer.number("alpha", 1.0),))
+
+
+@lowers("Abs")
+def absolute(builder: Builder, layer: Layer) -> None:
+    """The absolute value."""
+    activate(builder, layer, Activation.ABSOLUTE)
+
+
+@lowers("PRelu")
+def p_relu(builder: Builder, layer: Layer) -> None:
+    """x, or slope x below zero, with a constant slope: one, one for each channel, or one for each element."""
+    ids, slope = builder.operand(layer, 0), builder.constant(layer, 1)
+    if slope.ndim == 1 and ids.ndim > 2 and slope.size == ids.shape[1] != ids.shape[-1]:
+        slope = slope.reshape(-1, *[1] * (ids.ndim - 2))  # as opset 6 had it
+    if slope.size == 1:
+        activate(builder, layer, Activation.LEAKY_RELU, (float(slope.ravel()[0]),))
+        return
+    populations = builder.neurons.populations(ids)
+    exclusive = builder.is_exclusive(layer.input(0)) and all(_is_bare(builder, p) for p in populations)
+    alike = like(builder.neurons, ids)
+    if exclusive and alike is not None and (found := _by_channel(alike, slope)) is not None:
+        nodes = (*builder.populations[populations[0]].nodes, layer.name)
+        builder.change(populations[0], activation=Activation.LEAKY_RELU, parameters=(found,), nodes=nodes)
+        builder.define(layer.outputs[0], ids)
+        return
+    for stack in arrangements(ids.shape):
+        found = _by_channel(stack, slope)
+        if found is not None and builder.is_planar(stack.maps(ids)):
+            target = builder.copied(
+                layer, stack.maps(ids), stack.sizes, activation=Activation.LEAKY_RELU, parameters=(found,)
+            )
+            builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+            return
+    raise Unsupported(
+        layer.origin,
+        f"its slope {list(slope.shape)} differs along rows or columns",
+        hint="use one slope for each channel",
+    )
+
+
+def _by_channel(stack: Stack, slope: np.ndarray) -> tuple[float, ...] | None:
+    """The slope of each channel of a stack, or None where it differs within a channel."""
+    maps = np.broadcast_to(stack.maps(slope), stack.sizes)
+    if not (maps == maps[:, :1, :1]).all():
+        return None
+    return tuple(float(value) for value in maps[:, 0, 0])
+
+
+@lowers("Add", "Sum")
+def add(builder: Builder, layer: Layer) -> None:
+    """Sum of feature maps and constants, each of the full shape or broadcast along whole axes."""
+    _linear(builder, layer, [1.0] * len(layer.inputs))
+
+
+@lowers("Sub")
+def sub(builder: Builder, layer: Layer) -> None:
+    """Difference of two feature maps, one of them may be constant, each of the full shape or broadcast."""
+    _linear(builder, layer, [1.0, -1.0])
+
+
+@lowers("Neg")
+def neg(builder: Builder, layer: Layer) -> None:
+    """-x."""
+    _linear(builder, layer, [-1.0])
+
+
+@lowers("Mean")
+def mean(builder: Builder, layer: Layer) -> None:
+    """Mean of feature maps and constants, each of the full shape or broadcast along whole axes."""
+    _linear(builder, layer, [1.0] * len(layer.inputs), scale=1.0 / len(layer.inputs))
+
+
+def _linear(builder: Builder, layer: Layer, signs: Sequence[float], **facts: Unpack[Facts]) -> None:
+    stack, operands = _operands(builder, layer)
+    target = builder.add(layer, Shape(*stack.sizes), **facts)
+    for maps, sign in zip(operands, signs, strict=True):
+        _join(builder, layer, maps, target, Update.ADD, sign)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+
+
+def _operands(builder: Builder, layer: Layer) -> tuple[Stack, list[Ids]]:
+    """The operands of a layer as stacks of maps, in the arrangement of its result; constants are neurons."""
+    views = [builder.views[name] for name in layer.inputs if name in builder.views]
+    stack = builder.arrangement(layer, views)
+    return stack, [builder.value(layer, index, stack) for index in range(len(layer.inputs))]
+
+
+@lowers("Max")
+def maximum(builder: Builder, layer: Layer) -> None:
+    """The larger of feature maps and constants, each of the full shape or broadcast along whole axes."""
+    _extreme(builder, layer, Update.MAXIMUM, -math.inf)
+
+
+@lowers("Min")
+def minimum(builder: Builder, layer: Layer) -> None:
+    """The smaller of feature maps and constants, each of the full shape or broadcast along whole axes."""
+    _extreme(builder, layer, Update.MINIMUM, math.inf)
+
+
+def _extreme(builder: Builder, layer: Layer, update: Update, neutral: float) -> None:
+    stack, operands = _operands(builder, layer)
+    operands = [builder.solid(layer, maps) for maps in operands]
+    for maps in operands:
+        builder.fire_on_zero(maps)
+    target = builder.add(layer, Shape(*stack.sizes), initial=neutral)
+    for maps in operands:
+        _join(builder, layer, maps, target, update)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+
+
+@lowers("Mul")
+def mul(builder: Builder, layer: Layer) -> None:
+    """Product of two feature maps, one of them may be constant, each of the full shape or broadcast."""
+    gated = [name for name in layer.inputs if name in builder.gates]
+    if gated:
+        activation, parameters = builder.gates[gated[0]]
+        del builder.views[gated[0]]
+        activate(builder, layer, activation, parameters, 1 - layer.inputs.index(gated[0]))
+        return
+    stack, operands = _operands(builder, layer)
+    first, second = sorted(operands, key=lambda m: builder.neurons.populations(m)[-1:])
+    second = builder.solid(layer, second)
+    befores, afters = builder.neurons.populations(first), builder.neurons.populations(second)
+    if befores and afters and befores[-1] >= afters[0]:
+        # The first factor must have arrived before the second fires: a copy fires later than both.
+        d, h, w = second.shape
+        second = builder.ids(builder.copied(layer, second, (d, h, w)))
+    builder.fire_on_zero(second)
+    target = builder.add(layer, Shape(*stack.sizes))
+    _join(builder, layer, first, target, Update.ADD)
+    _join(builder, layer, second, target, Update.MULTIPLY)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+
+
+def gate(builder: Builder, layer: Layer, activation: Activation, parameters: tuple[float, ...] = ()) -> bool:
+    """Whether a layer's result is only multiplied with its input: the product is one activation."""
+    out, source = layer.outputs[0], layer.inputs[0]
+    readers = [each for each in builder.graph.layers if out in each.inputs]
+    if len(readers) != 1 or builder.uses_left[out] != 1 or readers[0].op != "Mul":
+        return False
+    if sorted(readers[0].inputs) != sorted((out, source)):
+        return False
+    builder.views[out] = builder.operand(layer, 0)
+    builder.gates[out] = activation, parameters
+    return True
+
+
+def _join(
+    builder: Builder, layer: Layer, maps: Ids, target: PopulationId, update: Update, weight: float = 1.0
+) -> None:
+    """Pointwise synapses from a stack of maps to a population; axes that are 1 long are broadcast."""
+    shape = builder.neurons.shapes[target]
+    d, h, w = maps.shape
+    weights = ones(d, weight=weight) if d == shape.depth else ones(1, depth=shape.depth, weight=weight)
+    builder.project(
+        layer, maps, target, axis.spread(h, shape.height), axis.spread(w, shape.width), weights, update
+    )

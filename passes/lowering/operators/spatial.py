@@ -1,0 +1,153 @@
+"""Pooling, pixel shuffles and interpolation: connectivity without trained weights."""
+
+import math
+
+import numpy as np
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Shape, Update
+from .. import axis
+from ..builder import Builder, Weights, ones
+from ..views import Ids
+from . import interpolation
+from .linear import strided
+from .table import lowers
+from .windows import Window, spatial_windows
+
+
+@lowers("AveragePool")
+def average_pool(builder: Builder, layer: Layer) -> None:
+    """Any window, padding and stride; count_include_pad both ways; ceil_mode."""
+    maps = builder.maps(layer, 0)
+    y, x = _windows(builder, layer, maps)
+    full = y.kernel * x.kernel
+    include = layer.integer("count_include_pad", 0) == 1
+    maps_y, maps_x = (axis.pooled(w.convolution(), w.kernel / _counts(w, include)) for w in (y, x))
+    shape = Shape(len(maps), y.target, x.target)
+    uneven = any((m.factors != 1).any() for m in (maps_y, maps_x))
+    if y.needs_identity and x.needs_identity and not uneven and y.target * x.target > 1:
+        target = strided(builder, layer, maps, len(maps), _window_of_ones(len(maps), y, x), y, x)
+    else:
+        target = builder.add(layer, shape)
+        builder.project(layer, maps, target, maps_y, maps_x, ones(len(maps)))
+    builder.change(target, scale=1.0 / full)
+    builder.define(layer.outputs[0], builder.ids(target))
+
+
+def _window_of_ones(channels: int, y: Window, x: Window) -> Weights:
+    values = np.broadcast_to(np.ones((1, 1, 1, 1), dtype=np.float32), (channels, 1, y.kernel, x.kernel))
+    return Weights(values, np.arange(channels))
+
+
+def _counts(window: Window, include_pad: bool) -> np.ndarray:
+    """How many positions each window averages over."""
+    start = np.arange(window.target) * window.stride - window.pad
+    taps = start[:, None] + np.arange(window.kernel)[None, :] * window.dilation
+    if include_pad:  # positions that only ceil_mode adds behind the padding never count
+        inside = (taps >= -window.pad) & (taps < window.source + window.pad_end)
+    else:
+        inside = (taps >= 0) & (taps < window.source)
+    return np.asarray(np.maximum(inside.sum(axis=1), 1), dtype=np.float64)
+
+
+@lowers("MaxPool")
+def max_pool(builder: Builder, layer: Layer) -> None:
+    """Any window, padding, stride and dilation; ceil_mode. The second output (indices) is not made."""
+    if len(layer.outputs) > 1 and layer.outputs[1] and builder.uses_left[layer.outputs[1]]:
+        raise Unsupported(
+            layer.origin, "its second output (indices) is used", hint="export without the indices"
+        )
+    maps = builder.maps(layer, 0)
+    y, x = _windows(builder, layer, maps)
+    _extreme(builder, layer, maps, y, x)
+
+
+def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) -> None:
+    """The largest value of each window; sources that can be negative fire on zeros."""
+    halve = y.needs_identity and x.needs_identity and y.target * x.target > 1
+    inner_y, inner_x = (y.halved(), x.halved()) if halve else (y, x)
+    initial, maps = _neutral(builder, layer, maps)
+    target = builder.add(layer, Shape(len(maps), inner_y.target, inner_x.target), initial=initial)
+    builder.project(
+        layer,
+        maps,
+        target,
+        axis.pooled(inner_y.convolution()),
+        axis.pooled(inner_x.convolution()),
+        ones(len(maps)),
+        Update.MAXIMUM,
+    )
+    if halve:
+        shape = builder.neurons.shapes[target]
+        kept = (axis.convolution(n, t.target, 1, 2, 0, 1) for n, t in ((shape.height, y), (shape.width, x)))
+        thin = builder.add(layer, Shape(len(maps), y.target, x.target))
+        builder.project(layer, builder.ids(target), thin, next(kept), next(kept), ones(len(maps)))
+        target = thin
+    builder.define(layer.outputs[0], builder.ids(target))
+
+
+def _neutral(builder: Builder, layer: Layer, maps: Ids) -> tuple[float, Ids]:
+    """The first value of a maximum and its source: 0 where no source can be below, else minus infinity with
+    sources that fire.
+    """
+    if not any(builder.can_be_negative(p) for p in builder.neurons.populations(maps)):
+        return 0.0, maps
+    maps = builder.solid(layer, maps)
+    builder.fire_on_zero(maps)
+    return -math.inf, maps
+
+
+def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]:
+    kernel = layer.integers("kernel_shape")
+    pair = (kernel[0], kernel[1]) if len(kernel) == 2 else (1, kernel[0])
+    return spatial_windows(layer, maps.shape[1:], pair, builder.graph.shape(layer.outputs[0]))
+
+
+@lowers("Resize", "Upsample")
+def resize(builder: Builder, layer: Layer) -> None:
+    """Every mode of ONNX, in Y and X: interpolation is a depthwise layer with fixed weights."""
+    maps = builder.maps(layer, 0)
+    d, h, w = maps.shape
+    shape = builder.graph.shape(layer.outputs[0])
+    if shape[1] != d:
+        raise Unsupported(layer.origin, "it resizes channels", hint="resize only H and W")
+    result = (shape[2], shape[3]) if len(shape) == 4 else (1, shape[-1])
+    rules = interpolation.rules(layer, builder, (h, w), result)
+    value, one = layer.number("extrapolation_value", 0.0), None
+    if value and any(rule(i) is None for rule, n in zip(rules, result, strict=True) for i in range(n)):
+        one = builder.filled(layer, value, (1, 1, 1))
+    target = builder.add(layer, Shape(d, *result))
+    y, x = (axis.interpolated(n, m, r) for n, m, r in zip((h, w), result, rules, strict=True))
+    builder.project(layer, maps, target, y, x, ones(d))
+    if one is not None:
+        # Outside is a row that is outside, or a column that is in a row that is not.
+        rows, columns = ([rule(i) is None for i in range(n)] for rule, n in zip(rules, result, strict=True))
+        inside = [not out for out in rows]
+        for down, across in ((rows, [True] * result[1]), (inside, columns)):
+            builder.project(layer, one, target, axis.chosen(down), axis.chosen(across), ones(1, depth=d))
+    builder.define(layer.outputs[0], builder.ids(target))
+
+
+@lowers("DepthToSpace")
+def depth_to_space(builder: Builder, layer: Layer) -> None:
+    """Both modes: a view; the layer behind it reads each group of channels with upsampling."""
+    ids = builder.operand(layer, 0)
+    n, d, h, w = ids.shape
+    b = layer.integer("blocksize", 1)
+    if layer.text("mode", "DCR") == "DCR":
+        found = ids.reshape(n, b, b, d // b**2, h, w).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        found = ids.reshape(n, d // b**2, b, b, h, w).transpose(0, 1, 4, 2, 5, 3)
+    builder.define(layer.outputs[0], found)
+
+
+@lowers("SpaceToDepth")
+def space_to_depth(builder: Builder, layer: Layer) -> None:
+    """Both modes: a view; the layer behind it reads every so many rows and columns, with a stride."""
+    ids = builder.operand(layer, 0)
+    n, d, h, w = ids.shape
+    b = layer.integer("blocksize", 1)
+    parts = ids.reshape(n, d, h // b, b, w // b, b)
+    order = (0, 3, 5, 1, 2, 4) if layer.text("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    builder.define(layer.outputs[0], parts.transpose(order))

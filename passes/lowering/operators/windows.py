@@ -1,0 +1,85 @@
+"""Windows of spatial operators: kernel, stride, padding and dilation along one axis, as ONNX defines them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import AxisMap
+from .. import axis
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a kernel slides along one axis of `source` positions to give `target` positions."""
+
+    source: int
+    target: int
+    kernel: int
+    stride: int
+    pad: int
+    pad_end: int
+    dilation: int
+
+    def convolution(self) -> AxisMap:
+        """The axis map of Conv and of pooling windows."""
+        return axis.convolution(self.source, self.target, self.kernel, self.stride, self.pad, self.dilation)
+
+    def transposed(self) -> AxisMap:
+        """The axis map of ConvTranspose."""
+        return axis.transposed(self.source, self.target, self.kernel, self.stride, self.pad, self.dilation)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether the stride is a multiple of 4, which takes identity layers of stride 2."""
+        return self.stride % 4 == 0
+
+    def halved(self) -> "Window":
+        """The same windows and those in between, at half the stride."""
+        return replace(self, stride=self.stride // 2, target=2 * self.target - 1)
+
+
+def spatial_windows(
+    layer: Layer,
+    source: Sequence[int],
+    kernel: Sequence[int],
+    result: Sequence[int],
+    *,
+    transposed: bool = False,
+) -> tuple[Window, Window]:
+    """The windows in y and x of a layer whose result has the shape `result`. Raises Unsupported."""
+    rank = len(result) - 2
+    if rank not in (1, 2):
+        raise Unsupported(
+            layer.origin, f"it works on {rank} spatial dimensions", hint="the chip has maps of H x W"
+        )
+    sizes = tuple(result[2:]) if rank == 2 else (1, result[2])
+    strides = _pair(layer.integers("strides", (1,) * rank))
+    dilations = _pair(layer.integers("dilations", (1,) * rank))
+    pads = layer.integers("pads", (0,) * (2 * rank))
+    begins, ends = _pair(pads[:rank], 0), _pair(pads[rank:], 0)
+    mode = layer.text("auto_pad", "NOTSET")
+    found = []
+    for i in range(2):
+        extent = (kernel[i] - 1) * dilations[i] + 1
+        begin, end = begins[i], ends[i]
+        if transposed:
+            output_padding = _pair(layer.integers("output_padding", (0,) * rank), 0)[i]
+            full = (source[i] - 1) * strides[i] + extent + output_padding
+            if mode in ("SAME_UPPER", "SAME_LOWER") or layer.integers("output_shape"):
+                total = full - sizes[i]
+                # ONNX: the larger half stands at the beginning, but for SAME_UPPER at the end
+                begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+                end = total - begin
+        elif mode in ("SAME_UPPER", "SAME_LOWER"):
+            total = max((sizes[i] - 1) * strides[i] + extent - source[i], 0)
+            begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+            end = total - begin
+        elif mode == "VALID":
+            begin = end = 0
+        found.append(Window(source[i], sizes[i], kernel[i], strides[i], begin, end, dilations[i]))
+    return found[0], found[1]
+
+
+def _pair(values: Sequence[int], missing: int = 1) -> tuple[int, int]:
+    return (values[0], values[1]) if len(values) == 2 else (missing, values[0] if values else missing)

@@ -1,0 +1,32 @@
+"""Locating: cores have places on the mesh, and relays stand where an axon would not reach its target."""
+
+from dataclasses import dataclass
+
+from ...ir.errors import DoesNotFit
+from ...ir.mapping import Mapping
+from .place import Place
+from .relay import Relay
+from .settle import Settle
+
+# The gaps that are tried, and what is added to the seed: none, then free columns and rows for relays, few or
+# many; on a chip too full for them, no gaps in other ways.
+ATTEMPTS = (((0, 0), 0), ((7, 0), 0), ((3, 0), 0), ((1, 1), 0), ((0, 0), 1), ((0, 0), 2), ((0, 0), 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Every core has a place, every axon is in reach, and there are relays only where it takes them."""
+
+    seed: int = 0
+
+    def __call__(self, mapping: Mapping) -> Mapping:
+        """The mapping with places and relays. Raises DoesNotFit."""
+        errors: list[DoesNotFit] = []
+        for gaps, more in ATTEMPTS:
+            place = Place(seed=self.seed + more, gaps=gaps)
+            if not errors or place.fits(mapping):
+                try:
+                    return Relay()(Settle(self.seed)(place(mapping)))
+                except DoesNotFit as error:
+                    errors.append(error)
+        raise errors[0]

@@ -1,0 +1,1 @@
+"""What the chip can express of a projection: runs, kernels, axons."""

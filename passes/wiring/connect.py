@@ -1,0 +1,151 @@
+"""Connecting: every fragment gets its kernel tables and its axons; cores are still open (paper 4.2, 4.3)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ir.chip import Chip
+from ...ir.mapping import (
+    BYTES_PER_STATE,
+    Axon,
+    Fragment,
+    FragmentId,
+    Grid,
+    Mapping,
+    Plan,
+    Span,
+    Table,
+    Wiring,
+    table,
+)
+from ...ir.network import PARAMETERS, Network, Neuron, Population, Update
+from ...ir.states import Life
+from ...ir.tables import Descriptor
+from .kernels import Kernels, Tile, meets, offset
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Fragments in the order of populations, then channels, rows and columns, with everything they store.
+
+    `shared`: states may have the place of others that live at other times.
+    """
+
+    shared: bool = False
+
+    def __call__(
+        self, network: Network, chip: Chip, wirings: Sequence[Wiring], grids: Sequence[Grid]
+    ) -> Mapping:
+        """The plans of all fragments of these cuts."""
+        fragments = [
+            Fragment(p, c, y, x)  # type: ignore[arg-type]
+            for p, grid in enumerate(grids)
+            for c in grid.c
+            for y in grid.y
+            for x in grid.x
+        ]
+        of: dict[int, list[FragmentId]] = {}
+        for index, fragment in enumerate(fragments):
+            of.setdefault(fragment.population, []).append(FragmentId(index))
+        descriptors: dict[tuple[FragmentId, Update], list[Descriptor]] = {}
+        segments: dict[tuple[FragmentId, Update], list[int]] = {}
+        axons: dict[FragmentId, list[Axon]] = {}
+        for wiring in wirings:
+            kernels = Kernels(network, wiring, chip)
+            projection = kernels.projection
+            for target in of[projection.target]:
+                box = fragments[target]
+                key = target, projection.update
+                listed = descriptors.setdefault(key, [])
+                for tile in kernels.tiles(box):
+                    placed: dict[Span, int] = {}
+                    for source in of[projection.source]:
+                        axon_box = fragments[source]
+                        if not meets(kernels, tile, axon_box, box):
+                            continue
+                        if axon_box.c not in placed:
+                            found = kernels.descriptors(tile, box, axon_box.c)
+                            if not any(d.format for d in found):
+                                continue
+                            placed[axon_box.c] = len(listed)
+                            segments.setdefault(key, []).append(len(listed))
+                            listed += found
+                        axons.setdefault(source, []).append(
+                            _axon(kernels, tile, axon_box, box, target, placed[axon_box.c])
+                        )
+        lives = network.lives()
+        plans = []
+        for index, fragment in enumerate(fragments):
+            population = network.populations[fragment.population]
+            tables = tuple(
+                table(chip, update, descriptors[key], segments[key])
+                for update in Update
+                if (key := (FragmentId(index), update)) in segments
+            )
+            plans.append(
+                plan(
+                    population,
+                    fragment,
+                    network.weight_format,
+                    tuple(axons.get(FragmentId(index), ())),
+                    tables,
+                    lives[fragment.population] if self.shared else None,
+                )
+            )
+        return Mapping(network, chip, tuple(grids), tuple(plans))
+
+
+def plan(
+    population: Population,
+    fragment: Fragment,
+    weight_format: str,
+    axons: tuple[Axon, ...],
+    tables: tuple[Table, ...],
+    life: Life | None = None,
+) -> Plan:
+    """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
+    bias_width = 4 if weight_format == "float32" else 2
+    if population.neuron is Neuron.INPUT:
+        life = None
+    return Plan(
+        fragment,
+        extension_count(population) + (life is not None),
+        0 if population.bias is None else bias_width * len(fragment.c),
+        0 if population.neuron is Neuron.INPUT else BYTES_PER_STATE * fragment.neurons,
+        axons,
+        tables,
+        tuple(
+            np.array(value[fragment.c.start : fragment.c.stop], dtype="<f4").tobytes()
+            for value in population.parameters
+            if isinstance(value, tuple)
+        ),
+        life,
+    )
+
+
+def extension_count(population: Population) -> int:
+    """How many extension words say what is unusual about a population."""
+    facts = (
+        population.fires_on_zero,
+        population.initial != 0 and population.bias is None,
+        population.scale != 1,
+    )
+    return sum(facts) + len(PARAMETERS[population.activation])
+
+
+def _axon(
+    kernels: Kernels, tile: Tile, source: Fragment, target: Fragment, to: FragmentId, segment: int
+) -> Axon:
+    return Axon(
+        to,
+        kernels.projection.update,
+        segment,
+        offset(kernels, source.x, target.x, tile.run_x.shift, tile.x0, tile.kw),
+        offset(kernels, source.y, target.y, tile.run_y.shift, tile.y0, tile.kh),
+        len(target.x) * kernels.stride,
+        len(target.y) * kernels.stride,
+        tile.kw,
+        tile.kh,
+        kernels.wiring.us,
+    )
