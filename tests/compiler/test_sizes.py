@@ -153,10 +153,10 @@ def test_the_same_input_gives_the_same_bytes(seed: int) -> None:
 SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from snc.backends.container import write_image
-from snc.compiler.driver import compile_model
-from snc.compiler.options import Options
-from snc.compiler.target import load_target
+from snc.backends.image.container import write_image
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.targets.target import load_target
 for path in sys.argv[1:]:
     image = compile_model(Path(path), load_target("grai-vip"), Options(effort=1.0)).image
     sys.stdout.write(hashlib.sha256(write_image(image)).hexdigest() + "\\n")

@@ -24,10 +24,8 @@ def files() -> list[str]:
 
 def folders() -> set[str]:
     """The folders that are packages, the root as "."."""
-    names = [
-        name.removeprefix("snc").removeprefix(".") for name in pyproject()["tool"]["setuptools"]["packages"]
-    ]
-    return {name or "." for name in names}
+    names = pyproject()["tool"]["setuptools"]["packages"]
+    return {"/".join(name.split(".")[1:]) or "." for name in names}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
