@@ -4,7 +4,7 @@ A population's states live from the first event that can reach them until the po
 lives at the same time must not overlap; the rest may.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,24 +30,28 @@ class Region(NamedTuple):
 def region(needs: Sequence[tuple[int, Life]]) -> Region:
     """The place of so many words for each life. Of a few orders of first fit, the one with the fewest words;
     no order is tried once the words that live at one step are reached, for fewer cannot be.
+
+    How many words there are depends on what is needed alone, not on the order in which it is listed.
     """
     return _region(tuple(needs))
+
+
+_ORDERS: tuple[Callable[[int, Life], tuple[int, ...]], ...] = (
+    lambda size, life: (-size,),
+    lambda size, life: (life.first, -size),
+    lambda size, life: (-size * (life.last - life.first + 1),),
+    lambda size, life: (life.first - life.last, -size),
+    lambda size, life: (-life.last, -size),
+)
 
 
 @lru_cache(maxsize=4096)
 def _region(needs: tuple[tuple[int, Life], ...]) -> Region:
     peak = peak_words(needs)
     best: Region | None = None
-    every = range(len(needs))
-    orders = (
-        sorted(every, key=lambda i: (-needs[i][0], i)),
-        sorted(every, key=lambda i: (needs[i][1].first, -needs[i][0], i)),
-        sorted(every, key=lambda i: (-needs[i][0] * (needs[i][1].last - needs[i][1].first + 1), i)),
-        sorted(every, key=lambda i: (needs[i][1].first - needs[i][1].last, -needs[i][0], i)),
-        sorted(every, key=lambda i: (-needs[i][1].last, -needs[i][0], i)),
-    )
-    for order in orders:
-        found = _first_fit(needs, order)
+    every = sorted(range(len(needs)), key=lambda i: (needs[i][1].last, needs[i][1].first, -needs[i][0]))
+    for key in _ORDERS:
+        found = _first_fit(needs, sorted(every, key=lambda i: key(*needs[i])))
         if best is None or found.words < best.words:
             best = found
         if best.words == peak:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from checker.check import check
 from onnx import helper, numpy_helper
+from oracle.synapses import node_synapses
 
 from snc.backends.image.container import write_image
 from snc.cli.main import main
@@ -63,7 +64,9 @@ def test_throughput_spends_cores_on_the_busiest_one(model: Path) -> None:
     assert check(write_image(fast.image)).faults == ()
     solver, work = fast.image.about.solver, operations(fast.mapping)
     assert (solver.objective, solver.bound) == (busiest(fast), -(-sum(work) // SMALL.cores))
-    assert sum(work) == sum(operations(few.mapping))
+    convolved = onnx.load(model)
+    synapses = sum(len(node_synapses(convolved, n)) for n in convolved.graph.node if n.op_type == "Conv")
+    assert sum(work) == sum(operations(few.mapping)) == synapses
 
 
 def test_the_front_falls_in_work_and_rises_in_cores(model: Path) -> None:
