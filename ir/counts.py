@@ -73,5 +73,5 @@ def trained_weights(network: Network) -> int:
 
 def is_shared(projection: Projection) -> bool:
     """Whether all source channels have one kernel between them: poolings, copies, additions."""
-    weights = projection.kernel.weights
-    return not projection.kernel.constant and (weights.strides[0] == 0 or len(weights) == 1)
+    kernel = projection.kernel
+    return not kernel.constant and (kernel.is_shared or len(kernel.weights) == 1)

@@ -147,7 +147,8 @@ class Kernel:
     synapse. `format`: how trained weights are stored, with `exponents` (int [D_source]) once quantised; None
     for weights that no training made, which are stored exactly (docs/image.md, decision 14). `constant` and
     `index` name the layer's constant that the weights were taken from, flat index by flat index (-1: a
-    structural zero), so that quantised weights can be written back into the layer.
+    structural zero), so that quantised weights can be written back into the layer. `is_shared`: all source
+    channels have the same weights, which are stored once.
     """
 
     weights: NDArray[np.float32]
@@ -156,6 +157,7 @@ class Kernel:
     exponents: NDArray[np.int64] | None = None
     constant: str = ""
     index: NDArray[np.int32] | None = None
+    is_shared: bool = False
 
     @property
     def depth(self) -> int:
@@ -247,7 +249,14 @@ class Network:
             )
             if any(got != want for got, want in sizes):
                 raise VerifyError(f"{source.name} -> {target.name}: shapes differ: {sizes}")
+            if projection.update is not Update.ADD and not all(map(_is_simple, (projection.y, projection.x))):
+                raise VerifyError(f"{source.name} -> {target.name}: two synapses of one pair are no sum")
             if projection.source >= projection.target:
                 raise VerifyError(f"{source.name} -> {target.name}: fires backwards")
             if int(kernel.first.max(initial=-1)) + kernel.depth > target.shape.depth:
                 raise VerifyError(f"{source.name} -> {target.name}: channels beyond the target")
+
+
+def _is_simple(axis: AxisMap) -> bool:
+    """Whether an axis joins each pair of positions once at most."""
+    return np.unique(axis.targets * axis.source_size + axis.sources).size == axis.targets.size

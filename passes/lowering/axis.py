@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...ir.network import AxisMap
+from ...ir.network import AxisMap, Update
+from .views import turns
 
 Array = NDArray[np.int64]
 Entries = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
@@ -111,3 +112,24 @@ def through(axis: AxisMap, positions: Array, source_size: int) -> AxisMap:
         axis.tap_count,
         (axis.targets[keep], sources[keep], axis.taps[keep], axis.factors[keep]),
     )
+
+
+def repeats(axis: AxisMap, update: Update) -> tuple[AxisMap, ...]:
+    """The map as maps that a kernel can hold, where a view names a source position several times.
+
+    A kernel has one weight for each pair of a target and a source. A sum takes a source as often as it is
+    named: its weights add up there. For the larger or smaller, once is as good as twice. A product takes it
+    once more each time, through a map for each turn, and so do pairs that have several taps where nothing is
+    added up.
+    """
+    if update is Update.ADD:
+        return (axis,)
+    entries = np.column_stack([axis.targets, axis.sources, axis.taps, axis.factors])
+    if update in (Update.MAXIMUM, Update.MINIMUM):
+        entries = np.unique(entries, axis=0)
+    _, pairs = np.unique(entries[:, :2], axis=0, return_inverse=True)
+    turn = turns(pairs.ravel())
+    if len(entries) == len(axis.targets) and not turn.any():
+        return (axis,)
+    parts = (entries[turn == now] for now in range(int(turn.max()) + 1))
+    return tuple(axis_map(axis.source_size, axis.target_size, axis.tap_count, tuple(p.T)) for p in parts)

@@ -1,8 +1,9 @@
 """What lowering builds with: populations, projections, and the views that tensors are."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from math import prod
 from typing import TypedDict, Unpack
 
@@ -14,7 +15,6 @@ from ...ir.layers import Layer, LayerGraph
 from ...ir.network import (
     Activation,
     AxisMap,
-    Kernel,
     Network,
     Neuron,
     Parameter,
@@ -27,7 +27,8 @@ from ...ir.network import (
 )
 from . import axis
 from .arrangement import Stack, best
-from .views import PIECES_MAX, Ids, Neurons, NotPlanar, Plane, TooManyPieces
+from .views import PIECES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
+from .weights import Weights, ones, trained
 
 NONNEGATIVE = (
     Activation.RELU,
@@ -50,62 +51,6 @@ class Facts(TypedDict, total=False):
     initial: float
     scale: float
     fires_on_zero: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """The weights of a layer for each channel of its input: float32 [channels, KD, taps in y, taps in x].
-
-    `first` [channels]: the first target channel of each. `constant` and `index`: where trained weights come
-    from.
-    """
-
-    values: NDArray[np.float32]
-    first: Ids
-    constant: str = ""
-    index: NDArray[np.int32] | None = None
-
-    def kernel(self, plane: Plane, depth: int) -> Kernel:
-        """The kernel of a projection from a population with `depth` channels, which a plane names."""
-        chosen, to = plane.channels, plane.source_channels
-        first = np.full(depth, -1, dtype=np.int64)
-        first[to] = self.first[chosen]
-        if self.values.strides[0] == 0:
-            shape = (depth, *self.values.shape[1:])
-            return Kernel(np.broadcast_to(self.values[:1], shape), first)
-        if (
-            len(to) == depth
-            and np.array_equal(chosen, np.arange(len(self.first)))
-            and np.array_equal(to, chosen)
-        ):
-            return Kernel(self.values, first, constant=self.constant, index=self.index)
-        values = np.zeros((depth, *self.values.shape[1:]), dtype=np.float32)
-        values[to] = self.values[chosen]
-        index = None
-        if self.index is not None:
-            index = np.full(values.shape, -1, dtype=np.int32)
-            index[to] = self.index[chosen]
-        return Kernel(values, first, constant=self.constant, index=index)
-
-
-def ones(channels: int, first: Ids | None = None, depth: int = 1, weight: float = 1.0) -> Weights:
-    """One weight for all: channel c reaches target channels first[c] (default: c) .. first[c] + depth - 1."""
-    values = np.broadcast_to(np.full((1, 1, 1, 1), weight, dtype=np.float32), (channels, depth, 1, 1))
-    return Weights(values, np.arange(channels) if first is None else first)
-
-
-def trained(
-    array: NDArray[np.float32],
-    constant: str,
-    arrange: Callable[[NDArray[np.int32]], NDArray[np.int32]],
-    first: Ids,
-) -> Weights:
-    """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
-    zeros.
-    """
-    index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
-    values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
-    return Weights(values, first, constant, index)
 
 
 class Builder:
@@ -225,7 +170,7 @@ class Builder:
         into = [p for p in self.projections if p.target == population]
         if any(p.update is Update.MULTIPLY for p in into) or found.initial < 0 or found.scale < 0:
             return True
-        return any(p.kernel.weights.min() < 0 or self.can_be_negative(p.source) for p in into)
+        return any(_has_negative(p) or self.can_be_negative(p.source) for p in into)
 
     # -- projections
     # ---------------------------------------------------------------------------------------------
@@ -253,16 +198,12 @@ class Builder:
             ) from None
         for plane in planes:
             shape = self.neurons.shapes[plane.population]
-            self.projections.append(
-                Projection(
-                    plane.population,
-                    target,
-                    axis.through(y, plane.rows, shape.height),
-                    axis.through(x, plane.columns, shape.width),
-                    weights.kernel(plane, shape.depth),
-                    layer.origin,
-                    update,
-                )
+            kernel = weights.kernel(plane, shape.depth)
+            down = axis.repeats(axis.through(y, plane.rows, shape.height), update)
+            across = axis.repeats(axis.through(x, plane.columns, shape.width), update)
+            self.projections += (
+                Projection(plane.population, target, rows, columns, kernel, layer.origin, update)
+                for rows, columns in product(down, across)
             )
 
     def _read(self, maps: Ids, y: AxisMap, x: AxisMap) -> Ids:
@@ -299,12 +240,12 @@ class Builder:
         if name in self.views:
             return stack.maps(self.views[name])
         array = self.constant(layer, index)
-        d, h, w = stack.maps(np.broadcast_to(array, stack.shape)).shape
+        places = stack.maps(np.arange(array.size, dtype=np.int32).reshape(array.shape))
+        d, h, w = places.shape
         one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
         target = self.add(layer, Shape(d, h, w))
-        weights = trained(
-            array, name, lambda flat: stack.maps(flat).reshape(1, d, h, w), np.zeros(1, dtype=np.int64)
-        )
+        first = np.zeros(1, dtype=np.int64)
+        weights = trained(array, name, lambda flat: flat.ravel()[places[None]], first)
         self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
         return self.ids(target)
 
@@ -315,15 +256,14 @@ class Builder:
         ids = self.ids(self.add(layer, Shape(depth, 1, 1), **facts)).ravel()
         return np.broadcast_to(ids.reshape((depth,) + (1,) * max(len(shape) - 2, 0)), shape)
 
-    def solid(self, layer: Layer, maps: Ids) -> Ids:
-        """The same maps with a neuron everywhere: a constant zero that must be heard becomes one."""
-        d, h, w = maps.shape
-        return self.ids(self.copied(layer, maps, (d, h, w))) if (maps < 0).any() else maps
-
-    def fire_on_zero(self, maps: Ids) -> None:
-        """Makes the populations of a view send events for zeros too."""
+    def heard(self, layer: Layer, maps: Ids) -> Ids:
+        """The same maps, zeros heard: neurons send events for them, and a constant zero becomes a neuron."""
+        if (maps < 0).any():
+            d, h, w = maps.shape
+            maps = self.ids(self.copied(layer, maps, (d, h, w)))
         for population in self.neurons.populations(maps):
             self.change(population, fires_on_zero=True)
+        return maps
 
     def arrangement(self, layer: Layer, operands: Sequence[Ids]) -> Stack:
         """How tensors lie as maps of the layer's result: in the fewest planes."""
@@ -358,3 +298,9 @@ class Builder:
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""
         return Network(self.graph.name, tuple(self.populations), tuple(self.projections), tuple(tensors))
+
+
+def _has_negative(projection: Projection) -> bool:
+    """Whether a synapse may have a weight below zero."""
+    factors = projection.y.factors, projection.x.factors
+    return any(bool(each.min(initial=0) < 0) for each in (projection.kernel.weights, *factors))

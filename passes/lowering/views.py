@@ -130,11 +130,11 @@ class Neurons:
             rest = np.concatenate(members)
             rest = rest[np.argsort(rest[:, 0], kind="stable")]
             # a channel that stands in the stack twice makes a plane of its own
-            turns = _turns(rest[:, 1])
-            if len(planes) + turns.max() >= most:
+            turn = turns(rest[:, 1])
+            if len(planes) + turn.max() >= most:
                 raise NotPlanar
-            for turn in range(turns.max() + 1):
-                now = rest[turns == turn]
+            for each in range(turn.max() + 1):
+                now = rest[turn == each]
                 planes.append(Plane(population, now[:, 0], now[:, 1], rows, columns))
         return planes
 
@@ -208,13 +208,13 @@ def _flat(values: NDArray[Any]) -> NDArray[Any]:
     return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
-def _turns(values: Ids) -> Ids:
+def turns(values: Ids) -> Ids:
     """How often each value has stood before it."""
     order = np.argsort(values, kind="stable")
     first = np.searchsorted(values[order], values[order])
-    turns = np.empty_like(values)
-    turns[order] = np.arange(len(values)) - first
-    return turns
+    found = np.empty_like(values)
+    found[order] = np.arange(len(values)) - first
+    return found
 
 
 def _mixtures(valid: Mask, pop: Ids, channel: Ids, row: Ids, column: Ids) -> tuple[Ids, ...]:

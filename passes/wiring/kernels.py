@@ -47,7 +47,7 @@ class Kernels:
     def is_uniform(self) -> bool:
         """Whether all source channels share one kernel."""
         weights, exponents = self.kernel.weights, self.kernel.exponents
-        if weights.strides[0] == 0 or len(weights) == 1:
+        if self.kernel.is_shared or len(weights) == 1:
             return True
         if exponents is not None and (exponents != exponents[0]).any():
             return False

@@ -44,7 +44,7 @@ def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:
 def _words(kernel: Kernel, y: tuple[Run, ...], x: tuple[Run, ...], chip: Chip) -> float:
     """About how many words the runs take: their kernels, and a port's share of a core for each fragment."""
     width = FORMATS[kernel.format or "fixed8"].bits
-    channels, depth = (1 if kernel.weights.strides[0] == 0 else len(kernel.first)), kernel.depth
+    channels, depth = (1 if kernel.is_shared else len(kernel.first)), kernel.depth
     kernels = 0.0
     for rows, columns in product(_sizes(y), _sizes(x)):
         tiles = -(-rows // chip.kernel_max) * -(-columns // chip.kernel_max)

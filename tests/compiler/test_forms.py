@@ -14,7 +14,8 @@ g (float[1,4,6,8] x) => (float[a,b,c,d] y)
 <float[4,1,1] slopes = {{0.1, -0.5, 2, 0}}, float lowest = {{-1.5}},
  int64[8] frame = {{0, 0, 1, 2, 0, 0, 1, 2}}, int64[2] from = {{1, 2}}, int64[2] to = {{5, 8}},
  int64[2] axes = {{2, 3}}, int64[5] apart = {{1, 2, 2, 6, 8}}, int64[4] whole = {{1, 4, 6, 8}},
- int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}}>
+ int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}},
+ int64[7] again = {{0, 1, 1, 3, -1, -1, 3}}, float[4] doubled = {{1, 1, 2, 2}}>
 {{
   f = Conv<pads = [1, 1, 1, 1]>(x, a)
   {form}
@@ -51,6 +52,25 @@ FORMS: dict[str, str] = {
     "largest of a column": "h = ReduceMax<axes = [2], keepdims = 1>(f) g = Sub(f, h)",
     "one activation of two maps": "c = AveragePool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(x)"
     " h = Concat<axis = 1>(f, c) g = Relu(h)",
+    "reflected, largest": 'h = Pad<mode = "reflect">(f, frame) g = MaxPool<kernel_shape = [3, 3]>(h)',
+    "edge repeated, largest": 'h = Pad<mode = "edge">(f, frame)'
+    " g = MaxPool<kernel_shape = [2, 3], strides = [2, 2], pads = [1, 0, 0, 1]>(h)",
+    "a value around, largest": "h = Pad(f, frame, lowest) g = MaxPool<kernel_shape = [3, 3]>(h)",
+    "zeros around what is negative, largest": "p = Abs(f) n = Neg(p) h = Pad(n, frame)"
+    " g = MaxPool<kernel_shape = [2, 2], strides = [2, 1]>(h)",
+    "zeros around what is negative, largest of a row": "p = Abs(f) n = Neg(p) h = Pad(n, frame)"
+    " m = ReduceMax<axes = [3], keepdims = 1>(h) g = Add(h, m)",
+    "zeros around what is positive, smallest of a column": "p = Abs(f) h = Pad(p, frame)"
+    " m = ReduceMin<axes = [2], keepdims = 1>(h) g = Sub(h, m)",
+    "rows named twice, largest": "h = Gather<axis = 2>(f, again) g = MaxPool<kernel_shape = [3, 2]>(h)",
+    "rows named twice, largest of a column": "h = Gather<axis = 2>(f, again)"
+    " m = ReduceMax<axes = [2], keepdims = 1>(h) g = Sub(h, m)",
+    "rows named twice, smallest of all": "h = Gather<axis = 2>(f, again)"
+    " m = ReduceMin<axes = [2, 3], keepdims = 1>(h) g = Sub(h, m)",
+    "expanded, largest": "r = ReduceMean<axes = [3], keepdims = 1>(f) e = Expand(r, whole)"
+    " g = MaxPool<kernel_shape = [1, 3]>(e)",
+    "cubic, largest": 'p = Abs(f) h = Resize<mode = "cubic">(p, , doubled)'
+    " g = MaxPool<kernel_shape = [1, 1], strides = [1, 1]>(h)",
     "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
 }
 DEPTHS = {"depth to space": 2, "space to depth": 16, "one activation of two maps": 8}

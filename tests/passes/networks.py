@@ -40,7 +40,8 @@ def kernel(sources: int, targets: int, height: int, width: int, seed: int = 0) -
 
 def ones(depth: int) -> Kernel:
     """Each channel to itself with weight one, which no training made."""
-    return Kernel(np.broadcast_to(np.ones((1, 1, 1, 1), np.float32), (depth, 1, 1, 1)), np.arange(depth))
+    weights = np.broadcast_to(np.ones((1, 1, 1, 1), np.float32), (depth, 1, 1, 1))
+    return Kernel(weights, np.arange(depth), is_shared=True)
 
 
 def projection(

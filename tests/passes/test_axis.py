@@ -3,11 +3,13 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.ir.network import AxisMap
+from snc.ir.network import AxisMap, Update
 from snc.passes.lowering import axis
+from snc.passes.wiring.wire import runs
 
 SIZES = st.integers(1, 12)
 STEPS = st.integers(1, 4)
@@ -90,3 +92,63 @@ def test_a_view_moves_sources(rows: list[int]) -> None:
 def test_a_view_that_moves_nothing_is_the_same_map() -> None:
     windows = axis.convolution(5, 5, 3, 1, 1, 1)
     assert axis.through(windows, np.arange(5), 5) is windows
+
+
+def evaluated(
+    maps: tuple[AxisMap, ...], update: Update, taps: list[float], values: list[float]
+) -> list[float]:
+    """What the targets hold when each map's runs have reached them: a kernel has one weight for a pair."""
+    start = {Update.ADD: 0.0, Update.MULTIPLY: 1.0, Update.MAXIMUM: -np.inf, Update.MINIMUM: np.inf}[update]
+    states = [start] * maps[0].target_size
+    for found, run in ((each, run) for each in maps for run in runs(each, 1, 1)):
+        for x in range(run.start, run.stop):
+            for s in range(found.source_size):
+                k = s - x + run.shift
+                if 0 <= k < run.size and run.matrix[k].any():
+                    states[x] = updated(update, states[x], float(run.matrix[k] @ taps) * values[s])
+    return states
+
+
+def updated(update: Update, state: float, value: float) -> float:
+    """A neuron's state when an event has reached it."""
+    match update:
+        case Update.ADD:
+            return state + value
+        case Update.MULTIPLY:
+            return state * value
+        case Update.MAXIMUM:
+            return max(state, value)
+        case Update.MINIMUM:
+            return min(state, value)
+
+
+@given(
+    st.sampled_from(Update),
+    st.lists(st.integers(-1, 3), min_size=2, max_size=7),
+    st.integers(1, 4),
+    STEPS,
+    st.booleans(),
+    st.lists(st.sampled_from([-2.0, -0.5, 1.0, 3.0]), min_size=4, max_size=4),
+)
+def test_what_a_view_repeats_is_updated_as_often_as_it_is_named(
+    update: Update, rows: list[int], kernel: int, stride: int, one_tap: bool, values: list[float]
+) -> None:
+    target = max(1, (len(rows) - kernel) // stride + 1)
+    windows = axis.convolution(len(rows), target, kernel, stride, 0, 1)
+    windows = axis.pooled(windows) if one_tap else windows
+    taps = [1.0] if one_tap else [1.0, 0.5, -1.0, 2.0][:kernel]
+    seen = axis.through(windows, np.array(rows), 4)
+    want = evaluated((windows,), update, taps, [values[r] if r >= 0 else np.nan for r in rows])
+    if -1 not in rows:
+        assert evaluated(axis.repeats(seen, update), update, taps, values) == pytest.approx(want)
+    for found in axis.repeats(seen, update) if update is not Update.ADD else ():
+        assert len({(x, s) for x, s, _, _ in entries(found)}) == len(found.targets)
+
+
+def test_a_map_that_repeats_nothing_is_one_map() -> None:
+    windows = axis.convolution(5, 5, 3, 1, 1, 1)
+    assert all(axis.repeats(windows, update) == (windows,) for update in Update)
+    twice = axis.through(windows, np.array([0, 0, 1, 1, 2]), 3)
+    assert axis.repeats(twice, Update.ADD) == (twice,)
+    assert len(axis.repeats(axis.pooled(twice), Update.MAXIMUM)) == 1
+    assert len(axis.repeats(axis.pooled(twice), Update.MULTIPLY)) == 2

@@ -9,8 +9,9 @@ from ....ir.layers import Layer
 from ....ir.network import PopulationId, Shape
 from .. import axis
 from ..arrangement import like
-from ..builder import Builder, Weights, ones, trained
+from ..builder import Builder
 from ..views import Ids
+from ..weights import Weights, ones, trained
 from .table import lowers
 from .windows import Window, spatial_windows
 

@@ -11,8 +11,9 @@ from ....ir.layers import Layer
 from ....ir.network import Activation, Neuron, PopulationId, Shape, Update
 from .. import axis
 from ..arrangement import Stack, arrangements, like
-from ..builder import Builder, Facts, ones
+from ..builder import Builder, Facts
 from ..views import Ids
+from ..weights import ones
 from .table import lowers
 
 
@@ -231,9 +232,7 @@ def minimum(builder: Builder, layer: Layer) -> None:
 
 def _extreme(builder: Builder, layer: Layer, update: Update, neutral: float) -> None:
     stack, operands = _operands(builder, layer)
-    operands = [builder.solid(layer, maps) for maps in operands]
-    for maps in operands:
-        builder.fire_on_zero(maps)
+    operands = [builder.heard(layer, maps) for maps in operands]
     target = builder.add(layer, Shape(*stack.sizes), initial=neutral)
     for maps in operands:
         _join(builder, layer, maps, target, update)
@@ -251,13 +250,12 @@ def mul(builder: Builder, layer: Layer) -> None:
         return
     stack, operands = _operands(builder, layer)
     first, second = sorted(operands, key=lambda m: builder.neurons.populations(m)[-1:])
-    second = builder.solid(layer, second)
     befores, afters = builder.neurons.populations(first), builder.neurons.populations(second)
-    if befores and afters and befores[-1] >= afters[0]:
+    if befores and afters and befores[-1] >= afters[0] and (second >= 0).all():
         # The first factor must have arrived before the second fires: a copy fires later than both.
         d, h, w = second.shape
         second = builder.ids(builder.copied(layer, second, (d, h, w)))
-    builder.fire_on_zero(second)
+    second = builder.heard(layer, second)
     target = builder.add(layer, Shape(*stack.sizes))
     _join(builder, layer, first, target, Update.ADD)
     _join(builder, layer, second, target, Update.MULTIPLY)

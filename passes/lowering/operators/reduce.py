@@ -9,8 +9,9 @@ from ....ir.layers import Layer
 from ....ir.network import Shape, Update
 from .. import axis
 from ..arrangement import Arrangement, arrangements
-from ..builder import Builder, Weights, ones
+from ..builder import Builder
 from ..views import Ids, NotPlanar
+from ..weights import ones
 from .table import lowers
 
 
@@ -74,7 +75,6 @@ def _largest(builder: Builder, layer: Layer, axes: tuple[int, ...], update: Upda
     if update is Update.MAXIMUM and not any(builder.can_be_negative(p) for p in populations):
         _reduced(builder, layer, ids, axes, update)
         return
-    builder.fire_on_zero(ids)
     initial = -math.inf if update is Update.MAXIMUM else math.inf
     _reduced(builder, layer, ids, axes, update, initial=initial)
 
@@ -91,13 +91,13 @@ def _reduced(
     """A population in which each neuron hears all that it is the sum, or the largest, of."""
     stack = _stack(builder, ids, axes)
     maps = np.broadcast_to(stack.maps(ids), stack.sizes)
-    if initial and (maps < 0).any():
-        maps = builder.solid(layer, maps)
+    if initial:
+        maps = builder.heard(layer, maps)
     depth, height, width = stack.sizes
     kept = [[a for a in group if a not in axes] for group in stack.groups]
     d, h, w = (prod(ids.shape[a] for a in group) for group in kept)
     first = _places([ids.shape[a] for a in stack.groups[0]], [a in axes for a in stack.groups[0]])
-    weights = Weights(ones(depth).values, first)
+    weights = ones(depth, first)
     target = builder.add(layer, Shape(d, h, w), scale=scale, initial=initial)
     y = axis.identity(height) if kept[1] == list(stack.groups[1]) else axis.pooled(axis.gathered(height))
     x = axis.identity(width) if kept[2] == list(stack.groups[2]) else axis.pooled(axis.gathered(width))

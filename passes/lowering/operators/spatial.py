@@ -8,8 +8,9 @@ from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import Shape, Update
 from .. import axis
-from ..builder import Builder, Weights, ones
+from ..builder import Builder
 from ..views import Ids
+from ..weights import ones
 from . import interpolation
 from .linear import strided
 from .table import lowers
@@ -27,17 +28,13 @@ def average_pool(builder: Builder, layer: Layer) -> None:
     shape = Shape(len(maps), y.target, x.target)
     uneven = any((m.factors != 1).any() for m in (maps_y, maps_x))
     if y.needs_identity and x.needs_identity and not uneven and y.target * x.target > 1:
-        target = strided(builder, layer, maps, len(maps), _window_of_ones(len(maps), y, x), y, x)
+        window = ones(len(maps), taps=(y.kernel, x.kernel))
+        target = strided(builder, layer, maps, len(maps), window, y, x)
     else:
         target = builder.add(layer, shape)
         builder.project(layer, maps, target, maps_y, maps_x, ones(len(maps)))
     builder.change(target, scale=1.0 / full)
     builder.define(layer.outputs[0], builder.ids(target))
-
-
-def _window_of_ones(channels: int, y: Window, x: Window) -> Weights:
-    values = np.broadcast_to(np.ones((1, 1, 1, 1), dtype=np.float32), (channels, 1, y.kernel, x.kernel))
-    return Weights(values, np.arange(channels))
 
 
 def _counts(window: Window, include_pad: bool) -> np.ndarray:
@@ -93,9 +90,7 @@ def _neutral(builder: Builder, layer: Layer, maps: Ids) -> tuple[float, Ids]:
     """
     if not any(builder.can_be_negative(p) for p in builder.neurons.populations(maps)):
         return 0.0, maps
-    maps = builder.solid(layer, maps)
-    builder.fire_on_zero(maps)
-    return -math.inf, maps
+    return -math.inf, builder.heard(layer, maps)
 
 
 def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]:

@@ -1,0 +1,73 @@
+"""Weights of a layer while it is lowered: of its own input's channels, whatever populations these lie in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.network import Kernel
+from .views import Ids, Plane
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The weights of a layer for each channel of its input: float32 [channels, KD, taps in y, taps in x].
+
+    `first` [channels]: the first target channel of each. `is_shared`: all channels have the same weights.
+    `constant` and `index`: where trained weights come from.
+    """
+
+    values: NDArray[np.float32]
+    first: Ids
+    is_shared: bool = False
+    constant: str = ""
+    index: NDArray[np.int32] | None = None
+
+    def kernel(self, plane: Plane, depth: int) -> Kernel:
+        """The kernel of a projection from a population with `depth` channels, which a plane names."""
+        chosen, to = plane.channels, plane.source_channels
+        first = np.full(depth, -1, dtype=np.int64)
+        first[to] = self.first[chosen]
+        if self.is_shared:
+            shape = (depth, *self.values.shape[1:])
+            return Kernel(np.broadcast_to(self.values[:1], shape), first, is_shared=True)
+        if (
+            len(to) == depth
+            and np.array_equal(chosen, np.arange(len(self.first)))
+            and np.array_equal(to, chosen)
+        ):
+            return Kernel(self.values, first, constant=self.constant, index=self.index)
+        values = np.zeros((depth, *self.values.shape[1:]), dtype=np.float32)
+        values[to] = self.values[chosen]
+        index = None
+        if self.index is not None:
+            index = np.full(values.shape, -1, dtype=np.int32)
+            index[to] = self.index[chosen]
+        return Kernel(values, first, constant=self.constant, index=index)
+
+
+def ones(
+    channels: int,
+    first: Ids | None = None,
+    depth: int = 1,
+    weight: float = 1.0,
+    taps: tuple[int, int] = (1, 1),
+) -> Weights:
+    """One weight for all: channel c reaches target channels first[c] (default: c) .. first[c] + depth - 1."""
+    values = np.broadcast_to(np.full((1, 1, 1, 1), weight, dtype=np.float32), (channels, depth, *taps))
+    return Weights(values, np.arange(channels) if first is None else first, is_shared=True)
+
+
+def trained(
+    array: NDArray[np.float32],
+    constant: str,
+    arrange: Callable[[NDArray[np.int32]], NDArray[np.int32]],
+    first: Ids,
+) -> Weights:
+    """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
+    zeros.
+    """
+    index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
+    values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
+    return Weights(values, first, constant=constant, index=index)
