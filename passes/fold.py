@@ -46,7 +46,9 @@ class _Folding:
         return replace(self.graph, layers=tuple(self.layers), constants=MappingProxyType(self.constants))
 
     def visit(self, layer: Layer) -> None:
-        rewritten = self._affine(layer) or self._gemm(layer) or self._dense(layer) or layer
+        rewritten = (
+            self._affine(layer) or self._gemm(layer) or self._dense(layer) or self._quotient(layer) or layer
+        )
         if rewritten.op in LINEAR:
             rewritten = self._own_constants(rewritten)
         scale = self._scale_and_shift(rewritten)
@@ -59,24 +61,37 @@ class _Folding:
     # -------------------------------------------------------------------------------------
 
     def _gemm(self, layer: Layer) -> Layer | None:
-        """Gemm without alpha, beta and transA of a row vector."""
-        if layer.op != "Gemm" or layer.input(1) not in self.constants:
+        """Gemm without alpha, beta (but for a bias that is computed) and transA of a row vector."""
+        held = [index for index in (1, 0) if layer.input(index) in self.constants]
+        if layer.op != "Gemm" or not held:
             return None
         alpha, beta = layer.number("alpha", 1.0), layer.number("beta", 1.0)
-        weights = self._constant(layer, 1) * np.float32(alpha)
-        names = [layer.inputs[0], self._new(layer, "weights", weights.astype(np.float32))]
-        if layer.input(2):
-            if layer.input(2) not in self.constants:
-                return None
-            outputs = weights.shape[0 if layer.integer("transB", 0) else 1]
-            bias = self._constant(layer, 2) * np.float32(beta)
-            if bias.size == 1 or (bias.size == outputs and bias.shape[-1] == outputs):
-                bias = np.broadcast_to(bias.ravel(), (outputs,))
-            names.append(self._new(layer, "bias", bias.astype(np.float32)))
+        weights = self._constant(layer, held[0]) * np.float32(alpha)
+        names = list(layer.inputs[:2])
+        names[held[0]] = self._new(layer, "weights", weights.astype(np.float32))
         attributes: dict[str, Attribute] = {"transB": int(layer.integer("transB", 0) != 0)}
         if layer.integer("transA", 0):
             attributes["transA"] = 1
+        if layer.input(2) in self.constants:
+            outputs = self.graph.shape(layer.outputs[0])[1]
+            bias = self._constant(layer, 2) * np.float32(beta)
+            if held[0] == 1 and (bias.size == 1 or (bias.size == outputs and bias.shape[-1] == outputs)):
+                bias = np.broadcast_to(bias.ravel(), (outputs,))
+            names.append(self._new(layer, "bias", bias.astype(np.float32)))
+        elif layer.input(2):
+            names.append(layer.input(2))
+            attributes["beta"] = beta
         return _with(layer, "Gemm", names, attributes)
+
+    def _quotient(self, layer: Layer) -> Layer | None:
+        """A quotient by a constant is a product with its reciprocals."""
+        if layer.op != "Div" or layer.input(1) not in self.constants or layer.input(0) in self.constants:
+            return None
+        divisor = self._constant(layer, 1)
+        if divisor.dtype.kind != "f" or not divisor.all():
+            return None
+        reciprocals = (1.0 / divisor.astype(np.float64)).astype(np.float32)
+        return _with(layer, "Mul", [layer.inputs[0], self._new(layer, "factors", reciprocals)], {})
 
     def _dense(self, layer: Layer) -> Layer | None:
         """MatMul of one row with a constant matrix is a Gemm without bias."""
@@ -158,7 +173,7 @@ class _Folding:
         if index is None or self.uses[layer.inputs[0]] != 1:
             return False
         before = self.layers[index]
-        if before.op not in LINEAR:
+        if before.op not in LINEAR or any(each and each not in self.constants for each in before.inputs[1:]):
             return False
         weights = self._constant(before, 1).astype(np.float64)
         if before.op == "Conv":

@@ -26,7 +26,7 @@ from ...ir.network import (
     Update,
 )
 from . import axis
-from .arrangement import Stack, best
+from .arrangement import Stack, arrangements, best
 from .views import PIECES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
 from .weights import Weights, ones, trained
 
@@ -54,7 +54,11 @@ class Facts(TypedDict, total=False):
 
 
 class Builder:
-    """The network as it grows, layer by layer. Handlers of operators call it; nobody else does."""
+    """The network as it grows, layer by layer. Handlers of operators call it; nobody else does.
+
+    `views` says of each tensor what neurons it is. `gates`: tensors that no neurons hold, for the one product
+    that reads them is an activation function of the other factor.
+    """
 
     def __init__(self, graph: LayerGraph) -> None:
         self.graph = graph
@@ -248,6 +252,17 @@ class Builder:
         weights = trained(array, name, lambda flat: flat.ravel()[places[None]], first)
         self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
         return self.ids(target)
+
+    def tensor_of(self, layer: Layer, index: int) -> Ids:
+        """The view of an operand; a constant one is neurons, but for a constant zero, which needs none."""
+        name = layer.input(index)
+        if name in self.views:
+            return self.views[name]
+        array = self.constant(layer, index)
+        if not array.any():
+            return np.full(array.shape, -1, dtype=np.int64)
+        stack = next(arrangements(array.shape))
+        return stack.tensor(np.broadcast_to(self.value(layer, index, stack), stack.sizes))
 
     def filled(self, layer: Layer, value: float, shape: tuple[int, ...]) -> Ids:
         """A tensor of one value: one neuron for each place along axis 1, which every row and column names."""

@@ -57,7 +57,8 @@ def _network(graph: LayerGraph, layout: Layout) -> Network:
     tensors = [_input(builder, value, layout) for value in graph.inputs]
     problems: list[SncError] = []
     for layer in graph.layers:
-        if any(name and name not in builder.views and name not in graph.constants for name in layer.inputs):
+        known = builder.views.keys() | builder.gates.keys() | graph.constants.keys() | {""}
+        if not known >= set(layer.inputs):
             continue  # it reads the result of a layer that was refused
         try:
             HANDLERS[layer.op].lower(builder, layer)

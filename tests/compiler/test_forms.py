@@ -15,7 +15,8 @@ g (float[1,4,6,8] x) => (float[a,b,c,d] y)
  int64[8] frame = {{0, 0, 1, 2, 0, 0, 1, 2}}, int64[2] from = {{1, 2}}, int64[2] to = {{5, 8}},
  int64[2] axes = {{2, 3}}, int64[5] apart = {{1, 2, 2, 6, 8}}, int64[4] whole = {{1, 4, 6, 8}},
  int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}},
- int64[7] again = {{0, 1, 1, 3, -1, -1, 3}}, float[4] doubled = {{1, 1, 2, 2}}>
+ int64[7] again = {{0, 1, 1, 3, -1, -1, 3}}, float[4] doubled = {{1, 1, 2, 2}}, int64[2] lines = {{24, 8}},
+ float one = {{1}}>
 {{
   f = Conv<pads = [1, 1, 1, 1]>(x, a)
   {form}
@@ -71,18 +72,60 @@ FORMS: dict[str, str] = {
     " g = MaxPool<kernel_shape = [1, 3]>(e)",
     "cubic, largest": 'p = Abs(f) h = Resize<mode = "cubic">(p, , doubled)'
     " g = MaxPool<kernel_shape = [1, 1], strides = [1, 1]>(h)",
+    "a constant of equal channels": "h = Concat<axis = 1>(f, even) g = Neg(h)",
+    "a constant of equal channels below": "g = Concat<axis = 2>(even, f)",
+    "a constant beside, smallest": "h = Concat<axis = 3>(f, volume)"
+    " m = ReduceMin<axes = [3], keepdims = 1>(h) g = Sub(h, m)",
+    "zeros beside": "g = Concat<axis = 3>(zeros, f, zeros)",
+    "zeros beside, largest": "p = Abs(f) n = Neg(p) h = Concat<axis = 2>(n, zeros)"
+    " m = ReduceMax<axes = [2], keepdims = 1>(h) g = Sub(h, m)",
+    "quotient": "p = Abs(field) d = Add(p, one) g = Div(f, d)",
+    "quotient of volumes": "p = Abs(volume) d = Add(p, one) g = Div(f, d)",
+    "chosen": "g = Where(mask, f, x)",
+    "chosen, or a constant": "g = Where(mask, volume, f)",
+    "square": "g = Mul(f, f)",
+    "the same three times": "s = Add(f, f) d = Sub(f, f) m = Max(f, f) h = Add(s, d) g = Mul(h, m)",
+    "batch of matrices on the left": "g = MatMul(left, f)",
+    "batch of matrices on the right": "g = MatMul(f, right)",
+    "factors on the left": "r = Reshape(f, lines)"
+    " m = Gemm<alpha = 0.5, beta = 2.0, transA = 1>(large, r, offsets) g = Reshape(m, whole)",
+    "factors on the left, transposed": "r = Reshape(f, lines) t = Transpose(r)"
+    " m = Gemm<alpha = -2.0, beta = 0.5, transB = 1>(large, t, offsets) g = Reshape(m, whole)",
+    "factors, a computed bias": "r = Reshape(f, lines) s = Reshape(x, lines)"
+    " m = Gemm<alpha = 0.5, beta = -2.0>(r, small, s) g = Reshape(m, whole)",
+    "factors on the left, a computed bias": "r = Reshape(f, lines) s = Reshape(x, lines)"
+    " m = Gemm<beta = 0.25>(large, r, s) g = Reshape(m, whole)",
     "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
 }
-DEPTHS = {"depth to space": 2, "space to depth": 16, "one activation of two maps": 8}
+DEPTHS = {
+    "depth to space": 2,
+    "space to depth": 16,
+    "one activation of two maps": 8,
+    "a constant of equal channels": 8,
+}
 
 
 def model(form: str) -> onnx.ModelProto:
     """The form between two convolutions with random weights."""
     parsed = onnx.parser.parse_model(FRAME.format(form=FORMS[form]))
     draw = np.random.default_rng(len(form))
-    shapes = {"a": (4, 4, 3, 3), "b": (2, DEPTHS.get(form, 4), 3, 3), "square": (4, 4), "field": (6, 8)}
-    for name, shape in shapes.items():
-        values = (draw.standard_normal(shape) / 3).astype(np.float32)
+    shapes = {
+        "a": (4, 4, 3, 3),
+        "b": (2, DEPTHS.get(form, 4), 3, 3),
+        "square": (4, 4),
+        "field": (6, 8),
+        "volume": (1, 4, 6, 8),
+        "left": (4, 6, 6),
+        "right": (1, 4, 8, 8),
+        "large": (24, 24),
+        "small": (8, 8),
+        "offsets": (24, 1),
+    }
+    arrays = {name: (draw.standard_normal(shape) / 3).astype(np.float32) for name, shape in shapes.items()}
+    arrays["even"] = np.broadcast_to(arrays["field"], (1, 4, 6, 8))
+    arrays["zeros"] = np.zeros((1, 4, 6, 8), dtype=np.float32)
+    arrays["mask"] = draw.random((4, 6, 8)) < 0.5
+    for name, values in arrays.items():
         parsed.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
     return parsed
 

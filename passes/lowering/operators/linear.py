@@ -95,13 +95,11 @@ def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
 
 @lowers("Gemm")
 def gemm(builder: Builder, layer: Layer) -> None:
-    """Dense layer with constant weights, whatever its input was flattened from; more rows are more pixels."""
+    """Product with a constant on either side, of one row or many; the bias is constant or computed."""
     left, right = layer.integer("transA", 0) != 0, layer.integer("transB", 0) != 0
-    if layer.number("alpha", 1.0) != 1.0 or (layer.input(2) and layer.number("beta", 1.0) != 1.0):
-        raise Unsupported(
-            layer.origin, "alpha and beta must be 1 where a bias is computed", hint="scale it before"
-        )
-    _product(builder, layer, left, right)
+    if layer.number("alpha", 1.0) != 1.0:
+        raise Unsupported(layer.origin, "both of its operands are computed", hint="scale one before")
+    _product(builder, layer, left, right, layer.number("beta", 1.0))
 
 
 @lowers("MatMul")
@@ -110,8 +108,10 @@ def matmul(builder: Builder, layer: Layer) -> None:
     _product(builder, layer, False, False)
 
 
-def _product(builder: Builder, layer: Layer, left: bool, right: bool) -> None:
-    """One operand is constant. `left` and `right`: the operands' last two axes change places."""
+def _product(builder: Builder, layer: Layer, left: bool, right: bool, beta: float = 1.0) -> None:
+    """One operand is constant. `left` and `right`: the operands' last two axes change places. `beta`: the
+    factor of the bias.
+    """
     data = 0 if layer.input(0) in builder.views else 1
     ids, weights = builder.operand(layer, data), builder.constant(layer, 1 - data)
     flip = weights.ndim > 1 and (right if data == 0 else not left)  # to become [.., features, outputs]
@@ -120,13 +120,14 @@ def _product(builder: Builder, layer: Layer, left: bool, right: bool) -> None:
         rows = np.swapaxes(rows, -1, -2)
     sizes = (weights if weights.ndim > 1 else weights[:, None]).shape
     features, outputs = sizes[-2:][:: -1 if flip else 1]
-    if rows.size == features and len(sizes) == 2 and layer.input(2) not in builder.views:
+    is_plain = layer.input(2) not in builder.views and beta == 1.0
+    if rows.size == features and len(sizes) == 2 and is_plain:
         _dense(builder, layer, rows, 1 - data, outputs, flip)
     else:
-        _pointwise(builder, layer, rows, 1 - data, flip)
+        _pointwise(builder, layer, rows, 1 - data, flip, beta)
 
 
-def _pointwise(builder: Builder, layer: Layer, rows: Ids, index: int, flip: bool) -> None:
+def _pointwise(builder: Builder, layer: Layer, rows: Ids, index: int, flip: bool, beta: float) -> None:
     """Rows [.., N, features] times weights [.., features, outputs]: a convolution of 1 x 1 over N pixels."""
     array = builder.constant(layer, index)
     matrix: Ids = np.arange(array.size).reshape(array.shape if array.ndim > 1 else (array.size, 1))
@@ -151,16 +152,16 @@ def _pointwise(builder: Builder, layer: Layer, rows: Ids, index: int, flip: bool
     if index == 0:
         found = np.swapaxes(found, -1, -2)
     if layer.input(2):
-        _add_rows(builder, layer, found)
+        _add_rows(builder, layer, found, beta)
         return
     builder.define(layer.outputs[0], found)
 
 
-def _add_rows(builder: Builder, layer: Layer, product: Ids) -> None:
-    """Adds the bias of a Gemm: constant or computed, of any shape that can be broadcast."""
+def _add_rows(builder: Builder, layer: Layer, product: Ids, beta: float) -> None:
+    """Adds `beta` times the bias of a Gemm: constant or computed, of any shape that can be broadcast."""
     stack = like(builder.neurons, product)
     assert stack is not None
-    if layer.input(2) not in builder.views:
+    if layer.input(2) not in builder.views and beta == 1.0:
         bias = builder.constant(layer, 2)
         maps = np.broadcast_to(stack.maps(bias), stack.sizes)
         if (maps == maps[:, :1, :1]).all() and bias.size in (1, len(maps)):
@@ -175,7 +176,7 @@ def _add_rows(builder: Builder, layer: Layer, product: Ids) -> None:
     builder.project(layer, stack.maps(product), total, axis.identity(h), axis.identity(w), ones(d))
     _, rows, columns = constant.shape
     y, x = axis.spread(rows, h), axis.spread(columns, w)
-    weights = ones(d) if len(constant) == d else ones(1, depth=d)
+    weights = ones(d, weight=beta) if len(constant) == d else ones(1, depth=d, weight=beta)
     builder.project(layer, constant, total, y, x, weights)
     builder.define(layer.outputs[0], stack.tensor(builder.ids(total)))
 

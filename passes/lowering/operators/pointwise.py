@@ -71,7 +71,9 @@ def leaky_relu(builder: Builder, layer: Layer) -> None:
 @lowers("Sigmoid")
 def sigmoid(builder: Builder, layer: Layer) -> None:
     """1 / (1 + exp(-x)); the product of x and its sigmoid is one activation function."""
-    if not gate(builder, layer, Activation.SILU):
+    if is_gate(builder, layer):
+        builder.gates[layer.outputs[0]] = Activation.SILU, ()
+    else:
         activate(builder, layer, Activation.SIGMOID)
 
 
@@ -85,7 +87,9 @@ def tanh(builder: Builder, layer: Layer) -> None:
 def hard_sigmoid(builder: Builder, layer: Layer) -> None:
     """max(0, min(1, alpha x + beta)); the product of x and this is one activation function."""
     parameters = layer.number("alpha", 0.2), layer.number("beta", 0.5)
-    if not gate(builder, layer, Activation.HARD_SWISH, parameters):
+    if is_gate(builder, layer):
+        builder.gates[layer.outputs[0]] = Activation.HARD_SWISH, parameters
+    else:
         activate(builder, layer, Activation.HARD_SIGMOID, parameters)
 
 
@@ -245,7 +249,6 @@ def mul(builder: Builder, layer: Layer) -> None:
     gated = [name for name in layer.inputs if name in builder.gates]
     if gated:
         activation, parameters = builder.gates[gated[0]]
-        del builder.views[gated[0]]
         activate(builder, layer, activation, parameters, 1 - layer.inputs.index(gated[0]))
         return
     stack, operands = _operands(builder, layer)
@@ -262,17 +265,20 @@ def mul(builder: Builder, layer: Layer) -> None:
     builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
 
 
-def gate(builder: Builder, layer: Layer, activation: Activation, parameters: tuple[float, ...] = ()) -> bool:
+@lowers("Div")
+def div(builder: Builder, layer: Layer) -> None:
+    """By a constant without zeros: a product with its reciprocals."""
+    builder.constant(layer, 1)
+    raise Unsupported(layer.origin, "its divisor has zeros", hint="divide by other numbers")
+
+
+def is_gate(builder: Builder, layer: Layer) -> bool:
     """Whether a layer's result is only multiplied with its input: the product is one activation."""
     out, source = layer.outputs[0], layer.inputs[0]
     readers = [each for each in builder.graph.layers if out in each.inputs]
     if len(readers) != 1 or builder.uses_left[out] != 1 or readers[0].op != "Mul":
         return False
-    if sorted(readers[0].inputs) != sorted((out, source)):
-        return False
-    builder.views[out] = builder.operand(layer, 0)
-    builder.gates[out] = activation, parameters
-    return True
+    return sorted(readers[0].inputs) == sorted((out, source))
 
 
 def _join(

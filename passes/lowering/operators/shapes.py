@@ -6,7 +6,6 @@ import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
-from ..arrangement import arrangements
 from ..builder import Builder
 from ..views import Ids
 from .table import lowers
@@ -65,15 +64,16 @@ def tile(builder: Builder, layer: Layer) -> None:
 @lowers("Concat")
 def concat(builder: Builder, layer: Layer) -> None:
     """Along any axis, of feature maps and constants: source offsets, no copy."""
-    axis = layer.integer("axis", 1)
-    parts = []
-    for index, name in enumerate(layer.inputs):
-        if name in builder.views:
-            parts.append(builder.views[name])
-            continue
-        stack = next(arrangements(builder.graph.shape(name)))
-        parts.append(stack.tensor(np.broadcast_to(builder.value(layer, index, stack), stack.sizes)))
-    builder.define(layer.outputs[0], np.concatenate(parts, axis=axis))
+    parts = [builder.tensor_of(layer, index) for index in range(len(layer.inputs))]
+    builder.define(layer.outputs[0], np.concatenate(parts, axis=layer.integer("axis", 1)))
+
+
+@lowers("Where")
+def where(builder: Builder, layer: Layer) -> None:
+    """A constant condition chooses between feature maps and constants: a view."""
+    condition = builder.constant(layer, 0).astype(np.bool_)
+    first, second = (builder.tensor_of(layer, index) for index in (1, 2))
+    builder.define(layer.outputs[0], np.where(condition, first, second))
 
 
 @lowers("Split")
