@@ -72,9 +72,17 @@ def spatial_windows(
                 begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
                 end = total - begin
         elif mode in ("SAME_UPPER", "SAME_LOWER"):
-            total = max((sizes[i] - 1) * strides[i] + extent - source[i], 0)
+            # ONNX Runtime pads pools as if their windows were not dilated, so there are fewer of these
+            covered = extent if layer.op == "Conv" else kernel[i]
+            total = max((-(-source[i] // strides[i]) - 1) * strides[i] + covered - source[i], 0)
             begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
             end = total - begin
+            if (source[i] + total - extent) // strides[i] + 1 != sizes[i]:
+                raise Unsupported(
+                    layer.origin,
+                    f"ONNX and ONNX Runtime read {mode} differently where windows are dilated",
+                    hint="give the pads instead",
+                )
         elif mode == "VALID":
             begin = end = 0
         found.append(Window(source[i], sizes[i], kernel[i], strides[i], begin, end, dilations[i]))
