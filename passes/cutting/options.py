@@ -181,8 +181,8 @@ class _Sizes:
 
 def pair(wired: Kernels, source: Grid, target: Grid) -> Pair:
     """The axons of a projection between two grids."""
-    along_y = _axis_pair(wired, source.y, target.y, wired.wiring.y, wired.projection.y.source_size)
-    along_x = _axis_pair(wired, source.x, target.x, wired.wiring.x, wired.projection.x.source_size)
+    along_y = _axis_pair(wired, False, source.y, target.y)
+    along_x = _axis_pair(wired, True, source.x, target.x)
     channels = _channel_pair(wired, source.c, target.c)
     total = int(along_y[0].sum() * along_x[0].sum() * channels.sum())
     most = int(along_y[0].max(initial=0) * along_x[0].max(initial=0) * channels.max(initial=0))
@@ -203,14 +203,14 @@ def _channel_pair(wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span
 
 
 def _axis_pair(
-    wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span, ...], runs: tuple[Run, ...], size: int
+    wired: Kernels, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
 ) -> tuple[np.ndarray, int, int]:
     """For each source span the number of (target span, tile) pairs it reaches, and the offsets' range."""
     counts = np.zeros(len(sources), dtype=np.int64)
     low = high = 0
+    size = (wired.projection.x if along_x else wired.projection.y).source_size
     for target in targets:
-        run, ways = axis_tiles(wired, runs, target, size)
-        extent = wired.extent(run, target, size)
+        run, extent, ways = axis_tiles(wired, along_x, target, size)
         for i, source in enumerate(sources):
             if not spans_meet(wired, source, target, run.shift, extent.start, len(extent)):
                 continue

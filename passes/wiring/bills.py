@@ -82,7 +82,7 @@ def least(wired: Kernels, target: Fragment) -> tuple[int, int]:
     found = 0
     for tile in wired.tiles(target):
         _, known, exponents = wired.values(tile)
-        bits = known.bits * tile.kh * tile.kw * wired.kernel.depth
+        bits = known.bits * tile.taps * wired.kernel.depth
         if bits > 8:  # single bytes may be equal by chance
             found += -(-reached * bits // WORD_BITS) if strided else reached * -(-bits // WORD_BITS)
             if strided and wired.is_dense:

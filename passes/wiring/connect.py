@@ -22,7 +22,8 @@ from ...ir.mapping import (
 from ...ir.network import PARAMETERS, Network, Neuron, Population, Update
 from ...ir.states import Life
 from ...ir.tables import Descriptor
-from .kernels import Kernels, Tile, meets, offset
+from .kernels import Kernels, meets, offset
+from .tiles import Tile
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 Kernels larger than the chip's are several tiles, each with a table segment and axons of its own (paper 5.1).
 """
 
-from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,9 @@ from ...ir.mapping import Fragment, Run, Span, Wiring, words
 from ...ir.network import Network
 from ...ir.tables import NULL, Descriptor, Strided, series
 from ...ir.weights import FORMATS, WeightFormat, exact_format
+from .tiles import Tile, cut, has_holes, run_of, taken
 
 Values = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tile:
-    """Kernel positions y0 .. y0 + kh - 1 and x0 .. x0 + kw - 1 of the kernel of two runs."""
-
-    run_y: Run
-    run_x: Run
-    y0: int
-    kh: int
-    x0: int
-    kw: int
 
 
 class Kernels:
@@ -35,6 +24,7 @@ class Kernels:
 
     def __init__(self, network: Network, wiring: Wiring, chip: Chip) -> None:
         self.wiring = wiring
+        self.network = network
         self.projection = network.projections[wiring.projection]
         self.kernel = self.projection.kernel
         self.chip = chip
@@ -66,19 +56,45 @@ class Kernels:
         x = self.extent(run_x, target.x, self.projection.x.source_size)
         if not len(y) or not len(x):
             return []
+        return self._cut(run_y, run_x, y, x, self.apart, target.c)
+
+    def _cut(
+        self, run_y: Run, run_x: Run, y: Span, x: Span, apart: tuple[bool, bool], channels: Span
+    ) -> list[Tile]:
         choices = []
+        largest = self.chip.kernel_max
         for even in (False, True):
-            rows = [t for t in pieces(y, self.chip.kernel_max, even) if run_y.matrix[t.start : t.stop].any()]
-            columns = [
-                t for t in pieces(x, self.chip.kernel_max, even) if run_x.matrix[t.start : t.stop].any()
-            ]
+            rows = cut(taken(run_y), y, largest, even, apart[0])
+            columns = cut(taken(run_x), x, largest, even, apart[1])
             tiles = [
                 Tile(run_y, run_x, ty.start, len(ty), tx.start, len(tx)) for ty in rows for tx in columns
             ]
-            if len(y) <= self.chip.kernel_max and len(x) <= self.chip.kernel_max:
+            if len(y) <= largest and len(x) <= largest:
                 return tiles
-            choices.append((sum(self._bill(tiles, target.c)), tiles))
+            choices.append((sum(self._bill(tiles, channels)), tiles))
         return min(choices, key=lambda choice: choice[0])[1]
+
+    @cached_property
+    def apart(self) -> tuple[bool, bool]:
+        """Whether holes between the kernel's rows, and columns, are left out: as it takes fewer words."""
+        ways_of = self.wiring.y, self.wiring.x
+        run_y, run_x = (max(runs, key=lambda run: run.stop - run.start) for runs in ways_of)
+        y = self.extent(run_y, Span(run_y.start, run_y.stop), self.projection.y.source_size)
+        x = self.extent(run_x, Span(run_x.start, run_x.stop), self.projection.x.source_size)
+        holes = has_holes(taken(run_y), y), has_holes(taken(run_x), x)
+        ways = list(product(*((False, True) if each else (False,) for each in holes)))
+        if len(ways) == 1:
+            return ways[0]
+        every = Span(0, self.network.populations[self.projection.target].shape.depth)
+
+        def words_of(way: tuple[bool, bool]) -> int:
+            tiles = self._cut(run_y, run_x, y, x, way, every)
+            found = sum(self._bill(tiles, every))
+            if self.chip.strided_tables:
+                found = min(found, sum(self._run_bill(tiles, every)))
+            return found + len(tiles)  # an axon for each
+
+        return min(ways, key=words_of)
 
     def extent(self, run: Run, target: Span, sources: int) -> Span:
         """The kernel positions that any source reaches the target positions through."""
@@ -147,12 +163,15 @@ class Kernels:
 
     def strided_bill(self, target: Fragment) -> tuple[int, int]:
         """The same where runs of channels have words, and not each channel."""
+        return self._run_bill(self.tiles(target), target.c)
+
+    def _run_bill(self, tiles: list[Tile], span: Span) -> tuple[int, int]:
         tables = weights = 0
         shared: set[bytes] = set()
-        for tile in self.tiles(target):
-            key = ("strided", id(tile.run_y), id(tile.run_x), tile.y0, tile.kh, tile.x0, tile.kw, target.c)
+        for tile in tiles:
+            key = ("strided", id(tile.run_y), id(tile.run_x), tile.y0, tile.kh, tile.x0, tile.kw, span)
             if key not in self._bills:
-                self._bills[key] = self._tile_runs(tile, target.c)
+                self._bills[key] = self._tile_runs(tile, span)
             found = self._bills[key]
             tables, weights = tables + found[0], weights + found[1]
             shared |= found[2]
@@ -267,26 +286,15 @@ def offset(kernels: Kernels, source: Span, target: Span, shift: int, k0: int, si
 
 
 def axis_tiles(
-    kernels: Kernels, runs: tuple[Run, ...], target: Span, sources: int
-) -> tuple[Run, list[list[Span]]]:
-    """The run of a target span and both ways to cut its kernel's extent into tiles along one axis."""
-    run = run_of(runs, target)
+    kernels: Kernels, along_x: bool, target: Span, sources: int
+) -> tuple[Run, Span, list[list[Span]]]:
+    """The run of a target span, its kernel's extent, and the ways to cut that into tiles along one axis."""
+    run = run_of(kernels.wiring.x if along_x else kernels.wiring.y, target)
     extent = kernels.extent(run, target, sources)
-    ways = [pieces(extent, kernels.chip.kernel_max, even) for even in (False, True)] if len(extent) else []
-    return run, ways[:1] if len(extent) <= kernels.chip.kernel_max else ways
-
-
-def run_of(runs: tuple[Run, ...], span: Span) -> Run:
-    """The run that a span lies in."""
-    return next(run for run in runs if run.start <= span.start and span.stop <= run.stop)
-
-
-def pieces(extent: Span, largest: int, even: bool) -> list[Span]:
-    """Pieces of at most `largest` positions: as even as can be, or full ones first."""
-    count = -(-len(extent) // largest)
-    size = -(-len(extent) // count) if even else largest
-    starts = range(extent.start, extent.stop, size)
-    return [Span(start, min(start + size, extent.stop)) for start in starts]
+    largest, apart = kernels.chip.kernel_max, kernels.apart[along_x]
+    evens = (False,) if len(extent) <= largest else (False, True)
+    ways = [cut(taken(run), extent, largest, even, apart) for even in evens] if len(extent) else []
+    return run, extent, ways
 
 
 def _is_identity(matrix: NDArray[np.float64]) -> bool:

@@ -11,7 +11,8 @@ from snc.ir.tables import NULL, Descriptor
 from snc.ir.weights import FORMATS
 from snc.passes.lowering import axis
 from snc.passes.wiring.connect import Connect
-from snc.passes.wiring.kernels import Kernels, offset, pieces
+from snc.passes.wiring.kernels import Kernels, offset
+from snc.passes.wiring.tiles import pieces
 from snc.passes.wiring.wire import Wire
 
 from .networks import chain, kernel, network, population, projection, shrunken
