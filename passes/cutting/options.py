@@ -1,5 +1,6 @@
 """The ways a feature map can be cut, and what each costs, alone and beside its neighbours' cuts."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from ..wiring.kernels import Kernels, axis_tiles, offset, spans_meet
 
 BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 HALVINGS = 4  # cuts of 1, 2, 4 and 8 pieces are tried on each axis before any finer ones
+
+
+Spans = tuple[int, int]  # rows and columns
 
 
 class Option(NamedTuple):
@@ -44,18 +48,21 @@ def options(
     breadth: int,
     least_halvings: int = HALVINGS,
     shared: bool = False,
+    most: Spans | None = None,
 ) -> list[Option]:
     """At most `breadth` grids of a population whose fragments fit a core, the least memory first.
 
     Rows and columns are halved fewer than `least_halvings` times, unless it takes more to find any. `shared`:
-    states may have the place of others, which takes a word that says where they are.
+    states may have the place of others, which takes a word that says where they are. `most`: rows and columns
+    of a fragment, where the chip allows more.
     """
     shape = network.populations[population].shape
     into = [wired for wired in kernels if wired.projection.target == population]
     sizes = _Sizes(network, PopulationId(population), chip, into, shared)
     cuts_y = _forced([wired.wiring.y for wired in into], shape.height)
     cuts_x = _forced([wired.wiring.x for wired in into], shape.width)
-    least_y, least_x = -(-shape.height // chip.height_max), -(-shape.width // chip.width_max)
+    most_y, most_x = most or (chip.height_max, chip.width_max)
+    least_y, least_x = -(-shape.height // most_y), -(-shape.width // most_x)
     found: dict[Grid, Option] = {}
     halvings = 0
     while halvings < least_halvings or (not found and 2**halvings < 2 * max(shape.height, shape.width)):
@@ -68,6 +75,23 @@ def options(
         halvings += 1
     ranked = sorted(found.values(), key=lambda option: (option.words, option.grid.fragments))
     return ranked[:breadth]
+
+
+def within_reach(network: Network, population: int, chip: Chip, kernels: Sequence[Kernels]) -> Spans:
+    """The most rows and columns of a population's fragments with which no offset leaves its field.
+
+    A source position that meets a target has an offset of at least -(size - 1) * up - K + 1 and of at most
+    (size of the target - 1) * stride, whatever else is cut.
+    """
+    most = [chip.height_max, chip.width_max]
+    for wired in kernels:
+        for axis, runs in enumerate((wired.wiring.y, wired.wiring.x)):
+            if wired.projection.source == population:
+                kernel = min(chip.kernel_max, max(run.size for run in runs))
+                most[axis] = min(most[axis], (1 - kernel - chip.offset_min) // wired.up + 1)
+            if wired.projection.target == population:
+                most[axis] = min(most[axis], chip.offset_max // wired.stride + 1)
+    return max(most[0], 1), max(most[1], 1)
 
 
 def smallest(
@@ -206,12 +230,27 @@ def _axis_pair(
     wired: Kernels, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
 ) -> tuple[np.ndarray, int, int]:
     """For each source span the number of (target span, tile) pairs it reaches, and the offsets' range."""
+    key = along_x, sources, targets
+    if key not in wired.counted:
+        wired.counted[key] = _counted(wired, along_x, sources, targets)
+    return wired.counted[key]
+
+
+def _counted(
+    wired: Kernels, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
+) -> tuple[np.ndarray, int, int]:
     counts = np.zeros(len(sources), dtype=np.int64)
     low = high = 0
     size = (wired.projection.x if along_x else wired.projection.y).source_size
+    stops = [source.stop for source in sources]
     for target in targets:
         run, extent, ways = axis_tiles(wired, along_x, target, size)
-        for i, source in enumerate(sources):
+        # Sources that end before any that the first target position reads are passed over.
+        begin = bisect_right(stops, -((run.shift - extent.start - target.start * wired.stride) // wired.up))
+        for i, source in enumerate(sources[begin:], begin):
+            least = source.start * wired.up - (target.stop - 1) * wired.stride + run.shift
+            if least >= extent.stop:
+                break
             if not spans_meet(wired, source, target, run.shift, extent.start, len(extent)):
                 continue
             met = []

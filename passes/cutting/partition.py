@@ -14,7 +14,7 @@ from ...ir.errors import DoesNotFit, Origin, raise_all
 from ...ir.mapping import Fragment, Grid, Wiring
 from ...ir.network import Network
 from ..wiring.kernels import Kernels
-from .options import Option, Pair, options, pair, smallest
+from .options import HALVINGS, Option, Pair, Spans, options, pair, smallest, within_reach
 
 WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
 
@@ -56,25 +56,37 @@ class Partition:
     def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
         kernels = [Kernels(network, wiring, chip) for wiring in wirings]
-        if self.plain:
-            wholes = [
-                options(network, p, chip, kernels, 1, 1, self.shared) for p in range(len(network.populations))
-            ]
-            grids = _own_best(chip, kernels, wholes) if all(wholes) else None
-            if grids is not None:
-                return Solution(grids, "feasible", 0.0, 0.0)
-        for breadth in (6, 60):
-            lists = [
-                options(network, p, chip, kernels, breadth, shared=self.shared)
-                for p in range(len(network.populations))
-            ]
+        near = _near(network, chip, kernels)
+        for breadth, most in ((6, None), *([(6, near)] if near else []), (60, None)):
+            if self.plain and breadth == 6:
+                wholes = self._lists(network, chip, kernels, 1, most, 1)
+                grids = _own_best(chip, kernels, wholes) if all(wholes) else None
+                if grids is not None:
+                    return Solution(grids, "feasible", 0.0, 0.0)
+            lists = self._lists(network, chip, kernels, breadth, most)
             raise_all(
                 _no_cut(network, p, chip, kernels, self.shared) for p, found in enumerate(lists) if not found
             )
-            solution = self._solve(network, chip, kernels, lists)
-            if solution is not None:
-                return solution
+            if _far(kernels, lists, chip) is None:
+                solution = self._solve(network, chip, kernels, lists)
+                if solution is not None:
+                    return solution
         raise _explained(network, chip, kernels, lists)
+
+    def _lists(
+        self,
+        network: Network,
+        chip: Chip,
+        kernels: Sequence[Kernels],
+        breadth: int,
+        most: Sequence[Spans] | None,
+        halvings: int = HALVINGS,
+    ) -> list[list[Option]]:
+        """The options of every population."""
+        return [
+            options(network, p, chip, kernels, breadth, halvings, self.shared, most[p] if most else None)
+            for p in range(len(network.populations))
+        ]
 
     def _solve(
         self, network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
@@ -157,18 +169,16 @@ def _explained(
     network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
 ) -> DoesNotFit:
     """Why there is no choice among all options: the offsets of a pair, the axons of one, or all together."""
-    for wired in kernels:
-        source, target = wired.projection.source, wired.projection.target
-        pairs = [pair(wired, a.grid, b.grid).offsets for a in lists[source] for b in lists[target]]
-        low, high = min(pairs, key=lambda offsets: _excess(offsets, chip))
-        if _excess((low, high), chip):
-            return DoesNotFit(
-                wired.projection.origin,
-                f"its axons need offsets of {low} to {high}, "
-                f"a field holds {chip.offset_min} to {chip.offset_max}",
-                hint="take a target with wider offset fields",
-                ways=({"offset_min": low, "offset_max": high},),
-            )
+    far = _far(kernels, lists, chip)
+    if far is not None:
+        wired, (low, high) = far
+        return DoesNotFit(
+            wired.projection.origin,
+            f"its axons need offsets of {low} to {high}, "
+            f"a field holds {chip.offset_min} to {chip.offset_max}",
+            hint="take a target with wider offset fields",
+            ways=({"offset_min": low, "offset_max": high},),
+        )
     for p, population in enumerate(network.populations):
         into = [wired for wired in kernels if wired.projection.source == p]
         needs = [_axons(option, into, lists, chip) for option in lists[p]]
@@ -189,6 +199,28 @@ def _explained(
         hint="take a target with larger cores",
         ways=({"core_words": chip.core_words, "axons_max": chip.axons_max},),
     )
+
+
+def _near(network: Network, chip: Chip, kernels: Sequence[Kernels]) -> list[Spans] | None:
+    """Sizes of fragments that reach each other in any case; None where every feature map is within them."""
+    found = [within_reach(network, p, chip, kernels) for p in range(len(network.populations))]
+    shapes = [population.shape for population in network.populations]
+    if all(shape.height <= y and shape.width <= x for shape, (y, x) in zip(shapes, found, strict=True)):
+        return None
+    return found
+
+
+def _far(
+    kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip
+) -> tuple[Kernels, tuple[int, int]] | None:
+    """A wiring none of whose pairs of options reach each other, and the offsets of the nearest."""
+    for wired in kernels:
+        source, target = wired.projection.source, wired.projection.target
+        pairs = (pair(wired, a.grid, b.grid).offsets for a in lists[source] for b in lists[target])
+        nearest = min(pairs, key=lambda offsets: _excess(offsets, chip))
+        if _excess(nearest, chip):
+            return wired, nearest
+    return None
 
 
 def _axons(

@@ -31,6 +31,9 @@ class Kernels:
         self.up: int = 2**wiring.us
         self.stride: int = 2**wiring.sl
         self._values: dict[tuple[int, int], tuple[Values, WeightFormat, NDArray[np.int64]]] = {}
+        self.counted: dict[
+            tuple[bool, tuple[Span, ...], tuple[Span, ...]], tuple[NDArray[np.int64], int, int]
+        ] = {}
         self._bills: dict[tuple[object, ...], tuple[int, int, frozenset[bytes]]] = {}
 
     @cached_property
