@@ -1,7 +1,7 @@
 """What lowering builds with: populations, projections, and the views that tensors are."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.errors import BadInput, Origin, Unsupported
-from ...ir.layers import Layer, LayerGraph
+from ...ir.layers import Layer, LayerGraph, Value
 from ...ir.network import (
     Activation,
     AxisMap,
@@ -76,7 +76,11 @@ class Builder:
     # -------------------------------------------------------------------------------------------------
 
     def define(self, tensor: str, ids: Ids) -> None:
-        """Says what a tensor's elements are. Raises BadInput where its stated shape has more or fewer."""
+        """Says what a tensor's elements are, unless a layout has. Raises BadInput where its stated shape has
+        more or fewer.
+        """
+        if tensor in self.views:
+            return  # the host lays it
         shape = self.graph.shape(tensor)
         if ids.size != prod(shape):
             raise BadInput(
@@ -302,13 +306,24 @@ class Builder:
         try:
             pieces = self.neurons.pieces(ids)
         except TooManyPieces:
-            maker = self.graph.producers().get(name)
-            raise Unsupported(
-                maker.origin if maker else Origin(file=self.graph.name, node=name, operator=kind),
-                f"its elements lie scattered over neurons, in more than {PIECES_MAX} pieces",
-                hint="end the network before its values are mixed",
-            ) from None
+            raise self._scattered(kind, name) from None
         return Tensor(name, kind, tuple(int(n) for n in ids.shape), dtype, pieces, layer)
+
+    def input(self, value: Value, fed: Iterable[tuple[PopulationId, Ids]]) -> Tensor:
+        """The tensor record of an input that feeds populations [D, H, W] with these elements; -1: none."""
+        try:
+            pieces = [piece for population, each in fed for piece in self.neurons.fed(population, each)]
+        except TooManyPieces:
+            raise self._scattered("input", value.name) from None
+        return Tensor(value.name, "input", value.shape, value.dtype, tuple(pieces))
+
+    def _scattered(self, kind: str, name: str) -> Unsupported:
+        maker = self.graph.producers().get(name)
+        return Unsupported(
+            maker.origin if maker else Origin(file=self.graph.name, node=name, operator=kind),
+            f"its elements lie scattered over neurons, in more than {PIECES_MAX} pieces",
+            hint="end the network before its values are mixed",
+        )
 
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""

@@ -1,31 +1,83 @@
-"""Layouts: how the host lays an input onto its population, as the image says neuron by neuron.
+"""Layouts: how the host lays the inputs onto populations, as the image says neuron by neuron.
 
-A picture [1, D, H, W] lies as it is, or channels last where the network begins by moving them, or in phases
-where it begins with a stride that no shift can express. Any other input is tried in several ways, and the one
-whose network has the fewest projections is taken.
+A picture [1, D, H, W] lies as it is, or in phases where its readers begin with a stride that no shift can
+express. Where views stand between an input and what reads it, these are laid, each as its reader wants it, or
+the input itself. Any other input is tried in several ways. The network of the fewest projections is taken.
 """
 
 from collections.abc import Callable, Iterator
 from math import prod
 
+import numpy as np
+
 from ...ir.layers import LayerGraph, Value
 from .arrangement import Arrangement, Phases, arrangements
+from .feeds import Feeds, Layout
+from .readers import FirstReaders
 
-Layout = Callable[[LayerGraph, Value], Arrangement | Phases]
+Order = Callable[[LayerGraph, Value], Arrangement | Phases]
 
 TRIED_MOST = 65_536  # elements of the inputs of a network that is lowered several times
+FOLLOWED_MOST = 2**24  # elements of the inputs whose views are followed
+READ_MOST = 256  # tensors that are laid: each is compared with the others
 WINDOWS = ("Conv", "MaxPool", "AveragePool")
 PHASES_MOST = 256  # each is a projection and a table of its own
 
 
 def layouts(graph: LayerGraph) -> Iterator[Layout]:
     """The layouts to try for a network's inputs."""
-    yield natural
+    as_they_are = _inputs(graph, natural)
+    size = sum(prod(value.shape) for value in graph.inputs)
+    as_read = _as_read(graph) if size <= FOLLOWED_MOST else None
+    if as_read is not None and not as_read.is_as(as_they_are):
+        yield as_read
+    yield as_they_are
     odd = [value for value in graph.inputs if not _is_picture(value)]
-    if odd and sum(prod(value.shape) for value in graph.inputs) <= TRIED_MOST:
-        yield _last
-        yield _middle
-        yield _flat
+    if odd and size <= TRIED_MOST:
+        for order in (_last, _middle, _flat):
+            yield _inputs(graph, order)
+
+
+def _inputs(graph: LayerGraph, order: Order) -> Layout:
+    """Every input in one population."""
+    feeds = Feeds(graph.inputs)
+    for index in range(len(graph.inputs)):
+        _lay_input(feeds, graph, order, index)
+    return feeds.layout(is_wanted=False)
+
+
+def _lay_input(feeds: Feeds, graph: LayerGraph, order: Order, index: int) -> None:
+    value, first = graph.inputs[index], feeds.firsts[index]
+    feeds.lay(value.name, first + np.arange(prod(value.shape)).reshape(value.shape), order(graph, value))
+
+
+def _as_read(graph: LayerGraph) -> Layout | None:
+    """What the first layers read lies as they want it; what may lie in any order, shares neurons."""
+    readers = FirstReaders(graph)
+    if len(readers.read) > READ_MOST:
+        return None
+    feeds = Feeds(graph.inputs)
+    large_first = sorted(readers.read, key=lambda name: -readers.elements[name].size)
+    is_wanted, anyhow = True, []
+    for name in large_first:
+        elements, wish = readers.elements[name], readers.wish(name)
+        if elements.max(initial=-1) < 0:
+            feeds.views[name] = elements
+        elif name in readers.as_maps or (wish is None and name not in readers.in_any_order):
+            is_wanted &= name in readers.as_maps
+            feeds.lay(name, elements, natural(graph, graph.values[name]))
+        elif wish is not None:
+            feeds.lay(name, elements, wish)
+        else:
+            anyhow.append(name)
+    for name in anyhow:
+        if not feeds.share(name, readers.elements[name]):
+            for index in feeds.lacking(readers.elements[name]):
+                _lay_input(feeds, graph, natural, index)
+            feeds.share(name, readers.elements[name])
+    for index in feeds.unfed():
+        _lay_input(feeds, graph, natural, index)
+    return feeds.layout(is_wanted=is_wanted)
 
 
 def natural(graph: LayerGraph, value: Value) -> Arrangement | Phases:

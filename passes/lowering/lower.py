@@ -6,13 +6,18 @@ connectivity (paper, section 4.4).
 
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+
+import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.errors import SncError, Unsupported, raise_all
-from ...ir.layers import LayerGraph, Value
+from ...ir.layers import LayerGraph
 from ...ir.network import Network, Neuron, Shape, Tensor
 from .builder import Builder
-from .layouts import Layout, layouts
+from .feeds import Layout
+from .layouts import layouts
 from .operators import linear, pointwise, reduce, shapes, spatial
 from .operators.table import HANDLERS
 
@@ -39,27 +44,49 @@ class Lower:
             for layer in graph.layers
             if layer.op not in HANDLERS
         )
-        found: list[Network] = []
+        found: list[Lowered] = []
         problems: list[SncError] = []
         for layout in layouts(graph):
             try:
-                found.append(_network(graph, layout))
+                found.append(Lowered(_network(graph, layout), layout))
             except SncError as error:
                 problems.append(error)
+                continue
+            if layout.is_least:
+                break
         if not found:
             raise problems[0]
-        return min(found, key=lambda network: len(network.projections))
+        return min(found, key=lambda lowered: lowered.cost).network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lowered:
+    """A network, and how its inputs lie."""
+
+    network: Network
+    layout: Layout
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """Projections and populations; what phases of one picture feed counts as one projection."""
+        phased = {index for index, feed in enumerate(self.layout.feeds) if feed.in_phases}
+        ends = [(p.source, p.target) for p in self.network.projections]
+        of_phases = [end for end in ends if end[0] in phased]
+        return len(ends) - len(of_phases) + len(set(of_phases)), len(self.network.populations)
 
 
 def _network(graph: LayerGraph, layout: Layout) -> Network:
     """The network of some layers whose inputs lie as the layout says. Raises SncError."""
     builder = Builder(graph)
-    tensors = [_input(builder, value, layout) for value in graph.inputs]
+    tensors = _fed(builder, layout)
     problems: list[SncError] = []
     for layer in graph.layers:
+        if all(name in layout.views for name in layer.outputs if name):
+            builder.release(layer)  # the host's, who lays its results
+            continue
         known = builder.views.keys() | builder.gates.keys() | graph.constants.keys() | {""}
         if not known >= set(layer.inputs):
-            continue  # it reads the result of a layer that was refused
+            continue  # it reads what a refused layer makes, or what the host lays in another view
         try:
             HANDLERS[layer.op].lower(builder, layer)
         except SncError as error:
@@ -71,11 +98,24 @@ def _network(graph: LayerGraph, layout: Layout) -> Network:
     return builder.network(tensors)
 
 
-def _input(builder: Builder, value: Value, layout: Layout) -> Tensor:
-    stack = layout(builder.graph, value)
-    population = builder.add(None, Shape(*stack.sizes), value.name, neuron=Neuron.INPUT)
-    builder.define(value.name, stack.tensor(builder.ids(population)))
-    return builder.tensor("input", value.name, value.dtype)
+def _fed(builder: Builder, layout: Layout) -> list[Tensor]:
+    """The populations that a layout feeds, and the inputs that feed them."""
+    inputs = builder.graph.inputs
+    sizes = [prod(value.shape) for value in inputs]
+    firsts = [0, *accumulate(sizes)]
+    populations = []
+    for feed in layout.feeds:
+        low = int(feed.places[feed.places >= 0].min())
+        name = inputs[int(np.searchsorted(firsts, low, side="right")) - 1].name
+        populations.append(builder.add(None, Shape(*feed.places.shape), name, neuron=Neuron.INPUT))
+    for name, ids in layout.views.items():
+        builder.define(name, ids)
+    tensors = []
+    for value, first, size in zip(inputs, firsts, sizes, strict=False):
+        local = (feed.places - first for feed in layout.feeds)
+        held = (np.where((each >= 0) & (each < size), each, -1) for each in local)
+        tensors.append(builder.input(value, zip(populations, held, strict=True)))
+    return tensors
 
 
 def _observable(builder: Builder) -> list[Tensor]:

@@ -18,6 +18,7 @@ from ...ir.network import Piece, PopulationId, Shape
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Corner = tuple[int, int, int]
 
 # Each plane is a projection with a table of its own; a layer with more would be mostly tables.
 PLANES_MAX = 512
@@ -167,14 +168,19 @@ class Neurons:
                 source = PopulationId(int(pop[c, y, x]))
                 yield maps, source, channel[maps, y, x], _lines(row[c], part, 1), _lines(column[c], part, 0)
 
+    def fed(self, population: PopulationId, elements: Ids) -> list[Piece]:
+        """The boxes of a population [D, H, W] that take these elements; -1: none. Raises TooManyPieces."""
+        if np.array_equal(elements.ravel(), np.arange(elements.size)):
+            return [_all(population, self.shapes[population])]
+        return _boxes(population, elements)
+
     def pieces(self, ids: Ids) -> tuple[Piece, ...]:
         """The boxes of neurons that a tensor's elements are: a whole map a box where steps are even. Raises
         TooManyPieces.
         """
         whole = self.whole(ids)
         if whole is not None:
-            d, h, w = self.shapes[whole].depth, self.shapes[whole].height, self.shapes[whole].width
-            return (Piece(whole, 0, 0, 0, d, h, w, 0, h * w, w, 1),)
+            return (_all(whole, self.shapes[whole]),)
         flat = ids.ravel()
         element = np.flatnonzero(flat >= 0)
         numbers = flat[element]
@@ -285,28 +291,36 @@ def _lines(values: Ids, mask: Mask, axis: int) -> Ids:
     return np.asarray(np.where(mask, values, -1).max(axis=axis))
 
 
-def _boxes(population: PopulationId, elements: Ids) -> list[Piece]:
-    """Boxes with even steps that cover the named neurons; `elements` [D, H, W] is -1 where none is named."""
-    whole = _box(population, elements, 0)
+def _all(population: PopulationId, shape: Shape) -> Piece:
+    """A whole population, in the order of its neurons."""
+    d, h, w = shape.depth, shape.height, shape.width
+    return Piece(population, 0, 0, 0, d, h, w, 0, h * w, w, 1)
+
+
+def _boxes(population: PopulationId, elements: Ids, corner: Corner = (0, 0, 0), axis: int = 0) -> list[Piece]:
+    """Boxes with even steps that cover the named neurons; `elements` [D, H, W] is -1 where none is named.
+
+    What is no box is taken apart along an axis, and each part along the next.
+    """
+    whole = _box(population, elements, corner)
     if whole is not None:
         return [whole]
     boxes: list[Piece] = []
-    for run in _runs(elements):
-        box = _box(population, elements[run], run.start)
-        places = np.zeros((0, 3), dtype=np.int64) if box else np.argwhere(elements[run] >= 0)
-        if len(boxes) + (box is not None) + len(places) > PIECES_MAX:
+    lines = np.moveaxis(elements, axis, 0) if axis < 3 else elements[:0]
+    runs = (
+        [run for run in _runs(lines) if lines[run.start].max() >= 0] if elements.max(initial=-1) >= 0 else []
+    )
+    for number, run in enumerate(runs):
+        if len(boxes) + len(runs) - number > PIECES_MAX:
             raise TooManyPieces
-        boxes += [box] if box else []
-        boxes += [_alone(population, elements, run.start + c, y, x) for c, y, x in places.tolist()]
+        at = tuple(start + run.start * (a == axis) for a, start in enumerate(corner))
+        part = elements[(slice(None),) * axis + (run,)]
+        boxes += _boxes(population, part, (at[0], at[1], at[2]), axis + 1)
     return boxes
 
 
-def _alone(population: PopulationId, elements: Ids, c: int, y: int, x: int) -> Piece:
-    return Piece(population, c, y, x, 1, 1, 1, int(elements[c, y, x]), 0, 0, 0)
-
-
 def _runs(elements: Ids) -> Iterator[slice]:
-    """Channels in a row of which the same neurons are named, each an even step after the last."""
+    """Lines in a row of which the same neurons are named, each an even step after the last."""
     flat = _flat(elements)
     base = np.take_along_axis(flat, (flat >= 0).argmax(axis=1)[:, None], axis=1)
     relative = np.where(flat >= 0, flat - base, NOWHERE)
@@ -320,8 +334,10 @@ def _runs(elements: Ids) -> Iterator[slice]:
         start = stop
 
 
-def _box(population: PopulationId, elements: Ids, c0: int) -> Piece | None:
+def _box(population: PopulationId, elements: Ids, corner: Corner) -> Piece | None:
     """The box that the named neurons fill with even steps, or None."""
+    if elements.size == 1 and elements[0, 0, 0] >= 0:
+        return Piece(population, *corner, 1, 1, 1, int(elements[0, 0, 0]), 0, 0, 0)
     named = np.argwhere(elements >= 0)
     if not len(named):
         return None
@@ -335,4 +351,5 @@ def _box(population: PopulationId, elements: Ids, c0: int) -> Piece | None:
     if not np.array_equal(box, base + c * steps[0] + y * steps[1] + x * steps[2]):
         return None
     d, h, w = (int(n) for n in box.shape)
-    return Piece(population, c0 + int(low[0]), int(low[1]), int(low[2]), d, h, w, base, *steps)
+    c0, y0, x0 = (start + int(n) for start, n in zip(corner, low, strict=True))
+    return Piece(population, c0, y0, x0, d, h, w, base, *steps)
