@@ -1,38 +1,40 @@
-"""Quantised models in their float form: dequantised weights, and activations that are not rounded.
+"""Quantised models in their float form: dequantised weights, and activations that are clamped, not rounded.
 
-A QuantizeLinear and the DequantizeLinear behind it leave a float network; views between them carry floats
-instead of integers. What they do at the ends of a model stays: the types of inputs and outputs are its own.
+A QuantizeLinear and the DequantizeLinear behind it leave a float network: a Clip to the range that the
+integers say, where values may lie outside; views between the two carry floats instead of integers. What
+stands at the ends of a model stays as it is: the types of inputs and outputs are its own, and a float input
+is quantised before the network reads it.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import numpy_helper
 
-from ...ir.errors import BadInput, Origin
+from ...ir.errors import Unsupported
+from .onnx_file import opset_of
+from .quantisation import Quantisation, Reals, limits
+from .quantisers import DEQUANTISE, QUANTISE, fold, quantisation_of
+from .ranges import EVERYTHING, Range, bounds_of, inside, joined, range_of
+from .rewriting import OWN, Naming, Rewriting, attribute, input_of, like
 
-QUANTISE, DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 NOTE = (
-    "the model is quantised and was compiled in its float form: weights are dequantised, the rounding of "
-    "activations is left out; there is no integer mode yet"
+    "the model is quantised and was compiled in its float form: weights are dequantised, activations are "
+    "clamped to their ranges but not rounded; there is no integer mode yet"
 )
 # Between a QuantizeLinear and its DequantizeLinear these mean the same for integers and for floats.
 CARRIERS = (
-    "Reshape",
-    "Flatten",
-    "Squeeze",
-    "Unsqueeze",
-    "Transpose",
-    "Identity",
-    "Slice",
-    "Gather",
-    "MaxPool",
+    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Gather", "MaxPool"),
+    *("GlobalMaxPool", "Split", "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Resize", "Upsample"),
+    *("ReduceMax", "ReduceMin"),
 )
-# Behind these a range that begins at zero stands for a Relu or a Clip that the quantiser has removed.
-LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "BatchNormalization")
+# And these, where all their inputs are quantised alike.
+JOINING = ("Concat", "Max", "Min")
+MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators of the same name know more types
+BEFORE = (*CARRIERS, "Cast")  # what may stand between an input and where it is quantised
+PER_CHANNEL = ("Identity", "MaxPool")  # carriers that keep the axis along which scales differ
+ANY_TYPE = 21  # from this opset on, QuantizeLinear knows integers of other than eight bits
 
 
 def is_quantised(model: onnx.ModelProto) -> bool:
@@ -42,131 +44,258 @@ def is_quantised(model: onnx.ModelProto) -> bool:
 
 def float_form(model: onnx.ModelProto, file: str = "") -> onnx.ModelProto:
     """The float form of a quantised model; the same model when nothing in it is quantised. Raises BadInput
-    where a zero point is no integer.
+    where a zero point is no integer, Unsupported where there is no such form.
     """
     if not is_quantised(model):
         return model
     found = onnx.ModelProto()
     found.CopyFrom(model)
-    rewriting = _Rewriting(found.graph, file)
-    nodes = [made for node in model.graph.node for made in rewriting.visit(node)]
-    del found.graph.node[:]
-    found.graph.node.extend(_alive(nodes, {output.name for output in found.graph.output}))
-    del found.graph.value_info[:]
+    graph = Rewriting(found.graph, opset_of(model), file)
+    walk = _Walk(graph)
+    graph.replace([made for node in graph.nodes for made in walk.visit(node)])
+    graph.drop_dead()
+    graph.replace(joined(graph))
+    graph.drop_dead()
+    graph.finish()
+    used = {node.domain for node in found.graph.node}
+    kept = [entry for entry in found.opset_import if entry.domain in {*OWN, *used}]
+    del found.opset_import[:]
+    found.opset_import.extend(kept)
     return found
 
 
-class _Rewriting:
-    """The nodes as they are rewritten, in order. `real`: the float tensor behind a quantised one."""
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A tensor of integers: the floats that it stands for, and how."""
 
-    def __init__(self, graph: onnx.GraphProto, file: str) -> None:
-        self.graph, self.file = graph, file
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
-        self.real: dict[str, str] = {}
+    real: str
+    how: Quantisation
+
+
+class _Walk:
+    """What is known of the tensors, in the nodes' order. `entries`: inputs, and what only names parts of
+    them.
+    """
+
+    def __init__(self, graph: Rewriting) -> None:
+        self.graph = graph
+        self.carried: dict[str, Carried] = {}
         self.renamed: dict[str, str] = {}
-        self.makers: dict[str, str] = {}
-        self.outputs = {output.name for output in graph.output}
+        self.ranges: dict[str, Range] = {}
+        self.clamped: dict[tuple[str, bytes, bytes], str] = {}
+        self.entries = {value.name for value in graph.graph.input if not graph.is_constant(value.name)}
+        self.ends = graph.outputs | graph.nested
+        self.ranks: dict[str, int] | None = None
 
     def visit(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         """What stands in a node's place: itself, and the float twin of what carries integers."""
         kept = onnx.NodeProto()
         kept.CopyFrom(node)
         kept.input[:] = [self.renamed.get(name, name) for name in node.input]
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            self.constants[node.output[0]] = node.attribute[0].t
-        elif node.op_type in (QUANTISE, DEQUANTISE) and self._fold(kept):
-            return
-        elif node.op_type == QUANTISE:
-            yield from self._quantise(kept)
-        elif node.op_type == DEQUANTISE and node.input[0] in self.real:
-            source = self.real[node.input[0]]
-            if node.output[0] in self.outputs:
-                yield onnx.helper.make_node("Identity", [source], [node.output[0]], name=node.name)
-            self.renamed[node.output[0]] = source
-            return
-        elif node.op_type in CARRIERS and node.input[0] in self.real:
-            twin = onnx.NodeProto()
-            twin.CopyFrom(kept)
-            twin.input[0] = self.real[node.input[0]]
-            twin.output[:] = [f"{name}:float" for name in node.output]
-            twin.name = f"{node.name}:float" if node.name else ""
-            self.real.update(zip(node.output, twin.output, strict=True))
-            yield twin
-        for name in node.output:
-            self.makers[name] = node.op_type
-        yield kept
+        made = list(self._rewritten(kept))
+        for each in made:
+            known = range_of(each, self.ranges, self.graph)
+            for name in each.output:
+                if known != EVERYTHING:
+                    self.ranges.setdefault(name, known)
+        yield from made
 
-    def _fold(self, node: onnx.NodeProto) -> bool:
-        """Computes a node of constants. False where it is none, or quantises by blocks."""
-        if any(name and name not in self.constants for name in node.input) or len(node.input) < 2:
-            return False
-        if any(attribute.name == "block_size" and attribute.i for attribute in node.attribute):
-            return False
-        value, scale = (self._constant(name) for name in node.input[:2])
-        zero = self._constant(node.input[2]) if _input(node, 2) else np.zeros((), dtype=np.uint8)
-        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
-        scale, offset = (_along(array.astype(np.float32), axis, value.ndim) for array in (scale, zero))
-        if node.op_type == DEQUANTISE:
-            array = (value.astype(np.float32) - offset) * scale
+    def _rewritten(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        own = node.domain in (*OWN, MICROSOFT)
+        if self.graph.fold(node) or (own and fold(node, self.graph)):
+            return
+        if own and node.op_type == QUANTISE:
+            yield from self._quantise(node)
+        elif (own and node.op_type == DEQUANTISE) or (
+            node.op_type == "Cast" and input_of(node, 0) in self.carried
+        ):
+            yield from self._dequantise(node)
         else:
-            low, high = self._range(zero, node)
-            array = np.clip(np.rint(value / scale) + offset, low, high).astype(zero.dtype)
-        tensor = numpy_helper.from_array(np.asarray(array), node.output[0])
-        self.constants[node.output[0]] = tensor
-        self.graph.initializer.append(tensor)
-        return True
+            if node.op_type in BEFORE and input_of(node, 0) in self.entries:
+                self.entries.update(node.output)
+            yield from self._twin(node)
+            yield node
+
+    # -- quantising and dequantising
 
     def _quantise(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
-        """Notes what a quantised tensor stands for; a removed Relu or Clip comes back."""
+        """Notes what a quantised tensor stands for, after a clamp to its range."""
+        how, source, result = self._how(node), node.input[0], node.output[0]
+        if how is None or self._is_entry(node, how):
+            yield _standard(node)
+            return
+        if how.block:
+            rule = f"it quantises blocks of {how.block} along an axis at run time"
+            raise Unsupported(self.graph.origin(node), rule, hint="quantise activations with one scale")
+        real = source
+        if how.clamps:
+            bounds = how.bounds(self._rank(node, how))
+            real = yield from self._clamp(node, source, bounds, float(how.scale.max()))
+        self.carried[result] = Carried(real, how)
+        yield _standard(node)
+
+    def _is_entry(self, node: onnx.NodeProto, how: Quantisation) -> bool:
+        """Whether a node quantises an input of the model, in a form that ONNX Runtime runs."""
+        return (
+            node.input[0] in self.entries
+            and (how.dtype.itemsize == 1 or self.graph.opset >= ANY_TYPE)
+            and how.dtype.name in ("int8", "uint8", "int16", "uint16")
+        )
+
+    def _dequantise(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """The floats that a quantised tensor stands for take the result's place."""
         source, result = node.input[0], node.output[0]
-        self.real[result] = source
-        names = [name for name in node.input[1:] if name]
-        if self.makers.get(source) not in LINEAR or any(name not in self.constants for name in names):
+        carried, how = self.carried.get(source), self._how(node)
+        if node.op_type == "Cast":
+            if attribute(node, "to") != onnx.TensorProto.FLOAT:
+                yield node
+                return
+            one, zero = np.ones((), dtype=np.float32), np.zeros((), dtype=np.float32)
+            how = Quantisation(one, zero, np.dtype(np.int32))
+        if carried is None or how is None:
+            if how is not None and how.is_one:
+                low, high = how.bounds()
+                self.ranges[result] = float(low), float(high)
+            yield _standard(node)
             return
-        zero = self._constant(names[1]) if len(names) > 1 else np.zeros((), dtype=np.uint8)
-        low, high = self._range(zero, node)
-        if zero.size != 1 or float(zero.ravel()[0]) != low:
-            return
-        bounds = (0.0, (high - low) * float(self._constant(names[0]).ravel()[0]))
-        clipped = f"{result}:clipped"
-        for label, value in zip(("min", "max"), bounds, strict=True):
-            name = f"{clipped}:{label}"
-            self.graph.initializer.append(numpy_helper.from_array(np.array(value, dtype=np.float32), name))
-        self.real[result] = clipped
-        inputs = [source, f"{clipped}:min", f"{clipped}:max"]
-        yield onnx.helper.make_node("Clip", inputs, [clipped], name=f"{node.name}:clip" if node.name else "")
+        real = carried.real
+        if not carried.how.is_same(how):
+            if not (carried.how.is_one and how.is_one):
+                rule = "its scales are others than those that its input was quantised with"
+                raise Unsupported(
+                    self.graph.origin(node), rule, hint="quantise and dequantise with the same scales"
+                )
+            real = yield from self._converted(node, carried, how)
+        yield from self._stands_for(node, real)
 
-    def _range(self, zero: NDArray[Any], node: onnx.NodeProto) -> tuple[int, int]:
-        """The least and the largest integer of a zero point's type."""
-        if zero.dtype.kind not in "iu":
-            raise BadInput(
-                Origin(file=self.file, node=node.name, operator=node.op_type, output=node.output[0]),
-                f"its zero point is of type {zero.dtype}, which is no integer",
-                hint="quantise to int8 or uint8",
+    def _converted(self, node: onnx.NodeProto, carried: Carried, how: Quantisation) -> Naming:
+        """The floats that the same integers stand for in another quantisation."""
+        factor = how.scale.ravel()[0] / carried.how.scale.ravel()[0]
+        shift = (carried.how.zero.ravel()[0] - how.zero.ravel()[0]) * how.scale.ravel()[0]
+        real = carried.real
+        for operator, number, neutral in (("Mul", factor, 1.0), ("Add", shift, 0.0)):
+            if number != neutral:
+                held = self.graph.hold(self._name(node, operator), np.array(number, dtype=np.float32))
+                before, real = real, self._name(node, "scaled" if operator == "Mul" else "shifted")
+                yield onnx.helper.make_node(operator, [before, held], [real], real)
+        return real
+
+    def _stands_for(self, node: onnx.NodeProto, real: str) -> Iterator[onnx.NodeProto]:
+        """Whoever reads a node's result reads another tensor instead."""
+        if node.output[0] in self.ends:
+            yield onnx.helper.make_node("Identity", [real], [node.output[0]], name=node.name)
+        self.renamed[node.output[0]] = real
+
+    # -- clamps
+
+    def _clamp(self, node: onnx.NodeProto, source: str, bounds: tuple[Reals, Reals], step: float) -> Naming:
+        """A tensor clamped to bounds; gives its name. The tensor itself where it lies no further outside than
+        a step of the quantisation.
+        """
+        low, high = bounds
+        if inside(self.ranges.get(source, EVERYTHING), (float(low.max()), float(high.min())), step):
+            return source
+        key = source, low.tobytes(), high.tobytes()
+        if key in self.clamped:
+            return self.clamped[key]
+        result = self.clamped[key] = self._name(node, "clipped")
+        name = f"{node.name}:clip" if node.name else ""
+        if low.size == high.size == 1:
+            yield self.graph.clip(source, float(low.ravel()[0]), float(high.ravel()[0]), result, name)
+            return result
+        for operator, label, bound in (("Max", "raised", low), ("Min", "clipped", high)):
+            held = self.graph.hold(self._name(node, operator), bound)
+            made = result if label == "clipped" else self._name(node, label)
+            yield onnx.helper.make_node(operator, [source, held], [made], f"{name}:{label}" if name else "")
+            source = made
+        return result
+
+    # -- what stands between
+
+    def _twin(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """The float twin of a node that carries integers."""
+        first = self.carried.get(input_of(node, 0))
+        if node.domain not in OWN:
+            return
+        if node.op_type in JOINING:
+            first = next((self.carried[name] for name in node.input if name in self.carried), None)
+            parts = [self._part(node, name, first) for name in node.input] if first is not None else []
+            if first is None or not first.how.is_one or None in parts:
+                return
+            inputs = [part for part in parts if part is not None]
+        elif first is None or not (first.how.is_one or node.op_type in PER_CHANNEL):
+            return
+        elif node.op_type in ("Clip", "Relu"):
+            yield from self._clipped(node, first)
+            return
+        elif node.op_type == "Pad":
+            value = self.graph.constant_input(node, 2)
+            if len(node.input) < 2 or (input_of(node, 2) and value is None):
+                return
+            around = first.how.dequantised(
+                np.zeros((), dtype=np.int32) if value is None else value.reshape(())
             )
-        info = np.iinfo(zero.dtype)
-        return int(info.min), int(info.max)
+            held = self.graph.hold(self._name(node, "around"), around)
+            inputs = [first.real, node.input[1], held, *node.input[3:]]
+        elif node.op_type in CARRIERS and attribute(node, "mode") != "cubic":
+            inputs = [first.real, *node.input[1:]]
+        else:
+            return
+        results = node.output if node.op_type == "Split" else node.output[:1]
+        outputs = [self._name_of(name, "float") for name in results]
+        twin = like(node, node.op_type, inputs, outputs)
+        twin.name = f"{node.name}:float" if node.name else ""
+        self.carried.update(
+            (name, replace(first, real=real)) for name, real in zip(results, outputs, strict=True)
+        )
+        yield twin
 
-    def _constant(self, name: str) -> NDArray[Any]:
-        return numpy_helper.to_array(self.constants[name])
+    def _part(self, node: onnx.NodeProto, name: str, first: Carried | None) -> str | None:
+        """The floats of one of the tensors that a node joins; None where it is quantised in another way."""
+        carried = self.carried.get(name)
+        if first is not None and carried is not None and carried.how.is_same(first.how):
+            return carried.real
+        if first is None or not self.graph.is_constant(name):
+            return None
+        return self.graph.hold(self._name_of(name, "float"), first.how.dequantised(self.graph.constant(name)))
+
+    def _clipped(self, node: onnx.NodeProto, first: Carried) -> Iterator[onnx.NodeProto]:
+        """A Clip or Relu of integers: a quantiser's range that is less than its type's."""
+        if not all(self.graph.is_constant(name) for name in node.input[1:] if name) or not first.how.is_one:
+            return
+        ends = bounds_of(node, self.graph)
+        type_ends = limits(first.how.dtype)
+        assert type_ends is not None
+        whole = np.clip(np.array(ends), *type_ends)
+        low, high = (first.how.dequantised(np.asarray(end)) for end in whole)
+        real = yield from self._clamp(node, first.real, (low, high), 0.0)
+        self.carried[node.output[0]] = replace(first, real=real)
+
+    # -- helpers
+
+    def _how(self, node: onnx.NodeProto) -> Quantisation | None:
+        carried = self.carried.get(node.input[0])
+        return quantisation_of(node, self.graph, carried.how.dtype if carried is not None else None)
+
+    def _rank(self, node: onnx.NodeProto, how: Quantisation) -> int:
+        """How many axes a node's input has; 0 where that does not matter. Raises Unsupported."""
+        if how.is_one or how.spread:
+            return 0
+        if self.ranks is None:
+            self.ranks = self.graph.inferred_ranks()
+        rank = self.ranks.get(node.input[0], 0)
+        if not rank:
+            rule = "along which axis its scales differ cannot be told"
+            raise Unsupported(self.graph.origin(node), rule, hint="quantise activations with one scale")
+        return rank
+
+    def _name(self, node: onnx.NodeProto, label: str) -> str:
+        return self._name_of(node.output[0], label)
+
+    def _name_of(self, name: str, label: str) -> str:
+        return self.graph.fresh(f"{name}:{label}")
 
 
-def _input(node: onnx.NodeProto, index: int) -> str:
-    return node.input[index] if index < len(node.input) else ""
-
-
-def _along(array: NDArray[np.float32], axis: int, rank: int) -> NDArray[np.float32]:
-    """A scale or zero point, one for all or one for each position of an axis, in a shape that broadcasts."""
-    if array.size == 1:
-        return array.reshape(())
-    return array.reshape([-1 if a == axis % rank else 1 for a in range(rank)])
-
-
-def _alive(nodes: list[onnx.NodeProto], needed: set[str]) -> list[onnx.NodeProto]:
-    """The nodes that an output depends on."""
-    kept = []
-    for node in reversed(nodes):
-        if needed.intersection(node.output):
-            kept.append(node)
-            needed = needed | set(node.input)
-    return kept[::-1]
+def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
+    """ONNX's own operator in place of ONNX Runtime's of the same name."""
+    return like(node, node.op_type, node.input, node.output) if node.domain == MICROSOFT else node

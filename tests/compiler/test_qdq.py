@@ -69,7 +69,9 @@ def test_the_float_form_is_what_the_quantised_model_rounds() -> None:
     model = quantised()
     plain = float_form(model)
     operators = [each.op_type for each in plain.graph.node]
-    assert operators == ["DequantizeLinear", "Conv", "Clip", "Conv", "Reshape", "LeakyRelu", "QuantizeLinear"]
+    assert operators == [
+        *("DequantizeLinear", "Conv", "Clip", "Conv", "Clip", "Reshape", "LeakyRelu", "QuantizeLinear")
+    ]
     onnx.checker.check_model(plain, full_check=True)
     frame = {"x": np.random.default_rng(0).integers(-128, 128, (1, 2, 6, 6)).astype(np.int8)}
     want, got = (
