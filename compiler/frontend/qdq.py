@@ -3,7 +3,7 @@
 A QuantizeLinear and the DequantizeLinear behind it leave a float network: a Clip to the range that the
 integers say, where values may lie outside; views between the two carry floats instead of integers. What
 stands at the ends of a model stays as it is: the types of inputs and outputs are its own, and a float input
-is quantised before the network reads it.
+is quantised before the network reads it. Operators of integers are brought to this form before.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 
 from ...ir.errors import Unsupported
+from . import dynamic, integer_operators
+from .integer_operators import MICROSOFT, is_integer_operator
 from .onnx_file import opset_of
 from .quantisation import Quantisation, Reals, limits
 from .quantisers import DEQUANTISE, QUANTISE, fold, quantisation_of
@@ -31,7 +33,6 @@ CARRIERS = (
 )
 # And these, where all their inputs are quantised alike.
 JOINING = ("Concat", "Max", "Min")
-MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators of the same name know more types
 BEFORE = (*CARRIERS, "Cast")  # what may stand between an input and where it is quantised
 PER_CHANNEL = ("Identity", "MaxPool")  # carriers that keep the axis along which scales differ
 ANY_TYPE = 21  # from this opset on, QuantizeLinear knows integers of other than eight bits
@@ -39,18 +40,25 @@ ANY_TYPE = 21  # from this opset on, QuantizeLinear knows integers of other than
 
 def is_quantised(model: onnx.ModelProto) -> bool:
     """Whether a model rounds its tensors."""
-    return any(node.op_type in (QUANTISE, DEQUANTISE) for node in model.graph.node)
+    return any(
+        node.op_type in (QUANTISE, DEQUANTISE) or is_integer_operator(node) for node in model.graph.node
+    )
 
 
 def float_form(model: onnx.ModelProto, file: str = "") -> onnx.ModelProto:
-    """The float form of a quantised model; the same model when nothing in it is quantised. Raises BadInput
-    where a zero point is no integer, Unsupported where there is no such form.
+    """The float form of a quantised model, without the fused operators that ONNX Runtime makes; the same
+    model when it has neither. Raises BadInput where a zero point is no integer, Unsupported where there is no
+    such form.
     """
-    if not is_quantised(model):
+    if not is_quantised(model) and not any(
+        node.op_type in integer_operators.SPECIAL for node in model.graph.node
+    ):
         return model
     found = onnx.ModelProto()
     found.CopyFrom(model)
     graph = Rewriting(found.graph, opset_of(model), file)
+    graph.replace(dynamic.static(graph))
+    graph.replace(integer_operators.expanded(graph))
     walk = _Walk(graph)
     graph.replace([made for node in graph.nodes for made in walk.visit(node)])
     graph.drop_dead()
