@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from ...ir.errors import Unsupported
-from . import dynamic, integer_operators
+from . import dynamic, integer_operators, qonnx
 from .integer_operators import MICROSOFT, is_integer_operator
 from .onnx_file import opset_of
 from .quantisation import Quantisation, Reals, limits
@@ -41,7 +41,8 @@ ANY_TYPE = 21  # from this opset on, QuantizeLinear knows integers of other than
 def is_quantised(model: onnx.ModelProto) -> bool:
     """Whether a model rounds its tensors."""
     return any(
-        node.op_type in (QUANTISE, DEQUANTISE) or is_integer_operator(node) for node in model.graph.node
+        node.op_type in (QUANTISE, DEQUANTISE) or is_integer_operator(node) or qonnx.is_quantiser(node)
+        for node in model.graph.node
     )
 
 
@@ -110,9 +111,11 @@ class _Walk:
 
     def _rewritten(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         own = node.domain in (*OWN, MICROSOFT)
-        if self.graph.fold(node) or (own and fold(node, self.graph)):
+        if self.graph.fold(node) or (own and fold(node, self.graph)) or qonnx.fold(node, self.graph):
             return
-        if own and node.op_type == QUANTISE:
+        if qonnx.is_quantiser(node):
+            yield from self._clamp_only(node)
+        elif own and node.op_type == QUANTISE:
             yield from self._quantise(node)
         elif (own and node.op_type == DEQUANTISE) or (
             node.op_type == "Cast" and input_of(node, 0) in self.carried
@@ -193,6 +196,12 @@ class _Walk:
         if node.output[0] in self.ends:
             yield onnx.helper.make_node("Identity", [real], [node.output[0]], name=node.name)
         self.renamed[node.output[0]] = real
+
+    def _clamp_only(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """A qonnx Quant of an activation: its range is kept."""
+        low, high, step = qonnx.bounds(node, self.graph)
+        real = yield from self._clamp(node, node.input[0], (low, high), step)
+        yield from self._stands_for(node, real)
 
     # -- clamps
 
