@@ -35,6 +35,7 @@ CARRIERS = (
 JOINING = ("Concat", "Max", "Min")
 BEFORE = (*CARRIERS, "Cast")  # what may stand between an input and where it is quantised
 PER_CHANNEL = ("Identity", "MaxPool")  # carriers that keep the axis along which scales differ
+ROUNDS = 11  # the first opset with Round
 ANY_TYPE = 21  # from this opset on, QuantizeLinear knows integers of other than eight bits
 
 
@@ -133,7 +134,7 @@ class _Walk:
         """Notes what a quantised tensor stands for, after a clamp to its range."""
         how, source, result = self._how(node), node.input[0], node.output[0]
         if how is None or self._is_entry(node, how):
-            yield _standard(node)
+            yield _standard(node, how)
             return
         if how.block:
             rule = f"it quantises blocks of {how.block} along an axis at run time"
@@ -143,7 +144,18 @@ class _Walk:
             bounds = how.bounds(self._rank(node, how))
             real = yield from self._clamp(node, source, bounds, float(how.scale.max()))
         self.carried[result] = Carried(real, how)
-        yield _standard(node)
+        if how.clamps:
+            yield _standard(node, how)
+        else:
+            yield from self._whole(node)
+
+    def _whole(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """Sums of products as the integers that they are: ONNX quantises to no type as wide as theirs."""
+        source = node.input[0]
+        if self.graph.opset >= ROUNDS:
+            source = self._name(node, "rounded")
+            yield onnx.helper.make_node("Round", [node.input[0]], [source], source)
+        yield onnx.helper.make_node("Cast", [source], [node.output[0]], node.name, to=onnx.TensorProto.INT32)
 
     def _is_entry(self, node: onnx.NodeProto, how: Quantisation) -> bool:
         """Whether a node quantises an input of the model, in a form that ONNX Runtime runs."""
@@ -167,7 +179,7 @@ class _Walk:
             if how is not None and how.is_one:
                 low, high = how.bounds()
                 self.ranges[result] = float(low), float(high)
-            yield _standard(node)
+            yield _standard(node, how)
             return
         real = carried.real
         if not carried.how.is_same(how):
@@ -313,6 +325,7 @@ class _Walk:
         return self.graph.fresh(f"{name}:{label}")
 
 
-def _standard(node: onnx.NodeProto) -> onnx.NodeProto:
-    """ONNX's own operator in place of ONNX Runtime's of the same name."""
-    return like(node, node.op_type, node.input, node.output) if node.domain == MICROSOFT else node
+def _standard(node: onnx.NodeProto, how: Quantisation | None) -> onnx.NodeProto:
+    """ONNX's own operator in place of ONNX Runtime's of the same name, in the form of older opsets, too."""
+    drop = ("axis",) if how is not None and how.is_one else ()
+    return like(node, node.op_type, node.input, node.output, drop)
