@@ -1,33 +1,53 @@
 """Folding: layers that only scale and shift channels move into the layer before them.
 
-What onnxslim leaves: batch normalisations behind something else than a convolution, sums and products with
-constants, Gemm's factors. Weights are given a name of their own wherever two layers share one.
+Batch normalisations, sums and products with constants, Gemm's factors. Which axis a constant lies along,
+numpy's rules say: a vector of as many elements as there are channels may well lie along the columns.
+Weights get a name of their own where two layers share one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir.layers import Array, Attribute, Layer, LayerGraph
+from ..ir.errors import BadInput, SncError, raise_all
+from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "BatchNormalization")
+MAY_BE_INFINITE = ("Clip", "Pad")  # bounds that bound nothing, and what a maximum never takes
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
     """The same function with fewer layers: Gemm has no factors, normalisations are one scale and one
-    shift.
+    shift. Raises BadInput where constants are not numbers.
     """
 
     def __call__(self, graph: LayerGraph) -> LayerGraph:
         """The folded layers."""
         folding = _Folding(graph)
         for layer in graph.layers:
-            folding.visit(layer)
-        return folding.result()
+            for part in folding.parts(layer):
+                folding.visit(part)
+        found = folding.result()
+        raise_all(_not_numbers(found))
+        return found
+
+
+def _not_numbers(graph: LayerGraph) -> Iterator[SncError]:
+    """Constants and attributes that are not numbers."""
+    for layer in graph.layers:
+        held = {name: graph.constants[name] for name in layer.inputs if name in graph.constants}
+        for name, value in (*held.items(), *layer.attributes.items()):
+            array = np.asarray(value)
+            if array.dtype.kind != "f" or np.isfinite(array).all():
+                continue
+            if not np.isnan(array).any() and layer.op in MAY_BE_INFINITE:
+                continue
+            rule = f"{name!r} holds NaN or infinity"
+            yield BadInput(layer.origin, rule, hint="train or export the model again")
 
 
 class _Folding:
@@ -37,19 +57,26 @@ class _Folding:
         self.graph = graph
         self.layers: list[Layer] = []
         self.constants: dict[str, Array] = dict(graph.constants)
+        self.values: dict[str, Value] = dict(graph.values)
         self.uses = graph.uses()
-        self.outputs = {output.name for output in graph.outputs}
         self.at: dict[str, int] = {}
         self.owned: set[str] = set()
+        self.affine: set[str] = set()  # results of normalisations of mean 0 and variance 1
 
     def result(self) -> LayerGraph:
-        return replace(self.graph, layers=tuple(self.layers), constants=MappingProxyType(self.constants))
+        return replace(
+            self.graph,
+            layers=tuple(self.layers),
+            constants=MappingProxyType(self.constants),
+            values=MappingProxyType(self.values),
+        )
 
     def visit(self, layer: Layer) -> None:
-        rewritten = (
-            self._affine(layer) or self._gemm(layer) or self._dense(layer) or self._quotient(layer) or layer
-        )
-        if rewritten.op in LINEAR:
+        affine = self._affine(layer)
+        rewritten = affine or self._gemm(layer) or self._dense(layer) or self._quotient(layer) or layer
+        if affine is not None:
+            self.affine.add(affine.outputs[0])
+        if rewritten.op in LINEAR and self._is_float(rewritten):
             rewritten = self._own_constants(rewritten)
         scale = self._scale_and_shift(rewritten)
         if scale is not None and self._into_previous(rewritten, *scale):
@@ -60,27 +87,60 @@ class _Folding:
     # -- rewriting one layer
     # -------------------------------------------------------------------------------------
 
+    def parts(self, layer: Layer) -> Iterator[Layer]:
+        """The layer; a Gemm that scales what is computed is a product, and a sum that has no factors."""
+        alpha, beta = layer.number("alpha", 1.0), layer.number("beta", 1.0)
+        bias = layer.input(2)
+        is_held = any(name in self.constants for name in layer.inputs[:2])
+        if (
+            layer.op != "Gemm"
+            or not bias
+            or bias in self.constants
+            or (beta == 1.0 and (is_held or alpha == 1.0))
+        ):
+            yield layer
+            return
+        product = self._tensor(layer, "product", self.shape(layer.outputs[0]))
+        kept = {name: value for name, value in layer.attributes.items() if name != "beta"}
+        yield replace(
+            _with(layer, "Gemm", list(layer.inputs[:2]), kept),
+            outputs=(product,),
+            name=f"{layer.name}/product",
+        )
+        if beta == 0.0:
+            yield replace(_with(layer, "Identity", [product], {}), outputs=layer.outputs)
+            return
+        if beta != 1.0:
+            scaled = self._tensor(layer, "scaled", self.shape(bias))
+            factor = self._new(layer, "beta", np.asarray(beta, dtype=np.float32))
+            yield replace(
+                _with(layer, "Mul", [bias, factor], {}), outputs=(scaled,), name=f"{layer.name}/scaled"
+            )
+            bias = scaled
+        yield _with(layer, "Add", [product, bias], {})
+
     def _gemm(self, layer: Layer) -> Layer | None:
-        """Gemm without alpha, beta (but for a bias that is computed) and transA of a row vector."""
-        held = [index for index in (1, 0) if layer.input(index) in self.constants]
-        if layer.op != "Gemm" or not held:
+        """Gemm without alpha and beta; one of its factors is constant, and its bias, or beta is 1."""
+        index = next((i for i in (1, 0) if layer.input(i) in self.constants), None)
+        if layer.op != "Gemm" or index is None or not self._is_float(layer):
             return None
         alpha, beta = layer.number("alpha", 1.0), layer.number("beta", 1.0)
-        weights = self._constant(layer, held[0]) * np.float32(alpha)
         names = list(layer.inputs[:2])
-        names[held[0]] = self._new(layer, "weights", weights.astype(np.float32))
+        if alpha != 1.0:
+            names[index] = self._new(layer, "weights", self._constant(layer, index) * np.float64(alpha))
+        if layer.input(2) in self.constants:
+            bias = self._constant(layer, 2)
+            outputs = self.shape(layer.outputs[0])[1]
+            if index == 1 and (bias.size == 1 or bias.shape in ((outputs,), (1, outputs))):
+                bias = np.broadcast_to(bias.ravel(), (outputs,))
+            names.append(self._new(layer, "bias", bias * np.float64(beta)))
+        elif layer.input(2):
+            if beta != 1.0:
+                return None
+            names.append(layer.input(2))
         attributes: dict[str, Attribute] = {"transB": int(layer.integer("transB", 0) != 0)}
         if layer.integer("transA", 0):
             attributes["transA"] = 1
-        if layer.input(2) in self.constants:
-            outputs = self.graph.shape(layer.outputs[0])[1]
-            bias = self._constant(layer, 2) * np.float32(beta)
-            if held[0] == 1 and (bias.size == 1 or (bias.size == outputs and bias.shape[-1] == outputs)):
-                bias = np.broadcast_to(bias.ravel(), (outputs,))
-            names.append(self._new(layer, "bias", bias.astype(np.float32)))
-        elif layer.input(2):
-            names.append(layer.input(2))
-            attributes["beta"] = beta
         return _with(layer, "Gemm", names, attributes)
 
     def _quotient(self, layer: Layer) -> Layer | None:
@@ -94,14 +154,12 @@ class _Folding:
         return _with(layer, "Mul", [layer.inputs[0], self._new(layer, "factors", reciprocals)], {})
 
     def _dense(self, layer: Layer) -> Layer | None:
-        """MatMul of one row with a constant matrix is a Gemm without bias."""
-        if (
-            layer.op != "MatMul"
-            or layer.input(1) not in self.constants
-            or len(self.graph.shape(layer.inputs[0])) != 2
-        ):
+        """MatMul of rows with a constant matrix is a Gemm without bias."""
+        if layer.op != "MatMul" or layer.input(1) not in self.constants or not self._is_float(layer):
             return None
-        if self._constant(layer, 1).ndim != 2:
+        if len(self.shape(layer.inputs[0])) != 2 or self._constant(layer, 1).ndim != 2:
+            return None
+        if layer.input(0) in self.constants:
             return None
         return _with(layer, "Gemm", list(layer.inputs), {})
 
@@ -110,19 +168,24 @@ class _Folding:
         1.
         """
         found: tuple[Array, Array] | None = None
-        shape = self.graph.shape(layer.outputs[0])
+        shape = self.values[layer.outputs[0]].shape
+        if not self._is_float(layer) or len(shape) < 2:
+            return None
         if layer.op == "BatchNormalization":
-            if any(name not in self.constants for name in layer.inputs[1:5]) or len(layer.outputs) > 1:
-                return None  # in training mode
+            if any(name not in self.constants for name in layer.inputs[1:5]) or is_training(layer):
+                return None
             scale, shift, mean, variance = (self._constant(layer, i).astype(np.float64) for i in range(1, 5))
-            factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
-            found = factor, shift - mean * factor
+            if any(each.shape != shape[1:2] for each in (scale, shift, mean, variance)):
+                return None
+            with np.errstate(all="ignore"):  # what is no number then is told
+                factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
+                found = factor, shift - mean * factor
         elif layer.op in ("Add", "Sub", "Mul", "Div") and len(layer.inputs) == 2 and len(shape) in (2, 3, 4):
             found = self._constant_operand(layer, shape)
         if found is None:
             return None
         data = layer.inputs[0] if layer.inputs[0] not in self.constants else layer.inputs[1]
-        if self.graph.shape(data) != shape:
+        if data in self.constants or self.shape(data) != shape:
             return None
         channels = shape[1]
         names = [data]
@@ -131,23 +194,21 @@ class _Folding:
             (*found, np.zeros(channels), np.ones(channels)),
             strict=True,
         ):
-            names.append(self._new(layer, label, np.asarray(values).astype(np.float32)))
+            names.append(self._new(layer, label, np.asarray(values)))
         return _with(layer, "BatchNormalization", names, {"epsilon": 0.0})
 
     def _constant_operand(self, layer: Layer, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
-        """Scale and shift of a sum, difference, product or quotient with a constant that is equal along H
-        and W.
+        """Scale and shift of a sum, difference, product or quotient with a constant that is equal along all
+        axes but the channels'.
         """
         index = 1 if layer.inputs[1] in self.constants else 0
         if layer.inputs[index] not in self.constants or layer.inputs[1 - index] in self.constants:
             return None
         value = self._constant(layer, index).astype(np.float64)
-        value = (
-            value.reshape((1,) * (len(shape) - value.ndim) + value.shape)
-            if value.ndim <= len(shape)
-            else value
-        )
-        if value.ndim != len(shape) or any(n != 1 for a, n in enumerate(value.shape) if a != 1):
+        if value.ndim > len(shape):
+            return None
+        value = value.reshape((1,) * (len(shape) - value.ndim) + value.shape)  # axes are added in front
+        if any(n != 1 for a, n in enumerate(value.shape) if a != 1):
             return None
         channel = np.broadcast_to(value.reshape(-1), (shape[1],))
         one, zero = np.ones(shape[1]), np.zeros(shape[1])
@@ -159,11 +220,15 @@ class _Folding:
             return channel, zero
         return (1.0 / channel, zero) if index == 1 and np.all(channel != 0) else None
 
+    def _is_float(self, layer: Layer) -> bool:
+        """Whether a layer makes single-precision floats."""
+        return self.values[layer.outputs[0]].dtype == "float32"
+
     # -- folding into the layer before
     # ---------------------------------------------------------------------------
 
     def _scale_and_shift(self, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        if layer.op != "BatchNormalization":
+        if layer.outputs[0] not in self.affine:
             return None
         return self._constant(layer, 1).astype(np.float64), self._constant(layer, 2).astype(np.float64)
 
@@ -173,7 +238,13 @@ class _Folding:
         if index is None or self.uses[layer.inputs[0]] != 1:
             return False
         before = self.layers[index]
-        if before.op not in LINEAR or any(each and each not in self.constants for each in before.inputs[1:]):
+        if before.op not in LINEAR or before.input(1) not in self.constants:
+            return False
+        if before.op == "BatchNormalization" and before.outputs[0] not in self.affine:
+            return False
+        if before.input(2) and before.input(2) not in self.constants:
+            return False
+        if before.op == "Gemm" and before.input(0) in self.constants:
             return False
         weights = self._constant(before, 1).astype(np.float64)
         if before.op == "Conv":
@@ -189,18 +260,19 @@ class _Folding:
             weights = weights * scale
         bias = self._constant(before, 2).astype(np.float64) * scale if before.input(2) else 0.0
         names = list(before.inputs)
-        names[1] = self._new(before, "weights", weights.astype(np.float32))
+        names[1] = self._new(before, "weights", weights)
         if before.input(2) or np.any(shift != 0):
-            names[2:3] = [self._new(before, "bias", (bias + shift).astype(np.float32))]
+            names[2:3] = [self._new(before, "bias", bias + shift)]
         merged = replace(before, inputs=tuple(names), outputs=layer.outputs)
         self.layers[index] = replace(merged, origin=replace(before.origin, output=layer.outputs[0]))
         self.at[layer.outputs[0]] = index
+        self.affine.add(layer.outputs[0])  # where `before` is one, too: asked of normalisations alone
         return True
 
     def _own_constants(self, layer: Layer) -> Layer:
         """Gives a layer's weights and bias a name that no other layer reads."""
         names = list(layer.inputs)
-        for index in (1, 2):
+        for index in range(3):
             name = layer.input(index)
             if name in self.constants and name in self.owned:
                 names[index] = self._new(layer, f"input{index}", self.constants[name])
@@ -213,12 +285,41 @@ class _Folding:
     def _constant(self, layer: Layer, index: int) -> Array:
         return self.constants[layer.inputs[index]]
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor or constant, those that were made here included."""
+        return self.constants[name].shape if name in self.constants else self.values[name].shape
+
     def _new(self, layer: Layer, label: str, value: Array) -> str:
-        name = f"{layer.name}/{label}"
-        while name in self.constants:
-            name += "'"
-        self.constants[name] = value
+        """Keeps a constant, in single precision. Raises BadInput where it is not a number."""
+        with np.errstate(over="ignore"):
+            single = np.asarray(value).astype(np.float32)
+        if not np.isfinite(single).all():
+            read = ", ".join(name for name in layer.inputs if name in self.graph.constants)
+            rule = f"its {label}, folded from {read or 'its constants'}, would be NaN or infinite"
+            raise BadInput(layer.origin, rule, hint="train or export the model again")
+        name = self._free(layer, label)
+        self.constants[name] = single
         return name
+
+    def _tensor(self, layer: Layer, label: str, shape: tuple[int, ...]) -> str:
+        """The name of a tensor between the parts of a layer."""
+        name = self._free(layer, label)
+        self.values[name] = Value(name, shape)
+        self.uses[name] = 1
+        return name
+
+    def _free(self, layer: Layer, label: str) -> str:
+        name = f"{layer.name}/{label}"
+        while name in self.constants or name in self.values:
+            name += "'"
+        return name
+
+
+def is_training(layer: Layer) -> bool:
+    """Whether a BatchNormalization normalises by what it reads: then it also makes statistics, or may."""
+    return layer.op == "BatchNormalization" and (
+        layer.integer("training_mode", 0) != 0 or any(layer.outputs[1:])
+    )
 
 
 def _with(layer: Layer, op: str, inputs: list[str], attributes: Mapping[str, Attribute]) -> Layer:

@@ -9,6 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
+from .inline import inlined_functions, named_apart, without_constant_inputs
 
 FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
 NODES_MAX = 2**14
@@ -16,8 +17,6 @@ TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^2
 POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
 SIZE_SHOWN = 224  # in the example of a shape that a user has to give
 OPSET_MIN = 6
-RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
-IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -53,14 +52,15 @@ def load_model(path: Path) -> onnx.ModelProto:
         rule = "is no ONNX model: it has no graph"
         raise BadInput(origin, rule, hint="give the file that an ONNX exporter wrote")
     _load_external_data(model, path)
+    if not _is_text(model):
+        raise BadInput(origin, "is no valid ONNX model (a name is no UTF-8)", hint="export it again")
+    model = inlined_functions(model, origin.file, NODES_MAX)
     check_model(model, origin)
-    return model
+    return without_constant_inputs(named_apart(model))
 
 
 def check_model(model: onnx.ModelProto, origin: Origin) -> None:
     """Raises when a model is not well-formed, too old, or holds a tensor that is broken."""
-    if not _is_text(model):
-        raise BadInput(origin, "is no valid ONNX model (a name is no UTF-8)", hint="export it again")
     opset = opset_of(model)
     newest = onnx.defs.onnx_opset_version()
     if not OPSET_MIN <= opset <= newest:
@@ -74,10 +74,9 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
         raise BadInput(
             origin, f"has {nodes} nodes, at most {NODES_MAX} are read", hint="is the file damaged?"
         )
-    if model.functions:
-        hint = "inline them with onnx.inliner.inline_local_functions"
-        raise Unsupported(origin, f"has functions of its own: {model.functions[0].name}", hint=hint)
-    if any(graph.sparse_initializer for graph in _graphs(model.graph)):
+    if any(graph.sparse_initializer for graph in graphs(model.graph)) or any(
+        attribute.name == "sparse_value" for node in _nodes(model.graph) for attribute in node.attribute
+    ):
         raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
     raise_all(_unknown_operators(model, opset, origin.file))
     raise_all(_impossible_numbers(model, origin.file))
@@ -103,30 +102,6 @@ def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterato
                 f"ONNX has no such operator at opset {opset}",
                 hint="express it with ONNX's operators",
             )
-
-
-def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
-    """The model at an opset that every ONNX Runtime knows, or at its own where newer operators need that.
-    Raises Unsupported for older ones that cannot be brought there.
-    """
-    opset = opset_of(model)
-    if opset in RUNTIME_OPSETS:
-        return model
-    found = onnx.ModelProto()
-    found.CopyFrom(model)
-    found.ir_version = IR_VERSION
-    try:
-        return onnx.version_converter.convert_version(
-            found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
-        )
-    except Exception:  # ConvertError and RuntimeError
-        if opset > RUNTIME_OPSETS[-1]:
-            return model  # with an operator that is new there: ONNX Runtime is asked when the model is read
-        raise Unsupported(
-            Origin(file=file),
-            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
-            hint="export the model at another opset",
-        ) from None
 
 
 def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]:
@@ -159,34 +134,36 @@ def opset_of(model: onnx.ModelProto) -> int:
     return int(max(versions, default=1))
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """A graph and those nested in it."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for nested in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-                yield from _graphs(nested)
+                yield from graphs(nested)
 
 
 def _is_text(model: onnx.ModelProto) -> bool:
     """Whether all names are text: protobuf hands on as bytes what is none."""
     names: list[str | bytes] = [value.name for value in (*model.graph.input, *model.graph.output)]
-    for graph in _graphs(model.graph):
+    for graph in graphs(model.graph):
         names += [tensor.name for tensor in graph.initializer]
-        for node in graph.node:
-            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
-            names += [attribute.name for attribute in node.attribute]
+    for function in model.functions:
+        names += [function.name, function.domain, *function.input, *function.output]
+    for node in (*_nodes(model.graph), *(node for function in model.functions for node in function.node)):
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
     return not any(isinstance(name, bytes) for name in names)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for each in _graphs(graph):
+    for each in graphs(graph):
         yield from each.node
 
 
 def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """Every tensor that a graph stores: initializers and attributes, those of nested graphs included."""
-    for each in _graphs(graph):
+    for each in graphs(graph):
         yield from each.initializer
         for node in each.node:
             for attribute in node.attribute:
@@ -243,27 +220,6 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
             ) from None
         tensor.data_location = onnx.TensorProto.DEFAULT
         del tensor.external_data[:]
-
-
-def widen(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model whose half-precision floats have become singles; the same model when it has none."""
-    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
-    if not any(tensor.data_type == half for tensor in tensors(model.graph)):
-        return model
-    wide = onnx.ModelProto()
-    wide.CopyFrom(model)
-    for tensor in tensors(wide.graph):
-        if tensor.data_type == half:
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), name))
-    for node in wide.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == half:
-                attribute.i = single
-    for value in (*wide.graph.input, *wide.graph.output, *wide.graph.value_info):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = single
-    return wide
 
 
 def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], file: str) -> onnx.ModelProto:

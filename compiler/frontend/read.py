@@ -1,14 +1,11 @@
 """The way in: an ONNX model becomes a LayerGraph whose shapes are known and whose constants are folded.
 
-Simplification, constant folding and shape inference are onnxslim's and onnx's; what they must not be trusted
-with (sizes, damaged files) is checked before. Nothing here knows the chip.
+Shapes and constants are what ONNX Runtime computes for the model as it is; what it must not be trusted with
+(sizes, damaged files) is checked before. Nothing here knows the chip.
 """
 
-import contextlib
-import io
-import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,222 +13,199 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ...ir.errors import BadInput, ManyErrors, Origin, SncError, Unsupported
+from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
-from .onnx_file import converted, first_line, fix_shapes, load_model, opset_of, widen
+from .inline import with_branches, without_constant_inputs, without_unread
+from .observe import Observed, declared, observe
+from .onnx_file import fix_shapes, load_model, opset_of
+from .opset import converted
+from .precision import precision_notes, widen
 from .qdq import NOTE, float_form, is_quantised
-from .runtime import FATAL, session
-from .sizes import check_sizes
+from .simplify import of_output, simplified
+from .sizes import Scope, shape_of, survey
 
 WINDOWS = ("kernel_shape", "strides", "dilations", "pads", "output_padding")
 WINDOW_MAX = 2**11  # larger than any map that the words of a chip can say
+OWN = ("", "ai.onnx")
+UNTRIED = "the model is too large to be tried at once: its shapes are what ONNX infers, not what was seen"
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-WARNING = 2  # from which severity on ONNX Runtime prints when nothing is said
 GEMM_WITHOUT_BIAS = 11  # the first opset where Gemm need not have one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The layers of a model, and what its tensors held when it was run; none where it is too large."""
+
+    graph: LayerGraph
+    arrays: Mapping[str, Array]
 
 
 def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
     """The layers of an ONNX file. Raises SncError (exit code 2) when file or network cannot be read."""
-    loaded = widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name))
+    return read_model(path, input_shapes).graph
+
+
+def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Reading:
+    """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does."""
+    loaded = fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)
     notes = (NOTE,) if is_quantised(loaded) else ()
-    return replace(to_layers(simplify(float_form(loaded, path.name), path.name), path.name), notes=notes)
+    found = _reading(float_form(widen(loaded), path.name), path.name)
+    notes = (*notes, *precision_notes(loaded), *found.graph.notes)
+    return replace(found, graph=replace(found.graph, notes=notes))
 
 
 def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.ModelProto:
-    """The model of a file as ONNX Runtime shall run it: static shapes, single precision for half, and the
-    float form of a quantised one.
+    """The model of a file as ONNX Runtime shall run it: static shapes, single precision, and the float form
+    of a quantised one.
     """
     return float_form(
         widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)), path.name
     )
 
 
-def infer(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
-    """The model with the shapes that ONNX infers. Raises BadInput."""
-    try:
-        return onnx.shape_inference.infer_shapes(model)
-    except Exception as error:  # InferenceError and whatever protobuf raises: the file's fault
-        raise BadInput(
-            Origin(file=file),
-            f"its shapes contradict each other ({first_line(error)})",
-            hint="export it again",
-        ) from None
-
-
-def simplify(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
-    """The model after onnxslim: constants folded, batch normalisations fused, every shape known."""
-    import onnxslim
-
-    known = {value.name: value for value in check_sizes(model, file)}
-    try:
-        with _silence():
-            slim = onnxslim.slim(model)
-    except Exception:  # onnxslim's own faults: Resize with axes is one
-        slim = onnx.ModelProto()
-        slim.CopyFrom(model)
-    del slim.graph.value_info[:]
-    for value in slim.graph.output:  # onnxslim's idea of an uneven Split or of empty axes is not ONNX's
-        if value.name in known:
-            value.CopyFrom(known[value.name])
-    slim.ir_version = max(slim.ir_version, 4)  # before, initializers had to be inputs too
-    ends = {value.name for value in slim.graph.output}
-    found = {value.name: value for value in check_sizes(slim, file)}
-    for value in slim.graph.output:  # a file may state a shape that only now can be told to be wrong
-        if value.name in found:
-            value.CopyFrom(found[value.name])
-    slim.graph.value_info.extend(value for name, value in found.items() if name not in ends)
-    inferred = infer(slim, file)
-    accepted(inferred, file)
-    return inferred
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps onnxslim from printing, and its sessions of ONNX Runtime, which write past Python's streams."""
-    import onnxruntime
-    from onnxslim import utils
-
-    logger = logging.getLogger("onnxslim")
-    logger.setLevel(logging.CRITICAL)
-    talk = utils.init_logging  # it would make the sessions print what they cannot fold
-    utils.init_logging = lambda verbose: logger
-    onnxruntime.set_default_logger_severity(FATAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        onnxruntime.set_default_logger_severity(WARNING)
-        utils.init_logging = talk
-
-
-def accepted(model: onnx.ModelProto, file: str) -> None:
-    """Raises BadInput for a model whose nodes, types and shapes ONNX Runtime does not accept."""
-    try:
-        session(model.SerializeToString(), optimised=False)
-    except SncError as error:
-        raise BadInput(Origin(file=file), error.message, error.hint) from None
-
-
 def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
-    """The layers of a simplified model. Raises ManyErrors with everything that is wrong with it."""
-    graph = model.graph
-    constants: dict[str, Array] = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    layers: list[Layer] = []
-    problems: list[SncError] = []
-    names: set[str] = set()
-    for node in graph.node:
-        name = node.name or f"{node.op_type}_{node.output[0]}"
-        while name in names:
-            name += "'"
-        names.add(name)
-        origin = Origin(file=file, node=name, operator=node.op_type, output=node.output[0])
-        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-            constants[node.output[0]] = _constant(node)
-            continue
-        if node.domain not in ("", "ai.onnx"):
-            problems.append(
-                Unsupported(
-                    origin,
-                    f"its domain {node.domain!r} is not ONNX's own",
-                    hint="express it with ONNX's operators",
-                )
-            )
-            continue
-        if any(a.HasField("g") or a.graphs for a in node.attribute):
-            rule = "it decides at run time what is computed"
-            problems.append(Unsupported(origin, rule, hint="export the model without control flow"))
-            continue
-        attributes = {a.name: _attribute(a) for a in node.attribute}
-        layers.append(
-            Layer(
-                name,
-                node.op_type,
-                tuple(node.input),
-                tuple(node.output),
-                MappingProxyType(attributes),
-                origin,
-            )
-        )
-    values: dict[str, Value] = {}
-    inputs = tuple(_value(v) for v in graph.input if v.name not in constants)
-    outputs = tuple(_value(v) for v in graph.output)
-    for found in (*inputs, *(_value(v) for v in graph.value_info), *outputs):
-        values[found.name] = found
-    for layer in layers:
-        problems += _clashes(layer, values, constants)
-        for output in layer.outputs:
-            known = values.get(output)
-            if output and (known is None or any(size < 1 for size in known.shape)):
-                shown = "unknown" if known is None else str(list(known.shape))
-                problems.append(
-                    Unsupported(
-                        layer.origin,
-                        f"the shape of its output {output!r} is {shown}",
-                        hint="give --input-shape, or remove what depends on the input's values",
-                    )
-                )
-    if not outputs:
-        problems.append(BadInput(Origin(file=file), "has no output", hint="export it again"))
-    if problems:
-        raise problems[0] if len(problems) == 1 else ManyErrors(problems)
-    result = LayerGraph(
+    """The layers of a model whose inputs have static shapes. Raises SncError."""
+    return _reading(model, file).graph
+
+
+def _reading(given: onnx.ModelProto, file: str) -> Reading:
+    model = without_unread(without_constant_inputs(given))
+    scope = survey(model, file)
+    while scope.taken:
+        model = without_unread(with_branches(model, scope.taken))
+        scope = survey(model, file)
+    if not model.graph.output:
+        raise BadInput(Origin(file=file), "has no output", hint="export it again")
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    raise_all(_foreign(model, file))
+    raise_all((*_clashes(model, file, scope, held), *_shapeless(model.graph.node, model, file, scope.shape)))
+    observed = observe(model, scope, file)
+    constants = held | {n: array for n, array in observed.arrays.items() if n in scope.constants}
+    values = {value.name: value for value in _values(model, scope, observed)}
+    values |= {name: Value(name, array.shape, str(array.dtype)) for name, array in constants.items()}
+    raise_all(_misstated(model, scope, values, file))
+    nodes = simplified(model, scope.constants, constants, values)
+    raise_all(_shapeless(nodes, model, file, lambda name: values[name].shape if name in values else None))
+    constants |= {of_output(v.name): constants[v.name] for v in model.graph.output if v.name in constants}
+    read = {name for node in nodes for name in node.input}
+    graph = LayerGraph(
         file,
         opset_of(model),
-        tuple(layers),
-        MappingProxyType(constants),
-        inputs,
-        outputs,
+        tuple(_layers(nodes, file)),
+        MappingProxyType({name: constants[name] for name in constants if name in read}),
+        tuple(declared(value) for value in model.graph.input),
+        tuple(values[value.name] for value in model.graph.output),
         MappingProxyType(values),
+        () if observed.is_whole else (UNTRIED,),
     )
-    result.verify()
-    return result
+    graph.verify()
+    return Reading(graph, observed.arrays if observed.is_whole else {})
 
 
-def _clashes(layer: Layer, values: Mapping[str, Value], constants: Mapping[str, Array]) -> Iterator[SncError]:
-    """Windows out of all proportion, and weights for other channels: ONNX's shape inference minds neither."""
-    for name in WINDOWS:
-        largest = max((abs(n) for n in layer.integers(name)), default=0)
-        if largest > WINDOW_MAX:
-            yield BadInput(
-                layer.origin, f"{name} has a {largest}, at most {WINDOW_MAX} is read", hint="export it again"
+def _values(model: onnx.ModelProto, scope: Scope, observed: Observed) -> Iterator[Value]:
+    """The tensors of a model with their shapes and types, as they were seen, or else as they are inferred."""
+    yield from (declared(value) for value in model.graph.input)
+    for name in (name for node in model.graph.node for name in node.output if name):
+        array, shape = observed.arrays.get(name), scope.shape(name)
+        if isinstance(array, np.ndarray):
+            yield Value(name, array.shape, str(array.dtype))
+        elif shape is not None and not observed.is_whole:
+            kind = scope.types[name].tensor_type.elem_type or onnx.TensorProto.FLOAT
+            yield Value(name, shape, str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind))))
+
+
+def _foreign(model: onnx.ModelProto, file: str) -> Iterator[SncError]:
+    """Nodes that are not ONNX's own, and those that decide what is computed."""
+    for node in model.graph.node:
+        if node.domain not in OWN:
+            rule = f"its domain {node.domain!r} is not ONNX's own"
+            yield Unsupported(_origin(node, file), rule, hint="express it with ONNX's operators")
+        elif any(a.HasField("g") or a.graphs for a in node.attribute):
+            rule = "it decides at run time what is computed"
+            yield Unsupported(_origin(node, file), rule, hint="export the model without control flow")
+
+
+def _shapeless(
+    nodes: Iterable[onnx.NodeProto],
+    model: onnx.ModelProto,
+    file: str,
+    shape_of: Callable[[str], tuple[int, ...] | None],
+) -> Iterator[SncError]:
+    """Results whose shape depends on the inputs' values, or that are empty."""
+    used = {name for node in model.graph.node for name in node.input}
+    used.update(value.name for value in model.graph.output)
+    for node in nodes:
+        for output in (name for name in node.output if name in used):
+            shape = shape_of(output)
+            if shape is None or any(size < 1 for size in shape):
+                shown = "unknown" if shape is None else str(list(shape))
+                rule = f"the shape of its output {output!r} is {shown}"
+                hint = "give --input-shape, or remove what depends on the input's values"
+                yield Unsupported(_origin(node, file), rule, hint=hint)
+
+
+def _misstated(
+    model: onnx.ModelProto, scope: Scope, values: Mapping[str, Value], file: str
+) -> Iterator[SncError]:
+    """Tensors of which the file states a shape that they have not, and that ONNX does not infer either."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for value in (*model.graph.value_info, *model.graph.output):
+        stated = shape_of(value.type)
+        if stated is None or value.name not in values or value.name not in makers:
+            continue
+        inferred = scope.shape(value.name) if value.name in scope.sure else None
+        if stated not in (values[value.name].shape, inferred):
+            rule = (
+                f"the file says that {value.name!r} is {list(stated)}, it is {list(values[value.name].shape)}"
             )
-    data, weights = values.get(layer.input(0)), constants.get(layer.input(1))
-    if layer.op not in ("Conv", "ConvTranspose") or data is None or weights is None or weights.ndim < 3:
-        return
-    channels = data.shape[1] if len(data.shape) > 1 else 0
-    groups = layer.integer("group", 1)
-    outputs = weights.shape[0] if layer.op == "Conv" else channels
-    takes = weights.shape[1] * groups if layer.op == "Conv" else weights.shape[0]
-    if takes != channels or groups < 1 or outputs % groups:
-        rule = f"its weights {list(weights.shape)} in {groups} groups do not fit its input {list(data.shape)}"
-        yield BadInput(layer.origin, rule, hint="export it again")
+            yield BadInput(_origin(makers[value.name], file), rule, hint="export it again")
 
 
-def _value(value: onnx.ValueInfoProto) -> Value:
-    tensor = value.type.tensor_type
-    dims: tuple[int, ...] = (0,)  # unknown
-    if tensor.HasField("shape"):
-        dims = tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in tensor.shape.dim)
-    dtype = "float32"
-    if tensor.elem_type:
-        dtype = str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
-    return Value(value.name, dims, dtype)
+def _layers(nodes: Iterable[onnx.NodeProto], file: str) -> Iterator[Layer]:
+    """Layers with names of their own."""
+    names: set[str] = set()
+    for node in nodes:
+        origin = _origin(node, file)
+        while origin.node in names:
+            origin = replace(origin, node=f"{origin.node}'")
+        names.add(origin.node)
+        attributes = MappingProxyType({a.name: _attribute(a) for a in node.attribute})
+        yield Layer(origin.node, node.op_type, tuple(node.input), tuple(node.output), attributes, origin)
 
 
-def _constant(node: onnx.NodeProto) -> Array:
-    attribute = node.attribute[0]
-    value = onnx.helper.get_attribute_value(attribute)
-    if attribute.name == "value":
-        return numpy_helper.to_array(value)
-    kinds = {
-        "value_float": np.float32,
-        "value_floats": np.float32,
-        "value_int": np.int64,
-        "value_ints": np.int64,
-    }
-    return np.array(value, dtype=kinds.get(attribute.name))
+def _origin(node: onnx.NodeProto, file: str) -> Origin:
+    output = next(iter(node.output), "")
+    return Origin(
+        file=file, node=node.name or f"{node.op_type}_{output}", operator=node.op_type, output=output
+    )
+
+
+def _clashes(
+    model: onnx.ModelProto, file: str, scope: Scope, constants: Mapping[str, Array]
+) -> Iterator[SncError]:
+    """Windows out of all proportion, and weights for other channels: ONNX's shape inference minds neither."""
+    for node in model.graph.node:
+        origin = _origin(node, file)
+        numbers = {a.name: list(a.ints) for a in node.attribute if a.name in WINDOWS}
+        for name, listed in numbers.items():
+            largest = max(map(abs, listed), default=0)
+            if largest > WINDOW_MAX:
+                rule = f"{name} has a {largest}, at most {WINDOW_MAX} is read"
+                yield BadInput(origin, rule, hint="export it again")
+        if node.op_type not in ("Conv", "ConvTranspose") or len(node.input) < 2:
+            continue
+        data, weights = scope.shape(node.input[0]), constants.get(node.input[1])
+        if data is None or weights is None or weights.ndim < 3:
+            continue
+        channels = data[1] if len(data) > 1 else 0
+        groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+        outputs = weights.shape[0] if node.op_type == "Conv" else channels
+        takes = weights.shape[1] * groups if node.op_type == "Conv" else weights.shape[0]
+        if takes != channels or groups < 1 or outputs % groups:
+            rule = f"its weights {list(weights.shape)} in {groups} groups do not fit its input {list(data)}"
+            yield BadInput(origin, rule, hint="export it again")
 
 
 def _attribute(attribute: onnx.AttributeProto) -> Attribute:

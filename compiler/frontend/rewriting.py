@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ...ir.errors import Origin
-from .onnx_file import IR_VERSION
+from .opset import IR_VERSION
 
 Naming = Generator[onnx.NodeProto, None, str]  # nodes, and in the end the name of the tensor that they make
 

@@ -1,6 +1,7 @@
 """How large a model becomes: told from shapes alone, before its constants are folded or neurons are made.
 
-Node by node, shapes are inferred by onnx, and only small constants (those that say shapes) are computed.
+Node by node, shapes are inferred by onnx, and only small constants (those that say shapes) are computed. This
+bounds what may be run; what the tensors' shapes are, ONNX Runtime says.
 """
 
 import math
@@ -27,6 +28,16 @@ VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to tell 
 TENSORS_PER_STATE = 8
 STATES_PER_TENSOR = 2  # inputs have no states, and views name neurons more than once
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
+# Their results are no constants, though they read nothing else, or nothing at all.
+RANDOM = (
+    "Bernoulli",
+    "Dropout",
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+)
 
 Known = NDArray[Any]
 
@@ -35,7 +46,9 @@ Known = NDArray[Any]
 class Scope:
     """What is known of the tensors of a graph so far. `declared`: what the file says of the others.
 
+    `sure`: those whose types follow from the inputs' alone, whatever the file says of them.
     `constants`: those that folding will compute.
+    `taken`: the branch of each If whose condition is constant, by the If's first output.
     """
 
     opset: int
@@ -43,8 +56,21 @@ class Scope:
     types: dict[str, onnx.TypeProto]
     declared: dict[str, onnx.TypeProto]
     values: dict[str, Known] = field(default_factory=dict)
+    sure: set[str] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
+    taken: dict[str, str] = field(default_factory=dict)
     folded: int = 0
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a tensor, or None where it is not known."""
+        return shape_of(self.types.get(name))
+
+
+def shape_of(kind: onnx.TypeProto | None) -> tuple[int, ...] | None:
+    """The shape that a type states, or None where it does not state all of it."""
+    if kind is None or _elements(kind) < 0:
+        return None
+    return tuple(dim.dim_value for dim in kind.tensor_type.shape.dim)
 
 
 def check_capacity(graph: LayerGraph, chip: Chip) -> None:
@@ -75,11 +101,11 @@ def check_capacity(graph: LayerGraph, chip: Chip) -> None:
         )
 
 
-def check_sizes(model: onnx.ModelProto, file: str) -> list[onnx.ValueInfoProto]:
-    """The inferred types of all tensors that nodes make. Raises BadInput where one is larger than bounds."""
+def survey(model: onnx.ModelProto, file: str) -> Scope:
+    """What is known of a model's tensors before it runs. Raises BadInput where one is larger than bounds."""
     declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
     types = {value.name: value.type for value in model.graph.input}
-    scope = Scope(opset_of(model), file, types, declared)
+    scope = Scope(opset_of(model), file, types, declared, sure=set(types))
     for name, kind in types.items():
         if _elements(kind) > TENSOR_ELEMENTS_MAX:
             raise BadInput(
@@ -88,8 +114,7 @@ def check_sizes(model: onnx.ModelProto, file: str) -> list[onnx.ValueInfoProto]:
                 hint="is the file damaged?",
             )
     _walk(model.graph, scope)
-    made = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
-    return [_declared(name, scope) for name in made if name in scope.types]
+    return scope
 
 
 def _walk(graph: onnx.GraphProto, scope: Scope) -> None:
@@ -115,6 +140,7 @@ def _hold(name: str, tensor: onnx.TensorProto, scope: Scope) -> None:
     """A constant that the file itself holds."""
     scope.types[name] = onnx.helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims))
     scope.constants.add(name)
+    scope.sure.add(name)
     if _elements(scope.types[name]) <= SMALL_ELEMENTS:
         scope.values[name] = numpy_helper.to_array(tensor)
 
@@ -125,14 +151,7 @@ def _choose(node: onnx.NodeProto, scope: Scope) -> None:
     if condition is None or condition.size != 1:
         return
     taken = "then_branch" if bool(condition.ravel()[0]) else "else_branch"
-    branch = next(attribute.g for attribute in node.attribute if attribute.name == taken)
-    for name, value in zip(node.output, branch.output, strict=False):
-        if value.name in scope.types:
-            scope.types[name] = scope.types[value.name]
-        if value.name in scope.values:
-            scope.values[name] = scope.values[value.name]
-        if value.name in scope.constants:
-            scope.constants.add(name)
+    scope.taken[node.output[0]] = taken
 
 
 def _visit(node: onnx.NodeProto, scope: Scope) -> None:
@@ -145,7 +164,10 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
         return
     read = [name for name in node.input if name]
     stated = ((name, scope.declared[name]) for name in node.output if name in scope.declared)
-    for name, kind in (*stated, *_inferred(node, read, scope)):
+    inferred = tuple(_inferred(node, read, scope))
+    if scope.sure.issuperset(read):
+        scope.sure.update(name for name, kind in inferred if _elements(kind) >= 0)
+    for name, kind in (*stated, *inferred):
         scope.types[name] = kind
         if _elements(kind) > TENSOR_ELEMENTS_MAX:
             raise BadInput(
@@ -153,10 +175,15 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
                 f"its result has {_elements(kind)} elements, at most {TENSOR_ELEMENTS_MAX} are read",
                 hint="is the file damaged?",
             )
-    shape_alone = node.op_type in ("Shape", "Size") and read and _elements(scope.types.get(read[0])) >= 0
-    if not shape_alone and any(name not in scope.constants for name in read):
+    shape_alone = (
+        node.op_type in ("Shape", "Size")
+        and scope.sure.issuperset(read)
+        and scope.shape(next(iter(read), "")) is not None
+    )
+    if node.op_type in RANDOM or (not shape_alone and any(name not in scope.constants for name in read)):
         return
     scope.constants.update(name for name in node.output if name)
+    scope.sure.update(name for name in node.output if name)
     largest = max((_elements(scope.types.get(name)) for name in read), default=0)
     made = [_elements(scope.types.get(name)) for name in node.output if name]
     if min(made, default=0) < 0 and node.op_type not in DATA_DEPENDENT:
@@ -177,7 +204,7 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
             hint="is the file damaged?",
         )
     if max(made, default=0) <= SMALL_ELEMENTS and (shape_alone or all(name in scope.values for name in read)):
-        _compute(node, read, scope, shape_alone=bool(shape_alone))
+        _compute(node, read, scope, shape_alone=shape_alone)
 
 
 def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[tuple[str, onnx.TypeProto]]:
@@ -195,7 +222,7 @@ def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[t
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", scope.opset)])
     try:
         found = onnx.shape_inference.infer_shapes(model, data_prop=is_small)
-    except Exception:  # what is wrong with it, the simplifier and the checker say better
+    except Exception:  # what is wrong with it, ONNX Runtime says better
         return
     for value in found.graph.output:
         if value.HasField("type") and value.type.tensor_type.HasField("shape"):
@@ -227,7 +254,7 @@ def _compute(node: onnx.NodeProto, read: list[str], scope: Scope, *, shape_alone
         found = onnx.reference.ReferenceEvaluator(model).run(
             None, {name: scope.values[name] for name in read}
         )
-    except Exception:  # what is wrong with it, the simplifier says better: its values stay unknown
+    except Exception:  # what is wrong with it, ONNX Runtime says better: its values stay unknown
         return
     for output, value in zip(outputs, found, strict=False):
         if isinstance(value, (np.ndarray, np.generic)):

@@ -22,7 +22,8 @@ from ...passes.fuse import Fuse
 from ...passes.lowering.host import READS_INPUTS, Refused, Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.quantise import Quantise, held_constants
-from ..frontend.read import Shapes, read_onnx, to_onnx
+from ..frontend.agree import assert_agrees
+from ..frontend.read import Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
 from ..frontend.sizes import check_capacity
 from .choices import Choice, Packer, Point
@@ -62,13 +63,11 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
 
 
 def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
-    """The layers of a model, fewer of them where they fold into each other."""
-    graph = read_onnx(path, input_shapes)
-    try:
-        return Fold()(graph)
-    except Exception:
-        _blame(graph)
-        raise
+    """The layers of a model, folded into each other: they compute what the model does."""
+    reading = read_model(path, input_shapes)
+    graph = Fold()(reading.graph)
+    assert_agrees(graph, reading.arrays)
+    return graph
 
 
 def divide(graph: LayerGraph, chip: Chip) -> tuple[Split, Network]:

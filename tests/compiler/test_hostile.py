@@ -282,7 +282,6 @@ HOSTILE: dict[str, Build] = {
         large_input,
         large_input_of_a_small_network,
         large_pad,
-        neither_transposed_nor_not,
         zero_point_of_floats,
         input_without_a_type,
         many_nodes,
@@ -398,7 +397,7 @@ def test_what_is_no_model(tmp_path: Path, data: bytes) -> None:
 
 
 def test_what_cannot_be_folded_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """The simplifier runs a constant node with ONNX Runtime, which refuses this one, and prints by itself."""
+    """ONNX Runtime refuses this constant node, and would print by itself."""
     constant, weights = np.ones((1, 1, 4, 4), np.float32), np.ones((3, 1, 2, 2), np.float32)
     made = model([node("ConvTranspose", "c w", "t"), node("Add", "x t", "y")], c=constant, w=weights)
     path = tmp_path / "fold.onnx"
@@ -407,11 +406,34 @@ def test_what_cannot_be_folded_prints_nothing(tmp_path: Path, capfd: pytest.Capt
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_output_whose_stated_shape_is_wrong(tmp_path: Path) -> None:
-    """The Split has a second operand that is no constant, so its result's shape is what the file states."""
-    nodes = [node("Slice", "x a b", "s"), node("Slice", "x a b", "t"), node("Split", "s t", "y", axis=1)]
-    made = model(nodes, opset=18, size=(1, 4, 6, 5), a=numbers(0, 0), b=numbers(1, 3))
-    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 6, 6, 5]))
+def test_a_flag_that_is_neither_0_nor_1_is_read_as_onnx_runtime_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "flag.onnx"
+    path.write_bytes(neither_transposed_nor_not().SerializeToString())
+    assert complaint(path) == ""
+
+
+@pytest.mark.parametrize("where", ["output", "inside"])
+def test_a_stated_shape_that_is_wrong(tmp_path: Path, where: str) -> None:
+    made = model([node("Relu", "x", "z"), node("Neg", "z", "y")], size=(1, 4, 6, 5))
+    value = helper.make_tensor_value_info("y" if where == "output" else "z", TensorProto.FLOAT, [1, 6, 6, 5])
+    if where == "output":
+        made.graph.output[0].CopyFrom(value)
+    else:
+        made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 6, 5]))
+        made.graph.value_info.append(value)
     path = tmp_path / "stated.onnx"
     path.write_bytes(made.SerializeToString())
-    assert complaint(path) == ""
+    assert f"the file says that '{value.name}' is [1, 6, 6, 5], it is [1, 4, 6, 5]" in complaint(path)
+
+
+def test_a_shape_that_only_the_file_states_is_no_constant(tmp_path: Path) -> None:
+    """The Split's second operand is no constant, so its result is as long as the input's values say."""
+    nodes = [node("Cast", "x", "i", to=TensorProto.INT64), node("Slice", "i a b", "t")]
+    nodes += [node("Reshape", "t f", "k"), helper.make_node("Split", ["x", "k"], ["y", "z"], "y", axis=1)]
+    made = model(
+        nodes, opset=18, size=(1, 4, 6, 5), a=numbers(0, 0, 0, 0), b=numbers(1, 2, 1, 1), f=numbers(2)
+    )
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2, 6, 5]))
+    path = tmp_path / "stated.onnx"
+    path.write_bytes(made.SerializeToString())
+    assert complaint(path)

@@ -10,7 +10,7 @@ import snc
 
 from .tree import ROOT, files
 
-HEAVY = {"llvmlite", "numba", "numpy", "onnx", "onnxruntime", "onnxslim", "ortools", "PIL", "rich"}
+HEAVY = {"llvmlite", "numba", "numpy", "onnx", "onnxruntime", "ortools", "PIL", "rich"}
 
 
 def loaded_by(code: str) -> set[str]:

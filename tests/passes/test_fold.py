@@ -11,7 +11,7 @@ from oracle import layers
 from oracle.graphs import random_input, random_model
 from oracle.writer import NEWEST_OPSET, Writer
 
-from snc.compiler.frontend.read import infer, to_layers, to_onnx
+from snc.compiler.frontend.read import to_layers, to_onnx
 from snc.ir.layers import LayerGraph
 from snc.passes.fold import Fold
 
@@ -27,7 +27,7 @@ def run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> list[np.ndarra
 
 def folded(model: onnx.ModelProto) -> LayerGraph:
     """The folded layers: they compute what the model computes, and the layers given stay as they are."""
-    before = to_layers(infer(model, "model"), "model")
+    before = to_layers(model, "model")
     constants = {name: array.copy() for name, array in before.constants.items()}
     after = Fold()(before)
     after.verify()

@@ -7,7 +7,7 @@ import pytest
 from oracle import layers
 from oracle.writer import Writer
 
-from snc.compiler.frontend.read import infer, to_layers
+from snc.compiler.frontend.read import to_layers
 from snc.ir.network import Network, Update
 from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
@@ -23,7 +23,7 @@ def lowered(build: Build) -> tuple[Network, Network]:
     w = Writer(13, 2)
     outputs = build(w, w.input((1, 4, 6, 5)))
     model = w.model([outputs] if isinstance(outputs, str) else outputs, "fuse")
-    before = Lower()(Fold()(to_layers(infer(model, "model"), "model")), CHIP)
+    before = Lower()(Fold()(to_layers(model, "model")), CHIP)
     after = Fuse()(before, CHIP)
     after.verify()
     return before, after

@@ -6,7 +6,7 @@ import numpy as np
 import onnx.parser
 import pytest
 
-from snc.compiler.frontend.read import infer, to_layers
+from snc.compiler.frontend.read import to_layers
 from snc.ir.layers import LayerGraph
 from snc.passes.lowering.arrangement import Phases
 from snc.passes.lowering.layouts import layouts
@@ -14,9 +14,10 @@ from snc.passes.lowering.layouts import layouts
 
 def picture(strides: str, more: str = "") -> LayerGraph:
     """A picture of 2 x 13 x 11 that a max pool reads, and perhaps another layer."""
-    text = f"""<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,13,11] x) => (y)
+    shown = "y, z" if more.startswith("z") else "y, x2" if more else "y"
+    text = f"""<ir_version: 8, opset_import: ["" : 17]> g (float[1,2,13,11] x) => ({shown})
         {{ y = MaxPool<kernel_shape = [2, 2], strides = [{strides}]>(x) {more} }}"""
-    return to_layers(infer(onnx.parser.parse_model(text), "model"), "model")
+    return to_layers(onnx.parser.parse_model(text), "model")
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 7, 5), (1, 1, 6, 6), (1, 3, 8)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from oracle.graphs import random_model
 
-from snc.compiler.frontend.read import infer, to_layers
+from snc.compiler.frontend.read import to_layers
 from snc.ir.layers import LayerGraph
 from snc.ir.network import Network
 from snc.ir.weights import FORMATS, exact_format
@@ -113,7 +113,7 @@ def test_biases_are_what_their_words_hold(name: str, dtype: type) -> None:
 
 def lowered(model: onnx.ModelProto, weights: str) -> tuple[LayerGraph, Network]:
     """The layers of a model and their network."""
-    graph = Fold()(to_layers(infer(model, "model"), "model"))
+    graph = Fold()(to_layers(model, "model"))
     return graph, Quantise(weights)(Fuse()(Lower()(graph, CHIP), CHIP), CHIP)
 
 

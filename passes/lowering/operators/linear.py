@@ -236,8 +236,7 @@ def _dense(
 @lowers("BatchNormalization")
 def batch_normalization(builder: Builder, layer: Layer) -> None:
     """Folded into the layer before it, or a layer of its own: one weight and one bias a channel."""
-    statistics = any(builder.uses_left[name] for name in layer.outputs[1:])
-    if layer.integer("training_mode", 0) or statistics:
+    if layer.integer("training_mode", 0) or any(layer.outputs[1:]):  # with statistics, it is training
         raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
     scale = builder.constant(layer, 1)
     maps = builder.maps(layer, 0)

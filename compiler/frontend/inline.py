@@ -1,0 +1,165 @@
+"""What stands inside a model comes out: functions, and branches whose condition is constant."""
+
+from collections.abc import Callable, Mapping
+
+import onnx
+
+from ...ir.errors import BadInput, Origin, Unsupported
+
+Counts = dict[tuple[str, str], int]
+
+NESTED_MAX = 100  # functions that call functions
+
+
+def inlined_functions(model: onnx.ModelProto, file: str, nodes_max: int) -> onnx.ModelProto:
+    """The model with every call of one of its functions replaced by the function's nodes. Raises BadInput."""
+    if not model.functions:
+        return model
+    nodes = _expanded(model, file)
+    if nodes > nodes_max:
+        rule = f"its functions make {nodes} nodes of it, at most {nodes_max} are read"
+        raise BadInput(Origin(file=file), rule, hint="is the file damaged?")
+    import onnx.inliner
+
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception:  # the inliner's kinds of error are not a public API
+        rule = f"its function {model.functions[0].name} cannot be put in place"
+        hint = "inline it with onnx.inliner.inline_local_functions"
+        raise Unsupported(Origin(file=file), rule, hint=hint) from None
+
+
+def _expanded(model: onnx.ModelProto, file: str) -> int:
+    """How many nodes a model has once its functions are in place. Raises BadInput where one calls itself."""
+    functions = {(function.domain, function.name): function for function in model.functions}
+    known: Counts = {}
+    open_: set[tuple[str, str]] = set()
+
+    def count(node: onnx.NodeProto) -> int:
+        key = (node.domain, node.op_type)
+        nested = [a.g for a in node.attribute if a.HasField("g")]
+        inner = sum(count(each) for graph in nested for each in graph.node)
+        if key not in functions:
+            return 1 + inner
+        if key not in known:
+            if key in open_ or len(open_) == NESTED_MAX:
+                rule = f"its function {node.op_type} calls itself, or {NESTED_MAX} call each other"
+                raise BadInput(Origin(file=file), rule, hint="export it again")
+            open_.add(key)
+            known[key] = sum(count(each) for each in functions[key].node)
+            open_.remove(key)
+        return known[key] + inner
+
+    return sum(count(node) for node in model.graph.node)
+
+
+def named_apart(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model whose nodes have names of their own, where they have one."""
+    names = [node.name for node in model.graph.node if node.name]
+    taken = set(names)
+    if len(taken) == len(names):
+        return model
+    apart = onnx.ModelProto()
+    apart.CopyFrom(model)
+    seen: set[str] = set()
+    for node in apart.graph.node:
+        if node.name in seen:
+            node.name = _free(node.name, taken)
+            taken.add(node.name)
+        elif node.name:
+            seen.add(node.name)
+    return apart
+
+
+def without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model whose initializers are no inputs: before IR version 4 they had to be."""
+    held = {tensor.name for tensor in model.graph.initializer}
+    if model.ir_version >= 4 and not any(value.name in held for value in model.graph.input):
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    found.ir_version = max(model.ir_version, 4)
+    kept = [value for value in model.graph.input if value.name not in held]
+    del found.graph.input[:]
+    found.graph.input.extend(kept)
+    return found
+
+
+def with_branches(model: onnx.ModelProto, taken: Mapping[str, str]) -> onnx.ModelProto:
+    """The model with each If replaced by the branch that it takes, told by its first output."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.node[:]
+    names = _names(model.graph)
+    for node in model.graph.node:
+        if node.op_type != "If" or node.output[0] not in taken:
+            found.graph.node.append(node)
+            continue
+        branch = next(a.g for a in node.attribute if a.name == taken[node.output[0]])
+        inner = {name: name if name not in names else _free(name, names) for name in _made(branch)}
+        names.update(inner.values())
+        for tensor in branch.initializer:
+            found.graph.initializer.add().CopyFrom(tensor)
+            found.graph.initializer[-1].name = inner[tensor.name]
+        for each in branch.node:
+            made = found.graph.node.add()
+            made.CopyFrom(each)
+            _rename(made, lambda name, inner=inner: inner.get(name, name))  # type: ignore[misc]
+        for value, name in zip(branch.output, node.output, strict=True):
+            source = inner.get(value.name, value.name)
+            found.graph.node.append(onnx.helper.make_node("Identity", [source], [name], node.name))
+    return named_apart(found)
+
+
+def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without nodes and initializers that no output depends on."""
+    needed = {value.name for value in model.graph.output}
+    kept = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(filter(None, node.output)):
+            kept.append(node)
+            needed |= _read(node)
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.node[:], found.graph.initializer[:]
+    found.graph.node.extend(reversed(kept))
+    found.graph.initializer.extend(each for each in model.graph.initializer if each.name in needed)
+    return found
+
+
+def _read(node: onnx.NodeProto) -> set[str]:
+    """What a node reads, its branches included."""
+    nested = [a.g for a in node.attribute if a.HasField("g")]
+    inner = {name for graph in nested for each in graph.node for name in _read(each)}
+    return {*node.input, *inner, *(value.name for graph in nested for value in graph.output)}
+
+
+def _rename(node: onnx.NodeProto, new: Callable[[str], str]) -> None:
+    """Renames the tensors of a node, and in its branches those that they read from outside."""
+    node.input[:] = [new(name) for name in node.input]
+    node.output[:] = [new(name) for name in node.output]
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            own = _made(attribute.g)
+            for inner in attribute.g.node:
+                _rename(inner, lambda name, own=own: name if name in own else new(name))  # type: ignore[misc]
+            for value in attribute.g.output:
+                value.name = value.name if value.name in own else new(value.name)
+
+
+def _made(graph: onnx.GraphProto) -> dict[str, None]:
+    """The names that a graph makes itself, in order."""
+    made = [tensor.name for tensor in graph.initializer]
+    return dict.fromkeys([*made, *(name for node in graph.node for name in node.output if name)])
+
+
+def _names(graph: onnx.GraphProto) -> set[str]:
+    return {*_made(graph), *(value.name for value in graph.input)}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name like this one that nobody has."""
+    count = 2
+    while f"{name}_{count}" in taken:
+        count += 1
+    return f"{name}_{count}"

@@ -1,0 +1,57 @@
+"""Operator sets: old models, and very new ones, are brought to one that ONNX Runtime knows."""
+
+import onnx
+from onnx import numpy_helper
+
+from ...ir.errors import Origin, Unsupported
+from .onnx_file import opset_of
+
+RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
+IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
+NUMPY_SINCE = 7  # the first opset whose operators broadcast as numpy does
+
+
+def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
+    """The model at an opset that every ONNX Runtime knows, or at its own where newer operators need that.
+    Raises Unsupported for older ones that cannot be brought there.
+    """
+    opset = opset_of(model)
+    if opset in RUNTIME_OPSETS:
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    found.ir_version = IR_VERSION
+    if opset < NUMPY_SINCE:
+        _slopes_along_channels(found)
+    try:
+        return onnx.version_converter.convert_version(
+            found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
+        )
+    except Exception:  # ConvertError and RuntimeError
+        if opset > RUNTIME_OPSETS[-1]:
+            return model  # with an operator that is new there: ONNX Runtime is asked when the model is read
+        raise Unsupported(
+            Origin(file=file),
+            f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
+            hint="export the model at another opset",
+        ) from None
+
+
+def _slopes_along_channels(model: onnx.ModelProto) -> None:
+    """Gives the slopes of PRelu, one for each channel, the axes behind it: the converter does not."""
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model)
+    except Exception:  # what is wrong with the model is told when it is run
+        return
+    values = (*inferred.graph.input, *inferred.graph.value_info)
+    ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in values}
+    slopes = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "PRelu" or len(node.input) < 2 or node.input[1] not in slopes:
+            continue
+        slope, rank = slopes[node.input[1]], ranks.get(node.input[0], 0)
+        if slope.ndim == 1 and slope.size > 1 and rank > 2:
+            name = f"{node.output[0]}/slope"
+            shaped = slope.reshape(-1, *[1] * (rank - 2))
+            model.graph.initializer.append(numpy_helper.from_array(shaped, name))
+            node.input[1] = name
