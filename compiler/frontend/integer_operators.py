@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from ...ir.errors import Unsupported
+from ...ir.errors import BadInput, Unsupported
 from .quantisers import DEQUANTISE, QUANTISE
 from .rewriting import CLIP_WITH_INPUTS, OWN, Rewriting, attribute, input_of, like
 
@@ -48,6 +48,12 @@ class Form:
     result: tuple[int, ...] | None
     bias: int = -1
     shift: int = -1
+
+    @property
+    def inputs_min(self) -> int:
+        """How many inputs such a node has at least; a Gemm may make floats."""
+        result = self.result[:1] if self.result and self.operator != "Gemm" else ()
+        return 1 + max(*(max(operand.value, operand.scale) for operand in self.operands), *result, 0)
 
 
 def _one(operator: str) -> Form:
@@ -90,8 +96,10 @@ def expanded(graph: Rewriting) -> Nodes:
     for node in graph.nodes:
         form = FORMS.get(node.op_type)
         if form is not None and node.domain in (*OWN, MICROSOFT):
+            graph.check_inputs(node, form.inputs_min)
             yield from _expanded(node, form, graph)
         elif node.domain == MICROSOFT and node.op_type in SPECIAL:
+            graph.check_inputs(node, 5 if node.op_type == "QLinearConcat" else 2)
             yield from SPECIAL[node.op_type](node, graph)
         else:
             yield node
@@ -153,10 +161,10 @@ def _operation(
 
 def _bias(node: onnx.NodeProto, form: Form, graph: Rewriting) -> str:
     """The bias of int32 as a constant of floats."""
-    value = graph.constant_input(node, form.bias)
+    value = graph.numbers(node, form.bias)
     scale = np.array([attribute(node, "alpha", 1.0)])
     for operand in form.operands:
-        factor = graph.constant_input(node, operand.scale)
+        factor = graph.numbers(node, operand.scale)
         if factor is None or value is None:
             raise Unsupported(
                 graph.origin(node),
@@ -165,12 +173,16 @@ def _bias(node: onnx.NodeProto, form: Form, graph: Rewriting) -> str:
             )
         scale = scale * factor.astype(np.float64).ravel()
     assert value is not None
+    if scale.size not in (1, value.shape[-1] if value.ndim else 1):
+        rule = f"its bias {list(value.shape)} does not fit its {scale.size} scales"
+        raise BadInput(graph.origin(node), rule, hint="export the model again")
     return graph.hold(graph.fresh(f"{input_of(node, form.bias)}:real"), (value * scale).astype(np.float32))
 
 
 def _concat(node: onnx.NodeProto, graph: Rewriting) -> Nodes:
     """QLinearConcat: the result's scale and zero point, then tensor, scale and zero point of each operand."""
     parts = []
+    graph.check_inputs(node, 2 + 3 * -(-(len(node.input) - 2) // 3))
     for index in range(2, len(node.input), 3):
         name, scale, zero = node.input[index : index + 3]
         parts.append(graph.fresh(f"{name}:real"))

@@ -103,13 +103,20 @@ class Quantisation:
             return numbers.reshape(())
         if self.spread or not rank:
             return numbers
-        return numbers.reshape([-1 if a == self.axis % rank else 1 for a in range(rank)])
+        axis = range(rank)[self.axis]
+        return numbers.reshape([-1 if a == axis else 1 for a in range(rank)])
 
     def _over(self, numbers: Reals, shape: tuple[int, ...]) -> Reals:
+        """Numbers in a shape that broadcasts over a tensor's. Raises ValueError, IndexError."""
         if numbers.size == 1 or not self.block:
             return self._along(numbers, len(shape))
-        axis = self.axis % len(shape)
-        return np.repeat(numbers, self.block, axis=axis)[tuple(slice(size) for size in shape)]
+        axis = range(len(shape))[self.axis]
+        blocks = [-(-size // self.block) if a == axis else size for a, size in enumerate(shape)]
+        if self.block < 0 or list(numbers.shape) != blocks:
+            raise ValueError(self.block)
+        return np.repeat(numbers, min(self.block, shape[axis]), axis=axis)[
+            tuple(slice(size) for size in shape)
+        ]
 
 
 def rounded(

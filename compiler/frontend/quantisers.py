@@ -19,7 +19,7 @@ def quantisation_of(
     """How a node quantises or dequantises; None where that is computed at run time. `integers`: their type,
     where it is known. Raises BadInput.
     """
-    scale, zero = graph.constant_input(node, 1), graph.constant_input(node, 2)
+    scale, zero = graph.numbers(node, 1), graph.constant_input(node, 2)
     if scale is None or (input_of(node, 2) and zero is None):
         return None
     if zero is None:
@@ -30,7 +30,9 @@ def quantisation_of(
         hint = "quantise to int8 or uint8"
     elif zero.size != scale.size and 1 not in (zero.size, scale.size):
         rule = f"it has {scale.size} scales and {zero.size} zero points"
-    elif not np.isfinite(scale).all() or (node.op_type == QUANTISE and not (scale > 0).all()):
+    elif not zero.size:
+        rule = "it has no zero point"
+    elif node.op_type == QUANTISE and not (scale > 0).all():
         rule = "one of its scales is no positive number"
     if rule:
         raise BadInput(graph.origin(node), rule, hint=hint)
@@ -38,7 +40,7 @@ def quantisation_of(
         scale = np.broadcast_to(scale.reshape(()), zero.shape)
     axis, block = attribute(node, "axis", 1), attribute(node, "block_size", 0)
     spread = scale.ndim > 1 and not block
-    return Quantisation(scale.astype(np.float32), zero.astype(np.float32), zero.dtype, axis, block, spread)
+    return Quantisation(scale, zero.astype(np.float32), zero.dtype, axis, block, spread)
 
 
 def fold(node: onnx.NodeProto, graph: Rewriting) -> bool:
@@ -51,7 +53,7 @@ def fold(node: onnx.NodeProto, graph: Rewriting) -> bool:
         return False
     try:
         made: NDArray[Any] = how.dequantised(value) if node.op_type == DEQUANTISE else how.quantised(value)
-    except (ValueError, ZeroDivisionError):  # numpy cannot broadcast them
+    except (ValueError, IndexError):  # they do not broadcast
         made = np.zeros(0)
     if made.shape != value.shape:
         rule = f"its scales {list(how.scale.shape)} do not fit the constant {list(value.shape)}"

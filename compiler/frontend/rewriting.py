@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ...ir.errors import Origin
+from ...ir.errors import BadInput, Origin
 from .opset import IR_VERSION
 
 Naming = Generator[onnx.NodeProto, None, str]  # nodes, and in the end the name of the tensor that they make
@@ -69,6 +69,26 @@ class Rewriting:
         """The values of a node's input, or None where they are not known or there is no such input."""
         name = input_of(node, index)
         return self.constant(name) if name and self.is_constant(name) else None
+
+    def numbers(self, node: onnx.NodeProto, index: int) -> NDArray[np.float32] | None:
+        """The numbers of a node's input, or None where they are not known. Raises BadInput."""
+        found = self.constant_input(node, index)
+        if found is None:
+            return None
+        try:
+            numbers = found.astype(np.float32)
+        except ValueError:  # they are texts
+            numbers = np.zeros(0, dtype=np.float32)
+        if not numbers.size or not np.isfinite(numbers).all():
+            rule = f"its input {input_of(node, index)!r} holds no finite numbers"
+            raise BadInput(self.origin(node), rule, hint="export the model again")
+        return numbers
+
+    def check_inputs(self, node: onnx.NodeProto, least: int) -> None:
+        """Raises BadInput where a node lacks inputs: ONNX's checker knows nothing of other domains."""
+        if len(node.input) < least or not node.output or "" in node.input[: min(least, 2)]:
+            rule = f"it has {len(node.input)} inputs, it needs {least}"
+            raise BadInput(self.origin(node), rule, hint="export the model again")
 
     def hold(self, name: str, value: NDArray[Any]) -> str:
         """Makes a tensor a constant; gives its name."""
