@@ -22,8 +22,8 @@ from .ranges import EVERYTHING, Range, bounds_of, inside, joined, range_of
 from .rewriting import OWN, Naming, Rewriting, attribute, input_of, like
 
 NOTE = (
-    "the model is quantised and was compiled in its float form: weights are dequantised, activations are "
-    "clamped to their ranges but not rounded; there is no integer mode yet"
+    "the model is quantised and was compiled in its float form: weights are dequantised, activations keep "
+    "their ranges but are not rounded; there is no integer mode yet"
 )
 # Between a QuantizeLinear and its DequantizeLinear these mean the same for integers and for floats.
 CARRIERS = (

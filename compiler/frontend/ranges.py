@@ -54,6 +54,8 @@ def range_of(node: onnx.NodeProto, known: Mapping[str, Range], graph: Rewriting)
         return reduce(_union, (_input_range(node, i, known, graph) for i in range(len(node.input))))
     if operator in ("AveragePool", "Pad"):  # zeros stand around the map, or another constant
         value = graph.constant_input(node, 2) if operator == "Pad" else None
+        if value is None and input_of(node, 2):
+            return EVERYTHING
         around = (
             float(value.ravel()[0]) if value is not None and value.size else attribute(node, "value", 0.0)
         )

@@ -1,15 +1,13 @@
-"""Operators of integers and ONNX Runtime's fused ones: their float form is what ONNX Runtime computes."""
+"""Operators of integers: their float form is what ONNX Runtime computes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from snc.compiler.frontend.qdq import float_form
 from snc.compiler.pipeline.driver import compile_model
@@ -18,55 +16,9 @@ from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import Unsupported
 
+from .small import MAP, MICROSOFT, RANDOM, Array, Case, frames, integers, model, node, run, scalar
+
 CHIP = load_target("grai-vip")
-MICROSOFT = "com.microsoft"
-RANDOM = np.random.default_rng(11)
-Array = npt.NDArray[Any]
-MAP = (1, 4, 6, 6)
-
-
-def node(operator: str, inputs: str, output: str, domain: str = "", **attributes: Any) -> onnx.NodeProto:
-    """A node named after its output; "-" stands for an input that is left out."""
-    names = ["" if name == "-" else name for name in inputs.split()]
-    return helper.make_node(operator, names, [output], name=output, domain=domain, **attributes)
-
-
-def model(
-    nodes: Sequence[onnx.NodeProto],
-    constants: Mapping[str, Array],
-    shape: Sequence[int] = MAP,
-    rank: int = 0,
-) -> onnx.ModelProto:
-    """A model from x to y."""
-    graph = helper.make_graph(
-        list(nodes),
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [f"y{i}" for i in range(rank or len(shape))])],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(MICROSOFT, 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
-
-
-def run(made: onnx.ModelProto, frames: Sequence[Array]) -> list[Array]:
-    """What ONNX Runtime computes, frame by frame."""
-    session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
-    return [np.asarray(session.run(["y"], {"x": frame})[0]).astype(np.float64) for frame in frames]
-
-
-def frames(shape: Sequence[int]) -> list[Array]:
-    """Frames, the last of them far outside what scales were chosen for."""
-    return [(RANDOM.normal(size=shape) * spread).astype(np.float32) for spread in (0.5, 1, 1, 8)]
-
-
-def scalar(value: float, kind: Any = np.float32) -> Array:
-    return np.array(value, dtype=kind)
-
-
-def integers(*shape: int, kind: Any = np.int8) -> Array:
-    info = np.iinfo(kind)
-    return RANDOM.integers(info.min, info.max, shape, endpoint=True).astype(kind)
 
 
 # Scales and zero points of the input, the weights, a second weight and the result.
@@ -90,7 +42,6 @@ STEP = 0.03  # of the coarsest result
 QUANTISE, DEQUANTISE = node("QuantizeLinear", "x xs xz", "q"), node("DequantizeLinear", "r ys yz", "y")
 
 # name: (node from q to r, or from q to y where it makes floats; constants; shape of x)
-Case = tuple[onnx.NodeProto, dict[str, Array], Sequence[int]]
 CASES: dict[str, Case] = {
     "conv": (
         node("QLinearConv", "q xs xz w ws wz ys yz b", "r", pads=[1, 1, 1, 1], strides=[2, 2]),
@@ -290,53 +241,7 @@ def test_a_scale_that_goes_elsewhere_keeps_the_integers() -> None:
         assert np.abs(want - got).max() <= 1e-5 * np.abs(want).max()
 
 
-WEIGHTS = RANDOM.normal(size=(5, 4, 3, 3)).astype(np.float32)
 MATRIX = RANDOM.normal(size=(16, 5)).astype(np.float32)
-CLIPPED = {"activation": "Clip", "activation_params": [-0.5, 1.5]}
-FUSED: dict[str, Case] = {
-    "conv and relu": (node("FusedConv", "x w", "y", MICROSOFT, activation="Relu"), {"w": WEIGHTS}, MAP),
-    "conv, sum and clip": (
-        node(
-            "FusedConv",
-            "x w b z",
-            "y",
-            MICROSOFT,
-            activation="Clip",
-            activation_params=[-0.5, 1.5],
-            pads=[1] * 4,
-        ),
-        {"w": WEIGHTS, "b": np.ones(5, np.float32), "z": RANDOM.normal(size=(1, 5, 6, 6)).astype(np.float32)},
-        MAP,
-    ),
-    "gemm and leaky relu": (
-        node("FusedGemm", "x w b", "y", MICROSOFT, activation="LeakyRelu", activation_alpha=0.3),
-        {"w": MATRIX, "b": np.ones(5, np.float32)},
-        (1, 16),
-    ),
-    "matmul, turned": (
-        node("FusedMatMul", "x w", "y", MICROSOFT, transB=1, alpha=0.5),
-        {"w": np.ascontiguousarray(MATRIX.T)},
-        (1, 16),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FUSED)
-def test_fused_operators_come_apart(name: str, tmp_path: Path) -> None:
-    fused, constants, shape = FUSED[name]
-    made = model([fused], constants, shape)
-    given = frames(shape)
-    plain = float_form(made)
-    assert {each.domain for each in plain.graph.node} == {""}
-    for want, got in zip(run(made, given), run(plain, given), strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
-    path = tmp_path / "model.onnx"
-    path.write_bytes(made.SerializeToString())
-    compiled = compile_model(path, CHIP, Options(weights="float32", effort=0.5))
-    assert compiled.graph.notes == ()  # nothing was quantised
-    assert compiled.image.about.host_after == ()
-
-
 REFUSED: dict[str, tuple[onnx.NodeProto, str]] = {
     "channels last": (
         node("QLinearGlobalAveragePool", "q xs xz ys yz", "r", MICROSOFT, channels_last=1),
