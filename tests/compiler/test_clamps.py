@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -18,62 +15,9 @@ from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 
+from .lines import CONSTANTS, RANDOM, Array, frame, model, run
+
 CHIP = load_target("grai-vip")
-Array = npt.NDArray[Any]
-RANDOM = np.random.default_rng(7)
-CONSTANTS: dict[str, Array] = {
-    "w": RANDOM.normal(size=(4, 4, 3, 3)).astype(np.float32),
-    "wide": np.array(0.1, dtype=np.float32),
-    "narrow": np.array(0.01, dtype=np.float32),
-    "least": np.array(-128, dtype=np.int8),
-    "middle": np.array(5, dtype=np.int8),
-    "unit": np.array(1 / 256, dtype=np.float32),
-    "low": np.array(-100, dtype=np.int8),
-    "high": np.array(90, dtype=np.int8),
-    "flat": np.array([1, 256]),
-    "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
-    "scales": np.array([0.01, 0.02, 0.005, 0.1], dtype=np.float32),
-    "zeros": np.array([-128, 0, 5, 127], dtype=np.int8),
-    "short": np.array(3, dtype=np.int16),
-}
-
-
-def model(steps: str, opset: int = 21, rank: int = 4, **constants: Array) -> onnx.ModelProto:
-    """A convolution of x, and a line of steps: "q SCALE ZERO", "d SCALE ZERO", or an operator with its
-    further inputs; "@2" is the result of the second step.
-    """
-    nodes = [helper.make_node("Conv", ["x", "w"], ["t0"], "t0", pads=[1, 1, 1, 1])]
-    for index, step in enumerate(steps.split(", "), start=1):
-        operator, *rest = step.split()
-        attributes = dict(part.split("=") for part in rest if "=" in part)
-        names = [name.replace("@", "t") for name in rest if "=" not in name]
-        operator = {"q": "QuantizeLinear", "d": "DequantizeLinear"}.get(operator, operator)
-        made = helper.make_node(operator, [f"t{index - 1}", *names], [f"t{index}"], f"t{index}")
-        made.attribute.extend(
-            helper.make_attribute(name, [int(n) for n in value.split("x")] if "x" in value else int(value))
-            for name, value in attributes.items()
-        )
-        nodes.append(made)
-    nodes.append(helper.make_node("Identity", [nodes[-1].output[0]], ["y"], "y"))
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [f"y{i}" for i in range(rank)])],
-        [numpy_helper.from_array(value, name) for name, value in (CONSTANTS | constants).items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
-
-
-def run(made: onnx.ModelProto, frame: Array) -> Array:
-    session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(["y"], {"x": frame})[0])
-
-
-def frame() -> Array:
-    return RANDOM.normal(size=(1, 4, 8, 8)).astype(np.float32) * 3
-
-
 # what follows a convolution: operators of the float form behind it, and the largest step of the quantisation
 LINES: Mapping[str, tuple[str, Sequence[str], float]] = {
     "a clamp on both sides": ("q narrow middle, d narrow middle", ["Clip"], 0.01),
@@ -273,12 +217,12 @@ def test_chains_of_constants_are_weights(name: str, tmp_path: Path) -> None:
 )
 def test_what_has_no_float_form_is_refused(line: str, constants: dict[str, Array], message: str) -> None:
     with pytest.raises(SncError) as error:
-        float_form(model(line, **constants), "m.onnx")
+        float_form(model(line, constants=constants), "m.onnx")
     assert str(error.value) == message
 
 
 def test_scales_that_fit_no_constant_are_refused() -> None:
-    made = model("q narrow middle, d narrow middle", a=np.zeros((3, 4), dtype=np.int8))
+    made = model("q narrow middle, d narrow middle", constants={"a": np.zeros((3, 4), dtype=np.int8)})
     made.graph.node.append(helper.make_node("DequantizeLinear", ["a", "scales"], ["b"], "b", axis=0))
     with pytest.raises(SncError, match=r"its scales \[4\] do not fit the constant \[3, 4\]"):
         float_form(made)

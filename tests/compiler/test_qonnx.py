@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ def number(value: float) -> Array:
     return np.array(value, dtype=np.float32)
 
 
-def model(operator: str, domain: str = QONNX, quantise: str = "both", **constants: Array) -> onnx.ModelProto:
+def model(
+    operator: str, quantise: str = "both", constants: Mapping[str, Array] = MappingProxyType({})
+) -> onnx.ModelProto:
     """A convolution whose weights or result are quantised."""
     weights = np.random.default_rng(2).normal(size=(2, 1, 3, 3)).astype(np.float32)
     known: Mapping[str, Array] = {
@@ -43,10 +46,10 @@ def model(operator: str, domain: str = QONNX, quantise: str = "both", **constant
     rest, wide = ("s z bits", "as az abits") if operator == "Quant" else ("s", "as")
     nodes = []
     if quantise in ("both", "weights"):
-        nodes.append(helper.make_node(operator, ["w", *rest.split()], ["wq"], "wq", domain=domain))
+        nodes.append(helper.make_node(operator, ["w", *rest.split()], ["wq"], "wq", domain=QONNX))
     nodes.append(helper.make_node("Conv", ["x", "wq" if nodes else "w"], ["c"], "c"))
     if quantise in ("both", "result"):
-        nodes.append(helper.make_node(operator, ["c", *wide.split()], ["q"], "q", domain=domain))
+        nodes.append(helper.make_node(operator, ["c", *wide.split()], ["q"], "q", domain=QONNX))
     nodes.append(helper.make_node("Relu", [nodes[-1].output[0]], ["y"], "y"))
     graph = helper.make_graph(
         nodes,
@@ -55,13 +58,13 @@ def model(operator: str, domain: str = QONNX, quantise: str = "both", **constant
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2, 4, 4])],
         [numpy_helper.from_array(value, name) for name, value in known.items()],
     )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 def folded(value: Array, **attributes: Any) -> Array:
     """What a Quant makes of constants: in steps of 0.5, three bits."""
-    made = model("Quant", quantise="weights", w=value.reshape(1, 1, 1, -1).astype(np.float32), s=number(0.5))
+    made = model("Quant", "weights", {"w": value.reshape(1, 1, 1, -1).astype(np.float32), "s": number(0.5)})
     made.graph.initializer.append(numpy_helper.from_array(number(3), "three"))
     made.graph.node[0].input[3] = "three"
     for name, given in attributes.items():
@@ -115,7 +118,7 @@ def test_a_quantised_network_keeps_its_ranges(tmp_path: Path) -> None:
 
 def test_scales_for_each_channel_of_an_activation(tmp_path: Path) -> None:
     scales = np.array([0.125, 0.5], dtype=np.float32).reshape(1, 2, 1, 1)
-    made = model("Quant", quantise="result", **{"as": scales})
+    made = model("Quant", "result", {"as": scales})
     path = tmp_path / "model.onnx"
     path.write_bytes(made.SerializeToString())
     found = compile_model(path, CHIP, Options(weights="float32", effort=0.5))
@@ -151,7 +154,7 @@ def test_signs_of_constants() -> None:
 )
 def test_what_is_no_clamp_is_refused(operator: str, constants: dict[str, Array], message: str) -> None:
     with pytest.raises(Unsupported) as error:
-        float_form(model(operator, quantise="result", **constants), "m.onnx")
+        float_form(model(operator, "result", constants), "m.onnx")
     assert str(error.value) == message
 
 

@@ -48,7 +48,11 @@ def cases() -> Iterator[Case]:
         warnings.simplefilter("ignore")
         collected = node_cases.collect_testcases(None)
     for case in collected:
-        if case.model is None or not OPERATORS & {node.op_type for node in case.model.graph.node}:
+        if (
+            case.model is None
+            or not case.data_sets
+            or not OPERATORS & {node.op_type for node in case.model.graph.node}
+        ):
             continue
         if case.name.endswith(NOT_IN_RUNTIME):
             continue
