@@ -71,13 +71,15 @@ def _show(found: "Check") -> None:
 
 def _show_host(found: "Check") -> None:
     """What stays on the host, and why."""
+    from ..compiler.pipeline.host_work import percent
+
     kept = [layer for layer in found.layers if layer.where == "host"]
     if not kept:
         say("host     nothing")
     for layer in kept:
         paragraph(f"{layer.name} ({layer.op}): {layer.how}", indent=9, label="host")
     if found.host.share_of_macs:
-        say(f"         {100 * found.host.share_of_macs:.1f} % of the multiplications")
+        say(f"         {percent(found.host.share_of_macs)} of the multiplications")
     for note in found.notes:
         paragraph(note, indent=9, label="note")
 

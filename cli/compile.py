@@ -43,6 +43,11 @@ from .show import json_text, plain, progress, say, say_json
     help="Write no image: print how many cores it takes to leave the busiest core how many operations.",
 )
 @click.option(
+    "--force",
+    is_flag=True,
+    help="Compile also a model of which the host keeps more than half of the multiplications.",
+)
+@click.option(
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
@@ -82,6 +87,7 @@ def compile_command(
     states: str,
     objective: str,
     pareto: bool,
+    force: bool,
     time_limit: float | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     effort: float,
@@ -110,7 +116,7 @@ def compile_command(
     outputs.suffixed(report_file, ".json", ".html")
     outputs.plan((image_file, reference, report_file), (model, Path(target)))
     chip = load_target(target)
-    chosen = Options(weights, states, objective, seed, effort, time_limit, dict(input_shapes))
+    chosen = Options(weights, states, objective, seed, effort, time_limit, dict(input_shapes), force)
     if pareto:
         with progress("pareto") as bar:
             points = front(model, chip, chosen, bar.stage)
@@ -124,6 +130,8 @@ def compile_command(
         write_whole(reference, graph.SerializeToString(deterministic=True))
     for note in compiled.graph.notes:
         click.echo(f"snc: note: {note}", err=True)
+    for warning in compiled.warnings:
+        click.echo(f"snc: warning: {warning}", err=True)
     report = compile_report(compiled, image_file)
     if report_file is not None:
         if report_file.suffix.lower() == ".html":

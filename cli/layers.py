@@ -94,11 +94,13 @@ def cuts(found: "Cuts") -> str:
 
 def show_host(report: "Report") -> None:
     """What stays on the host, and why."""
+    from ..compiler.pipeline.host_work import percent
+
     host = report.host
     if not host.before and not host.after:
         say("host     nothing: the chip computes the whole network")
         return
-    share = f", {100 * host.share_of_macs:.2g} % of the multiplications" if host.share_of_macs else ""
+    share = f", {percent(host.share_of_macs)} of the multiplications" if host.share_of_macs else ""
     for place, names in (("before", host.before), ("behind", host.after)):
         if names:
             nodes = "1 node" if len(names) == 1 else f"{len(names)} nodes"

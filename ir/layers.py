@@ -16,6 +16,11 @@ from .errors import Origin, VerifyError
 Array = NDArray[Any]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
 
+# Operators that multiply, those on integers among them: which input holds the weights of a window.
+WEIGHTS_OF_WINDOWS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
+PRODUCTS = ("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul")
+RECURRENT = ("LSTM", "GRU", "RNN")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
@@ -109,14 +114,17 @@ class LayerGraph:
 
     def macs(self, layer: Layer) -> int:
         """Multiply-accumulate operations of a layer, dense; 0 for layers that have none."""
-        if layer.op in ("Conv", "ConvTranspose"):
-            weights = self.shape(layer.inputs[1])
-            positions = self.shape(layer.outputs[0] if layer.op == "Conv" else layer.inputs[0])
+        if layer.op in WEIGHTS_OF_WINDOWS:
+            weights = self.shape(layer.inputs[WEIGHTS_OF_WINDOWS[layer.op]])
+            positions = self.shape(layer.inputs[0] if layer.op == "ConvTranspose" else layer.outputs[0])
             return int(np.prod(weights)) * int(np.prod(positions[2:]))
-        if layer.op in ("Gemm", "MatMul"):
+        if layer.op in PRODUCTS:
             first, result = self.shape(layer.inputs[0]), self.shape(layer.outputs[0])
             summed = first[0 if layer.op == "Gemm" and layer.integer("transA", 0) else -1]
             return summed * int(np.prod(result))
+        if layer.op in RECURRENT:
+            steps = int(np.prod(self.shape(layer.inputs[0])[:2]))
+            return steps * sum(int(np.prod(self.shape(name))) for name in layer.inputs[1:3])
         return 0
 
     def verify(self) -> None:

@@ -14,6 +14,7 @@ from ...passes.lowering.host import READS_INPUTS, Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.lowering.operators.table import HANDLERS
 from .driver import divide, folded
+from .host_work import too_much, warnings
 from .options import Options
 
 Where = Literal["chip", "host", "refused"]
@@ -93,7 +94,9 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     except SncError as error:
         return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))
     network = Fuse()(network, chip)
-    return _result(path, chip, graph, parts, network, _too_large(network, chip, options.states))
+    refusal = too_much(graph, parts)
+    problems = [*([refusal] if refusal else []), *_too_large(network, chip, options.states)]
+    return _result(path, chip, graph, parts, network, problems)
 
 
 def _problems(graph: LayerGraph, chip: Chip) -> list[SncError]:
@@ -186,7 +189,7 @@ def _result(
         problems=problems,
         neurons=None if network is None else _neurons(network),
         projections=None if network is None else len(network.projections),
-        notes=graph.notes if graph else (),
+        notes=(*(graph.notes if graph else ()), *(warnings(graph, parts) if graph and parts else ())),
     )
 
 

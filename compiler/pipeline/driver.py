@@ -27,6 +27,7 @@ from ..frontend.read import Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
 from ..frontend.sizes import check_capacity
 from .choices import Choice, Packer, Point
+from .host_work import too_much, warnings
 from .options import Options
 from .remedy import remedied
 
@@ -35,13 +36,17 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """Every value on the way from a model to its image, and the seconds each stage took."""
+    """Every value on the way from a model to its image, and the seconds each stage took.
+
+    `warnings`: what a user may not have wanted.
+    """
 
     graph: LayerGraph
     network: Network
     mapping: Mapped
     image: Image
     seconds: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
 
     def reference(self) -> LayerGraph:
         """The whole network, host part included, with the weights and biases that the image holds."""
@@ -131,6 +136,8 @@ def _compile(path: Path, chip: Chip, options: Options, progress: Progress = lamb
     clock = Clock(progress)
     with clock("lower"):
         graph, parts, network = lower(path, chip, options)
+        if not options.force and (refusal := too_much(graph, parts)):
+            raise refusal
     with clock("partition"):
         packer = Packer(network, chip, options, clock.hurry(options.time_limit))
         choices = packer.choices()
@@ -158,7 +165,7 @@ def _compile(path: Path, chip: Chip, options: Options, progress: Progress = lamb
             tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
         )
         image = emit(mapping, about, _model(parts.before), _model(parts.after))
-    return Compiled(graph, network, mapping, image, clock.seconds)
+    return Compiled(graph, network, mapping, image, clock.seconds, warnings(graph, parts))
 
 
 def _solver(options: Options, choice: Choice) -> Solver:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ..pipeline.host_work import percent
 from . import charts
 from .page import Chart, Section, Table, page, size
 from .report import Report
@@ -174,7 +175,7 @@ def _host(found: Report) -> Section:
         for where, nodes in (("before the chip", host.before), ("behind the chip", host.after))
         for name in nodes
     )
-    share = f"{100 * host.share_of_macs:.2g} %" if host.share_of_macs else "none"
+    share = percent(host.share_of_macs) if host.share_of_macs else "none"
     text = f"ONNX Runtime computes these, {share} of the multiplications."
     table = Table("What the host computes", ("node", "where", "why"), rows, is_open=True)
     return Section("Host", (text,), (), (), (table,))
