@@ -1,5 +1,6 @@
 """`snc verify`: does the image compute the network?"""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,17 @@ from .show import Sheet, progress, say, say_json
 
 if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic
+    from ..compiler.running.figures import Divergence, Figures
     from ..compiler.running.outcome import Verification
-    from ..compiler.running.verify import Figures
 
 RANDOM_FRAMES = 3  # without -i and --random
 NO_ERROR_SHOWN = 900.0  # decibels
+# Where the limit of the front end's error comes from, by what the model rounds to.
+FRONTEND_LIMITS = {
+    "single": "",
+    "half": " (the model rounds to half precision)",
+    "quantised": " (the model rounds to integers)",
+}
 
 
 @click.command("verify")
@@ -71,9 +78,11 @@ def verify_command(
 ) -> None:
     """Compare an image with its model in ONNX Runtime.
 
-    Mapping: the image against the network with the image's own weights. Quantisation: the image against the
-    original model. The exit code is 1 for a mapping error above the tolerance, whatever
-    quantisation costs. In JSON, sqnr_db is 999 where nothing differs.
+    Front end: the network as it was read against the model as given. Mapping: the image against the network
+    with the image's own weights. Both bind: the exit code is 1 where either is wrong. Quantisation: the image
+    against the original model, whatever it costs. With --arithmetic chip the mapping is judged in float32
+    arithmetic all the same, and what the chip rounds is shown beside it.
+    In JSON, sqnr_db is 999 where nothing differs.
     """
     from ..backends.image.container import load
     from ..compiler.running.inputs import Picture, load_frames, random_frames
@@ -102,7 +111,7 @@ def verify_command(
         say_json(found)
     else:
         _show(found)
-    ctx.exit(0 if found.is_mapped_right else 1)
+    ctx.exit(0 if found.is_right else 1)
 
 
 def _show(found: "Verification") -> None:
@@ -112,22 +121,38 @@ def _show(found: "Verification") -> None:
         style="bold",
     )
     say()
+    frontend, rounding = found.frontend, found.rounding
     _show_figures("layer*", found.layers, found.tolerance)
+    say(f"front end: {frontend.says}", style="bold")
+    _show_figures("output*", frontend.outputs, frontend.limit)
     say("mapping: the image against the network with the image's own weights", style="bold")
     _show_figures("output*", found.reference.outputs, found.tolerance)
+    if rounding is not None:
+        say("rounding: the image in the chip's arithmetic against float32 arithmetic", style="bold")
+        _show_figures("output*", rounding.outputs, None)
     say("quantisation: the image against the original model", style="bold")
     _show_figures("output*", found.outputs, None)
-    diverged = found.first_divergence
+    _show_divergence("front end", frontend.first_divergence)
+    _show_divergence("mapping", found.first_divergence)
+    why = FRONTEND_LIMITS[found.rounds_to]
+    _show_verdict("front end", frontend.is_right, frontend.max_rel_error, f"{frontend.limit:.2g}{why}")
+    in_float32 = " in float32 arithmetic" if rounding is not None else ""
+    limit = f"{found.tolerance:g}{in_float32}"
+    _show_verdict("mapping", found.is_mapped_right, found.reference.max_rel_error, limit)
+    if rounding is not None and not math.isfinite(rounding.max_rel_error):
+        say("the chip's arithmetic OVERFLOWS: an output is not finite", style="bold")
+
+
+def _show_divergence(what: str, diverged: "Divergence | None") -> None:
     if diverged is not None:
         place = ",".join(str(i) for i in diverged.neuron)
-        say(f"first divergence: {diverged.layer}[{place}] is {diverged.got:.9g}, not {diverged.want:.9g}")
-    verdict = "right" if found.is_mapped_right else "WRONG"
-    sign = "at most" if found.is_mapped_right else "above"
-    say(
-        f"the mapping is {verdict}: an error of {found.reference.max_rel_error:.2g} of the peak, {sign} "
-        f"{found.tolerance:g}",
-        style="bold",
-    )
+        at = f"{diverged.layer}[{place}]"
+        say(f"{what}, first divergence: {at} is {diverged.got:.9g}, not {diverged.want:.9g}")
+
+
+def _show_verdict(what: str, is_right: bool, error: float, limit: str) -> None:
+    verdict, sign = ("right", "at most") if is_right else ("WRONG", "above")
+    say(f"the {what} is {verdict}: an error of {error:.2g} of the peak, {sign} {limit}", style="bold")
 
 
 def _show_figures(heading: str, figures: "tuple[Figures, ...]", tolerance: float | None) -> None:
@@ -148,8 +173,13 @@ def _show_figures(heading: str, figures: "tuple[Figures, ...]", tolerance: float
             f"{figure.max_abs_error:.3g}",
             f"{figure.max_rel_error:.3g}",
             "exact" if figure.sqnr_db > NO_ERROR_SHOWN else f"{figure.sqnr_db:.1f}",
-            *([f"{100 * figure.argmax_agree:.1f} %"] if with_argmax else []),
+            *([_agreement(figure)] if with_argmax else []),
             *(["< above"] if is_above else []),
         ]
         table.add(*cells, style="bold" if is_above else "")
     table.show()
+
+
+def _agreement(figure: "Figures") -> str:
+    """How many frames agree in their class, where the output says one."""
+    return f"{100 * figure.argmax_agree:.1f} %" if figure.has_argmax else "-"

@@ -12,6 +12,9 @@ from ...ir.errors import BadInput, Origin
 from ..frontend.runtime import Arrays
 from .runner import network_inputs
 
+# Of the frames of noise, one after the other: some faults show only beyond a bound, some only at zero.
+SPREADS = (1.0, 4.0, 0.0)
+POSITION_MAX = 127
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
@@ -119,13 +122,22 @@ def load_picture(path: Path, tensor: ImageTensor, picture: Picture) -> NDArray[n
 
 
 def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
-    """Frames of normal noise; whole numbers of 0 to 127 for inputs of an integer type."""
+    """Frames of noise: standard normal floats, wider ones, and zeros, in turn; of 8-bit integers the whole
+    range, of wider ones, which may be positions, 0 to 127.
+    """
     random = np.random.default_rng(seed)
     inputs = network_inputs(image)
-    return [{tensor.name: _noise(random, tensor) for tensor in inputs} for _ in range(count)]
+    return [
+        {tensor.name: _noise(random, tensor, SPREADS[index % len(SPREADS)]) for tensor in inputs}
+        for index in range(count)
+    ]
 
 
-def _noise(random: np.random.Generator, tensor: ImageTensor) -> NDArray[Any]:
-    if np.dtype(tensor.dtype).kind == "f":
-        return random.standard_normal(tensor.shape).astype(np.float32)
-    return random.integers(0, 128, tensor.shape).astype(tensor.dtype)
+def _noise(random: np.random.Generator, tensor: ImageTensor, spread: float) -> NDArray[Any]:
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind == "f":
+        return (spread * random.standard_normal(tensor.shape)).astype(np.float32)
+    if dtype.kind == "b":
+        return random.integers(0, 2, tensor.shape).astype(dtype)
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.itemsize == 1 else (0, POSITION_MAX)
+    return random.integers(low, high, tensor.shape, endpoint=True).astype(dtype)

@@ -16,10 +16,14 @@ from ...backends.machine.machine import Arithmetic
 from ...backends.words.words import Population
 from ...ir.errors import BadInput, Origin
 from ..frontend.runtime import Arrays
+from .comparison import Compared
+from .figures import Divergence, Figures, is_class_numbers
 from .runner import Runner
-from .verify import Divergence, Figures, Verdict
+from .verify import Verdict
 
-NO_ERROR_DB = 999.0  # JSON has no infinity: the SQNR of values that do not differ at all
+NO_ERROR_DB = (
+    999.0  # JSON has no infinity: the SQNR of values that do not differ at all; of infinite errors minus that
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,32 @@ class Simulation:
     per_core: tuple[CoreCount, ...]
 
     def accuracy(self, labels: NDArray[np.int64]) -> float:
-        """The share of frames whose first output is largest at their label."""
-        first = next(iter(self.outputs.values()))
-        return float((first.reshape(self.frames, -1).argmax(axis=1) == labels).mean())
+        """The share of frames whose class is their label. Raises BadInput where no output says a class."""
+        return float((self.classes() == labels).mean())
+
+    def classes(self) -> NDArray[np.int64]:
+        """Each frame's class: the number that an output holds (the first of several, as TopK orders them), or
+        else the place of the first output's largest element. Raises BadInput where there is neither.
+        """
+        for name, array in self.outputs.items():
+            if is_class_numbers(array):
+                numbers = array.reshape(self.frames, -1)
+                if numbers.shape[1] != max(array.shape[1:], default=1):
+                    raise BadInput(
+                        Origin(node=name, operator="output"),
+                        f"gives {numbers.shape[1]} classes for each frame, {list(array.shape)} in all",
+                        hint="labels are for networks that give each frame one",
+                    )
+                return np.asarray(numbers[:, 0], dtype=np.int64)
+        name, first = next(iter(self.outputs.items()))
+        scores = first.reshape(self.frames, -1)
+        if scores.shape[1] < 2:
+            raise BadInput(
+                Origin(node=name, operator="output"),
+                "gives each frame one number, which names no class",
+                hint="labels are for networks that score classes or give their numbers",
+            )
+        return np.asarray(scores.argmax(axis=1), dtype=np.int64)
 
 
 def simulate(
@@ -184,8 +211,22 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A comparison that binds: how far the worst output was off, how far it may be, and where it began."""
+
+    says: str
+    max_rel_error: float
+    limit: float
+    is_right: bool
+    first_divergence: Divergence | None
+    outputs: tuple[Figures, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """A verdict: the outputs against the original model, and against the reference graph (the mapping)."""
+    """A verdict: the outputs against the original model, against the reference graph (the mapping), and the
+    network as it was read against the model (the front end). `rounding`: what the chip's arithmetic costs.
+    """
 
     max_abs_error: float
     max_rel_error: float
@@ -193,6 +234,8 @@ class Verification:
     outputs: tuple[Figures, ...]
     first_divergence: Divergence | None
     reference: Errors
+    frontend: Held
+    rounding: Errors | None
     layers: tuple[Figures, ...]
     model: str
     image: str
@@ -200,7 +243,9 @@ class Verification:
     arithmetic: str
     frames: int
     tolerance: float
+    rounds_to: str
     is_mapped_right: bool
+    is_right: bool
 
 
 def verification(
@@ -208,6 +253,7 @@ def verification(
 ) -> Verification:
     """A verdict with its worst figures."""
     original, reference = _errors(verdict.outputs), _errors(verdict.reference)
+    rounding = verdict.compared.get("rounding")
     return Verification(
         max_abs_error=original.max_abs_error,
         max_rel_error=original.max_rel_error,
@@ -215,6 +261,8 @@ def verification(
         outputs=original.outputs,
         first_divergence=verdict.first_divergence,
         reference=reference,
+        frontend=_held(verdict.compared["frontend"]),
+        rounding=None if rounding is None else _errors(rounding.outputs),
         layers=tuple(_finite(layer) for layer in verdict.layers),
         model=model.name,
         image=str(path),
@@ -222,7 +270,22 @@ def verification(
         arithmetic=arithmetic,
         frames=frames,
         tolerance=verdict.tolerance,
+        rounds_to=verdict.rounds_to,
         is_mapped_right=verdict.is_mapped_right,
+        is_right=verdict.is_right,
+    )
+
+
+def _held(found: Compared) -> Held:
+    errors = _errors(found.outputs)
+    assert found.limit is not None, "it binds"
+    return Held(
+        found.says,
+        errors.max_rel_error,
+        found.limit,
+        found.is_right,
+        found.first_divergence,
+        errors.outputs,
     )
 
 
@@ -237,10 +300,10 @@ def _errors(figures: Sequence[Figures]) -> Errors:
 
 
 def _worst(values: Iterable[float]) -> float:
-    """The largest value, NaN before all others."""
+    """The largest value, NaN before all others; 0 of none."""
     found = list(values)
-    return next((value for value in found if math.isnan(value)), max(found))
+    return next((value for value in found if math.isnan(value)), max(found, default=0.0))
 
 
 def _finite(figure: Figures) -> Figures:
-    return replace(figure, sqnr_db=min(figure.sqnr_db, NO_ERROR_DB))
+    return replace(figure, sqnr_db=max(-NO_ERROR_DB, min(figure.sqnr_db, NO_ERROR_DB)))

@@ -1,8 +1,8 @@
-"""Verifying an image against ONNX Runtime: the mapping against the reference graph, quantisation against the
-original, each in figures of its own.
+"""Verifying an image, step by step of the way it was made: the network as it was read against the model, the
+image against the network with its weights, and the image against the model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,99 +14,89 @@ from numpy.typing import NDArray
 from ...backends.image.image import Image
 from ...ir.errors import BadInput, Origin
 from ...passes.quantise import held_constants
-from ..frontend.onnx_file import load_model
-from ..frontend.read import original, to_onnx
-from ..frontend.runtime import Arrays, reference_outputs
+from ..frontend.onnx_file import converted, fix_shapes, load_model
+from ..frontend.read import to_onnx
+from ..frontend.runtime import Arrays
 from ..pipeline.driver import lower
 from ..pipeline.options import Options
+from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
+from .figures import Divergence, Figures, Gauge, first_above
+from .reference import Reference
 from .runner import Runner, network_inputs
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic
 
-TOLERANCE = 1e-5
-PEAK_MIN = 1e-6  # below it, errors are taken as they are
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How far a tensor is from its reference; `max_rel_error` is over the reference's peak."""
-
-    name: str
-    max_abs_error: float
-    max_rel_error: float
-    sqnr_db: float
-    argmax_agree: float
-
-
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """The first layer whose values differ from the reference's, and its worst neuron."""
-
-    layer: str
-    neuron: tuple[int, ...]
-    got: float
-    want: float
+CLASSIFIERS = ("ArgMax", "TopK")
+CARRIERS = ("Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Figures of every output against the original and against the reference; `layers` against the
-    reference.
-    """
+    """Every comparison by its name; `layers`: the image's against the network with the image's weights."""
 
-    outputs: tuple[Figures, ...]
-    reference: tuple[Figures, ...]
+    compared: Mapping[str, Compared]
     layers: tuple[Figures, ...]
-    first_divergence: Divergence | None
     tolerance: float
+    rounds_to: Rounding
+
+    @property
+    def outputs(self) -> tuple[Figures, ...]:
+        """Figures of every output against the original model."""
+        return self.compared["quantisation"].outputs
+
+    @property
+    def reference(self) -> tuple[Figures, ...]:
+        """Figures of every output against the reference graph."""
+        return self.compared["mapping"].outputs
+
+    @property
+    def first_divergence(self) -> Divergence | None:
+        """The first layer that was mapped wrongly."""
+        return self.compared["mapping"].first_divergence
 
     @property
     def is_mapped_right(self) -> bool:
         """Whether no output is further from the reference graph than the tolerance."""
-        return all(figure.max_rel_error <= self.tolerance for figure in self.reference)
+        return self.compared["mapping"].is_right
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the image computes the model, its weight format and the chip's arithmetic apart."""
+        return all(found.is_right for found in self.compared.values())
 
 
-def figures(name: str, got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]) -> Figures:
-    """The figures of a tensor over all frames."""
-    out, ref = (np.stack([np.asarray(a, dtype=np.float64) for a in arrays]) for arrays in (got, want))
-    out = out.reshape(ref.shape)
-    error = out - ref
-    worst = float(np.abs(error).max(initial=0.0))
-    peak = float(np.abs(ref).max(initial=0.0))
-    noise, signal = float((error**2).sum()), float((ref**2).sum())
-    sqnr = float("inf") if noise == 0 else 10 * float(np.log10(max(signal, 1e-300) / noise))
-    flat_out, flat_ref = out.reshape(len(out), -1), ref.reshape(len(ref), -1)
-    agree = float((flat_out.argmax(axis=1) == flat_ref.argmax(axis=1)).mean())
-    return Figures(name, worst, worst / peak if peak > PEAK_MIN else worst, sqnr, agree)
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The forms of a network that ONNX Runtime can run."""
+
+    given: onnx.ModelProto
+    read: onnx.ModelProto
+    held: onnx.ModelProto
+    rounds_to: Rounding
 
 
-def rebuild_reference(path: Path, image: Image) -> onnx.ModelProto:
-    """The simplified network with the image's own weights and biases, as ONNX."""
+def load_models(path: Path, image: Image, reference: Path | None) -> Models:
+    """The forms of an image's network. Raises BadInput when model and image do not belong together."""
     shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
-    graph, _, network = lower(path, image.chip, Options(weights=image.about.weights, input_shapes=shapes))
-    return to_onnx(graph.with_constants(held_constants(network, dict(graph.constants))))
+    source = load_model(path)
+    foreign = [name for name in shapes if name not in {value.name for value in source.graph.input}]
+    if foreign:
+        rule = f"has no input {foreign[0]!r}, which the image's network takes"
+        hint = "verify the image against the model it was compiled from"
+        raise BadInput(Origin(file=path.name), rule, hint=hint)
 
+    def form(weights: str) -> onnx.ModelProto:
+        graph, _, network = lower(path, image.chip, Options(weights=weights, input_shapes=shapes))
+        return to_onnx(graph.with_constants(held_constants(network, dict(graph.constants))))
 
-def precise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model whose sigmoids and hyperbolic tangents are computed in double precision.
-
-    ONNX Runtime's single-precision kernels err by 1e-7, absolute: a thousandth of the peak of a detection
-    head that sees nothing. That is not the network's error, nor the image's.
-    """
-    exact = onnx.ModelProto()
-    exact.CopyFrom(model)
-    del exact.graph.node[:]
-    for node in model.graph.node:
-        if node.op_type not in ("Sigmoid", "Tanh"):
-            exact.graph.node.append(node)
-            continue
-        wide, result = f"{node.output[0]}/wide", f"{node.output[0]}/result"
-        make, single, double = onnx.helper.make_node, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
-        exact.graph.node.append(make("Cast", [node.input[0]], [wide], to=double))
-        exact.graph.node.append(make(node.op_type, [wide], [result]))
-        exact.graph.node.append(make("Cast", [result], [node.output[0]], to=single))
-    return exact
+    read = form("float32")
+    if reference is not None:
+        held = load_model(reference)
+    else:
+        held = read if image.about.weights == "float32" else form(image.about.weights)
+    given = fix_shapes(converted(source, path.name), shapes, path.name)
+    return Models(given, read, held, rounds_to(given))
 
 
 def verify(
@@ -119,56 +109,135 @@ def verify(
     arithmetic: "Arithmetic" = "float32",
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
-    """Compares an image with its model on some frames. Raises BadInput when they do not belong together."""
-    shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
-    foreign = [name for name in shapes if name not in {value.name for value in load_model(path).graph.input}]
-    if foreign:
-        rule = f"has no input {foreign[0]!r}, which the image's network takes"
-        hint = "verify the image against the model it was compiled from"
-        raise BadInput(Origin(file=path.name), rule, hint=hint)
-    source = original(path, shapes)
-    mapped = rebuild_reference(path, image) if reference is None else load_model(reference)
+    """Compares an image with its model on some frames. Raises BadInput when they do not belong together, or
+    where ONNX Runtime cannot run the model.
+    """
+    models = load_models(path, image, reference)
+    outputs = [value.name for value in models.given.graph.output]
     layers = [tensor for tensor in image.tensors if tensor.kind == "layer"]
-    runner = Runner(image, arithmetic)
-    outputs = [value.name for value in source.graph.output]
-    names = list(dict.fromkeys([*(tensor.name for tensor in layers), *outputs]))
-    got: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    want: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    exact: dict[str, list[NDArray[Any]]] = {name: [] for name in outputs}
+    inner = list(dict.fromkeys([*(tensor.name for tensor in layers), *outputs]))
+    judged = [_scores(models, name) for name in outputs]
+    sides = _sides(models, image, outputs, judged, inner, arithmetic, path.name)
+    comparisons = [c for c in COMPARISONS if c.name != "rounding" or arithmetic == "chip"]
+    gauges = {
+        c.name: [Gauge(name) for name in (judged if c.name == "frontend" else outputs)] for c in comparisons
+    }
+    by_layer = [Gauge(tensor.name) for tensor in layers]
     for index, frame in enumerate(frames):
         on_frame(index, len(frames))
+        computed = {compute: compute(frame) for compute in dict.fromkeys(sides.values())}
+        found = {side: computed[compute] for side, compute in sides.items()}
+        for comparison in comparisons:
+            for gauge in gauges[comparison.name]:
+                got, want = found[comparison.got][gauge.name], found[comparison.want][gauge.name]
+                if got.size != want.size:
+                    raise _shapes_differ(path, comparison, gauge.name, got, want)
+                gauge.add(got, want)
+        for gauge in by_layer:
+            gauge.add(found["image"][gauge.name], found["held"][gauge.name])
+    limits = Limits(tolerance, models.rounds_to, depth(models.given))
+    compared = {
+        c.name: Compared(c.name, c.says, c.limit(limits), tuple(gauge.figures() for gauge in gauges[c.name]))
+        for c in comparisons
+    }
+    mapping, frontend = compared["mapping"], compared["frontend"]
+    named = [*by_layer, *gauges["mapping"]]
+    places = [*(tensor.layer for tensor in layers), *outputs]
+    compared["mapping"] = _blamed(mapping, first_above(named, places, mapping.limit))
+    if not frontend.is_right:
+        first = _first_misread(models, frames, frontend.limit, path.name)
+        own = gauges["frontend"]
+        compared["frontend"] = _blamed(frontend, first or first_above(own, judged, frontend.limit))
+    return Verdict(compared, tuple(gauge.figures() for gauge in by_layer), tolerance, models.rounds_to)
+
+
+def _scores(models: Models, output: str) -> str:
+    """What the front end is judged by: an output, or of a model that rounds, where classes that are nearly
+    as likely change places, the scores from which it takes class numbers.
+    """
+    makers = {name: node for node in models.given.graph.node for name in node.output}
+    read = {name for node in models.read.graph.node for name in node.output}
+    name = output
+    while models.rounds_to != "single" and name in makers:
+        node = makers[name]
+        name = node.input[0]
+        if node.op_type in CLASSIFIERS:
+            return name if name in read else output
+        if node.op_type not in CARRIERS:
+            break
+    return output
+
+
+def _shapes_differ(
+    path: Path, comparison: Comparison, name: str, got: NDArray[Any], want: NDArray[Any]
+) -> BadInput:
+    sides = comparison.says.partition(" against ")
+    rule = f"{name!r} has the shape {list(got.shape)} in {sides[0]}, {list(want.shape)} in {sides[2]}"
+    hint = "ONNX Runtime does not follow ONNX here: give the node explicit sizes and pads"
+    return BadInput(Origin(file=path.name), rule, hint=hint)
+
+
+def _blamed(found: Compared, first: Divergence | None) -> Compared:
+    return Compared(found.name, found.says, found.limit, found.outputs, first)
+
+
+def _sides(
+    models: Models,
+    image: Image,
+    outputs: Sequence[str],
+    judged: Sequence[str],
+    inner: Sequence[str],
+    arithmetic: "Arithmetic",
+    file: str,
+) -> dict[Side, Callable[[Arrays], Arrays]]:
+    """What computes a frame on each side, by its name."""
+    every = list(dict.fromkeys([*outputs, *judged]))
+    given = Reference(models.given, every, is_precise=False, file=file)
+    sides: dict[Side, Callable[[Arrays], Arrays]] = {
+        "given": given,
+        "exact": given,
+        "read": Reference(models.read, every, is_precise=True, file=file),
+        "held": Reference(models.held, inner, is_precise=True, file=file),
+        "image": _image_side(Runner(image), outputs, file),
+    }
+    if models.rounds_to == "single":
+        sides["exact"] = Reference(models.given, every, is_precise=True, file=file)
+    sides["run"] = sides["image"]
+    if arithmetic != "float32":
+        sides["run"] = _image_side(Runner(image, arithmetic), outputs, file)
+    return sides
+
+
+def _image_side(runner: Runner, outputs: Sequence[str], file: str) -> Callable[[Arrays], Arrays]:
+    def compute(frame: Arrays) -> Arrays:
         result = runner(frame, keep_layers=True)
         if set(result.outputs) != set(outputs):
             raise BadInput(
-                Origin(file=path.name),
-                f"has the outputs {outputs}, the image {sorted(result.outputs)}",
+                Origin(file=file),
+                f"has the outputs {list(outputs)}, the image {sorted(result.outputs)}",
                 hint="verify the image against the model it was compiled from",
             )
-        known = {**result.run.layers, **result.outputs}
-        for name, array in reference_outputs(precise(mapped), frame, names).items():
-            want[name].append(array)
-            got[name].append(np.asarray(known[name]).reshape(np.shape(array)))
-        for name, array in reference_outputs(precise(source), frame, outputs).items():
-            exact[name].append(array)
-    compared = [figures(tensor.name, got[tensor.name], want[tensor.name]) for tensor in layers]
-    divergence = next(
-        (
-            _divergence(tensor.layer, got[tensor.name], want[tensor.name])
-            for tensor, found in zip(layers, compared, strict=True)
-            if not found.max_rel_error <= tolerance  # NaN diverges, too
-        ),
-        None,
-    )
-    return Verdict(
-        tuple(figures(name, got[name], exact[name]) for name in outputs),
-        tuple(figures(name, got[name], want[name]) for name in outputs),
-        tuple(compared),
-        divergence,
-        tolerance,
-    )
+        known: dict[str, NDArray[Any]] = {**result.run.layers, **result.outputs}
+        return {name: np.asarray(array) for name, array in known.items()}
+
+    return compute
 
 
-def _divergence(layer: str, got: Sequence[NDArray[Any]], want: Sequence[NDArray[Any]]) -> Divergence:
-    out, ref = np.stack(got).astype(np.float64), np.stack(want).astype(np.float64)
-    worst = np.unravel_index(int(np.abs(out - ref).argmax()), out.shape)
-    return Divergence(layer, tuple(int(i) for i in worst[1:]), float(out[worst]), float(ref[worst]))
+def _first_misread(
+    models: Models, frames: Sequence[Arrays], limit: float | None, file: str
+) -> Divergence | None:
+    """The first tensor of the network as it was read that has its name in the model and other values."""
+    made = {name for node in models.given.graph.node for name in node.output}
+    names = [name for node in models.read.graph.node for name in node.output if name in made]
+    is_single = models.rounds_to == "single"
+    read = Reference(models.read, names, is_precise=True, file=file)
+    given = Reference(models.given, names, is_precise=is_single, file=file)
+    gauges = {name: Gauge(name) for name in names}
+    for frame in frames:
+        got, want = read(frame), given(frame)
+        for name in list(gauges):
+            if got[name].size == want[name].size and want[name].dtype.kind == "f":
+                gauges[name].add(got[name], want[name])
+            else:
+                del gauges[name]
+    return first_above(list(gauges.values()), list(gauges), limit)

@@ -112,6 +112,26 @@ def test_verify_json_has_the_keys_of_the_contract(run: Run, digits: Path, image:
     assert 20 < found["sqnr_db"] < found["reference"]["sqnr_db"]
 
 
+def test_verify_judges_the_front_end_too(run: Run, digits: Path, image: Path, frames: Path) -> None:
+    found = json.loads(run("verify", digits, image, "-i", frames, "--json").out)
+    assert {"max_rel_error", "first_divergence"} <= found["frontend"].keys()
+    assert found["frontend"]["max_rel_error"] <= found["frontend"]["limit"] == 1e-5
+    assert found["frontend"]["first_divergence"] is None
+    assert found["rounding"] is None
+    assert found["is_right"]
+    done = run("verify", digits, image, "-i", frames)
+    assert "the front end is right" in done.out
+
+
+def test_the_chips_rounding_is_no_wrong_mapping(run: Run, digits: Path, image: Path, frames: Path) -> None:
+    done = run("verify", digits, image, "-i", frames, "--arithmetic", "chip")
+    assert (done.code, done.err) == (0, "")
+    assert "at most 1e-05 in float32 arithmetic" in done.out
+    assert "rounding: the image in the chip's arithmetic" in done.out
+    found = json.loads(run("verify", digits, image, "-i", frames, "--arithmetic", "chip", "--json").out)
+    assert found["reference"]["max_rel_error"] < 1e-5 < found["rounding"]["max_rel_error"]
+
+
 def test_a_difference_ends_with_one(run: Run, digits: Path, image: Path, frames: Path) -> None:
     options = ("-i", frames, "--arithmetic", "chip", "--tolerance", "1e-9")
     done = run("verify", digits, image, *options)

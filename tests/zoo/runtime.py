@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from snc.backends.image.container import read_image, write_image
 from snc.backends.image.image import Image
-from snc.compiler.running.verify import precise
+from snc.compiler.running.precise import precise
 
 Floats = npt.NDArray[np.float32]
 Arrays = Mapping[str, Floats]
