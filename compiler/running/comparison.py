@@ -15,6 +15,8 @@ TOLERANCE = 1e-5
 # least 40 %.
 QUANTISED_LIMIT = 0.1
 HALF_ROUNDING = 2.0**-11  # of a value, when it is rounded to half precision
+# Operators that round feature maps to integers, beside those whose names begin with QLinear.
+ROUNDING = ("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "QGemm")
 
 # Who computes a frame. "given": the model of the file. "exact": the same with sums in double precision, where
 # it computes in single. "read": the network as it was read, with its own weights. "held": with the image's
@@ -107,8 +109,7 @@ def rounds_to(model: onnx.ModelProto) -> Rounding:
     held = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
         op = node.op_type
-        is_rounded = op in ("QuantizeLinear", "DynamicQuantizeLinear") and node.input[0] not in held
-        if is_rounded or op.startswith("QLinear"):
+        if op.startswith("QLinear") or (op in ROUNDING and node.input[0] not in held):
             return "quantised"
     half = onnx.TensorProto.FLOAT16
     values = (*model.graph.input, *model.graph.output, *model.graph.value_info)
