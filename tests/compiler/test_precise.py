@@ -16,7 +16,11 @@ Floats = npt.NDArray[np.float32]
 
 
 def model(
-    node: onnx.NodeProto, shape: list[int], opset: int = 13, kind: int = TensorProto.FLOAT, **held: Floats
+    node: onnx.NodeProto,
+    shape: list[int],
+    held: dict[str, Floats],
+    opset: int = 13,
+    kind: int = TensorProto.FLOAT,
 ) -> onnx.ModelProto:
     """One node that makes y of x."""
     graph = helper.make_graph(
@@ -67,7 +71,7 @@ def test_windows_are_computed_in_double_precision(name: str, opset: int) -> None
         channels = size[1] * attributes.get("group", 1) if op == "ConvTranspose" else size[0]
         held = {"w": random.standard_normal(size).astype(np.float32)}
         held["b"] = random.standard_normal(channels).astype(np.float32)
-    made = model(helper.make_node(op, ["x", *held], ["y"], **attributes), shape, opset, **held)
+    made = model(helper.make_node(op, ["x", *held], ["y"], **attributes), shape, held, opset)
     exact = precise(made)
     assert f"y{WIDE}" in {output for node in exact.graph.node for output in node.output}
     frame = {"x": random.standard_normal(shape).astype(np.float32)}
@@ -84,7 +88,7 @@ def test_a_deep_sum_is_not_rounded() -> None:
     count = 1 << 16
     weights = random.standard_normal((count, 1)).astype(np.float32)
     weights -= weights.mean()
-    made = model(helper.make_node("MatMul", ["x", "w"], ["y"]), [1, count], w=weights)
+    made = model(helper.make_node("MatMul", ["x", "w"], ["y"]), [1, count], {"w": weights})
     frame = {"x": (1000 + random.standard_normal((1, count))).astype(np.float32)}
     want = frame["x"].astype(np.float64) @ weights.astype(np.float64)
     exact, plain = (
@@ -96,7 +100,9 @@ def test_a_deep_sum_is_not_rounded() -> None:
 
 def test_a_model_that_cannot_be_run_is_a_mistake_of_its_own() -> None:
     rows = np.zeros((3, 2), dtype=np.float32)
-    made = model(helper.make_node("Gather", ["rows", "x"], ["y"]), [1], kind=TensorProto.INT64, rows=rows)
+    made = model(
+        helper.make_node("Gather", ["rows", "x"], ["y"]), [1], {"rows": rows}, kind=TensorProto.INT64
+    )
     reference = Reference(made, ["y"], is_precise=True, file="one.onnx")
     assert reference({"x": np.array([2])})["y"].shape == (1, 2)
     with pytest.raises(BadInput, match=r"one\.onnx: ONNX Runtime cannot run it .*[Oo]ut of|indices"):

@@ -148,7 +148,10 @@ def test_a_lost_clamp_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         bounds = {name for layer in graph.layers if layer.op == "Clip" for name in layer.inputs[1:]}
         assert bounds
         return graph.with_constants(
-            {name: np.float32(np.sign(graph.constants[name] - 0.5) * 1e4) for name in bounds}
+            {
+                name: np.asarray(np.sign(graph.constants[name] - 0.5) * 1e4, dtype=np.float32)
+                for name in bounds
+            }
         )
 
     monkeypatch.setattr(driver, "folded", without_clamps)
