@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ...backends.image.image import Image
 from ...ir.errors import BadInput, Origin
 from ...passes.quantise import held_constants
-from ..frontend.onnx_file import converted, fix_shapes, load_model
+from ..frontend.onnx_file import fix_shapes, load_model
+from ..frontend.opset import converted
 from ..frontend.read import to_onnx
 from ..frontend.runtime import Arrays
 from ..pipeline.driver import lower
