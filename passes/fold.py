@@ -177,6 +177,9 @@ class _Folding:
             scale, shift, mean, variance = (self._constant(layer, i).astype(np.float64) for i in range(1, 5))
             if any(each.shape != shape[1:2] for each in (scale, shift, mean, variance)):
                 return None
+            if (variance + layer.number("epsilon", 1e-5) <= 0).any():
+                rule = f"its variance {layer.inputs[4]!r} is not above -epsilon: the result is no number"
+                raise BadInput(layer.origin, rule, hint="train or export the model again")
             with np.errstate(all="ignore"):  # what is no number then is told
                 factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
                 found = factor, shift - mean * factor

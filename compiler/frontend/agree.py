@@ -12,7 +12,7 @@ import onnx
 from ...ir.errors import Origin, VerifyError
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from .observe import run_tensors
-from .read import to_onnx
+from .read import Reading, to_layers, to_onnx
 from .sizes import RANDOM
 
 TOLERANCE = 1e-4  # of a tensor's peak
@@ -40,28 +40,32 @@ def first_difference(
     original: onnx.ModelProto, graph: LayerGraph, frames: Sequence[Mapping[str, Array]]
 ) -> Difference | None:
     """The first layer that differs from the model in one of the frames, or None."""
-    made = {name for layer in graph.layers for name in layer.outputs if name}
-    held = {name for node in original.graph.node for name in node.output if name in made}
+    unfolded = to_layers(original, graph.name)
+    names = [name for layer in unfolded.layers for name in layer.outputs if name]
+    made = {name for node in original.graph.node for name in node.output}
     for frame in frames:
-        arrays = run_tensors(original, sorted(held), frame, graph.name)
-        found = differing(graph, {**frame, **arrays})
+        arrays = run_tensors(original, [name for name in names if name in made], frame, graph.name)
+        found = differing(graph, Reading(unfolded, {**frame, **arrays}))
         if found is not None:
             return found
     return None
 
 
-def assert_agrees(graph: LayerGraph, arrays: Mapping[str, Array]) -> None:
-    """Raises VerifyError where a layer makes anything else than these arrays of the model."""
-    found = differing(graph, arrays) if arrays else None
+def assert_agrees(graph: LayerGraph, reading: Reading) -> None:
+    """Raises VerifyError where a layer makes anything else than the model that was read, if that was run."""
+    found = differing(graph, reading) if reading.arrays else None
     if found is not None:
         raise VerifyError(f"{found} (snc has read the model wrong: please report it)")
 
 
-def differing(graph: LayerGraph, arrays: Mapping[str, Array]) -> Difference | None:
-    """The first layer that makes anything else than these arrays of the model's tensors, or None."""
+def differing(graph: LayerGraph, reading: Reading) -> Difference | None:
+    """The first layer that makes anything else than what the model's tensors held, or None."""
+    arrays = reading.arrays
     names = [name for layer in graph.layers for name in layer.outputs if name]
     got = _again(graph, arrays)
-    suspects = [name for name in names if name in arrays and not _is_close(got[name], arrays[name])]
+    suspects = [
+        name for name in names if name in got and name in arrays and not _is_close(got[name], arrays[name])
+    ]
     if not suspects:
         return None
     bounds = _again(
@@ -69,10 +73,37 @@ def differing(graph: LayerGraph, arrays: Mapping[str, Array]) -> Difference | No
     )
     makers = graph.producers()
     for name in suspects:
-        bound = bounds.get(name) if makers[name].op in LINEAR else None
+        bound = bounds.get(name)
+        if bound is not None:
+            bound = bound + _scaled(makers[name], graph, reading)
         if not _is_close(got[name], arrays[name], bound):
             return _difference(makers[name], name, got[name], arrays[name])
     return None
+
+
+def _scaled(layer: Layer, graph: LayerGraph, reading: Reading) -> Array:
+    """What a layer made before it was scaled, times the scale: the model rounds it, and may cancel most."""
+    before = next((each for each in reading.graph.layers if each.name == layer.name), None)
+    if before is None or before.outputs[0] not in reading.arrays or layer.op == "BatchNormalization":
+        return np.zeros(1, dtype=np.float32)
+    old, new = reading.graph.constants.get(before.input(1)), graph.constants.get(layer.input(1))
+    result = reading.arrays[before.outputs[0]]
+    if old is None or new is None or old.shape != new.shape:
+        return np.zeros(1, dtype=np.float32)
+    least = float(np.finfo(np.float32).tiny)
+    scale = _largest(layer, new) / np.maximum(_largest(layer, old), least)
+    return np.asarray(np.abs(result) * scale.reshape(-1, *[1] * (result.ndim - 2)))
+
+
+def _largest(layer: Layer, weights: Array) -> Array:
+    """The largest weight of each channel of a layer's result."""
+    magnitude = np.abs(weights)
+    if layer.op == "ConvTranspose":
+        groups = layer.integer("group", 1)
+        parts = magnitude.reshape(groups, weights.shape[0] // groups, weights.shape[1], -1)
+        return np.asarray(parts.max(axis=(1, 3)).ravel())
+    axis = 1 if layer.op == "Gemm" and not layer.integer("transB", 0) else 0
+    return np.asarray(np.moveaxis(magnitude, axis, 0).reshape(weights.shape[axis], -1).max(axis=1))
 
 
 def _again(

@@ -16,6 +16,7 @@ NODES_MAX = 2**14
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
 POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
 SIZE_SHOWN = 224  # in the example of a shape that a user has to give
+EXAMPLE = "1,3,224,224"
 OPSET_MIN = 6
 
 
@@ -83,13 +84,37 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
     for tensor in tensors(model.graph):
         _check_tensor(tensor, origin)
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(_declared_whole(model))
     except (
         Exception
     ) as error:  # ValidationError, UnicodeDecodeError, InferenceError: any of them is the file's fault
         raise BadInput(
             origin, f"is no valid ONNX model ({first_line(error)})", hint="check it with onnx.checker"
         ) from None
+
+
+def _declared_whole(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with some shape for each input and output, and some type for each output: the checker asks
+    for both, ONNX Runtime for neither.
+    """
+    silent = [value for value in (*model.graph.input, *model.graph.output) if not _says_all(value)]
+    if not silent:
+        return model
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    for value in (*whole.graph.input, *whole.graph.output):
+        if not _says_all(value):
+            value.type.tensor_type.shape.SetInParent()
+    for value in whole.graph.output:
+        value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or onnx.TensorProto.FLOAT
+    return whole
+
+
+def _says_all(value: onnx.ValueInfoProto) -> bool:
+    kind = value.type.WhichOneof("value")
+    if kind not in ("tensor_type", None):
+        return True
+    return bool(value.type.tensor_type.HasField("shape") and value.type.tensor_type.elem_type)
 
 
 def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterator[SncError]:
@@ -261,13 +286,15 @@ def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], fi
             dims = list(given)
         elif dims and dims[0] is None:
             dims[0] = 1
-        if any(d is None for d in dims):
-            shown = "x".join("?" if d is None else str(d) for d in dims)
-            example = ",".join(str(d or SIZE_SHOWN) for d in dims)
+        is_silent = not tensor.HasField("shape") and given is None
+        if is_silent or any(d is None for d in dims):
+            shown = "?" if is_silent else "x".join("?" if d is None else str(d) for d in dims)
+            example = EXAMPLE if is_silent else ",".join(str(d or SIZE_SHOWN) for d in dims)
             hint = f"give its sizes, as in --input-shape {value.name}:{example}"
             problems.append(BadInput(origin, f"has no fixed shape ({shown})", hint=hint))
             continue
         del tensor.shape.dim[:]
+        tensor.shape.SetInParent()
         for d in dims:
             tensor.shape.dim.add().dim_value = int(d or 0)
     if problems:

@@ -71,7 +71,7 @@ def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does."""
     reading = read_model(path, input_shapes)
     graph = Fold()(reading.graph)
-    assert_agrees(graph, reading.arrays)
+    assert_agrees(graph, reading)
     return graph
 
 
