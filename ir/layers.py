@@ -4,7 +4,7 @@ file.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -81,6 +81,7 @@ class LayerGraph:
 
     Operators mean what ONNX says they mean at `opset`. `values` holds every tensor's shape, constants' apart.
     `notes`: what a user must know of how the model was read.
+    `twins`: tensors of the model that are no more, for another is the same, by that other's name.
     """
 
     name: str
@@ -91,6 +92,7 @@ class LayerGraph:
     outputs: tuple[Value, ...]
     values: Mapping[str, Value]
     notes: tuple[str, ...] = ()
+    twins: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The shape of a tensor or constant."""

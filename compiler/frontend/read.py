@@ -86,7 +86,7 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
     values = {value.name: value for value in _values(model, scope, observed)}
     values |= {name: Value(name, array.shape, str(array.dtype)) for name, array in constants.items()}
     raise_all(_misstated(model, scope, values, file))
-    nodes = simplified(model, scope.constants, constants, values)
+    nodes, twins = simplified(model, scope.constants, constants, values)
     raise_all(_shapeless(nodes, model, file, lambda name: values[name].shape if name in values else None))
     constants |= {of_output(v.name): constants[v.name] for v in model.graph.output if v.name in constants}
     read = {name for node in nodes for name in node.input}
@@ -99,6 +99,7 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
         tuple(values[value.name] for value in model.graph.output),
         MappingProxyType(values),
         () if observed.is_whole else (UNTRIED,),
+        MappingProxyType(twins),
     )
     graph.verify()
     return Reading(graph, observed.arrays if observed.is_whole else {})

@@ -25,10 +25,10 @@ def simplified(
     folded: Collection[str],
     constants: Mapping[str, Array],
     values: Mapping[str, Value],
-) -> list[onnx.NodeProto]:
-    """The nodes of a model that make what its outputs need. `folded`: the tensors that need no node any more.
+) -> tuple[list[onnx.NodeProto], dict[str, tuple[str, ...]]]:
+    """The nodes of a model that make what its outputs need, and for tensors the names of those that are the same.
 
-    A constant that is an output of the network is made by an Identity.
+    `folded`: the tensors that need no node any more. A constant that is an output is made by an Identity.
     """
     outputs = [value.name for value in model.graph.output]
     renamed = {name: of_output(name) for name in outputs if name in folded}
@@ -37,6 +37,7 @@ def simplified(
     uses = Counter(name for node in model.graph.node for name in node.input)
     uses.update(outputs)
     nodes = []
+    twins: dict[str, tuple[str, ...]] = {}
     for node in model.graph.node:
         results = [name for name in node.output if name]
         if results and all(name in folded for name in results):
@@ -53,6 +54,8 @@ def simplified(
             twin = known.get(key)
             if twin is not None and all(a or not b for a, b in zip(twin, node.output, strict=True)):
                 renamed.update(zip(node.output, twin, strict=True))
+                for name, kept in zip(node.output, twin, strict=True):
+                    twins[kept] = (*twins.get(kept, ()), *([name] if name else []))
                 continue
         if key is not None:
             known.setdefault(key, list(node.output))
@@ -62,7 +65,7 @@ def simplified(
         if name in folded:
             title = makers[name].name if name in makers else name
             nodes.append(onnx.helper.make_node("Identity", [of_output(name)], [name], name=title))
-    return _alive(nodes, set(outputs))
+    return _alive(nodes, set(outputs)), twins
 
 
 def _does_nothing(

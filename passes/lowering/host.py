@@ -12,7 +12,7 @@ from ...ir.errors import Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Layer, LayerGraph, Value
 from .lower import HANDLERS
 
-NAMES_SHOWN = 4
+NAMES_SHOWN = 8
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 # Operators that only name elements: of the network's inputs the host does them without asking the chip.
 VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather")
@@ -145,9 +145,14 @@ def _refusals(flow: _Flow, index: int, between: set[int], refused: Refused) -> I
     later = flow.descendants(index) - between
     earlier = set(range(len(flow.graph.layers))) - host - later
     ends, begins = flow.crossing(earlier, host | later), flow.crossing(host, later)
+    twins = flow.graph.twins
+    ends, begins = (
+        [twin for name in names for twin in (name, *twins.get(name, ()))] for names in (ends, begins)
+    )
     ways = f"split the model: end the first part at {_listed(ends)}, begin the second at {_listed(begins)}"
     kept = flow.crossing(earlier, later)
     if kept:
+        kept = [twin for name in kept for twin in (name, *twins.get(name, ()))]
         ways += f", which also reads {_listed(kept)}"
     for i in sorted(host):
         layer = flow.graph.layers[i]

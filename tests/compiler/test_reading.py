@@ -1,5 +1,6 @@
 """What stands in a file and what is read: shapes as ONNX Runtime sees them, functions, constants."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx.parser
+import onnx.utils
 import pytest
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -16,13 +18,15 @@ from onnx import TensorProto, helper, numpy_helper
 from snc.compiler.frontend.agree import assert_agrees, first_difference
 from snc.compiler.frontend.observe import random_inputs, run_tensors
 from snc.compiler.frontend.read import Reading, original, read_model, read_onnx, to_layers
-from snc.compiler.pipeline.driver import folded
-from snc.ir.errors import BadInput, Unsupported, VerifyError
+from snc.compiler.pipeline.check import check
+from snc.compiler.pipeline.driver import compile_model, folded
+from snc.compiler.pipeline.options import Options
+from snc.ir.errors import BadInput, SncError, Unsupported, VerifyError
 from snc.ir.layers import LayerGraph
 from snc.passes.fold import Fold
 
 from .test_random import examples
-from .trip import assert_computes, compiled
+from .trip import CHIP, assert_computes, compiled
 
 Array = npt.NDArray[np.float32]
 
@@ -361,6 +365,25 @@ def test_what_is_computed_twice_is_one_layer_and_what_is_not_read_is_none() -> N
     one = np.array([1, 2], dtype=np.float32)
     graph = to_layers(model(text, w=(2, 2), u=one, v=one), "m")
     assert operators(graph) == ["Gemm", "Add", "Mul"]
+
+
+def test_where_to_split_names_the_tensors_of_the_file_and_holds_there(tmp_path: Path) -> None:
+    """The second product is computed once, but the file names it twice."""
+    text = """(float[1,2] x) => (y) { a = Gemm(x, w) b = Gemm(x, w) g = Greater(a, z) k = Cast<to = 1>(g)
+        h = Greater(b, k) l = Cast<to = 1>(h) y = Gemm(l, w) }"""
+    path = written(model(text, w=(2, 2), z=np.zeros(2, dtype=np.float32)), tmp_path)
+    with pytest.raises(SncError) as caught:
+        compile_model(path, CHIP, Options())
+    said = re.search(r"end the first part at ([\w, ]+), begin the second at ([\w, ]+)\)", str(caught.value))
+    assert said is not None
+    ends, begins = (names.split(", ") for names in said.groups())
+    assert ends == ["a", "b"]
+    whole = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(onnx.load(path)))
+    onnx.checker.check_model(whole.extract_model(["x"], ends))
+    onnx.checker.check_model(whole.extract_model(ends, begins))
+    onnx.checker.check_model(whole.extract_model(begins, ["y"]))
+    problems = {problem.text for problem in check(path, CHIP, Options()).problems}
+    assert str(caught.value).splitlines()[0] in problems
 
 
 def test_outputs_that_are_constant_stay_outputs() -> None:
