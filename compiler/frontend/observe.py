@@ -77,7 +77,8 @@ def run_tensors(
         raise BadInput(_culprit(error.message, model, file), error.message, error.hint) from None
     found = [value.name for value in runtime.get_outputs()]
     try:
-        return dict(zip(found, runtime.run(found, dict(frame)), strict=True))
+        made = zip(found, runtime.run(found, dict(frame)), strict=True)
+        return {name: array for name, array in made if isinstance(array, np.ndarray)}  # no lists of tensors
     except Exception as error:  # onnxruntime raises a dozen kinds of its own
         said = str(error).strip().splitlines()
         rule = f"ONNX Runtime cannot run it: {_reason(said[0] if said else type(error).__name__)}"

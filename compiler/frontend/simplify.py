@@ -26,7 +26,7 @@ def simplified(
     constants: Mapping[str, Array],
     values: Mapping[str, Value],
 ) -> tuple[list[onnx.NodeProto], dict[str, tuple[str, ...]]]:
-    """The nodes of a model that make what its outputs need, and for tensors the names of those that are the same.
+    """The nodes that make what a model's outputs need, and for tensors the names of those that are the same.
 
     `folded`: the tensors that need no node any more. A constant that is an output is made by an Identity.
     """

@@ -228,6 +228,13 @@ def test_shapes_that_follow_from_shapes() -> None:
     assert operators(assert_right(made)) == ["Reshape", "Relu"]
 
 
+def test_slopes_were_one_for_each_channel_once() -> None:
+    """At opset 6 a slope lay along the channels, here as many as there are columns."""
+    made = model("(float[1,3,4,3] x) => (y) { y = PRelu(x, s) }", opset=6, s=(3,))
+    newer = model("(float[1,3,4,3] x) => (y) { y = PRelu(x, s) }", s=(3, 1, 1))
+    assert_computes(compiled(made).image, newer, inputs(newer))
+
+
 # -- what cannot be
 
 
