@@ -65,7 +65,9 @@ class Feeds:
         places = np.full(prod(stack.sizes), -1, dtype=np.int64)
         places[at.ravel()] = elements.ravel()
         places = places.reshape(stack.sizes)
-        held = [places.max(axis=tuple({0, 1, 2} - {axis})) >= 0 for axis in range(3)]
+        # Zeros around a picture are merged into the layer behind it, elsewhere they are neurons.
+        least = -1 if isinstance(stack, Scattered) else 0
+        held = [places.max(axis=axes) >= least for axes in ((1, 2), (0, 2), (0, 1))]
         box = tuple(slice(int(h.argmax()), len(h) - int(h[::-1].argmax())) for h in held)
         for number in range(len(self.found)):
             ids = self._lookup([number])[places[box]]
@@ -75,7 +77,7 @@ class Feeds:
         self.found.append(Feed(places[box], isinstance(stack, Phases)))
         mine = np.full(stack.sizes, -1, dtype=np.int64)
         mine[box] = self.neurons.ids(self.neurons.add(Shape(*mine[box].shape)))
-        self.views[name] = np.where(elements < 0, -1, mine.ravel()[at])
+        self.views[name] = mine.ravel()[at]  # zeros between elements are neurons that nothing feeds
 
     def share(self, name: str, elements: Ids) -> bool:
         """Whether a tensor whose order does not matter lies in feeds that there are, as few as can be."""
@@ -136,3 +138,9 @@ class Feeds:
 
 def _first(feed: Feed) -> int:
     return int(feed.places[feed.places >= 0].min(initial=2**62))
+
+
+def is_distinct(elements: Ids) -> bool:
+    """Whether a tensor names no element twice."""
+    named = elements[elements >= 0]
+    return len(np.unique(named)) == len(named)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ir.layers import LayerGraph, Value
 from .arrangement import Arrangement, Phases, arrangements
-from .feeds import Feeds, Layout
+from .feeds import Feeds, Layout, is_distinct
 from .readers import FirstReaders
 
 Order = Callable[[LayerGraph, Value], Arrangement | Phases]
@@ -66,10 +66,10 @@ def _as_read(graph: LayerGraph) -> Layout | None:
         elif name in readers.as_maps or (wish is None and name not in readers.in_any_order):
             is_wanted &= name in readers.as_maps
             feeds.lay(name, elements, natural(graph, graph.values[name]))
-        elif wish is not None:
-            feeds.lay(name, elements, wish)
-        else:
+        elif wish is None and is_distinct(elements):
             anyhow.append(name)
+        else:
+            feeds.lay(name, elements, wish or natural(graph, graph.values[name]))
     for name in anyhow:
         if not feeds.share(name, readers.elements[name]):
             for index in feeds.lacking(readers.elements[name]):
