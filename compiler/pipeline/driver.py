@@ -19,6 +19,7 @@ from ...ir.version import __version__
 from ...ir.weights import FORMATS
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
+from ...passes.hoist import Hoist
 from ...passes.lowering.host import READS_INPUTS, Refused, Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.quantise import Quantise, held_constants
@@ -70,7 +71,7 @@ def lower(path: Path, chip: Chip, options: Options) -> tuple[LayerGraph, Split, 
 def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does."""
     reading = read_model(path, input_shapes)
-    graph = Fold()(reading.graph)
+    graph = Hoist()(Fold()(reading.graph))
     assert_agrees(graph, reading)
     return graph
 

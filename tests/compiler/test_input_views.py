@@ -53,6 +53,7 @@ FORMS: dict[str, tuple[str, str, str]] = {
 }
 CONSTANTS = """int64[1] last = {-1}, int64[1] least = {-999}, int64[1] rows = {2}, int64[1] back = {-1},
  int64[1] zero = {0}, int64[1] three = {3}, int64[1] far = {999}, int64[1] step = {2},
+ float factor = {0.0078125}, float one = {1},
  int64[4] order = {2, 0, 3, 1}, int64[8] frame = {0, 0, 1, 1, 0, 0, 1, 1}, int64[4] twice = {1, 2, 2, 1}"""
 
 
@@ -115,6 +116,20 @@ READERS: dict[str, tuple[str, str, str, str]] = {
     "an activation first": (
         "float[1,784] x",
         "r = Relu(x) v = Reshape(r, to) y = Conv(v, w)",
+        "",
+        "1,1,28,28",
+    ),
+    "scaled first": (
+        "uint8[1,20,20,3] x",
+        "c = Cast<to = 1>(x) a = Mul(c, factor) b = Sub(a, one) v = Transpose<perm = [0, 3, 1, 2]>(b)"
+        " y = Conv<pads = [1, 1, 1, 1]>(v, w)",
+        "",
+        "1,3,20,20",
+    ),
+    "scaled and bent first": (
+        "float[1,784] x",
+        "a = Mul(x, factor) b = Sub(a, one) r = Tanh(b) u = Reshape(r, to)"
+        " v = Slice(u, zero, far, rows, step) y = Conv<pads = [1, 1, 1, 1]>(v, w)",
         "",
         "1,1,28,28",
     ),
@@ -272,5 +287,5 @@ def factors(draw: np.random.Generator, size: int, count: int | None = None) -> l
 def test_any_chain_of_views(seed: int, length: int, reader: str) -> None:
     made = chain(seed, length, reader)
     found = compiled(made)
-    assert len(found.network.projections) == 1
+    assert len(found.network.projections) <= 1  # none where only zeros are read
     assert_computes(found.image, made, random_inputs(made))
