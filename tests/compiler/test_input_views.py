@@ -235,7 +235,7 @@ def chain(seed: int, length: int, reader: str) -> onnx.ModelProto:
                 now = add("Reshape", constant(shape))
             case "slice":
                 step = int(draw.choice([-2, -1, 1, 2]))
-                first, last = (0, 99) if step > 0 else (-1, -99)
+                first, last = (0, 9999) if step > 0 else (-1, -9999)
                 now = add("Slice", constant([first]), constant([last]), constant([axis]), constant([step]))
                 shape[axis] = -(-shape[axis] // abs(step))
             case "gather":
