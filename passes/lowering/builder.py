@@ -27,7 +27,7 @@ from ...ir.network import (
 )
 from . import axis
 from .arrangement import Stack, arrangements, best
-from .views import PIECES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
+from .views import PIECES_MAX, PLANES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
 from .weights import Weights, ones, trained
 
 NONNEGATIVE = (
@@ -201,8 +201,9 @@ class Builder:
         except NotPlanar:
             raise Unsupported(
                 layer.origin,
-                "its input mixes neurons of different rows, columns and channels",
-                hint="keep channels, rows and columns apart before this layer",
+                f"its input {list(maps.shape)} mixes neurons of different rows, columns and channels: its"
+                f" {maps.size} values would take more than {PLANES_MAX} projections",
+                hint="move the reshape or transpose before it to the network's inputs or outputs",
             ) from None
         for plane in planes:
             shape = self.neurons.shapes[plane.population]

@@ -92,7 +92,7 @@ class Feeds:
     def lacking(self, elements: Ids) -> list[int]:
         """The inputs that have some of these elements in no feed."""
         absent = elements[(self._lookup(range(len(self.found)))[elements] < 0) & (elements >= 0)]
-        return np.unique(np.searchsorted(self.firsts, absent, side="right") - 1).tolist()
+        return [int(n) for n in np.unique(np.searchsorted(self.firsts, absent, side="right") - 1)]
 
     def unfed(self) -> list[int]:
         """The inputs of which no feed holds an element."""

@@ -18,11 +18,15 @@ from .operators.table import HANDLERS
 from .views import Ids
 
 # Operators whose results are their operands' elements.
-VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout", "Cast", "Expand")
-VIEWS += ("Tile", "Concat", "Split", "Slice", "Gather", "Pad", "DepthToSpace", "SpaceToDepth")
+VIEWS = (
+    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout", "Cast", "Expand"),
+    *("Tile", "Concat", "Split", "Slice", "Gather", "Pad", "DepthToSpace", "SpaceToDepth"),
+)
 # Operators that read [1, D, H, W] as it stands.
-MAPS = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization", "Resize", "Upsample")
-MAPS += ("GlobalAveragePool", "GlobalMaxPool")
+MAPS = (
+    *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization", "Resize", "Upsample"),
+    *("GlobalAveragePool", "GlobalMaxPool"),
+)
 PRODUCTS = ("Gemm", "MatMul")
 
 
