@@ -122,14 +122,23 @@ class Builder:
     def maps(self, layer: Layer, index: int) -> Ids:
         """An operand [1, D, H, W] as a stack of maps [D, H, W]; [1, D] and [1, D, W] count as H = 1."""
         ids = self.operand(layer, index)
-        if ids.ndim not in (2, 3, 4) or ids.shape[0] != 1:
+        if ids.shape[:1] != (1,):
             raise Unsupported(
                 layer.origin,
                 f"its input has the shape {list(ids.shape)}",
                 hint="the chip takes one frame [1, D, H, W]: give --input-shape with a batch of 1",
             )
-        shape = {2: (ids.shape[1], 1, 1), 3: (ids.shape[1], 1, ids.shape[-1])}.get(ids.ndim, ids.shape[1:])
-        return ids.reshape(shape)
+        return self.channelwise(layer, index)
+
+    def channelwise(self, layer: Layer, index: int) -> Ids:
+        """An operand [N, D, H, W] as a stack of N D maps [H, W], for layers that keep channels apart."""
+        ids = self.operand(layer, index)
+        if ids.ndim not in (2, 3, 4):
+            raise Unsupported(
+                layer.origin, f"its input has the shape {list(ids.shape)}", hint="the chip has maps of H x W"
+            )
+        height, width = (1, 1, *ids.shape[2:])[-2:]
+        return ids.reshape(-1, height, width)
 
     # -- populations
     # ---------------------------------------------------------------------------------------------

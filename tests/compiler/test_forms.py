@@ -16,7 +16,8 @@ g (float[1,4,6,8] x) => (float[a,b,c,d] y)
  int64[2] axes = {{2, 3}}, int64[5] apart = {{1, 2, 2, 6, 8}}, int64[4] whole = {{1, 4, 6, 8}},
  int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}},
  int64[7] again = {{0, 1, 1, 3, -1, -1, 3}}, float[4] doubled = {{1, 1, 2, 2}}, int64[2] lines = {{24, 8}},
- float one = {{1}}>
+ float one = {{1}}, int64[4] frames = {{2, 2, 6, 8}}, int64[4] large_frame = {{1, 4, 12, 16}},
+ float[2,1,1] shifts = {{0.5, -2}}>
 {{
   f = Conv<pads = [1, 1, 1, 1]>(x, a)
   {form}
@@ -95,6 +96,12 @@ FORMS: dict[str, str] = {
     " m = Gemm<alpha = 0.5, beta = -2.0>(r, small, s) g = Reshape(m, whole)",
     "factors on the left, a computed bias": "r = Reshape(f, lines) s = Reshape(x, lines)"
     " m = Gemm<beta = 0.25>(large, r, s) g = Reshape(m, whole)",
+    "frames apart, scaled": "r = Reshape(f, frames) s = Add(r, shifts) g = Reshape(s, whole)",
+    "frames apart, pooled": "r = Reshape(f, frames)"
+    " m = MaxPool<kernel_shape = [2, 3], pads = [1, 1, 0, 1]>(r)"
+    " c = AveragePool<kernel_shape = [2, 2], pads = [0, 0, 1, 1]>(m) g = Reshape(c, whole)",
+    "frames apart, resized": 'r = Reshape(f, frames) s = Resize<mode = "linear">(r, , doubled)'
+    " g = Reshape(s, large_frame)",
     "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
 }
 DEPTHS = {

@@ -8,7 +8,7 @@ from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import PopulationId, Shape
 from .. import axis
-from ..arrangement import like
+from ..arrangement import Arrangement, like
 from ..builder import Builder
 from ..views import Ids
 from ..weights import Weights, ones, trained
@@ -86,11 +86,15 @@ def strided(
 
 
 def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
+    _biased(builder, layer, population)
+    builder.define(layer.outputs[0], builder.ids(population))
+
+
+def _biased(builder: Builder, layer: Layer, population: PopulationId) -> None:
     if layer.input(2):
         depth = builder.neurons.shapes[population].depth
         bias = np.broadcast_to(builder.constant(layer, 2).astype(np.float32).ravel(), (depth,))
         builder.change(population, bias=bias, bias_constants=(layer.input(2),))
-    builder.define(layer.outputs[0], builder.ids(population))
 
 
 @lowers("Gemm")
@@ -239,9 +243,13 @@ def batch_normalization(builder: Builder, layer: Layer) -> None:
     if layer.integer("training_mode", 0) or any(layer.outputs[1:]):  # with statistics, it is training
         raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
     scale = builder.constant(layer, 1)
-    maps = builder.maps(layer, 0)
-    d, h, w = maps.shape
+    ids = builder.operand(layer, 0)
+    rest = tuple(a for a in range(2, ids.ndim))
+    stack = Arrangement(ids.shape, ((1,), (0, *rest[:-1]), rest[-1:]))
+    d, h, w = stack.sizes
+    maps = np.moveaxis(ids, 1, 0).reshape(d, h, w)
     population = builder.add(layer, Shape(d, h, w))
     kernel = trained(scale, layer.input(1), lambda index: index.reshape(d, 1, 1, 1), np.arange(d))
     builder.project(layer, maps, population, axis.identity(h), axis.identity(w), kernel)
-    _finish(builder, layer, population)
+    _biased(builder, layer, population)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(population)))

@@ -20,7 +20,7 @@ from .windows import Window, spatial_windows
 @lowers("AveragePool")
 def average_pool(builder: Builder, layer: Layer) -> None:
     """Any window, padding and stride; count_include_pad both ways; ceil_mode."""
-    maps = builder.maps(layer, 0)
+    maps = builder.channelwise(layer, 0)
     y, x = _windows(builder, layer, maps)
     full = y.kernel * x.kernel
     include = layer.integer("count_include_pad", 0) == 1
@@ -55,7 +55,7 @@ def max_pool(builder: Builder, layer: Layer) -> None:
         raise Unsupported(
             layer.origin, "its second output (indices) is used", hint="export without the indices"
         )
-    maps = builder.maps(layer, 0)
+    maps = builder.channelwise(layer, 0)
     y, x = _windows(builder, layer, maps)
     _extreme(builder, layer, maps, y, x)
 
@@ -102,10 +102,10 @@ def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]
 @lowers("Resize", "Upsample")
 def resize(builder: Builder, layer: Layer) -> None:
     """Every mode of ONNX, in Y and X: interpolation is a depthwise layer with fixed weights."""
-    maps = builder.maps(layer, 0)
+    maps = builder.channelwise(layer, 0)
     d, h, w = maps.shape
     shape = builder.graph.shape(layer.outputs[0])
-    if shape[1] != d:
+    if shape[:2] != builder.graph.shape(layer.inputs[0])[:2]:
         raise Unsupported(layer.origin, "it resizes channels", hint="resize only H and W")
     result = (shape[2], shape[3]) if len(shape) == 4 else (1, shape[-1])
     rules = interpolation.rules(layer, builder, (h, w), result)
