@@ -29,7 +29,7 @@ zoo: .venv/test ## The slow tests, and the real networks of ../shared/models whe
 N ?= 1000
 SEED ?= 0
 
-fuzz: .venv/test ## N damaged models and N damaged images, in processes whose time and memory are watched
+fuzz: .venv/test ## N damaged models, N damaged images and N well-formed graphs, in watched processes
 	cd tests && ../$(BIN)/python -m fuzz.harness --count $(N) --seed $(SEED)
 
 bless: .venv/test ## Rewrite the golden files: review the diff

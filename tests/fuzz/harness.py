@@ -1,6 +1,6 @@
 """Runs fuzz targets in child processes whose time and memory are watched.
 
-python -m fuzz.harness --count 100000 --seed 0 [--target model]
+python -m fuzz.harness --count 100000 --seed 0 [--target model] [--jobs 2]
 """
 
 import argparse
@@ -8,11 +8,14 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,6 +23,7 @@ MEMORY_BYTES_MAX = 2 * 2**30
 CASE_SECONDS_MAX = 60.0  # of the processor: on a busy machine time passes without a hang
 SILENCE_SECONDS_MAX = 600.0  # of the clock; a child's first answer takes long: it compiles the simulator
 CASES_PER_CHILD = 2000
+TARGET_NAMES = ("model", "image", "graph")
 SAID = "said"  # the file that takes what a child writes to stdout and stderr: only the command line talks
 
 
@@ -31,66 +35,91 @@ class Failure:
     seed: int
     number: int
     what: str
+    kind: str = ""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run has seen."""
+    """What a run has seen: `kinds` counts how cases ended."""
 
     cases: int
     failures: list[Failure]
     resident_bytes_most: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a child says: up to which case it has come, how that one ended, what was wrong with it if
+    anything was, and its most memory so far.
+    """
+
+    number: int
+    kind: str
+    what: str
+    resident_bytes_most: int
 
 
 def work(target: str, seed: int, first: int, count: int, folder: Path, pipe: Connection) -> None:
-    """The child: case after case, each answered with what went wrong, or with nothing, and with the most
-    memory so far.
-    """
+    """The child: case after case, each with its answer."""
     from .targets import TARGETS, prepare
 
     warnings.simplefilter("ignore")
     prepare(target, folder)
-    pipe.send((first, "", resident_bytes_most("self")))
+    pipe.send(Answer(first, "", "", resident_bytes_most("self")))
     said = (folder / SAID).open("a+", encoding="utf-8", errors="replace")
     for stream in (sys.stdout, sys.stderr):
         os.dup2(said.fileno(), stream.fileno())  # libraries write past Python's streams
     for number in range(first, first + count):
         try:
-            TARGETS[target](seed, number, folder)
-        except Exception:  # whatever it is: this is what the run is for
-            what = traceback.format_exc()
-        else:
-            sys.stdout.flush()
-            said.seek(0)
-            what = (text := said.read()) and f"it said: {text}"
-            said.truncate(0)
-        pipe.send((number + 1, what, resident_bytes_most("self")))
+            end = TARGETS[target](seed, number, folder)
+            kind, what = end.kind, end.fault
+        except Exception as error:  # whatever it is: this is what the run is for
+            kind, what = type(error).__name__, traceback.format_exc()
+        sys.stdout.flush()
+        said.seek(0)
+        if (text := said.read()) and not what:
+            kind, what = "it said something", f"it said: {text}"
+        said.truncate(0)
+        pipe.send(Answer(number + 1, kind, what, resident_bytes_most("self")))
     pipe.close()
 
 
-def fuzz(target: str, seed: int, count: int, *, first: int = 0, seconds: float = 1e9) -> Outcome:
+def fuzz(
+    target: str,
+    seed: int,
+    count: int,
+    *,
+    first: int = 0,
+    seconds: float = 1e9,
+    progress: Callable[[int], None] = lambda cases: None,
+) -> Outcome:
     """Runs cases `first` .. `first + count - 1` of a target, or as many as the seconds allow: those that
-    children spend on cases, not those before their first one.
+    children spend on cases, not those before their first one. `progress` is told of every few cases.
     """
     outcome = Outcome(0, [])
     next_case, last = first, first + count
     while next_case < last and seconds > 0:
         began = None
         size = min(CASES_PER_CHILD, last - next_case)
-        for done, what in _child(target, seed, next_case, size, seconds, outcome):
+        for answer in _child(target, seed, next_case, size, seconds):
             began = began or time.monotonic()
-            outcome.cases += done - next_case
-            next_case = done
-            if what:
-                outcome.failures.append(Failure(target, seed, done - 1, what))
+            done = answer.number - next_case
+            outcome.cases += done
+            next_case = answer.number
+            outcome.resident_bytes_most = max(outcome.resident_bytes_most, answer.resident_bytes_most)
+            if done:
+                outcome.kinds[answer.kind] += 1
+                progress(done)
+            if answer.what:
+                failure = Failure(target, seed, answer.number - 1, answer.what, answer.kind)
+                outcome.failures.append(failure)
         assert began is not None, "the child could not begin"
         seconds -= time.monotonic() - began
     return outcome
 
 
-def _child(
-    target: str, seed: int, first: int, count: int, seconds: float, outcome: Outcome
-) -> Iterator[tuple[int, str]]:
+def _child(target: str, seed: int, first: int, count: int, seconds: float) -> Iterator[Answer]:
     """The answers of one child, `first` when it begins. One that dies, is silent too long or grows too large
     fails its case.
     """
@@ -104,29 +133,32 @@ def _child(
     at, heard, busy, end = first, time.monotonic(), 0.0, None
     try:
         while end is None or time.monotonic() < end:
-            what, size = "", resident_bytes_most(child.pid)
+            answer, size = None, resident_bytes_most(child.pid)
             try:
-                if answered := ours.poll(0.2):
-                    at, what, size = ours.recv()
+                if ours.poll(0.2):
+                    answer = ours.recv()
+                    at, size = answer.number, answer.resident_bytes_most
                     heard, busy = time.monotonic(), _processor_seconds(child.pid)
                     end = end or heard + seconds
             except EOFError:
                 child.join()
                 if end is not None and at < first + count:
                     said = Path(folder.name, SAID).read_text(encoding="utf-8", errors="replace")
-                    yield at + 1, f"the process died ({child.exitcode}) {said}"
+                    what = f"the process died ({child.exitcode}) {said}"
+                    yield Answer(at + 1, "died", what, size)
                 return
-            outcome.resident_bytes_most = max(outcome.resident_bytes_most, size)
             silence = time.monotonic() - heard
             if size > MEMORY_BYTES_MAX:
-                yield at + (not answered), what or f"it has had {size} bytes of memory"
+                what = f"it has had {size} bytes of memory"
+                yield Answer(at + (answer is None), "large", (answer and answer.what) or what, size)
                 return
             worked = _processor_seconds(child.pid) - busy
             if silence > SILENCE_SECONDS_MAX or (end is not None and worked > CASE_SECONDS_MAX):
-                yield at + 1, f"it has taken {silence:.0f} seconds, {worked:.0f} of them of the processor"
+                what = f"it has taken {silence:.0f} seconds, {worked:.0f} of them of the processor"
+                yield Answer(at + 1, "slow", what, size)
                 return
-            if answered:
-                yield at, what
+            if answer is not None:
+                yield answer
     finally:
         child.kill()
         child.join()
@@ -153,40 +185,52 @@ def _processor_seconds(pid: int | None) -> float:
 
 
 def main() -> int:
-    """Both targets, or one; 1 when a case failed."""
+    """All targets, or some; 1 when a case failed."""
     parser = argparse.ArgumentParser(prog="fuzz")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=1e9)
-    parser.add_argument("--target", choices=("model", "image"), action="append")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--target", choices=TARGET_NAMES, action="append")
     chosen = parser.parse_args()
-    failures = 0
-    for target in chosen.target or ("model", "image"):
-        failures += _told(target, chosen)
-    return int(failures > 0)
+    failures = [told(target, chosen) for target in chosen.target or TARGET_NAMES]
+    return int(any(failures))
 
 
-def _told(target: str, chosen: argparse.Namespace) -> int:
+def told(target: str, chosen: argparse.Namespace) -> int:
     """Runs a target and tells of it, of failures and of how far it is while it runs; how many failures."""
-    total = Outcome(0, [])
-    end = time.monotonic() + chosen.seconds
-    while total.cases < chosen.count and (left := end - time.monotonic()) > 0:
-        first = chosen.first + total.cases
-        count = min(CASES_PER_CHILD, chosen.count - total.cases)
-        found = fuzz(target, chosen.seed, count, first=first, seconds=left)
-        total.cases += found.cases
-        total.failures += found.failures
-        total.resident_bytes_most = max(total.resident_bytes_most, found.resident_bytes_most)
-        for failure in found.failures:
-            sys.stdout.write(f"\ncase {failure.number}\n{failure.what}\n")
-        sys.stdout.flush()
-        sys.stderr.write(f"{target}: {total.cases} of {chosen.count}\n")
+    began, cases, lock = time.monotonic(), 0, threading.Lock()
+
+    def progress(done: int) -> None:
+        nonlocal cases
+        with lock:
+            cases += done
+            rate = cases / (time.monotonic() - began)
+            sys.stderr.write(f"\r{target}: {cases} of {chosen.count}, {rate:.1f} a second ")
+
+    edges = [chosen.first + chosen.count * job // chosen.jobs for job in range(chosen.jobs + 1)]
+
+    def part(job: int) -> Outcome:
+        first, count = edges[job], edges[job + 1] - edges[job]
+        return fuzz(target, chosen.seed, count, first=first, seconds=chosen.seconds, progress=progress)
+
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        parts = list(pool.map(part, range(chosen.jobs)))
+    failures = [failure for each in parts for failure in each.failures]
+    kinds = sum((each.kinds for each in parts), Counter[str]())
+    sys.stderr.write("\n")
+    for failure in failures:
+        sys.stdout.write(f"\ncase {failure.number}\n{failure.what}\n")
+    for kind, count in kinds.most_common():
+        where = " ".join(str(f.number) for f in failures if f.kind == kind)
+        sys.stdout.write(f"{count:7} {kind}{where and ': case ' + where}\n")
+    memory = max(each.resident_bytes_most for each in parts) / 2**20
     sys.stdout.write(
-        f"{target}: {total.cases} cases of seed {chosen.seed}, {len(total.failures)} failures, "
-        f"at most {total.resident_bytes_most / 2**20:.0f} MiB\n"
+        f"{target}: {sum(each.cases for each in parts)} cases of seed {chosen.seed}, "
+        f"{len(failures)} failures, at most {memory:.0f} MiB\n"
     )
-    return len(total.failures)
+    return len(failures)
 
 
 if __name__ == "__main__":

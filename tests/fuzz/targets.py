@@ -1,7 +1,11 @@
-"""What is fuzzed: the way in for models, and the reader and the simulator for images."""
+"""What is fuzzed: the way in for models, the reader and the simulator for images, and the whole trip of
+well-formed graphs.
+"""
 
 import functools
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +22,20 @@ from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 
+from .graphs import case
 from .mutations import damaged_image, damaged_model
+from .verdict import judge
 
 CHIP = load_target("grai-vip")
 IMAGES = 12  # compiled cases that images are mutated from
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a case ended, in words that cases share; `fault`: what to show of one that may not end so."""
+
+    kind: str
+    fault: str = ""
 
 
 @functools.cache
@@ -43,7 +57,7 @@ def images() -> tuple[bytes, ...]:
     return tuple(made)
 
 
-def model(seed: int, number: int, folder: Path) -> None:
+def model(seed: int, number: int, folder: Path) -> End:
     """Checks a damaged model, a file of the folder. SncError is what may happen."""
     random = np.random.default_rng((seed, number))
     data = damaged_model(random, models()[int(random.integers(len(models())))])
@@ -52,10 +66,11 @@ def model(seed: int, number: int, folder: Path) -> None:
     try:
         check(path, CHIP, Options())
     except SncError:
-        return
+        return End("refused")
+    return End("read")
 
 
-def image(seed: int, number: int, folder: Path) -> None:
+def image(seed: int, number: int, folder: Path) -> End:
     """Reads a damaged image, a file of the folder, shows it, and runs it. SncError is what may happen."""
     random = np.random.default_rng((seed, number))
     data = damaged_image(random, images()[int(random.integers(len(images())))])
@@ -67,7 +82,17 @@ def image(seed: int, number: int, folder: Path) -> None:
         disassemble(found)
         Runner(found)(random_frames(found, 1, 0)[0])
     except SncError:
-        return
+        return End("refused")
+    return End("run")
+
+
+def graph(seed: int, number: int, folder: Path) -> End:
+    """Compiles a well-formed graph and compares what its image computes with ONNX Runtime. A refusal is what
+    may happen, too.
+    """
+    verdict = judge(case(seed + number), folder=folder)
+    kind = f"{verdict.kind}: {verdict.why}" if verdict.why else verdict.kind
+    return End(kind, f"graph({seed + number}): {kind}\n{verdict.detail}" if verdict.fails else "")
 
 
 def prepare(target: str, folder: Path) -> None:
@@ -76,10 +101,12 @@ def prepare(target: str, folder: Path) -> None:
         path = folder / "model.onnx"
         path.write_bytes(models()[0])
         check(path, CHIP, Options())
+    elif target == "graph":
+        graph(0, 1, folder)
     else:
         for data in images():
             found = read_image(data, "image.snc")
             Runner(found)(random_frames(found, 1, 0)[0])
 
 
-TARGETS = {"model": model, "image": image}
+TARGETS: dict[str, Callable[[int, int, Path], End]] = {"model": model, "image": image, "graph": graph}

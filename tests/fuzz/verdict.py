@@ -1,0 +1,129 @@
+"""What becomes of a well-formed model: right, refused, or one of the ways to fail."""
+
+import re
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from snc.backends.image.container import read_image, write_image
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.options import Options
+from snc.compiler.running.runner import Runner, network_inputs
+from snc.compiler.targets.target import load_target
+from snc.ir.chip import Chip
+from snc.ir.errors import SncError
+
+from .drawing import Array, quick_session
+from .graphs import Case, Frames
+
+CHIP = load_target("grai-vip")
+OPTIONS = Options(weights="float32", effort=1.0)
+TOLERANCE = 1e-5  # of the largest value that an output has in any frame
+FLOOR = 2e-6  # of the largest value in the network: float32 sums in another order, where an output cancels
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`kind`: right, refused, wrong or internal; `why`: the rule, the output or the exception."""
+
+    kind: str
+    why: str = ""
+    detail: str = ""
+
+    @property
+    def fails(self) -> bool:
+        return self.kind in ("wrong", "internal", "invalid")
+
+    def like(self, other: "Verdict") -> bool:
+        """Whether a failure is taken for the same as another."""
+        return (self.kind, self.why) == (other.kind, other.why)
+
+
+def judge(case: Case, chip: Chip = CHIP, folder: Path | None = None) -> Verdict:
+    """What becomes of a case; its model is a file of the folder."""
+    if folder is None:
+        with tempfile.TemporaryDirectory() as made:
+            return judge(case, chip, Path(made))
+    try:
+        want, scale = truth(case.model, case.frames)
+    except Exception as error:  # a dozen kinds of ONNX Runtime's
+        return Verdict("invalid", "ONNX Runtime refuses it", str(error))
+    try:
+        got = _computed(case, chip, folder)
+    except SncError as error:
+        if error.exit_code not in (2, 3):
+            return Verdict("internal", "exit code", repr(error))
+        return Verdict("refused", rule(error), str(error))
+    except Exception as error:  # whatever it is: this is what is looked for
+        return Verdict("internal", f"{type(error).__name__} in {_place(error)}", traceback.format_exc())
+    return compare(want, got, scale)
+
+
+def _computed(case: Case, chip: Chip, folder: Path) -> list[dict[str, Array]]:
+    path = folder / "model.onnx"
+    path.write_bytes(case.model.SerializeToString())
+    image = write_image(compile_model(path, chip, OPTIONS).image)
+    runner = Runner(read_image(image))
+    names = {each.name for each in network_inputs(runner.image)}  # without those that nothing reads
+    return [
+        runner({name: array for name, array in frame.items() if name in names}).outputs
+        for frame in case.frames
+    ]
+
+
+def truth(model: onnx.ModelProto, frames: Frames) -> tuple[list[dict[str, Array]], float]:
+    """What ONNX Runtime gives in every frame, and the largest value of any tensor."""
+    wide = onnx.ModelProto.FromString(model.SerializeToString())
+    known = {each.name for each in wide.graph.output}
+    inner = [n for node in wide.graph.node if node.op_type != "Constant" for n in node.output if n]
+    wide.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inner if name not in known)
+    session = quick_session(wide)
+    names = [each.name for each in session.get_outputs()]
+    fed = [each.name for each in session.get_inputs()]
+    runs = [
+        dict(zip(names, session.run(None, {name: frame[name] for name in fed}), strict=True))
+        for frame in frames
+    ]
+    every = [each for found in (*runs, *frames) for each in found.values() if each.dtype.kind == "f"]
+    scale = max((float(np.abs(each).max(initial=0)) for each in every), default=0.0)
+    return [{name: found[name] for name in known} for found in runs], scale
+
+
+def compare(want: list[dict[str, Array]], got: list[dict[str, Array]], scale: float) -> Verdict:
+    """Whether all outputs are there in shape and type, finite, and near enough in every frame."""
+    for name in want[0]:
+        peak = max(float(np.abs(frame[name]).max(initial=0)) for frame in want)
+        bound = max(TOLERANCE * peak, FLOOR * scale, 1e-30)
+        for index, (true, found) in enumerate(zip(want, got, strict=True)):
+            if sorted(true) != sorted(found):
+                return Verdict("wrong", "names", f"{sorted(found)}, not {sorted(true)}")
+            if found[name].shape != true[name].shape:
+                return Verdict("wrong", "shape", f"{name}: {found[name].shape}, not {true[name].shape}")
+            if found[name].dtype != true[name].dtype:
+                return Verdict("wrong", "type", f"{name}: {found[name].dtype}, not {true[name].dtype}")
+            if not np.isfinite(found[name]).all():
+                return Verdict("wrong", "not finite", f"{name} in frame {index}")
+            error = float(np.abs(found[name] - true[name]).max())
+            if error > bound:
+                what = f"{name} in frame {index}: {error:.3g}, at most {bound:.3g}, peak {peak:.3g}"
+                return Verdict("wrong", "numbers", what)
+    return Verdict("right")
+
+
+def rule(error: SncError) -> str:
+    """The rules that an error names, without names and numbers."""
+    parts = getattr(error, "errors", (error,))
+    found = {f"{part.origin.operator if part.origin else ''}: {part.message}" for part in parts}
+    return " | ".join(sorted({re.sub(r"'[^']*'|\d+", "_", each) for each in found}))
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of ours that an exception came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "/snc/" in f.filename and "/tests/" not in f.filename]
+    frame = (ours or frames)[-1]
+    return f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.name}"
