@@ -1,12 +1,13 @@
 """A failing case made small: fewer outputs, nodes, attributes and frames, while it fails the same way."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 import onnx
 from onnx import helper, numpy_helper
 
 from .drawing import Array, quick_session
-from .graphs import Case
+from .graphs import Case, Frames
 
 Fails = Callable[[Case], bool]
 
@@ -26,26 +27,47 @@ def _smaller(case: Case) -> Iterator[Case]:
     """Cases with a little less, the boldest cuts first."""
     graph = case.model.graph
     for index in range(len(graph.node) - 1):  # all behind a node goes
-        yield from _tried(case, lambda graph, i=index: _ends_at(graph, i))  # type: ignore[misc]
+        yield from _tried(case, functools.partial(_ends_at, index))
     for index in range(len(graph.output) if len(graph.output) > 1 else 0):
-        yield from _tried(case, lambda graph, i=index: graph.output.pop(i))  # type: ignore[misc]
+        yield from _tried(case, functools.partial(_without_output, index))
     yield from _made_inputs(case)
     if len(case.frames) > 1:
         yield from (Case(case.model, [frame]) for frame in case.frames)
     for index, node in enumerate(graph.node):
-        for at in range(len(node.attribute)):
-            yield from _tried(case, lambda graph, i=index, a=at: graph.node[i].attribute.pop(a))  # type: ignore[misc]
+        for at in _at_default(node, case.model):
+            yield from _tried(case, functools.partial(_without_attribute, index, at))
     if graph.value_info:
-        yield from _tried(case, lambda graph: graph.ClearField("value_info"))
+        yield from _tried(case, _without_inferred)
 
 
-def _tried(case: Case, change: Callable[[onnx.GraphProto], object]) -> Iterator[Case]:
+def _tried(case: Case, change: Callable[[onnx.GraphProto], None]) -> Iterator[Case]:
     model = onnx.ModelProto.FromString(case.model.SerializeToString())
     change(model.graph)
     yield _pruned(model, case.frames)
 
 
-def _ends_at(graph: onnx.GraphProto, index: int) -> None:
+def _at_default(node: onnx.NodeProto, model: onnx.ModelProto) -> list[int]:
+    """Attributes that say nothing: without others, a window may not fit its map any more."""
+    (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
+    if node.domain:
+        return []
+    known = onnx.defs.get_schema(node.op_type, opset).attributes
+    return [i for i, each in enumerate(node.attribute) if each == known[each.name].default_value]
+
+
+def _without_output(index: int, graph: onnx.GraphProto) -> None:
+    del graph.output[index]
+
+
+def _without_attribute(index: int, at: int, graph: onnx.GraphProto) -> None:
+    del graph.node[index].attribute[at]
+
+
+def _without_inferred(graph: onnx.GraphProto) -> None:
+    del graph.value_info[:]
+
+
+def _ends_at(index: int, graph: onnx.GraphProto) -> None:
     outputs = [name for name in graph.node[index].output if name]
     del graph.output[:]
     del graph.node[index + 1 :]
@@ -81,7 +103,7 @@ def _made_inputs(case: Case) -> Iterator[Case]:
         yield _pruned(model, frames)
 
 
-def _pruned(model: onnx.ModelProto, frames: object) -> Case:
+def _pruned(model: onnx.ModelProto, frames: Frames) -> Case:
     """Without the nodes, constants and inputs that no output needs, and with outputs that say their shape."""
     graph = model.graph
     needed = {value.name for value in graph.output}
@@ -96,7 +118,7 @@ def _pruned(model: onnx.ModelProto, frames: object) -> Case:
     for values in (graph.input, graph.initializer):
         for value in [value for value in values if value.name not in needed]:
             values.remove(value)
-    return Case(model, frames)  # type: ignore[arg-type]
+    return Case(model, frames)
 
 
 def shown(case: Case) -> str:

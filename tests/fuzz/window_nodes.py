@@ -1,6 +1,7 @@
 """Nodes with windows and trained weights, drawn at random: convolutions, pooling, dense layers, resizing."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -35,6 +36,19 @@ def _windows(
     return found
 
 
+def _check_fit(sizes: Sequence[int], kernel: Sequence[int], options: Mapping[str, Attribute]) -> None:
+    """Raises Rejected where no window fits the padded map: ONNX has no result there, ONNX Runtime has."""
+    if str(options.get("auto_pad", "")).startswith("SAME"):
+        return
+    rank = len(sizes)
+    pads, dilations = options.get("pads", [0] * (2 * rank)), options.get("dilations", [1] * rank)
+    assert isinstance(pads, list)
+    assert isinstance(dilations, list)
+    for i, (size, taps) in enumerate(zip(sizes, kernel, strict=True)):
+        if (taps - 1) * dilations[i] + 1 > size + pads[i] + pads[rank + i]:
+            raise Rejected("the window is larger than the map")
+
+
 def _bias(d: Drawing, size: int, inputs: list[str]) -> list[str]:
     kind = d.pick("none", "bias", "bias", "empty")
     if kind == "bias":
@@ -51,6 +65,7 @@ def conv(d: Drawing) -> None:
     fan_in = channels // groups * math.prod(kernel)
     weights = d.constant(d.weights(outputs, channels // groups, *kernel, fan_in=fan_in))
     options = _windows(d, tuple(sizes), [9] * len(sizes), dilated=True)
+    _check_fit(sizes, kernel, options)
     if groups > 1 or d.chance(0.2):
         options["group"] = groups
     if d.chance(0.6):
@@ -88,6 +103,7 @@ def _pool(d: Drawing, operator: str) -> tuple[str, dict[str, Attribute]]:
     sizes = d.shape(x)[2:]
     kernel = _kernel(d, sizes)
     options = _windows(d, sizes, kernel, dilated=d.has(operator, "dilations"))
+    _check_fit(sizes, kernel, options)
     options["kernel_shape"] = kernel
     if d.has(operator, "ceil_mode") and d.chance(0.4):
         options["ceil_mode"] = d.pick(0, 1, 1)
