@@ -11,7 +11,7 @@ import warnings
 from .graphs import case
 from .harness import told
 from .shrink import shown, shrunk
-from .verdict import judge
+from .verdict import drawn_chip, judge
 
 
 def main() -> int:
@@ -31,12 +31,13 @@ def main() -> int:
 
 def _shrink(seed: int) -> int:
     whole = case(seed)
-    verdict = judge(whole)
+    chip = drawn_chip(seed)
+    verdict = judge(whole, chip)
     if not verdict.fails:
         sys.stdout.write(f"# graph({seed}): {verdict.kind} {verdict.detail}\n")
         return 0
-    found = shrunk(whole, lambda smaller: judge(smaller).like(verdict))
-    lines = "".join(f"# {line}\n" for line in judge(found).detail.splitlines())
+    found = shrunk(whole, lambda smaller: judge(smaller, chip).like(verdict))
+    lines = "".join(f"# {line}\n" for line in judge(found, chip).detail.splitlines())
     sys.stdout.write(f"# graph({seed}): {verdict.kind}, {verdict.why}\n{lines}{shown(found)}\n")
     return 1
 

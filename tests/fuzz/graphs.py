@@ -119,7 +119,7 @@ class _Finish:
         """The tensors that nothing reads, but for a node left unused, and some others."""
         d = self.d
         read = {name for node in self.nodes for name in node.input}
-        made = [name for node in self.nodes for name in node.output]
+        made = [name for node in self.nodes for name in node.output if self._is_float(name)]
         ends = [name for name in made if name not in read]
         if len(ends) > 1 and d.chance(0.15):
             ends.remove(d.pick(*ends))
@@ -131,6 +131,9 @@ class _Finish:
         if d.chance(0.2):
             ends = [ends[i] for i in d.random.permutation(len(ends))]
         return ends
+
+    def _is_float(self, name: str) -> bool:
+        return self.d.values[name][0].dtype.kind == "f"
 
     def _constants(self) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
         """Constants as initializers, or as nodes; some that nothing reads."""

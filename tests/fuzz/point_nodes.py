@@ -120,16 +120,17 @@ def cast(d: Drawing) -> None:
 
 def dropout(d: Drawing) -> None:
     x = d.tensor()
+    outputs = d.pick(1, 1, 1, 2)  # the second is a mask that nothing reads
     if d.opset < 12:
-        d.add("Dropout", [x], **({"ratio": 0.3} if d.chance(0.5) else {}))
+        d.add_many("Dropout", [x], outputs, **({"ratio": 0.3} if d.chance(0.5) else {}))
         return
     ratio = d.constant(np.asarray(0.3)) if d.chance(0.5) else ""
     training = f"c{len(d.constants)}"
     if d.chance(0.3):
         d.constants[training] = np.asarray(False)
-        d.add("Dropout", [x, ratio, training])
+        d.add_many("Dropout", [x, ratio, training], outputs)
     else:
-        d.add("Dropout", [x, ratio] if ratio else [x])
+        d.add_many("Dropout", [x, ratio] if ratio else [x], outputs)
 
 
 ALPHAS = (0.01, 0.2, 1.0, 1.5)

@@ -24,7 +24,7 @@ from snc.ir.errors import SncError
 
 from .graphs import case
 from .mutations import damaged_image, damaged_model
-from .verdict import judge
+from .verdict import drawn_chip, judge
 
 CHIP = load_target("grai-vip")
 IMAGES = 12  # compiled cases that images are mutated from
@@ -90,7 +90,7 @@ def graph(seed: int, number: int, folder: Path) -> End:
     """Compiles a well-formed graph and compares what its image computes with ONNX Runtime. A refusal is what
     may happen, too.
     """
-    verdict = judge(case(seed + number), folder=folder)
+    verdict = judge(case(seed + number), drawn_chip(seed + number), folder)
     kind = f"{verdict.kind}: {verdict.why}" if verdict.why else verdict.kind
     return End(kind, f"graph({seed + number}): {kind}\n{verdict.detail}" if verdict.fails else "")
 

@@ -94,11 +94,14 @@ def plant(monkeypatch: pytest.MonkeyPatch, operator: str, change: Callable[[Laye
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, drawn: list[Case]) -> None:
     operator, change, kind = FAULTS[fault]
-    having = [one for one in drawn if operator in operators(one.model)][:16]
-    right = [one for one in having if judge(one).kind == "right"]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        plant(monkeypatch, operator, change)
-        assert kind in {judge(one).kind for one in right}
+    having = [one for one in drawn if operator in operators(one.model)]
+
+    def kind_with_fault(one: Case) -> str:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            plant(monkeypatch, operator, change)
+            return judge(one).kind
+
+    assert any(kind_with_fault(one) == kind and judge(one).kind == "right" for one in having[:16])
 
 
 def test_a_failing_graph_is_made_small(drawn: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def average_pool(d: Drawing) -> None:
 
 def max_pool(d: Drawing) -> None:
     x, options = _pool(d, "MaxPool")
-    d.add("MaxPool", [x], **options)
+    d.add_many("MaxPool", [x], d.pick(1, 1, 1, 2), **options)  # the second says where: nothing reads it
 
 
 def global_average_pool(d: Drawing) -> None:
