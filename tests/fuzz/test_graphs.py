@@ -2,10 +2,12 @@
 hundred of them; `make fuzz N=100000` is the long run.
 """
 
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import onnx
 import pytest
@@ -14,9 +16,11 @@ from snc.ir.layers import Layer
 from snc.passes.lowering.operators.table import HANDLERS, Handler
 
 from .graphs import OPSETS, Case, case, graph
+from .harness import fuzz
 from .shrink import shown, shrunk
 from .verdict import judge
 
+ROOT = Path(__file__).parents[2]
 SEEDS = range(400)
 FIRST = range(150)  # among these, every operator comes
 
@@ -58,6 +62,16 @@ def test_onnx_runtime_seldom_refuses_what_is_drawn(drawn: list[Case]) -> None:
     """A node that it refuses is drawn again, so that the whole is well-formed."""
     refused = [reason for one in drawn for reason in one.refused]
     assert len(refused) <= 0.05 * sum(len(one.model.graph.node) for one in drawn), Counter(refused)
+
+
+def test_well_formed_graphs_compute_what_onnx_runtime_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where the child finds this room
+    found = fuzz("graph", seed=0, count=len(SEEDS))
+    assert found.cases == len(SEEDS)
+    assert not found.failures, "\n".join(f"{each.number}: {each.what}" for each in found.failures)
+    for kind, share in (("refused", 0.1), ("invalid", 0.01)):
+        count = sum(count for name, count in found.kinds.items() if name.startswith(kind))
+        assert count <= share * found.cases, found.kinds
 
 
 def _without_pads(layer: Layer) -> Layer:
