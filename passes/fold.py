@@ -130,9 +130,11 @@ class _Folding:
             names[index] = self._new(layer, "weights", self._constant(layer, index) * np.float64(alpha))
         if layer.input(2) in self.constants:
             bias = self._constant(layer, 2)
-            outputs = self.shape(layer.outputs[0])[1]
+            rows, outputs = self.shape(layer.outputs[0])
             if index == 1 and (bias.size == 1 or bias.shape in ((outputs,), (1, outputs))):
                 bias = np.broadcast_to(bias.ravel(), (outputs,))
+            elif bias.size == 1:
+                bias = np.broadcast_to(bias, (rows, 1))
             names.append(self._new(layer, "bias", bias * np.float64(beta)))
         elif layer.input(2):
             if beta != 1.0:

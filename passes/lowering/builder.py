@@ -30,6 +30,7 @@ from .arrangement import Stack, arrangements, best
 from .views import PIECES_MAX, PLANES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
 from .weights import Weights, ones, trained
 
+HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
 NONNEGATIVE = (
     Activation.RELU,
     Activation.SIGMOID,
@@ -281,8 +282,14 @@ class Builder:
     def filled(self, layer: Layer, value: float, shape: tuple[int, ...]) -> Ids:
         """A tensor of one value: one neuron for each place along axis 1, which every row and column names."""
         depth = shape[1] if len(shape) > 1 else 1
-        facts: Facts = {"bias": np.full(depth, value, dtype=np.float32)}
-        ids = self.ids(self.add(layer, Shape(depth, 1, 1), **facts)).ravel()
+        if abs(value) <= HALF_MAX and float(np.float16(value)) == value:
+            found = self.add(layer, Shape(depth, 1, 1), bias=np.full(depth, value, dtype=np.float32))
+        else:  # weights that no training made are stored as they are, biases are not
+            one = self.ids(self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32)))
+            found = self.add(layer, Shape(depth, 1, 1))
+            weights = ones(1, depth=depth, weight=value)
+            self.project(layer, one, found, axis.identity(1), axis.identity(1), weights)
+        ids = self.ids(found).ravel()
         return np.broadcast_to(ids.reshape((depth,) + (1,) * max(len(shape) - 2, 0)), shape)
 
     def heard(self, layer: Layer, maps: Ids) -> Ids:

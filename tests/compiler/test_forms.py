@@ -5,7 +5,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from .trip import assert_computes, assert_layers, compiled
+from .trip import assert_computes, assert_layers, compiled, options
 
 # A picture of 4 x 6 x 8, a convolution before the form (f) and one behind it (g).
 FRAME = """
@@ -17,6 +17,7 @@ g (float[1,4,6,8] x) => (float[a,b,c,d] y)
  int64[3] rows = {{1, 4, 48}}, int64[4] twice = {{1, 1, 2, 1}},
  int64[7] again = {{0, 1, 1, 3, -1, -1, 3}}, float[4] doubled = {{1, 1, 2, 2}}, int64[2] lines = {{24, 8}},
  float one = {{1}}, int64[4] frames = {{2, 2, 6, 8}}, int64[4] large_frame = {{1, 4, 12, 16}},
+ float third = {{0.3333333}}, int64[2] column = {{192, 1}},
  float[2,1,1] shifts = {{0.5, -2}}>
 {{
   f = Conv<pads = [1, 1, 1, 1]>(x, a)
@@ -102,6 +103,9 @@ FORMS: dict[str, str] = {
     " c = AveragePool<kernel_shape = [2, 2], pads = [0, 0, 1, 1]>(m) g = Reshape(c, whole)",
     "frames apart, resized": 'r = Reshape(f, frames) s = Resize<mode = "linear">(r, , doubled)'
     " g = Reshape(s, large_frame)",
+    "padded with a third": "h = Pad(f, frame, third) g = Abs(h)",
+    "factors on the left, one bias for all": "r = Reshape(f, column) m = Gemm(single, r, third)"
+    " n = Transpose(m) g = Add(f, n)",
     "mean of all channels": "h = ReduceMean<axes = [1], keepdims = 1>(f) g = Sub(f, h)",
 }
 DEPTHS = {
@@ -127,6 +131,7 @@ def model(form: str) -> onnx.ModelProto:
         "large": (24, 24),
         "small": (8, 8),
         "offsets": (24, 1),
+        "single": (8, 192),
     }
     arrays = {name: (draw.standard_normal(shape) / 3).astype(np.float32) for name, shape in shapes.items()}
     arrays["even"] = np.broadcast_to(arrays["field"], (1, 4, 6, 8))
@@ -146,3 +151,9 @@ def test_a_form_in_the_middle(form: str) -> None:
     assert found.image.host_after is None
     assert_computes(found.image, made, {"x": picture})
     assert_layers(found, {"x": picture})
+
+
+@pytest.mark.parametrize("form", ["padded with a third", "factors on the left, one bias for all"])
+def test_a_constant_that_the_weights_format_rounds(form: str) -> None:
+    picture = np.random.default_rng(1).standard_normal((1, 4, 6, 8)).astype(np.float32)
+    assert_layers(compiled(model(form), choices=options("fixed8")), {"x": picture})
