@@ -100,7 +100,8 @@ def natural(graph: LayerGraph, value: Value) -> Arrangement | Phases:
 def _odd_steps(graph: LayerGraph, value: Value) -> tuple[int, int] | None:
     """The strides in y and x of the windows that alone read a picture, 1 for those that the chip has itself.
 
-    None where it has both: 1, 2, and with identity layers the multiples of 4.
+    None where it has both: 1, 2, and with identity layers the multiples of 4. One row or column is laid in
+    phases for these, too: identity layers would have to be many times as long as the result.
     """
     readers = [layer for layer in graph.layers if value.name in layer.inputs]
     if not _is_picture(value) or not readers or any(layer.op not in WINDOWS for layer in readers):
@@ -109,7 +110,10 @@ def _odd_steps(graph: LayerGraph, value: Value) -> tuple[int, int] | None:
     strides = {layer.integers("strides", (1,) * rank) for layer in readers}
     if len(strides) > 1 or value.name in (output.name for output in graph.outputs):
         return None
-    y, x = (1 if step == 2 or step % 4 == 0 else step for step in (1, 1, *strides.pop())[-2:])
+    is_line = 1 in (1, *value.shape[2:])[-2:]
+    y, x = (
+        1 if step == 2 or (step % 4 == 0 and not is_line) else step for step in (1, 1, *strides.pop())[-2:]
+    )
     return (y, x) if 1 < y * x <= PHASES_MOST else None
 
 

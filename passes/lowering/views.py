@@ -139,6 +139,21 @@ class Neurons:
                 planes.append(Plane(population, now[:, 0], now[:, 1], rows, columns))
         return planes
 
+    def is_in_phases(self, ids: Ids) -> bool:
+        """Whether neighbours of a population lie apart in a stack of maps: every second, or third,
+        row or column of it.
+        """
+        try:
+            planes = self.planes(ids)
+        except NotPlanar:
+            return False
+        for plane in planes:
+            for line in (plane.rows, plane.columns):
+                places = np.flatnonzero(line >= 0)
+                if (np.diff(places) > 1).any() and (np.diff(line[places]) == 1).all():
+                    return True
+        return False
+
     def _sources(self, ids: Ids) -> Iterator[tuple[Ids, PopulationId, Ids, Ids, Ids]]:
         """What the maps of a stack are made of: their numbers, a population, each one's channel of it, rows
         and columns. A map without neurons is not listed, one that is mixed is listed part by part.

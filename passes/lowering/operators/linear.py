@@ -1,5 +1,6 @@
 """Convolutions, dense layers and normalisation: the layers with trained weights."""
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..builder import Builder
 from ..views import Ids
 from ..weights import Weights, ones, trained
 from .table import lowers
-from .windows import Window, spatial_windows
+from .windows import Window, halvings, spatial_windows
 
 
 @lowers("Conv")
@@ -67,22 +68,36 @@ def strided(
     """A population behind convolution windows; strides of 4, 8, ... go through identity layers of stride 2
     (paper 4.3).
     """
-    if y.needs_identity and x.needs_identity and y.target * x.target > 1:
-        wide = strided(builder, layer, maps, depth, weights, y.halved(), x.halved())
-        found = builder.add(layer, Shape(depth, y.target, x.target))
+    levels = steps(builder, maps, y, x)
+    y, x = levels[-1]
+    found = builder.add(layer, Shape(depth, y.target, x.target))
+    builder.project(layer, maps, found, y.convolution(), x.convolution(), weights)
+    return thinned(builder, layer, found, levels)
+
+
+def steps(builder: Builder, maps: Ids, y: Window, x: Window) -> list[tuple[Window, Window]]:
+    """The windows, then those before identity layers; none of these where the maps lie in phases."""
+    found = halvings(y, x)
+    return found[:1] if len(found) > 1 and builder.neurons.is_in_phases(maps) else found
+
+
+def thinned(
+    builder: Builder, layer: Layer, wide: PopulationId, levels: Sequence[tuple[Window, Window]]
+) -> PopulationId:
+    """The identity layers of stride 2 that lead from the last of some windows to the first."""
+    for y, x in levels[-2::-1]:
         shape = builder.neurons.shapes[wide]
+        found = builder.add(layer, Shape(shape.depth, y.target, x.target))
         builder.project(
             layer,
             builder.ids(wide),
             found,
             axis.convolution(shape.height, y.target, 1, 2, 0, 1),
             axis.convolution(shape.width, x.target, 1, 2, 0, 1),
-            ones(depth),
+            ones(shape.depth),
         )
-        return found
-    found = builder.add(layer, Shape(depth, y.target, x.target))
-    builder.project(layer, maps, found, y.convolution(), x.convolution(), weights)
-    return found
+        wide = found
+    return wide
 
 
 def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:

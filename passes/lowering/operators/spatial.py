@@ -12,7 +12,7 @@ from ..builder import Builder
 from ..views import Ids
 from ..weights import ones
 from . import interpolation
-from .linear import strided
+from .linear import steps, strided, thinned
 from .table import lowers
 from .windows import Window, spatial_windows
 
@@ -27,7 +27,7 @@ def average_pool(builder: Builder, layer: Layer) -> None:
     maps_y, maps_x = (axis.pooled(w.convolution(), w.kernel / _counts(w, include)) for w in (y, x))
     shape = Shape(len(maps), y.target, x.target)
     uneven = any((m.factors != 1).any() for m in (maps_y, maps_x))
-    if y.needs_identity and x.needs_identity and not uneven and y.target * x.target > 1:
+    if len(steps(builder, maps, y, x)) > 1 and not uneven:
         window = ones(len(maps), taps=(y.kernel, x.kernel))
         target = strided(builder, layer, maps, len(maps), window, y, x)
     else:
@@ -62,8 +62,8 @@ def max_pool(builder: Builder, layer: Layer) -> None:
 
 def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) -> None:
     """The largest value of each window; sources that can be negative fire on zeros."""
-    halve = y.needs_identity and x.needs_identity and y.target * x.target > 1
-    inner_y, inner_x = (y.halved(), x.halved()) if halve else (y, x)
+    levels = steps(builder, maps, y, x)
+    inner_y, inner_x = levels[-1]
     initial, maps = _neutral(builder, layer, maps)
     target = builder.add(layer, Shape(len(maps), inner_y.target, inner_x.target), initial=initial)
     builder.project(
@@ -75,12 +75,7 @@ def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) ->
         ones(len(maps)),
         Update.MAXIMUM,
     )
-    if halve:
-        shape = builder.neurons.shapes[target]
-        kept = (axis.convolution(n, t.target, 1, 2, 0, 1) for n, t in ((shape.height, y), (shape.width, x)))
-        thin = builder.add(layer, Shape(len(maps), y.target, x.target))
-        builder.project(layer, builder.ids(target), thin, next(kept), next(kept), ones(len(maps)))
-        target = thin
+    target = thinned(builder, layer, target, levels)
     builder.define(layer.outputs[0], builder.ids(target))
 
 

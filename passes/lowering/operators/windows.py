@@ -29,14 +29,19 @@ class Window:
         """The axis map of ConvTranspose."""
         return axis.transposed(self.source, self.target, self.kernel, self.stride, self.pad, self.dilation)
 
-    @property
-    def needs_identity(self) -> bool:
-        """Whether the stride is a multiple of 4, which takes identity layers of stride 2."""
-        return self.stride % 4 == 0
-
     def halved(self) -> "Window":
         """The same windows and those in between, at half the stride."""
         return replace(self, stride=self.stride // 2, target=2 * self.target - 1)
+
+
+def halvings(y: Window, x: Window) -> list[tuple[Window, Window]]:
+    """The windows in y and x, then those at half the strides, and so on: strides of 4, 8, ... go through
+    identity layers of stride 2 (paper 4.3). Any stride will do for an axis with one target position.
+    """
+    found = [(y, x)]
+    while all(w.target == 1 or w.stride % 4 == 0 for w in found[-1]) and any(w.target > 1 for w in found[-1]):
+        found.append((found[-1][0].halved(), found[-1][1].halved()))
+    return found
 
 
 def spatial_windows(
