@@ -20,6 +20,10 @@ from .columns import Item, Room, fill_cores
 from .partition import Solution
 
 ITEMS_MAX = 400  # more pieces than these are packed first fit: the linear program would take minutes
+SMALL_ITEMS = (
+    64,
+    24,
+)  # more pieces than both the first and so many a core, as of long rows, pack well as they come
 MARGIN_WORDS = 64  # for axons that were not foreseen
 SPARE_FRAGMENTS = 4.0  # axons are counted for this many times the fewest fragments of their target
 
@@ -55,7 +59,8 @@ class Cut:
         kernels = [Kernels(network, wiring, chip) for wiring in wirings]
         limits = least(network, chip, kernels, self.shared)
         pieces = [piece for p, grid in enumerate(base.grids) for piece in _pieces(p, grid)]
-        if limits.cores <= 1 or self.objective == "memory" or len(pieces) > ITEMS_MAX:
+        most = min(ITEMS_MAX, max(SMALL_ITEMS[0], SMALL_ITEMS[1] * limits.cores))
+        if limits.cores <= 1 or self.objective == "memory" or len(pieces) > most:
             return replace(base, least_cores=limits.cores)
         items = [self._item(network, chip, kernels, piece, limits) for piece in pieces]
         room = Room(chip.core_words, chip.ports_max, self.work_max)

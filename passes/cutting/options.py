@@ -1,6 +1,5 @@
 """The ways a feature map can be cut, and what each costs, alone and beside its neighbours' cuts."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from ...ir.mapping import words as words_for
 from ...ir.network import Network, Neuron, PopulationId
 from ...ir.tables import Strided
 from ..wiring.connect import plan
-from ..wiring.kernels import Kernels, axis_tiles, offset, spans_meet
+from ..wiring.kernels import Kernels, axis_tiles, meeting, offset
 
 BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 HALVINGS = 4  # cuts of 1, 2, 4 and 8 pieces are tried on each axis before any finer ones
@@ -242,22 +241,14 @@ def _counted(
     counts = np.zeros(len(sources), dtype=np.int64)
     low = high = 0
     size = (wired.projection.x if along_x else wired.projection.y).source_size
-    stops = [source.stop for source in sources]
     for target in targets:
-        run, extent, ways = axis_tiles(wired, along_x, target, size)
-        # Sources that end before any that the first target position reads are passed over.
-        begin = bisect_right(stops, -((run.shift - extent.start - target.start * wired.stride) // wired.up))
-        for i, source in enumerate(sources[begin:], begin):
-            least = source.start * wired.up - (target.stop - 1) * wired.stride + run.shift
-            if least >= extent.stop:
-                break
-            if not spans_meet(wired, source, target, run.shift, extent.start, len(extent)):
-                continue
-            met = []
-            for tiles in ways:
-                hits = [t for t in tiles if spans_meet(wired, source, target, run.shift, t.start, len(t))]
-                offsets = [offset(wired, source, target, run.shift, t.start, len(t)) for t in hits]
-                low, high = min([low, *offsets]), max([high, *offsets])
-                met.append(len(hits))
-            counts[i] += max(met, default=0)
+        run, ways = axis_tiles(wired, along_x, target, size)
+        met = np.zeros((max(len(ways), 1), len(sources)), dtype=np.int64)
+        for way, tiles in enumerate(ways):
+            for tile in tiles:
+                for i in meeting(wired, sources, target, run.shift, tile.start, len(tile)):
+                    reach = offset(wired, sources[i], target, run.shift, tile.start, len(tile))
+                    low, high = min(low, reach), max(high, reach)
+                    met[way, i] += 1
+        counts += met.max(axis=0)
     return counts, low, high

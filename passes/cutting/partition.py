@@ -7,6 +7,7 @@ one option for each population so that all limits hold, memory is least, and the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from types import MappingProxyType
 
 from ...ir.chip import Chip
@@ -71,6 +72,8 @@ class Partition:
                 solution = self._solve(network, chip, kernels, lists)
                 if solution is not None:
                     return solution
+        if near is not None:
+            lists = self._lists(network, chip, kernels, breadth, near)
         raise _explained(network, chip, kernels, lists)
 
     def _lists(
@@ -216,9 +219,15 @@ def _far(
     """A wiring none of whose pairs of options reach each other, and the offsets of the nearest."""
     for wired in kernels:
         source, target = wired.projection.source, wired.projection.target
-        pairs = (pair(wired, a.grid, b.grid).offsets for a in lists[source] for b in lists[target])
-        nearest = min(pairs, key=lambda offsets: _excess(offsets, chip))
-        if _excess(nearest, chip):
+        nearest: tuple[int, int] | None = None
+        for a, b in product(lists[source], lists[target]):
+            found = pair(wired, a.grid, b.grid).offsets
+            if nearest is None or _excess(found, chip) < _excess(nearest, chip):
+                nearest = found
+            if not _excess(nearest, chip):
+                break
+        else:
+            assert nearest is not None, "every population has options"
             return wired, nearest
     return None
 

@@ -22,7 +22,7 @@ from ...ir.mapping import (
 from ...ir.network import PARAMETERS, Network, Neuron, Population, Update
 from ...ir.states import Life
 from ...ir.tables import Descriptor
-from .kernels import Kernels, meets, offset
+from .kernels import Kernels, meeting, offset
 from .tiles import Tile
 
 
@@ -55,16 +55,15 @@ class Connect:
         for wiring in wirings:
             kernels = Kernels(network, wiring, chip)
             projection = kernels.projection
+            first = of[projection.source][0]
             for target in of[projection.target]:
                 box = fragments[target]
                 key = target, projection.update
                 listed = descriptors.setdefault(key, [])
                 for tile in kernels.tiles(box):
                     placed: dict[Span, int] = {}
-                    for source in of[projection.source]:
-                        axon_box = fragments[source]
-                        if not meets(kernels, tile, axon_box, box):
-                            continue
+                    for source in _meeting(kernels, tile, box, grids[projection.source]):
+                        axon_box = fragments[first + source]
                         if axon_box.c not in placed:
                             found = kernels.descriptors(tile, box, axon_box.c)
                             if not any(d.format for d in found):
@@ -72,7 +71,7 @@ class Connect:
                             placed[axon_box.c] = len(listed)
                             segments.setdefault(key, []).append(len(listed))
                             listed += found
-                        axons.setdefault(source, []).append(
+                        axons.setdefault(FragmentId(first + source), []).append(
                             _axon(kernels, tile, axon_box, box, target, placed[axon_box.c])
                         )
         lives = network.lives()
@@ -95,6 +94,14 @@ class Connect:
                 )
             )
         return Mapping(network, chip, tuple(grids), tuple(plans))
+
+
+def _meeting(kernels: Kernels, tile: Tile, target: Fragment, sources: Grid) -> list[int]:
+    """Which fragments of a source, counted from its first, any synapse of a tile joins with a target."""
+    y = meeting(kernels, sources.y, target.y, tile.run_y.shift, tile.y0, tile.kh)
+    x = meeting(kernels, sources.x, target.x, tile.run_x.shift, tile.x0, tile.kw)
+    rows, columns = len(sources.y), len(sources.x)
+    return [(c * rows + i) * columns + j for c in range(len(sources.c)) for i in y for j in x]
 
 
 def plan(

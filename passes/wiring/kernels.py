@@ -3,6 +3,8 @@
 Kernels larger than the chip's are several tiles, each with a table segment and axons of its own (paper 5.1).
 """
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
 
@@ -34,6 +36,7 @@ class Kernels:
         self.counted: dict[
             tuple[bool, tuple[Span, ...], tuple[Span, ...]], tuple[NDArray[np.int64], int, int]
         ] = {}
+        self._tiles: dict[tuple[int, int, Span, Span, Span], list[Tile]] = {}
         self._bills: dict[tuple[object, ...], tuple[int, int, frozenset[bytes]]] = {}
 
     @cached_property
@@ -59,7 +62,10 @@ class Kernels:
         x = self.extent(run_x, target.x, self.projection.x.source_size)
         if not len(y) or not len(x):
             return []
-        return self._cut(run_y, run_x, y, x, self.apart, target.c)
+        key = run_y.start, run_x.start, y, x, target.c
+        if key not in self._tiles:
+            self._tiles[key] = self._cut(run_y, run_x, y, x, self.apart, target.c)
+        return self._tiles[key]
 
     def _cut(
         self, run_y: Run, run_x: Run, y: Span, x: Span, apart: tuple[bool, bool], channels: Span
@@ -264,11 +270,24 @@ class Kernels:
         return tuple(found)
 
 
-def meets(kernels: Kernels, tile: Tile, source: Fragment, target: Fragment) -> bool:
-    """Whether any synapse of a tile joins two fragments' rows and columns."""
-    return spans_meet(kernels, source.y, target.y, tile.run_y.shift, tile.y0, tile.kh) and spans_meet(
-        kernels, source.x, target.x, tile.run_x.shift, tile.x0, tile.kw
-    )
+def meeting(
+    kernels: Kernels, sources: Sequence[Span], target: Span, shift: int, k0: int, size: int
+) -> list[int]:
+    """Which source spans, in their order, meet a target span through kernel positions k0 .. k0 + size - 1."""
+    # Those that end before the first position that the target reads are passed over.
+    begin = bisect_right(sources, -((shift - k0 - target.start * kernels.stride) // kernels.up), key=_stop)
+    found = []
+    for index in range(begin, len(sources)):
+        least = sources[index].start * kernels.up - (target.stop - 1) * kernels.stride + shift
+        if least >= k0 + size:
+            break
+        if spans_meet(kernels, sources[index], target, shift, k0, size):
+            found.append(index)
+    return found
+
+
+def _stop(span: Span) -> int:
+    return span.stop
 
 
 def spans_meet(kernels: Kernels, source: Span, target: Span, shift: int, k0: int, size: int) -> bool:
@@ -288,16 +307,14 @@ def offset(kernels: Kernels, source: Span, target: Span, shift: int, k0: int, si
     return source.start * kernels.up - target.start * kernels.stride + shift - k0 - size + 1
 
 
-def axis_tiles(
-    kernels: Kernels, along_x: bool, target: Span, sources: int
-) -> tuple[Run, Span, list[list[Span]]]:
-    """The run of a target span, its kernel's extent, and the ways to cut that into tiles along one axis."""
+def axis_tiles(kernels: Kernels, along_x: bool, target: Span, sources: int) -> tuple[Run, list[list[Span]]]:
+    """The run of a target span and the ways to cut its kernel's extent into tiles along one axis."""
     run = run_of(kernels.wiring.x if along_x else kernels.wiring.y, target)
     extent = kernels.extent(run, target, sources)
     largest, apart = kernels.chip.kernel_max, kernels.apart[along_x]
     evens = (False,) if len(extent) <= largest else (False, True)
     ways = [cut(taken(run), extent, largest, even, apart) for even in evens] if len(extent) else []
-    return run, extent, ways
+    return run, ways
 
 
 def _is_identity(matrix: NDArray[np.float64]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.mapping import Run, Wiring
-from ...ir.network import AxisMap, Kernel, Network, Projection
+from ...ir.network import AxisMap, Network, Projection
 from ...ir.weights import FORMATS
 
 Row = tuple[tuple[int, float], ...]
@@ -31,8 +31,10 @@ class Wire:
 def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:
     best: tuple[float, Wiring] | None = None
     for us, sl in _strides(chip):
+        if best is not None and _shares(projection, 2**us, 1, chip) >= best[0]:
+            continue
         y, x = runs(projection.y, 2**us, 2**sl), runs(projection.x, 2**us, 2**sl)
-        cost = _words(projection.kernel, y, x, chip)
+        cost = _words(projection, 2**us, y, x, chip)
         if best is None or cost < best[0]:
             best = cost, Wiring(index, us, sl, y, x)
         if len(y) * len(x) == 1 and us + sl <= 1:
@@ -41,15 +43,23 @@ def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:
     return best[1]
 
 
-def _words(kernel: Kernel, y: tuple[Run, ...], x: tuple[Run, ...], chip: Chip) -> float:
-    """About how many words the runs take: their kernels, and a port's share of a core for each fragment."""
+def _words(projection: Projection, up: int, y: tuple[Run, ...], x: tuple[Run, ...], chip: Chip) -> float:
+    """About how many words the runs take: their kernels, and the fragments' ports."""
+    kernel = projection.kernel
     width = FORMATS[kernel.format or "fixed8"].bits
     channels, depth = (1 if kernel.is_shared else len(kernel.first)), kernel.depth
     kernels = 0.0
     for rows, columns in product(_sizes(y), _sizes(x)):
         tiles = -(-rows // chip.kernel_max) * -(-columns // chip.kernel_max)
         kernels += tiles * len(kernel.first) + channels * depth * rows * columns * width / 64
-    return kernels + len(y) * len(x) * chip.core_words / chip.ports_max
+    return kernels + _shares(projection, up, len(y) * len(x), chip)
+
+
+def _shares(projection: Projection, up: int, targets: int, chip: Chip) -> float:
+    """A port's share of a core for each fragment of the target, and of the source where offsets cut it."""
+    reach = max(1, (1 - chip.kernel_max - chip.offset_min) // up + 1)
+    sources = -(-projection.y.source_size // reach) * -(-projection.x.source_size // reach)
+    return (targets + sources) * chip.core_words / chip.ports_max
 
 
 def _sizes(runs_of_axis: tuple[Run, ...]) -> list[int]:
