@@ -72,9 +72,8 @@ class Partition:
                 solution = self._solve(network, chip, kernels, lists)
                 if solution is not None:
                     return solution
-        if near is not None:
-            lists = self._lists(network, chip, kernels, breadth, near)
-        raise _explained(network, chip, kernels, lists)
+        tried = [lists, *([self._lists(network, chip, kernels, breadth, near)] if near else [])]
+        raise _explained(network, chip, kernels, min(tried, key=lambda each: _lack(kernels, each, chip)))
 
     def _lists(
         self,
@@ -230,6 +229,12 @@ def _far(
             assert nearest is not None, "every population has options"
             return wired, nearest
     return None
+
+
+def _lack(kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip) -> int:
+    """By how much the first wiring that does not reach is beyond the field of offsets."""
+    far = _far(kernels, lists, chip)
+    return 0 if far is None else _excess(far[1], chip)
 
 
 def _axons(

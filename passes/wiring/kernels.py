@@ -90,8 +90,11 @@ class Kernels:
         run_y, run_x = (max(runs, key=lambda run: run.stop - run.start) for runs in ways_of)
         y = self.extent(run_y, Span(run_y.start, run_y.stop), self.projection.y.source_size)
         x = self.extent(run_x, Span(run_x.start, run_x.stop), self.projection.x.source_size)
-        holes = has_holes(taken(run_y), y), has_holes(taken(run_x), x)
-        ways = list(product(*((False, True) if each else (False,) for each in holes)))
+        rows, columns = (
+            (False, True) if has_holes(taken(run), extent) else (False,)
+            for run, extent in ((run_y, y), (run_x, x))
+        )
+        ways = list(product(rows, columns))
         if len(ways) == 1:
             return ways[0]
         every = Span(0, self.network.populations[self.projection.target].shape.depth)
