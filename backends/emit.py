@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ir.bitrun import BitRun, words_for
 from ..ir.chip import SIZE_STEP
-from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size, words
+from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
 from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
 from ..ir.tables import Block, Descriptor, Strided, block_words
+from ..ir.weights import bias_codec
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words.bits import Word, pack
 from .words.words import (
@@ -31,7 +33,6 @@ from .words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 
 Memory = NDArray[np.uint64]
@@ -44,7 +45,7 @@ class _Layout:
     descriptors: dict[FragmentId, int]
     blocks: dict[FragmentId, int]
     tables: dict[Block, int]
-    weights: dict[bytes, int]
+    weights: dict[BitRun, int]
     states: dict[FragmentId, int]
     ports: dict[tuple[FragmentId, Update], list[tuple[int, int]]]
     words: int
@@ -87,12 +88,12 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
         if block not in tables:
             tables[block] = at
             at += block_words(block)
-    weights: dict[bytes, int] = {}
+    weights: dict[BitRun, int] = {}
     numbers = [blob for block in tables for each in block for blob in each.blobs]
     for blob in (*numbers, *(blob for plan in plans for blob in plan.parameters)):
         if blob not in weights:
             weights[blob] = at
-            at += words(len(blob))
+            at += blob.words
     sharing = [f for f, plan in zip(held, plans, strict=True) if plan.shared_states]
     shared = region([need for plan in plans for need in plan.shared_states])
     states = {f: at + offset for f, offset in zip(sharing, shared.offsets, strict=True)}
@@ -135,15 +136,19 @@ def _memory(
         for i, word in enumerate(word for each in entries for word in _kernels(each, layout)):
             put(at + i, word)
     for blob, at in layout.weights.items():
-        data = pack(np.frombuffer(blob, dtype=np.uint8))
+        data = _packed(blob)
         memory[at : at + len(data)] = data
     return memory
+
+
+def _packed(run: BitRun) -> Memory:
+    return pack(run.codes, run.bits)
 
 
 def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) -> Population:
     bias = BiasFormat.NONE
     if population.bias is not None:
-        bias = BiasFormat.FLOAT32 if mapping.network.weight_format == "float32" else BiasFormat.FLOAT16
+        bias = BiasFormat[bias_codec(mapping.network.weight_format).name.upper()]
     return Population(
         width=len(plan.fragment.x),
         height=len(plan.fragment.y),
@@ -191,8 +196,8 @@ def _block(
     assert len(extensions) == plan.extensions
     parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
     if population.bias is not None:
-        dtype = "<f4" if mapping.network.weight_format == "float32" else "<f2"
-        parts.append(pack(population.bias[plan.fragment.c.start : plan.fragment.c.stop].astype(dtype)))
+        held = population.bias[plan.fragment.c.start : plan.fragment.c.stop]
+        parts.append(_packed(bias_codec(mapping.network.weight_format).run(held)))
     here = mapping.places[core]
     words_of_axons = []
     for axon in plan.axons:
@@ -220,7 +225,7 @@ def _block(
             ).encode()
         )
     parts.append(np.array(words_of_axons, dtype=np.uint64))
-    parts.append(np.zeros(0 if plan.life else words(plan.state_bytes), dtype=np.uint64))
+    parts.append(np.zeros(0 if plan.life else words_for(1, plan.state_bits), dtype=np.uint64))
     block = np.concatenate(parts)
     assert len(block) == plan.block_words - 1
     return block
@@ -235,12 +240,12 @@ def _kernels(held: Descriptor | Strided, layout: _Layout) -> tuple[Word, ...]:
         step=held.step,
         begin=held.begin,
         count=held.count,
-        exponents=layout.weights[held.exponents] if held.exponents else 0,
+        exponents=0 if held.exponents is None else layout.weights[held.exponents],
     )
 
 
 def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
-    if not descriptor.format:
+    if descriptor.weights is None:
         return NULL_KERNEL
     return Kernel(
         kd=descriptor.kd,
@@ -248,7 +253,7 @@ def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
         kh=descriptor.kh,
         sl=descriptor.sl,
         first=descriptor.first,
-        code=WeightCode[descriptor.format.upper()],
+        code=descriptor.format,
         exponent=descriptor.exponent,
         address=layout.weights[descriptor.weights],
     )

@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 from snc.backends.image.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
 from snc.backends.machine.machine import ARITHMETICS, Machine
 from snc.backends.words.bits import Word, pack, words_for
-from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
+from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
 
@@ -127,9 +127,10 @@ def target(layer: Layer, weights: NDArray[np.int8], first: int, channels: int) -
     table = 2 + states
     own = weights[first : first + channels, :, ::-1, ::-1]
     if layer.depthwise:
-        blobs = [pack(own[c, 0].T.ravel()) for c in range(channels)]
+        blobs = [pack(own[c, 0].T.ravel().view(np.uint8), 8) for c in range(channels)]
     else:
-        blobs = [pack(own[:, c].transpose(2, 1, 0).ravel()) for c in range(layer.channels_in)]
+        columns = [own[:, c].transpose(2, 1, 0).ravel() for c in range(layer.channels_in)]
+        blobs = [pack(column.view(np.uint8), 8) for column in columns]
     address = table + layer.channels_in
     kernels = []
     for c in range(layer.channels_in):
@@ -142,7 +143,7 @@ def target(layer: Layer, weights: NDArray[np.int8], first: int, channels: int) -
                 kh=layer.kernel,
                 sl=layer.stride - 1,
                 first=0 if null else local,
-                code=WeightCode.NULL if null else WeightCode.FIXED8,
+                code="null" if null else "fixed8",
                 exponent=EXPONENT,
                 address=address,
             )

@@ -53,7 +53,7 @@ def image_options(function: F) -> F:
     )(function)
     return click.option(
         "--weights",
-        type=click.Choice(["float32", "float16", "fixed8"]),
+        type=options.WeightFormat(),
         default="fixed8",
         show_default=True,
         help="How the image stores weights.",

@@ -17,7 +17,7 @@ from .show import json_text, plain, progress, say, say_json
 @options.target
 @click.option(
     "--weights",
-    type=click.Choice(["float32", "float16", "fixed8"]),
+    type=options.WeightFormat(),
     default="fixed8",
     show_default=True,
     help="How weights are stored.",

@@ -11,6 +11,23 @@ F = TypeVar("F", bound=Callable[..., object])
 FILE = click.Path(path_type=Path)  # what is wrong with a path, the commands say in their own words
 
 
+class WeightFormat(click.Choice[str]):
+    """The name of a weight format that the image knows."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
+        from ..ir.weights import FORMATS
+
+        return tuple(FORMATS)
+
+    @choices.setter
+    def choices(self, _: object) -> None: ...
+
+
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """NAME:1,3,224,224: the shape of one input."""
 

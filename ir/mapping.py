@@ -12,6 +12,7 @@ from typing import NamedTuple, NewType
 import numpy as np
 from numpy.typing import NDArray
 
+from .bitrun import BYTE_BITS, WORD_BITS, BitRun, words_for
 from .chip import Chip
 from .errors import VerifyError
 from .network import Network, PopulationId, Update
@@ -21,13 +22,8 @@ from .tables import Block, Descriptor, block_blobs, block_words, strided
 FragmentId = NewType("FragmentId", int)
 CoreId = NewType("CoreId", int)
 
-WORD_BYTES = 8
-BYTES_PER_STATE = 2
-
-
-def words(size_bytes: int) -> int:
-    """How many words hold a number of bytes."""
-    return -(-size_bytes // WORD_BYTES)
+WORD_BYTES = WORD_BITS // BYTE_BITS
+STATE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,23 +172,23 @@ class Plan:
 
     fragment: Fragment
     extensions: int
-    bias_bytes: int
-    state_bytes: int
+    bias_bits: int
+    state_bits: int
     axons: tuple[Axon, ...]
     tables: tuple[Table, ...]
-    parameters: tuple[bytes, ...] = ()
+    parameters: tuple[BitRun, ...] = ()
     life: Life | None = None
 
     @cached_property
     def block_words(self) -> int:
         """Descriptor, extension words, biases, axons and states of its own: what no other fragment shares."""
-        own = words(self.state_bytes) if self.life is None else 0
-        return 1 + self.extensions + words(self.bias_bytes) + len(self.axons) + own
+        own = words_for(1, self.state_bits) if self.life is None else 0
+        return 1 + self.extensions + words_for(1, self.bias_bits) + len(self.axons) + own
 
     @property
     def shared_states(self) -> tuple[tuple[int, Life], ...]:
         """The words of its states and their life, where others may share them."""
-        return () if self.life is None else ((words(self.state_bytes), self.life),)
+        return () if self.life is None else ((words_for(1, self.state_bits), self.life),)
 
     # Packing asks for these a thousand times, and hashing a table takes as long as reading it.
     @cached_property
@@ -201,7 +197,7 @@ class Plan:
         return frozenset(block for table in self.tables for block in table.blocks)
 
     @cached_property
-    def blobs(self) -> frozenset[bytes]:
+    def blobs(self) -> frozenset[BitRun]:
         """Its different weights and parameters, as stored: a core has equal ones once."""
         return frozenset((*block_blobs(self.kernels), *self.parameters))
 
@@ -221,8 +217,8 @@ class Plan:
         return sum(len(table.entries) for table in self.tables)
 
 
-def _blob_words(blobs: Iterable[bytes]) -> int:
-    return sum(words(len(blob)) for blob in blobs)
+def _blob_words(blobs: Iterable[BitRun]) -> int:
+    return sum(blob.words for blob in blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +248,7 @@ class Contents:
         self.chip = chip
         self.size = Size()
         self._tables: set[Block] = set()
-        self._weights: set[bytes] = set()
+        self._weights: set[BitRun] = set()
         self._states: tuple[tuple[int, Life], ...] = ()
 
     def with_plan(self, plan: Plan) -> Size:

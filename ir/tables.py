@@ -1,11 +1,14 @@
 """Kernel descriptors before addresses are known: one for a source channel, or for a run of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .bitrun import BYTE_BITS, BitRun
+from .weights import EXPONENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +16,7 @@ class Descriptor:
     """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
     fragment.
 
-    A `format` of "" is the null descriptor: no synapse.
+    A `format` of "" is the null descriptor: no synapse, and no weights.
     """
 
     WORDS: ClassVar[int] = 1
@@ -25,15 +28,15 @@ class Descriptor:
     first: int
     format: str
     exponent: int
-    weights: bytes
+    weights: BitRun | None
 
     @property
-    def blobs(self) -> tuple[bytes, ...]:
+    def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
-        return (self.weights,) if self.weights else ()
+        return () if self.weights is None else (self.weights,)
 
 
-NULL = Descriptor(1, 1, 1, 0, 0, "", 0, b"")
+NULL = Descriptor(1, 1, 1, 0, 0, "", 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Strided:
     """The descriptors of channels begin .. begin + count - 1 of a table, which lie in strides.
 
     That of channel begin + i has `head`'s fields, `first` increased by i * step; its weights begin i * stride
-    bytes into `head.weights`. `exponents`: a signed byte for each channel, b"" where all have `head`'s.
+    bytes into `head.weights`. `exponents`: one for each channel, None where all have `head`'s.
     """
 
     WORDS: ClassVar[int] = 2
@@ -51,12 +54,12 @@ class Strided:
     head: Descriptor
     stride: int
     step: int
-    exponents: bytes
+    exponents: BitRun | None
 
     @property
-    def blobs(self) -> tuple[bytes, ...]:
+    def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
-        return (self.head.weights, self.exponents) if self.exponents else (self.head.weights,)
+        return self.head.blobs if self.exponents is None else (*self.head.blobs, self.exponents)
 
 
 Block = tuple[Descriptor, ...] | tuple[Strided, ...]  # words that lie together; equal ones are stored once
@@ -67,13 +70,20 @@ def block_words(block: Block) -> int:
     return sum(each.WORDS for each in block)
 
 
-def block_blobs(blocks: Iterable[Block]) -> set[bytes]:
+def block_blobs(blocks: Iterable[Block]) -> set[BitRun]:
     """The numbers that blocks point to, each once."""
     return {blob for block in blocks for each in block for blob in each.blobs}
 
 
+def is_whole(size_bits: Any) -> Any:
+    """Whether a channel's weights can stand in a run: strides are counted in whole bytes. Of arrays, too."""
+    return size_bits % BYTE_BITS == 0
+
+
 def strided(descriptors: Sequence[Descriptor]) -> tuple[Strided, ...]:
-    """The same descriptors, run by run."""
+    """The same descriptors, run by run; () where a channel's weights are not whole bytes."""
+    if not all(is_whole(run.size_bits) for d in descriptors for run in d.blobs):
+        return ()
     kinds: dict[tuple[object, ...], int] = {}
     keys = [
         kinds.setdefault((d.kd, d.kw, d.kh, d.sl, d.format), len(kinds) + 1) if d.format else 0
@@ -83,27 +93,21 @@ def strided(descriptors: Sequence[Descriptor]) -> tuple[Strided, ...]:
     for run in series(np.array(keys), np.array([d.first for d in descriptors])):
         held = descriptors[run.begin : run.begin + run.count]
         head = held[0]
-        alike = all(d.weights == head.weights for d in held)
+        numbers = [weights for d in held for weights in d.blobs]
+        alike = all(each == numbers[0] for each in numbers)
         level = all(d.exponent == head.exponent for d in held)
-        weights = head.weights if alike else b"".join(d.weights for d in held)
-        exponents = b"" if level else np.array([d.exponent for d in held], dtype="i1").tobytes()
         found.append(
             Strided(
                 run.begin,
                 run.count,
-                Descriptor(
-                    head.kd,
-                    head.kw,
-                    head.kh,
-                    head.sl,
-                    head.first,
-                    head.format,
-                    head.exponent if level else 0,
-                    weights,
+                replace(
+                    head,
+                    exponent=head.exponent if level else 0,
+                    weights=numbers[0] if alike else BitRun.joined(numbers),
                 ),
-                0 if alike else len(head.weights),
+                0 if alike else numbers[0].size_bits // BYTE_BITS,
                 run.step,
-                exponents,
+                None if level else EXPONENTS.run(np.array([d.exponent for d in held])),
             )
         )
     return tuple(found)

@@ -1,25 +1,48 @@
-"""Weight formats: how a weight is stored, and what is left of it. A new format is a new row of `FORMATS`."""
+"""Codecs: how numbers are stored, and what is left of them. A new format is a new row of `FORMATS`.
 
+What stands in the image for a codec is its row in `backends/words/codes.py`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .bitrun import BitRun, code_type
+
+Codes = NDArray[Any]  # unsigned, one code in each element
+Exponents = NDArray[np.int64]
+
+
+class Scale(Enum):
+    """Where the scale of a codec's numbers stands."""
+
+    NONE = "none: `exponent` is 0"
+    DESCRIPTOR = "`exponent`, for each source channel"
+
 
 @dataclass(frozen=True, slots=True)
-class WeightFormat:
-    """How weights are stored: numbers of type `dtype`, times a power of two per kernel descriptor.
+class Codec:
+    """How numbers are stored: codes of `bits` bits, end to end, each number times a scale.
 
-    Float formats keep the exponent 0; integer formats find it per source channel.
+    `to_codes` takes numbers (float64) to the nearest codes, `from_codes` takes codes to numbers. `largest` is
+    the largest magnitude that a code stands for; weights are scaled to it. `biases` names the codec of the
+    biases beside such weights. `text` is what the manual says of a number.
     """
 
     name: str
-    dtype: str
     bits: int
-    integer_max: int = 0
+    text: str
+    to_codes: Callable[[NDArray[np.float64]], Codes]
+    from_codes: Callable[[Codes], NDArray[Any]]
+    scale: Scale = Scale.NONE
+    largest: float = float("inf")
+    biases: str = "float16"
 
-    def exponents(self, weights: NDArray[np.float32]) -> NDArray[np.int64]:
+    def exponents(self, weights: NDArray[np.float32]) -> Exponents:
         """The best exponent for each row of weights [rows, ...]: of the two finest that fit, the one that
         errs less.
 
@@ -27,48 +50,109 @@ class WeightFormat:
         weights saturate.
         """
         rows = weights.reshape(len(weights), -1).astype(np.float64)
-        if not self.integer_max:
+        if self.scale is Scale.NONE:
             return np.zeros(len(rows), dtype=np.int64)
-        peak = np.abs(rows).max(axis=1, initial=0.0)
-        safe = np.ceil(np.log2(np.where(peak > 0, peak, 1.0) / self.integer_max)).astype(np.int64)
-        safe = np.clip(safe, -120, 120)
+        safe = self.finest(rows)
 
-        def error(exponents: NDArray[np.int64]) -> NDArray[np.float64]:
+        def error(exponents: Exponents) -> NDArray[np.float64]:
             return np.asarray(((self.rounded(rows, exponents) - rows) ** 2).sum(axis=1))
 
         return np.where(error(safe - 1) < error(safe), safe - 1, safe)
 
-    def numbers(self, weights: NDArray[Any], exponents: NDArray[np.int64]) -> NDArray[Any]:
-        """The stored numbers of weights [rows, ...], row r divided by 2^exponents[r]."""
-        scale = np.exp2(exponents.astype(np.float64)).reshape(-1, *[1] * (weights.ndim - 1))
-        scaled = weights.astype(np.float64) / scale
-        if self.integer_max:
-            scaled = np.clip(np.rint(scaled), -self.integer_max, self.integer_max)
-        return scaled.astype(self.dtype)
+    def finest(self, rows: NDArray[Any]) -> Exponents:
+        """The least exponent for each row of weights [rows, ...] that makes none of them saturate."""
+        if self.scale is Scale.NONE:
+            return np.zeros(len(rows), dtype=np.int64)
+        peak = np.abs(rows.reshape(len(rows), -1)).astype(np.float64).max(axis=1, initial=0.0)
+        found = np.ceil(np.log2(np.where(peak > 0, peak, 1.0) / self.largest)).astype(np.int64)
+        return np.clip(found, -120, 120)
 
-    def rounded(self, weights: NDArray[Any], exponents: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The weights as the format holds them."""
-        scale = np.exp2(exponents.astype(np.float64)).reshape(-1, *[1] * (weights.ndim - 1))
-        return self.numbers(weights, exponents).astype(np.float64) * scale
+    def encode(self, weights: NDArray[Any], exponents: Exponents) -> Codes:
+        """The codes of weights [rows, ...], row r divided by 2^exponents[r]."""
+        return self.to_codes(weights.astype(np.float64) / _powers(exponents, weights.ndim)).astype(
+            code_type(self.bits), copy=False
+        )
+
+    def decode(self, codes: Codes, exponents: Exponents) -> NDArray[np.float64]:
+        """The weights that codes [rows, ...] stand for."""
+        return self.from_codes(codes).astype(np.float64) * _powers(exponents, codes.ndim)
+
+    def rounded(self, weights: NDArray[Any], exponents: Exponents) -> NDArray[np.float64]:
+        """The weights as the codec holds them."""
+        return self.decode(self.encode(weights, exponents), exponents)
+
+    def run(self, numbers: NDArray[Any]) -> BitRun:
+        """Numbers as they are stored, without a scale."""
+        return BitRun.of(self.to_codes(np.asarray(numbers, dtype=np.float64)), self.bits)
+
+    def numbers(self, run: BitRun) -> NDArray[Any]:
+        """The numbers of a run, without a scale."""
+        return self.from_codes(run.codes)
+
+    def size_bits(self, count: Any) -> Any:
+        """The bits of so many numbers; of many counts at once, too."""
+        return count * self.bits
 
 
-FORMATS: dict[str, WeightFormat] = {
+def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:
+    return np.exp2(exponents.astype(np.float64)).reshape(-1, *[1] * (axes - 1))
+
+
+def floating(name: str, bits: int, biases: str) -> Codec:
+    """A binary format of IEEE 754."""
+    kind, whole = np.dtype(f"f{bits // 8}"), code_type(bits)
+    return Codec(
+        name,
+        bits,
+        f"{bits}-bit IEEE 754 number",
+        lambda numbers: numbers.astype(kind).view(whole),
+        lambda codes: np.ascontiguousarray(codes).view(kind),
+        biases=biases,
+    )
+
+
+def fixed(name: str, bits: int) -> Codec:
+    """Integers, symmetric about zero, times a power of two for each kernel descriptor."""
+    largest = 2 ** (bits - 1) - 1
+
+    def to_codes(numbers: NDArray[np.float64]) -> Codes:
+        integers = np.clip(np.rint(numbers), -largest, largest).astype(np.int64)
+        return np.mod(integers, 2**bits).astype(code_type(bits))
+
+    def from_codes(codes: Codes) -> NDArray[Any]:
+        numbers = codes.astype(np.int64 if bits > 16 else np.int32)
+        numbers[codes > largest] -= 2**bits
+        return numbers
+
+    text = f"{bits}-bit two's complement integer"
+    return Codec(name, bits, text, to_codes, from_codes, Scale.DESCRIPTOR, largest)
+
+
+FORMATS: dict[str, Codec] = {
     known.name: known
     for known in (
-        WeightFormat("float32", "<f4", 32),
-        WeightFormat("float16", "<f2", 16),
-        WeightFormat("fixed8", "i1", 8, integer_max=127),
+        floating("float32", 32, biases="float32"),
+        floating("float16", 16, biases="float16"),
+        fixed("fixed8", 8),
     )
 }
 
 
-def exact_format(weights: NDArray[np.float32]) -> tuple[WeightFormat, int]:
-    """The smallest format, and its exponent, that holds weights that no training made without any error."""
+EXPONENTS = fixed("exponents", 8)  # of a run of channels
+PARAMETER_CODEC = FORMATS["float32"]  # of what an activation function has for each channel
+
+
+def bias_codec(weight_format: str) -> Codec:
+    """How biases are stored beside weights of a format."""
+    return FORMATS[FORMATS[weight_format].biases]
+
+
+def exact_format(weights: NDArray[np.float32]) -> tuple[Codec, int]:
+    """The smallest codec, and its exponent, that holds weights that no training made without any error."""
     rows = weights.reshape(1, -1)
-    fixed = FORMATS["fixed8"]
-    peak = float(np.abs(rows).max(initial=0.0))
-    finest = int(np.ceil(np.log2(peak / fixed.integer_max))) if peak else 0
-    for known, exponent in ((fixed, finest), (FORMATS["float16"], 0)):
-        if np.array_equal(known.rounded(rows, np.array([exponent])), rows):
-            return known, exponent
-    return FORMATS["float32"], 0
+    codecs = sorted(FORMATS.values(), key=lambda codec: codec.bits)
+    for codec in codecs:
+        exponents = codec.finest(rows) if rows.any() else np.zeros(1, dtype=np.int64)
+        if np.array_equal(codec.rounded(rows, exponents), rows):
+            return codec, int(exponents[0])
+    return codecs[-1], 0

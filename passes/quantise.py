@@ -7,7 +7,7 @@ import numpy as np
 from ..ir.chip import Chip
 from ..ir.layers import Array
 from ..ir.network import Network, Projection
-from ..ir.weights import FORMATS
+from ..ir.weights import FORMATS, bias_codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,11 @@ class Quantise:
         """The quantised network."""
         projections = tuple(self._projection(p) for p in network.projections)
         populations = network.populations
-        if self.format != "float32":
-            populations = tuple(
-                p if p.bias is None else replace(p, bias=p.bias.astype(np.float16).astype(np.float32))
-                for p in populations
-            )
+        biases = bias_codec(self.format)
+        populations = tuple(
+            p if p.bias is None else replace(p, bias=biases.numbers(biases.run(p.bias)).astype(np.float32))
+            for p in populations
+        )
         return replace(network, populations=populations, projections=projections, weight_format=self.format)
 
     def _projection(self, projection: Projection) -> Projection:

@@ -13,10 +13,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.bitrun import BYTE_BITS
 from ...ir.network import Neuron
-from ...ir.weights import FORMATS
+from ...ir.weights import EXPONENTS, FORMATS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, words_for
+from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES, PORTS, STATE_BITS
 from ..words.words import (
     Axon,
@@ -28,11 +30,7 @@ from ..words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
-
-PARAMETER_TYPE = "<f4"
-BIAS_TYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
 
 Words = NDArray[np.uint64]
 
@@ -57,8 +55,8 @@ class Role(StrEnum):
 class Claim:
     """Words that a pointer leads to. `population` is the descriptor they serve, None where a port names none.
 
-    `items` of type `dtype` lie in the words, if numbers do. `spare_bytes` of the last word hold no state of a
-    population that has states of its own; shared states have none to spare. `note`: what only the way says.
+    `items` numbers of `codec` lie in the words, if numbers do. `spare_bytes` of the last word hold no state
+    of a population with states of its own; shared states have none to spare. `note`: what only the way says.
     """
 
     role: Role
@@ -66,15 +64,20 @@ class Claim:
     count: int
     population: int | None
     items: int = 0
-    dtype: str = ""
+    codec: Codec | None = None
     spare_bytes: int = 0
     note: str = ""
 
 
 def bias_words(population: Population) -> int:
     """How many words hold the biases of a population."""
-    dtype = BIAS_TYPES.get(population.bias)
-    return words_for(population.depth, np.dtype(dtype).itemsize * 8) if dtype else 0
+    codec = bias_codec_of(population)
+    return words_for(population.depth, codec.bits) if codec else 0
+
+
+def bias_codec_of(population: Population) -> Codec | None:
+    """How the biases of a population are stored, if it has any."""
+    return None if population.bias is BiasFormat.NONE else FORMATS[population.bias.name.lower()]
 
 
 def decoded(cls: type[Word], words: Words) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.int64]]]:
@@ -168,14 +171,14 @@ class Atlas:
         yield Claim(Role.EXTENSION, at, population.extensions, address)
         for word in extensions:
             if word.kind == ExtensionKind.PARAMETERS:
-                count = words_for(population.depth, np.dtype(PARAMETER_TYPE).itemsize * 8)
-                note = "float32 parameters"
+                count = words_for(population.depth, PARAMETER_CODEC.bits)
+                note = f"{PARAMETER_CODEC.name} parameters"
                 yield Claim(
-                    Role.WEIGHTS, word.address, count, address, population.depth, PARAMETER_TYPE, note=note
+                    Role.WEIGHTS, word.address, count, address, population.depth, PARAMETER_CODEC, note=note
                 )
         at += population.extensions
-        dtype = BIAS_TYPES.get(population.bias, "")
-        yield Claim(Role.BIAS, at, bias_words(population), address, population.depth, dtype)
+        codec = bias_codec_of(population)
+        yield Claim(Role.BIAS, at, bias_words(population), address, population.depth, codec)
         at += bias_words(population)
         yield Claim(Role.AXON, at, population.axons, address)
         at += population.axons
@@ -212,9 +215,15 @@ class Atlas:
         yield Claim(Role.KERNEL, at, 1, port.population, note=note)
         yield Claim(Role.STRIDE, at + 1, 1, port.population, note=note)
         if stride is not None and stride.exponents:
-            count = words_for(stride.count, 8)
+            count = words_for(stride.count, EXPONENTS.bits)
             yield Claim(
-                Role.EXPONENTS, stride.exponents, count, port.population, stride.count, "i1", note="exponents"
+                Role.EXPONENTS,
+                stride.exponents,
+                count,
+                port.population,
+                stride.count,
+                EXPONENTS,
+                note=EXPONENTS.name,
             )
 
     def _stride(self, core: int, address: int) -> Stride | None:
@@ -240,12 +249,12 @@ class Atlas:
         columns = (fields[name].tolist() for name in ("code", "address", "kd", "kw", "kh"))
         found: dict[tuple[int, int], Claim] = {}
         for entry, code, address, kd, kw, kh in zip(sound, *columns, strict=True):
-            if code != WeightCode.NULL:
-                form = FORMATS[WeightCode(code).name.lower()]
+            if (name := WEIGHTS.thing(code)) is not None and name != NO_SYNAPSE:
+                form = FORMATS[name]
                 items, population = kd * kw * kh, held[entry].population
                 if (run := strides.get(entry)) is not None:
-                    items += (run.count - 1) * run.stride * 8 // form.bits
+                    items += (run.count - 1) * run.stride * BYTE_BITS // form.bits
                 count = words_for(items, form.bits)
-                claim = Claim(Role.WEIGHTS, address, count, population, items, form.dtype, note=form.name)
+                claim = Claim(Role.WEIGHTS, address, count, population, items, form, note=form.name)
                 found.setdefault((address, -count), claim)
         return [found[key] for key in sorted(found)]

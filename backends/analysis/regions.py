@@ -1,13 +1,12 @@
 """A core's memory, word by word: every word in one region, with its role, its fields and its layer."""
 
 from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
 
 import numpy as np
 
 from ..image.image import Image
-from ..words.bits import WORD_BITS, Word, WordError, unpack
+from ..words.bits import WORD_BITS, Word, WordError, label, unpack
 from ..words.words import Axon, Extension, Kernel, Population, Port, Stride
 from .claims import Atlas, Claim, Role, Words
 
@@ -67,13 +66,14 @@ def regions_of(atlas: Atlas, core: int) -> list[Region]:
 
 
 def fields_text(word: Word) -> str:
-    """The fields of a word: name=value, choices by their names."""
-    return " ".join(f"{name}={_value_text(value)}" for name, value in word.items())
+    """The fields of a word: name=value, what has a code by its name."""
+    return " ".join(
+        f"{name}={_value_text(value) if word.field(name).codes is None else label(value)}"
+        for name, value in word.items()
+    )
 
 
 def _value_text(value: int | float) -> str:
-    if isinstance(value, Enum):
-        return value.name
     return str(np.float32(value)) if isinstance(value, float) else str(value)
 
 
@@ -105,9 +105,10 @@ def _way(atlas: Atlas, core: int, word: Word, claim: Claim) -> str:
 
 
 def _bias_text(start: int, words: Words, claim: Claim) -> str:
-    each = WORD_BITS // (np.dtype(claim.dtype).itemsize * 8)
+    assert claim.codec is not None
+    each = WORD_BITS // claim.codec.bits
     first = (start - claim.address) * each
-    values = unpack(words, claim.dtype, min(each, claim.items - first))
+    values = claim.codec.from_codes(unpack(words, claim.codec.bits, min(each, claim.items - first)))
     return f"channel {first}: {' '.join(str(value) for value in values)}"
 
 
@@ -124,5 +125,6 @@ def _weights_text(start: int, words: Words, claim: Claim) -> str:
     title = f"{claim.items} x {claim.note}"
     if (start, words.size) != (claim.address, claim.count):
         return f"part of the {title} at {claim.address}"
-    numbers = unpack(words, claim.dtype, claim.items)
+    assert claim.codec is not None
+    numbers = claim.codec.from_codes(unpack(words, claim.codec.bits, claim.items))
     return f"{title}, {numbers.min()} to {numbers.max()}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...ir.errors import BadImage, Origin
 from ...ir.network import PARAMETERS, Activation, Neuron, Update
+from ...ir.weights import FORMATS, PARAMETER_CODEC
 from ..image.faults import faults
 from ..image.image import Image
 from ..words.bits import WORD_BITS, unpack, words_for
@@ -28,9 +29,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 STATES_PER_WORD = WORD_BITS // STATE_BITS
-SINGLE_BITS = 32  # a float32
 AXON_UNIT = 8  # an axon's W and H count eights
-BIAS_TYPES = {BiasFormat.NONE: ("<u1", 0), BiasFormat.FLOAT16: ("<f2", 16), BiasFormat.FLOAT32: ("<f4", 32)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,15 +182,16 @@ class _Decoder:
             raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
         at += word.extensions
 
-        form, width = BIAS_TYPES[word.bias]
-        bias = memory.take(at, words_for(word.depth, width), "bias words", address)
-        at += bias.size
+        codec = None if word.bias is BiasFormat.NONE else FORMATS[word.bias.name.lower()]
+        size = words_for(word.depth, codec.bits) if codec else 0
+        bias = memory.take(at, size, "bias words", address)
+        at += size
         first = facts.get(ExtensionKind.INITIAL, Extension(kind=ExtensionKind.INITIAL)).value
         initial = np.full(word.depth, first, dtype=np.float32)
-        if width:
-            initial = unpack(bias, form, word.depth).astype(np.float32)
+        if codec:
+            initial = codec.from_codes(unpack(bias, codec.bits, word.depth)).astype(np.float32)
         if np.isnan(initial).any():
-            raise memory.fault(at - bias.size, "a bias is not a number")
+            raise memory.fault(at - size, "a bias is not a number")
         memory.span(at, word.axons, "axon words", address)
 
         states = facts.get(ExtensionKind.STATES)
@@ -213,8 +213,9 @@ class _Decoder:
 
     def _numbers(self, memory: Memory, at: int, count: int, population: int) -> Floats:
         """One number for each channel, that an extension word points to."""
-        words = memory.take(at, words_for(count, SINGLE_BITS), "parameter words", population)
-        found = unpack(words, "<f4", count).astype(np.float32)
+        bits = PARAMETER_CODEC.bits
+        words = memory.take(at, words_for(count, bits), "parameter words", population)
+        found = PARAMETER_CODEC.from_codes(unpack(words, bits, count)).astype(np.float32)
         if np.isnan(found).any():
             raise memory.fault(at, "a parameter is not a number")
         return found

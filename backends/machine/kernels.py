@@ -6,17 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.weights import FORMATS
-from ..words.bits import WORD_BYTES, unpack, words_for
+from ...ir.bitrun import BYTE_BITS, WORD_BITS
+from ...ir.weights import EXPONENTS, FORMATS
+from ..words.bits import WORD_BYTES, Gather, unpack, words_for
+from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES
-from ..words.words import Kernel, Stride, WeightCode
+from ..words.words import Kernel, Stride
 from .columns import KERNEL_COLUMNS, tap_order
 from .memory import Memory
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-BYTE_BITS = 8
+NULL = WEIGHTS.number(NO_SYNAPSE)
 CHANNELS = Stride.field("begin").maximum + 1  # of the events of a port
 FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent")
 
@@ -128,21 +130,21 @@ class Kernels:
         inside = (begins <= channels) & (channels < begins + runs["count"][:, None])
         pair = inside.argmax(axis=0)
         found = {name: heads[name][pair] for name in FIELDS}
-        found["code"] = np.where(inside.any(axis=0), found["code"], WeightCode.NULL)
+        found["code"] = np.where(inside.any(axis=0), found["code"], NULL)
         index = channels - runs["begin"][pair]
         found["first"] = found["first"] + index * runs["step"][pair]
         found["place"] = heads["address"][pair] * WORD_BYTES + index * runs["stride"][pair]
         found["told"] = pairs[pair]
         for number in np.flatnonzero(runs["exponents"]).tolist():
             at, count = int(runs["exponents"][number]), int(runs["count"][number])
-            taken = memory.take(at, words_for(count, BYTE_BITS), "exponents", int(pairs[number]) + 1)
+            taken = memory.take(at, words_for(count, EXPONENTS.bits), "exponents", int(pairs[number]) + 1)
             own = inside[number] & (pair == number)
-            found["exponent"][own] = unpack(taken, "i1", count)[index[own]]
+            found["exponent"][own] = EXPONENTS.from_codes(unpack(taken, EXPONENTS.bits, count))[index[own]]
         return found
 
     def _check(self, row: Row, chosen: Integers, fields: dict[str, Integers], depth: int) -> None:
         """Raises when a kernel of a row does not suit its axon or its population."""
-        live = fields["code"][chosen] != WeightCode.NULL
+        live = fields["code"][chosen] != NULL
         deep = fields["first"][chosen] + fields["kd"][chosen] > depth
         other = (fields["kw"][chosen] != row.kw) | (fields["kh"][chosen] != row.kh)
         for wrong, what in (
@@ -159,18 +161,19 @@ class Kernels:
         offsets = np.full(fields["code"].size, -1, dtype=np.int64)
         parts: list[Floats] = []
         stored = 0
-        live = np.flatnonzero(fields["code"] != WeightCode.NULL)
+        live = np.flatnonzero(fields["code"] != NULL)
         names = ("code", "kd", "kw", "kh", "sl")
         shapes, group = distinct(*(fields[name][live] for name in names))
-        held = unpack(memory.words, "u1", memory.words.size * WORD_BYTES)
+        held = Gather(memory.words)
         for number, shape in enumerate(shapes):
             members = live[group == number]
             code, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
-            form = FORMATS[WeightCode(code).name.lower()]
+            name = WEIGHTS.thing(code)
+            assert name is not None, "Kernel.decode_array knows the codes"
+            codec = FORMATS[name]
             count = kd * kw * kh
-            size_bytes = count * form.bits // BYTE_BITS
-            first = fields["place"][members] // WORD_BYTES
-            last = -(-(fields["place"][members] + size_bytes) // WORD_BYTES)
+            begins = fields["place"][members] * BYTE_BITS
+            first, last = begins // WORD_BITS, -(-(begins + codec.size_bits(count)) // WORD_BITS)
             worst = int(last.argmax())
             told = int(fields["told"][members[worst]])
             memory.span(int(first[worst]), int(last[worst] - first[worst]), "weights", told)
@@ -180,8 +183,7 @@ class Kernels:
             for i in stand.tolist():
                 memory.read[first[i] : last[i]] = True
             order = (tap_order(kw, kh, sl)[:, None] * kd + np.arange(kd)).ravel()
-            numbers = held[places[:, None] + np.arange(size_bytes)].view(form.dtype)
-            taken = numbers[:, order].astype(np.float32)
+            taken = codec.from_codes(held.rows(codec.bits, places * BYTE_BITS, order)).astype(np.float32)
             with np.errstate(all="ignore"):
                 taken = np.ldexp(taken, exponents[:, None].astype(np.int32))
             if not np.isfinite(taken).all():

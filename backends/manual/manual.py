@@ -13,9 +13,10 @@ from ...ir.weights import FORMATS
 from ..analysis.regions import fields_text
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
-from ..words.bits import Field, Word
+from ..words.bits import Field, Word, label
+from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
-from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step, WeightCode
+from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from .file import FILE
 from .meanings import CODES, EXAMPLES, FORMULAS, MEANINGS
 from .reasons import REASONS
@@ -93,8 +94,8 @@ def _values(field: Field) -> str:
         return "float32"
     if field.is_padding:
         return "0"
-    if field.choices is not None:
-        return f"a code of {field.choices.__name__}"
+    if field.codes is not None:
+        return f"a code of {field.codes.title}"
     span = f"{field.minimum} to {field.maximum}"
     if field.minus_one:
         return f"{span}, stored minus one"
@@ -116,14 +117,13 @@ def _activation_table() -> str:
 
 def _weight_table() -> str:
     rows: list[tuple[object, ...]] = []
-    for code in WeightCode:
-        if code == WeightCode.NULL:
-            rows.append((code.value, f"`{code.name}`", "", "none: no synapse"))
-            continue
-        form = FORMATS[code.name.lower()]
-        kind = "two's complement integer" if form.integer_max else "IEEE 754 number"
-        rows.append((code.value, f"`{code.name}`", form.bits, f"{form.bits}-bit {kind}"))
-    return _table(("WeightCode", "name", "bits each", "number"), rows)
+    for name, number in WEIGHTS.numbers.items():
+        if name == NO_SYNAPSE:
+            rows.append((number, f"`{label(name)}`", "", "none: no synapse", ""))
+        else:
+            codec = FORMATS[name]
+            rows.append((number, f"`{label(name)}`", codec.bits, codec.text, codec.scale.value))
+    return _table((WEIGHTS.title, "name", "bits each", "number", "scale from our writer"), rows)
 
 
 def _chip_table() -> str:

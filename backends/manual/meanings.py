@@ -17,7 +17,6 @@ from ..words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 
 FORMULAS: dict[Activation, str] = {
@@ -172,7 +171,7 @@ EXAMPLES: dict[type[Word], Word] = {
     Axon: Axon(
         x_off=-1, y_off=-1, c_off=64, width=4, height=2, kw=3, kh=3, us=0, core_x=-2, core_y=1, port=5
     ),
-    Kernel: Kernel(kd=64, kw=3, kh=3, sl=1, first=0, code=WeightCode.FIXED8, exponent=-7, address=2048),
+    Kernel: Kernel(kd=64, kw=3, kh=3, sl=1, first=0, code="fixed8", exponent=-7, address=2048),
     Stride: Stride(stride=576, step=0, begin=0, count=64, exponents=1024),
     Step: Step(order=Order.FIRE, core=3, population=12),
 }

@@ -7,19 +7,49 @@ masked: a value that does not fit raises, and so does a padding bit that is set.
 
 import math
 import struct
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
-WORD_BITS = 64
-WORD_BYTES = WORD_BITS // 8
+from ...ir.bitrun import BYTE_BITS, WORD_BITS, code_type, words_for
+
+WORD_BYTES = WORD_BITS // BYTE_BITS
+ONES = 2**WORD_BITS - 1
 
 
 class WordError(ValueError):
     """A value that a word cannot hold, or bits that no value stands for."""
+
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Codes(Generic[K]):
+    """The numbers that stand in a field for things: `title` is what a table of them is called."""
+
+    def __init__(self, title: str, numbers: dict[K, int]) -> None:
+        self.title = title
+        self.numbers = numbers
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self.numbers)
+
+    def number(self, thing: K) -> int | None:
+        """What stands for a thing, if anything does."""
+        return self.numbers.get(thing)
+
+    def thing(self, number: int) -> K | None:
+        """What a number stands for, if it is anything."""
+        return next((thing for thing, known in self.numbers.items() if known == number), None)
+
+
+def label(thing: object) -> str:
+    """The name by which a listing and the manual call a thing that has a code."""
+    return str(getattr(thing, "name", thing)).upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +64,7 @@ class Field:
     minus_one: bool = False
     is_float: bool = False
     is_padding: bool = False
-    choices: type[IntEnum] | None = None
+    codes: Codes[Any] | None = None
 
     @property
     def last(self) -> int:
@@ -62,8 +92,8 @@ class Field:
         """The field's ones, at bit 0."""
         return (1 << self.width) - 1
 
-    def fit(self, value: float) -> int | float:
-        """The value as the field holds it: an int, a member of `choices`, or a number rounded to a single.
+    def fit(self, value: Any) -> Any:
+        """The value as the field holds it: an int, a thing of `codes`, or a number rounded to a single.
 
         Raises WordError when the value does not fit. No field holds a NaN.
         """
@@ -75,31 +105,44 @@ class Field:
             if math.isnan(single):
                 raise WordError(f"{self.name} is not a number")
             return single
+        if self.codes is not None:
+            return self._thing(self._number(value))
         if not math.isfinite(value) or int(value) != value or not self.minimum <= value <= self.maximum:
             raise WordError(f"{self.name} = {value} is no integer in {self.minimum}..{self.maximum}")
-        return int(value) if self.choices is None else self._choice(int(value))
+        return int(value)
 
-    def to_bits(self, value: float) -> int:
+    def to_bits(self, value: Any) -> int:
         """The field's bits, at bit 0. Raises WordError when the value does not fit."""
+        if self.codes is not None:
+            return self._number(value)
         held = self.fit(value)
         if self.is_float:
             return int(struct.unpack("<I", struct.pack("<f", held))[0])
         return (int(held) - self.minus_one) & self.mask
 
-    def from_bits(self, raw: int) -> int | float:
+    def from_bits(self, raw: int) -> Any:
         """The value that the field's bits stand for. Raises WordError when no value does."""
         if self.is_float:
             return self.fit(struct.unpack("<f", struct.pack("<I", raw))[0])
+        if self.codes is not None:
+            return self._thing(raw)
         if self.signed and raw >> (self.width - 1):
             return raw - (1 << self.width)
         return self.fit(raw + self.minus_one)
 
-    def _choice(self, number: int) -> int:
-        assert self.choices is not None
-        try:
-            return self.choices(number)
-        except ValueError:
-            raise WordError(f"{self.name} = {number} is no {self.choices.__name__}") from None
+    def _number(self, thing: Any) -> int:
+        assert self.codes is not None
+        number = self.codes.number(thing)
+        if number is None or number > self.mask:
+            raise WordError(f"{self.name} = {thing} is no {self.codes.title}")
+        return number
+
+    def _thing(self, number: int) -> Any:
+        assert self.codes is not None
+        found = self.codes.thing(number)
+        if found is None:
+            raise WordError(f"{self.name} = {number} is no {self.codes.title}")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +153,7 @@ class _Declared:
     minus_one: bool
     is_float: bool
     is_padding: bool
-    choices: type[IntEnum] | None
+    codes: Codes[Any] | None
     default: Any
 
 
@@ -120,11 +163,16 @@ def bits(
     *,
     signed: bool = False,
     minus_one: bool = False,
-    choices: type[IntEnum] | None = None,
+    codes: Codes[Any] | type[IntEnum] | None = None,
     default: Any = None,
 ) -> Any:
-    """Declares a field of `width` bits. `minus_one`: the bits hold value - 1, so zero is never a value."""
-    return _Declared(width, doc, signed, minus_one, False, False, choices, default)
+    """Declares a field of `width` bits. `minus_one`: the bits hold value - 1, so zero is never a value.
+
+    `codes`: the bits are the number of a thing.
+    """
+    if isinstance(codes, type):
+        codes = Codes(codes.__name__, {member: int(member) for member in codes})
+    return _Declared(width, doc, signed, minus_one, False, False, codes, default)
 
 
 def float32(doc: str, *, default: Any = None) -> Any:
@@ -138,7 +186,7 @@ def padding(width: int) -> Any:
 
 
 def _reader(index: int, doc: str) -> property:
-    def read(self: "Word") -> int | float:
+    def read(self: "Word") -> Any:
         return self._values[index]
 
     return property(read, doc=doc)
@@ -151,7 +199,7 @@ class Word:
     FIELDS: ClassVar[tuple[Field, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
     __slots__ = ("_values",)
-    _values: tuple[int | float, ...]
+    _values: tuple[Any, ...]
 
     def __init_subclass__(cls) -> None:
         declared = {name: value for name, value in vars(cls).items() if isinstance(value, _Declared)}
@@ -159,7 +207,7 @@ class Word:
         for name, d in declared.items():
             assert name not in dir(Word), f"{cls.__name__}: {name} is a word of Word's own"
             fields.append(
-                Field(name, shift, d.width, d.doc, d.signed, d.minus_one, d.is_float, d.is_padding, d.choices)
+                Field(name, shift, d.width, d.doc, d.signed, d.minus_one, d.is_float, d.is_padding, d.codes)
             )
             shift += d.width
         assert shift == WORD_BITS, f"{cls.__name__} has {shift} bits"
@@ -168,7 +216,7 @@ class Word:
         for index, field in enumerate(fields):
             setattr(cls, field.name, _reader(index, field.doc))
 
-    def __init__(self, **values: int | float) -> None:
+    def __init__(self, **values: Any) -> None:
         given = self._defaults | values
         held = []
         for field in self.FIELDS:
@@ -191,7 +239,7 @@ class Word:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!s}' for name, value in self.items())})"
 
-    def items(self) -> list[tuple[str, int | float]]:
+    def items(self) -> list[tuple[str, Any]]:
         """The fields' names and values, padding left out, from bit 0 upwards."""
         pairs = zip(self.FIELDS, self._values, strict=True)
         return [(field.name, value) for field, value in pairs if not field.is_padding]
@@ -228,25 +276,71 @@ class Word:
             if field.signed:
                 raw = np.where(raw > field.maximum, raw - (1 << field.width), raw)
             raw = raw + int(field.minus_one)
-            known = {0} if field.is_padding else set(field.choices) if field.choices else None
+            known = {0} if field.is_padding else set(field.codes.numbers.values()) if field.codes else None
             if known is not None and not np.isin(raw, list(known)).all():
-                raise WordError(f"{cls.__name__}: a {field.name} is none of {sorted(int(k) for k in known)}")
+                raise WordError(f"{cls.__name__}: a {field.name} is none of {sorted(known)}")
             found[field.name] = raw
         return found
 
 
-def pack(values: NDArray[Any]) -> NDArray[np.uint64]:
-    """Numbers side by side in words, the first in the lowest bits; zero bits fill up the last word."""
-    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
-    data += bytes(-len(data) % WORD_BYTES)
-    return np.frombuffer(data, dtype="<u8").astype(np.uint64)
+def pack(codes: NDArray[Any], bits_each: int) -> NDArray[np.uint64]:
+    """Codes of so many bits, end to end in words, the first in the lowest bits; zeros fill the last word."""
+    period = math.lcm(bits_each, WORD_BITS)  # after so many bits, a code begins at the beginning of a word
+    codes_each, words_each = period // bits_each, period // WORD_BITS
+    rounds = -(-codes.size // codes_each)
+    padded = np.zeros(rounds * codes_each, dtype=np.uint64)
+    padded[: codes.size] = codes.ravel()
+    assert not codes.size or int(padded.max()) >> bits_each == 0, "a code has more bits than it may have"
+    given = padded.reshape(rounds, codes_each)
+    words = np.zeros((rounds, words_each), dtype=np.uint64)
+    for i in range(codes_each):
+        word, bit = divmod(i * bits_each, WORD_BITS)
+        words[:, word] |= given[:, i] << np.uint64(bit)
+        if bit + bits_each > WORD_BITS:
+            words[:, word + 1] |= given[:, i] >> np.uint64(WORD_BITS - bit)
+    return words.ravel()[: words_for(codes.size, bits_each)]
 
 
-def unpack(words: NDArray[np.uint64], dtype: str, count: int) -> NDArray[Any]:
-    """The first `count` numbers of the little-endian type `dtype` that lie side by side in words."""
-    return np.frombuffer(words.astype("<u8").tobytes(), dtype=dtype, count=count)
+def unpack(words: NDArray[np.uint64], bits_each: int, count: int) -> NDArray[Any]:
+    """The first `count` codes of so many bits that lie end to end in words."""
+    if words_for(count, bits_each) > words.size:
+        raise ValueError(f"{words.size} words hold no {count} codes of {bits_each} bits")
+    period = math.lcm(bits_each, WORD_BITS)
+    codes_each, words_each = period // bits_each, period // WORD_BITS
+    rounds = -(-count // codes_each)
+    padded = np.zeros(rounds * words_each, dtype=np.uint64)
+    held = words[: padded.size]
+    padded[: held.size] = held
+    given = padded.reshape(rounds, words_each)
+    codes = np.empty((rounds, codes_each), dtype=code_type(bits_each))
+    mask = np.uint64(ONES >> (WORD_BITS - bits_each))
+    for i in range(codes_each):
+        word, bit = divmod(i * bits_each, WORD_BITS)
+        found = given[:, word] >> np.uint64(bit)
+        if bit + bits_each > WORD_BITS:
+            found = found | given[:, word + 1] << np.uint64(WORD_BITS - bit)
+        codes[:, i] = found & mask
+    return codes.ravel()[:count]
 
 
-def words_for(count: int, bits_each: int) -> int:
-    """How many words hold `count` numbers of `bits_each` bits side by side."""
-    return -(-count * bits_each // WORD_BITS)
+class Gather:
+    """Reads runs of codes that begin anywhere in some words."""
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self.words = words
+        self._whole: dict[int, NDArray[Any]] = {}
+
+    def rows(self, bits_each: int, first_bits: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[Any]:
+        """A row of codes for each first bit: those of `order`, of all that lie end to end from there on."""
+        if WORD_BITS % bits_each == 0 and not (first_bits % bits_each).any():
+            if bits_each not in self._whole:  # they are where they would be if all the words held such codes
+                count = self.words.size * WORD_BITS // bits_each
+                self._whole[bits_each] = unpack(self.words, bits_each, count)
+            return np.asarray(self._whole[bits_each][(first_bits // bits_each)[:, None] + order])
+        places = first_bits[:, None] + order * bits_each
+        word, bit = places // WORD_BITS, (places % WORD_BITS).astype(np.uint64)
+        more = np.minimum(word + 1, self.words.size - 1)
+        # A shift by all bits is none in numpy: so the upper part goes in two steps.
+        upper = self.words[more] << (np.uint64(WORD_BITS - 1) - bit) << np.uint64(1)
+        found = (self.words[word] >> bit | upper) & np.uint64(ONES >> (WORD_BITS - bits_each))
+        return found.astype(code_type(bits_each))

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from ...ir.network import Activation, Neuron, Update
 from .bits import Word, bits, float32, padding
+from .codes import NO_SYNAPSE, WEIGHTS
 
 
 class BiasFormat(IntEnum):
@@ -27,7 +28,7 @@ class Port(Word):
 
     population: int = bits(15, "address of the target population's descriptor")
     table: int = bits(15, "base of the kernel-descriptor table")
-    update: Update = bits(3, "what a synapse does to the neuron's state", choices=Update)
+    update: Update = bits(3, "what a synapse does to the neuron's state", codes=Update)
     strides: int = bits(10, "number of pairs in a strided table, 0: a descriptor a channel", default=0)
     reserved: int = padding(21)
 
@@ -42,11 +43,11 @@ class Population(Word):
     width: int = bits(8, "W, neurons in X", minus_one=True)
     height: int = bits(8, "H, neurons in Y", minus_one=True)
     depth: int = bits(10, "D, channels", minus_one=True)
-    neuron: Neuron = bits(3, "neuron type", choices=Neuron)
-    activation: Activation = bits(5, "activation function", choices=Activation)
+    neuron: Neuron = bits(3, "neuron type", codes=Neuron)
+    activation: Activation = bits(5, "activation function", codes=Activation)
     axons: int = bits(10, "number of axons")
     start: int = bits(15, "address of the block")
-    bias: BiasFormat = bits(2, "format of the bias words", choices=BiasFormat)
+    bias: BiasFormat = bits(2, "format of the bias words", codes=BiasFormat)
     extensions: int = bits(3, "number of extension words")
 
 
@@ -71,7 +72,7 @@ class ExtensionKind(IntEnum):
 class Extension(Word):
     """One more fact about a population; most have none. Where the word is absent, a default holds."""
 
-    kind: ExtensionKind = bits(4, "what the word says", choices=ExtensionKind)
+    kind: ExtensionKind = bits(4, "what the word says", codes=ExtensionKind)
     address: int = bits(15, "a word address or a flag", default=0)
     reserved: int = padding(13)
     value: float = float32("a number", default=0.0)
@@ -93,15 +94,6 @@ class Axon(Word):
     port: int = bits(5, "ID_p, the address of a port word in the target core")
 
 
-class WeightCode(IntEnum):
-    """How a kernel's weights are stored; a weight is number * 2^exponent. NULL: no synapse at all."""
-
-    NULL = 0
-    FLOAT32 = 1
-    FLOAT16 = 2
-    FIXED8 = 3
-
-
 class Kernel(Word):
     """The synapses of the events of one source channel (paper 5.1: one kernel descriptor for each)."""
 
@@ -110,7 +102,7 @@ class Kernel(Word):
     kh: int = bits(4, "KH, the kernel's height", minus_one=True)
     sl: int = bits(1, "SL, log2 of the stride")
     first: int = bits(10, "the first of the KD target channels, in the target population")
-    code: WeightCode = bits(4, "format of the weights", choices=WeightCode)
+    code: str = bits(4, "format of the weights", codes=WEIGHTS)
     exponent: int = bits(8, "weights are numbers times 2^exponent", signed=True)
     address: int = bits(15, "address of the weights")
     reserved: int = padding(8)
@@ -130,7 +122,7 @@ class Stride(Word):
     exponents: int = bits(15, "address of a signed byte for each channel, its exponent; 0: the descriptor's")
 
 
-NULL_KERNEL = Kernel(kd=1, kw=1, kh=1, sl=0, first=0, code=WeightCode.NULL, exponent=0, address=0)
+NULL_KERNEL = Kernel(kd=1, kw=1, kh=1, sl=0, first=0, code=NO_SYNAPSE, exponent=0, address=0)
 
 
 class Order(IntEnum):
@@ -143,7 +135,7 @@ class Order(IntEnum):
 class Step(Word):
     """One step of the firing order; the steps are taken one after the other, the same for every frame."""
 
-    order: Order = bits(2, "RESET sets the states to their first values, FIRE sends events", choices=Order)
+    order: Order = bits(2, "RESET sets the states to their first values, FIRE sends events", codes=Order)
     core: int = bits(16, "index of the core section")
     population: int = bits(15, "address of the population's descriptor")
     reserved: int = padding(31)

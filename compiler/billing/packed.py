@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...ir.mapping import WORD_BYTES, Mapping, words
+from ...ir.bitrun import BYTE_BITS, BitRun, words_for
+from ...ir.mapping import WORD_BYTES, Mapping
 from ...ir.states import Life, region
 from ...ir.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
@@ -18,7 +19,7 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
     found = dict.fromkeys(layer_of.values(), Memory())
     for held in mapping.cores:
         tables: set[Block] = set()
-        blobs: set[bytes] = set()
+        blobs: set[BitRun] = set()
         plans = [mapping.plans[f] for f in sorted(held)]
         states = iter(_states([need for plan in plans for need in plan.shared_states]))
         for plan in plans:
@@ -29,11 +30,11 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
             connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports
             connectivity += sum(map(block_words, own))
             exponents = {each.exponents for block in own for each in block if isinstance(each, Strided)} & new
-            connectivity += sum(words(len(blob)) for blob in exponents)
+            connectivity += sum(blob.words for blob in exponents)
             connectivity *= WORD_BYTES
-            neurons = plan.state_bytes if plan.life is None else next(states) * WORD_BYTES
-            parameters = sum(words(len(blob)) for blob in new - exponents) * WORD_BYTES
-            biases = words(plan.bias_bytes) * WORD_BYTES
+            neurons = plan.state_bits // BYTE_BITS if plan.life is None else next(states) * WORD_BYTES
+            parameters = sum(blob.words for blob in new - exponents) * WORD_BYTES
+            biases = words_for(1, plan.bias_bits) * WORD_BYTES
             total = neurons + connectivity + parameters + biases
             found[layer_of[plan.fragment.population]] += Memory(
                 neurons, connectivity, parameters, biases, total

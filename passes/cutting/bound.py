@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.bitrun import WORD_BITS, words_for
 from ...ir.chip import Chip
-from ...ir.mapping import BYTES_PER_STATE, WORD_BYTES, Fragment, Span, words
+from ...ir.mapping import STATE_BITS, Fragment, Span
 from ...ir.network import Network, Neuron, PopulationId
+from ...ir.weights import bias_codec
 from ..wiring.bills import least as least_words
 from ..wiring.kernels import Kernels
 
@@ -52,8 +54,8 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
             if not wired.is_dense and not (wired.is_uniform and alone):
                 part += table
         if population.bias is not None:
-            part += words((4 if network.weight_format == "float32" else 2) * shape.depth)
-        states = 0 if population.neuron is Neuron.INPUT else shape.neurons * BYTES_PER_STATE // WORD_BYTES
+            part += words_for(shape.depth, bias_codec(network.weight_format).bits)
+        states = 0 if population.neuron is Neuron.INPUT else shape.neurons * STATE_BITS // WORD_BITS
         if shared:
             live[lives[p].first : lives[p].last + 1] += states
         else:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
-from ...ir.mapping import BYTES_PER_STATE, WORD_BYTES, Fragment, Grid, Span, Wiring
+from ...ir.mapping import STATE_BITS, Fragment, Grid, Span, Wiring
 from ...ir.network import AxisMap, Network, Neuron, PopulationId
+from ...ir.weights import bias_codec
 from ..wiring.bills import about
 from ..wiring.connect import plan
 from ..wiring.kernels import Kernels
@@ -79,7 +81,7 @@ class Cut:
         whole = _is_whole(population.shape.depth, piece)
         counts = np.arange(1, min(len(piece.c), chip.depth_max) + 1) if whole else np.array([len(piece.c)])
         pixels = len(piece.y) * len(piece.x)
-        states = 0.0 if population.neuron is Neuron.INPUT else pixels * BYTES_PER_STATE / WORD_BYTES
+        states = 0.0 if population.neuron is Neuron.INPUT else pixels * STATE_BITS / WORD_BITS
         words, more = np.zeros(len(counts)), np.zeros(len(counts))
         work = 0.0
         lengths: dict[int, int] = {}
@@ -93,8 +95,8 @@ class Cut:
         reach = chip.channel_offset_max + 1
         ports = sum(-(-length // reach) + (length > reach) for length in lengths.values())
         bare = plan(population, replace(piece, c=Span(0, 0)), network.weight_format, (), ())
-        bias = 0 if population.bias is None else (4 if network.weight_format == "float32" else 2)
-        words += bare.block_words + ports + np.ceil(bias * counts / WORD_BYTES) + self.shared
+        bias = 0 if population.bias is None else bias_codec(network.weight_format).bits
+        words += bare.block_words + ports + np.ceil(bias * counts / WORD_BITS) + self.shared
         words += sum(
             int(np.ceil(SPARE_FRAGMENTS * limits.fragments[w.projection.target]))
             for w in kernels
@@ -118,7 +120,7 @@ def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> in
     """How many channels the source fragments of a projection have, about."""
     source = wired.projection.source
     shape = network.populations[source].shape
-    by_states = -(-2 * shape.neurons * BYTES_PER_STATE // (WORD_BYTES * chip.core_words))
+    by_states = -(-2 * shape.neurons * STATE_BITS // (WORD_BITS * chip.core_words))
     return -(-shape.depth // max(limits.fragments[source], by_states))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Run, Span
-from ...ir.mapping import words as words_for
 from ...ir.network import Network, Neuron, PopulationId
 from ...ir.tables import Strided
 from ..wiring.connect import plan
@@ -173,7 +172,7 @@ class _Sizes:
 
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
-        words = block.block_words + self.more + sum(words_for(len(blob)) for blob in block.parameters)
+        words = block.block_words + self.more + sum(run.words for run in block.parameters)
         ports = 0
         for update in {w.projection.update: None for w in self.into}:
             into = [wired for wired in self.into if wired.projection.update == update]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.errors import DoesNotFit, Origin
-from ...ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size, words
+from ...ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
 from ...ir.tables import block_words
 
 
@@ -123,7 +123,7 @@ def least_words(mapping: Mapping) -> NDArray[np.int64]:
             plan.block_words
             + plan.ports
             + sum(block_words(block) for block in plan.kernels if tables[block] == 1)
-            + sum(words(len(blob)) for blob in plan.blobs if blobs[blob] == 1)
+            + sum(blob.words for blob in plan.blobs if blobs[blob] == 1)
             for plan in mapping.plans
         ]
     )

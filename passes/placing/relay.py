@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.bitrun import BitRun
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
 from ...ir.network import Population, PopulationId, Shape, Update
@@ -236,8 +237,8 @@ def _identity(channel: int) -> Descriptor:
     """Channel to channel, neuron to neuron, weight 1."""
     one = np.ones((1, 1, 1, 1), dtype=np.float32)
     known, exponent = exact_format(one)
-    number = known.numbers(one, np.array([exponent])).tobytes()
-    return Descriptor(1, 1, 1, 0, channel, known.name, exponent, number)
+    number = known.encode(one, np.array([exponent]))
+    return Descriptor(1, 1, 1, 0, channel, known.name, exponent, BitRun.of(number, known.bits))
 
 
 def _axon_to(relay: FragmentId, source: Fragment) -> Axon:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.mapping import WORD_BYTES, Fragment, Span
-from ...ir.mapping import words as words_for
-from ...ir.tables import Strided
+from ...ir.bitrun import WORD_BITS, words_for
+from ...ir.mapping import Fragment, Span
+from ...ir.tables import Strided, is_whole
+from ...ir.weights import EXPONENTS
 from .kernels import Kernels
 
 Floats = NDArray[np.float64]
-WORD_BITS = 8 * WORD_BYTES
 
 
 class About(NamedTuple):
@@ -51,12 +51,15 @@ def _dense(wired: Kernels, target: Fragment, counts: NDArray[np.int64]) -> About
     listed = strided = About(*(np.zeros(len(counts)) for _ in range(3)))
     for tile in wired.tiles(target):
         _, known, exponents = wired.values(tile)
-        bits = np.minimum(counts, wired.kernel.depth) * known.bits * tile.kh * tile.kw
+        bits = known.size_bits(np.minimum(counts, wired.kernel.depth) * tile.kh * tile.kw)
         every = np.full(len(counts), float(channels))
         ports = -(-channels // (wired.chip.channel_offset_max + 1))
-        run = Strided.WORDS * ports + (words_for(channels) if (exponents != exponents[0]).any() else 0)
+        run = Strided.WORDS * ports + (
+            words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
+        )
         listed = _sum(listed, About(every, every, channels * np.ceil(bits / WORD_BITS)))
-        strided = _sum(strided, About(every, np.full_like(every, run), np.ceil(channels * bits / WORD_BITS)))
+        numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
+        strided = _sum(strided, About(every, np.full_like(every, run), numbers))
     return _less(listed, strided) if wired.chip.strided_tables else listed
 
 
@@ -82,11 +85,11 @@ def least(wired: Kernels, target: Fragment) -> tuple[int, int]:
     found = 0
     for tile in wired.tiles(target):
         _, known, exponents = wired.values(tile)
-        bits = known.bits * tile.taps * wired.kernel.depth
+        bits = known.size_bits(tile.taps * wired.kernel.depth)
         if bits > 8:  # single bytes may be equal by chance
             found += -(-reached * bits // WORD_BITS) if strided else reached * -(-bits // WORD_BITS)
             if strided and wired.is_dense:
-                table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents)))
+                table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
     return table * bool(found), found
 
 

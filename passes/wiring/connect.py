@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.mapping import (
-    BYTES_PER_STATE,
+    STATE_BITS,
     Axon,
     Fragment,
     FragmentId,
@@ -22,7 +22,8 @@ from ...ir.mapping import (
 from ...ir.network import PARAMETERS, Network, Neuron, Population, Update
 from ...ir.states import Life
 from ...ir.tables import Descriptor
-from .kernels import Kernels, meeting, offset
+from ...ir.weights import PARAMETER_CODEC, bias_codec
+from .kernels import Kernels, meets, offset
 from .tiles import Tile
 
 
@@ -113,18 +114,17 @@ def plan(
     life: Life | None = None,
 ) -> Plan:
     """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
-    bias_width = 4 if weight_format == "float32" else 2
     if population.neuron is Neuron.INPUT:
         life = None
     return Plan(
         fragment,
         extension_count(population) + (life is not None),
-        0 if population.bias is None else bias_width * len(fragment.c),
-        0 if population.neuron is Neuron.INPUT else BYTES_PER_STATE * fragment.neurons,
+        0 if population.bias is None else bias_codec(weight_format).size_bits(len(fragment.c)),
+        0 if population.neuron is Neuron.INPUT else STATE_BITS * fragment.neurons,
         axons,
         tables,
         tuple(
-            np.array(value[fragment.c.start : fragment.c.stop], dtype="<f4").tobytes()
+            PARAMETER_CODEC.run(np.array(value[fragment.c.start : fragment.c.stop]))
             for value in population.parameters
             if isinstance(value, tuple)
         ),

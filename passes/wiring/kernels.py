@@ -11,11 +11,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.bitrun import WORD_BITS, BitRun, words_for
 from ...ir.chip import Chip
-from ...ir.mapping import Fragment, Run, Span, Wiring, words
+from ...ir.mapping import Fragment, Run, Span, Wiring
 from ...ir.network import Network
-from ...ir.tables import NULL, Descriptor, Strided, series
-from ...ir.weights import FORMATS, WeightFormat, exact_format
+from ...ir.tables import NULL, Descriptor, Strided, is_whole, series
+from ...ir.weights import EXPONENTS, FORMATS, Codec, exact_format
 from .tiles import Tile, cut, has_holes, run_of, taken
 
 Values = NDArray[np.float32]
@@ -32,12 +33,12 @@ class Kernels:
         self.chip = chip
         self.up: int = 2**wiring.us
         self.stride: int = 2**wiring.sl
-        self._values: dict[tuple[int, int], tuple[Values, WeightFormat, NDArray[np.int64]]] = {}
+        self._values: dict[tuple[int, int], tuple[Values, Codec, NDArray[np.int64]]] = {}
         self.counted: dict[
             tuple[bool, tuple[Span, ...], tuple[Span, ...]], tuple[NDArray[np.int64], int, int]
         ] = {}
         self._tiles: dict[tuple[int, int, Span, Span, Span], list[Tile]] = {}
-        self._bills: dict[tuple[object, ...], tuple[int, int, frozenset[bytes]]] = {}
+        self._bills: dict[tuple[object, ...], tuple[int, int, frozenset[BitRun]]] = {}
 
     @cached_property
     def is_uniform(self) -> bool:
@@ -116,7 +117,7 @@ class Kernels:
         present = present[(present >= low) & (present <= high)]
         return Span(int(present[0]), int(present[-1]) + 1) if len(present) else Span(0, 0)
 
-    def values(self, tile: Tile) -> tuple[Values, WeightFormat, NDArray[np.int64]]:
+    def values(self, tile: Tile) -> tuple[Values, Codec, NDArray[np.int64]]:
         """The kernel of two runs [source channels, KD, Ky, Kx], its format and its exponents."""
         key = id(tile.run_y), id(tile.run_x)
         if key not in self._values:
@@ -125,7 +126,7 @@ class Kernels:
 
     def _evaluate(
         self, y: NDArray[np.float64], x: NDArray[np.float64]
-    ) -> tuple[Values, WeightFormat, NDArray[np.int64]]:
+    ) -> tuple[Values, Codec, NDArray[np.int64]]:
         weights = self.kernel.weights
         channels = len(weights)
         if self.is_uniform:
@@ -149,7 +150,7 @@ class Kernels:
 
     def _bill(self, tiles: list[Tile], span: Span) -> tuple[int, int]:
         tables = weights = 0
-        shared: set[bytes] = set()
+        shared: set[BitRun] = set()
         for tile in tiles:
             key = (id(tile.run_y), id(tile.run_x), tile.y0, tile.kh, tile.x0, tile.kw, span)
             if key not in self._bills:
@@ -157,9 +158,9 @@ class Kernels:
             found = self._bills[key]
             tables, weights = tables + found[0], weights + found[1]
             shared |= found[2]
-        return tables, weights + sum(words(len(blob)) for blob in shared)
+        return tables, weights + sum(blob.words for blob in shared)
 
-    def _tile_bill(self, tile: Tile, span: Span) -> tuple[int, int, frozenset[bytes]]:
+    def _tile_bill(self, tile: Tile, span: Span) -> tuple[int, int, frozenset[BitRun]]:
         first, depth = self.kernel.first, self.kernel.depth
         if self.is_uniform:
             low, high = np.maximum(first, span.start) - first, np.minimum(first + depth, span.stop) - first
@@ -170,8 +171,8 @@ class Kernels:
         _, known, _ = self.values(tile)
         kd = np.minimum(first + depth, span.stop) - np.maximum(first, span.start)
         kd = np.where(first >= 0, np.maximum(kd, 0), 0)
-        size_bytes = -(-kd * tile.kh * tile.kw * known.bits // 8)
-        return len(first), int(sum(-(-size_bytes // 8))), frozenset()
+        size_bits = known.size_bits(kd * tile.kh * tile.kw)
+        return len(first), int(sum(-(-size_bits // WORD_BITS))), frozenset()
 
     def strided_bill(self, target: Fragment) -> tuple[int, int]:
         """The same where runs of channels have words, and not each channel."""
@@ -179,7 +180,7 @@ class Kernels:
 
     def _run_bill(self, tiles: list[Tile], span: Span) -> tuple[int, int]:
         tables = weights = 0
-        shared: set[bytes] = set()
+        shared: set[BitRun] = set()
         for tile in tiles:
             key = ("strided", id(tile.run_y), id(tile.run_x), tile.y0, tile.kh, tile.x0, tile.kw, span)
             if key not in self._bills:
@@ -187,34 +188,36 @@ class Kernels:
             found = self._bills[key]
             tables, weights = tables + found[0], weights + found[1]
             shared |= found[2]
-        return tables, weights + sum(words(len(blob)) for blob in shared)
+        return tables, weights + sum(blob.words for blob in shared)
 
-    def _tile_runs(self, tile: Tile, span: Span) -> tuple[int, int, frozenset[bytes]]:
+    def _tile_runs(self, tile: Tile, span: Span) -> tuple[int, int, frozenset[BitRun]]:
         _, known, exponents = self.values(tile)
         first, depth = self.kernel.first, self.kernel.depth
         low = np.maximum(first, span.start)
         kd = np.where(first >= 0, np.maximum(np.minimum(first + depth, span.stop) - low, 0), 0)
+        if not is_whole(known.size_bits(kd * tile.kh * tile.kw)).all():
+            return self._tile_bill(tile, span)
         found = series(kd, low)
         numbers = 0
-        blobs: set[bytes] = set()
+        blobs: set[BitRun] = set()
         for run in found:
             held = slice(run.begin, run.begin + run.count)
             start, size = int(low[run.begin] - first[run.begin]), int(kd[run.begin])
             if self.is_uniform and (low[held] - first[held] == start).all():
                 blobs.add(self._blob(tile, 0, start, start + size))
             else:
-                numbers += words(run.count * size * tile.kh * tile.kw * known.bits // 8)
+                numbers += words_for(run.count * size * tile.kh * tile.kw, known.bits)
             if (exponents[held] != exponents[run.begin]).any():
-                numbers += words(run.count)
+                numbers += words_for(run.count, EXPONENTS.bits)
         return len(found) * Strided.WORDS, numbers, frozenset(blobs)
 
-    def _blob(self, tile: Tile, channel: int, low: int, high: int) -> bytes:
+    def _blob(self, tile: Tile, channel: int, low: int, high: int) -> BitRun:
         values, known, exponents = self.values(tile)
         block = values[
             channel : channel + 1, low:high, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw
         ]
-        numbers = known.numbers(block[:, :, ::-1, ::-1], exponents[channel : channel + 1])
-        return numbers.transpose(0, 3, 2, 1).tobytes()
+        codes = known.encode(block[:, :, ::-1, ::-1], exponents[channel : channel + 1])
+        return BitRun.of(codes.transpose(0, 3, 2, 1), known.bits)
 
     def descriptors(self, tile: Tile, target: Fragment, sources: Span) -> tuple[Descriptor, ...]:
         """The kernel descriptors of source channels `sources` for a fragment, the weights transposed as the
@@ -224,14 +227,13 @@ class Kernels:
         first, depth = self.kernel.first[sources.start : sources.stop], self.kernel.depth
         low = np.maximum(first, target.c.start)
         high = np.where(first >= 0, np.minimum(first + depth, target.c.stop), 0)
-        blobs: dict[tuple[int, int], bytes] = {}
+        blobs: dict[tuple[int, int], BitRun] = {}
         if not self.is_uniform and len(np.unique(first)) == 1 and high[0] > low[0]:
             a, b = int(low[0] - first[0]), int(high[0] - first[0])
             rows = slice(sources.start, sources.stop)
             block = values[rows, a:b, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
-            numbers = known.numbers(block, exponents[rows])[:, :, ::-1, ::-1]
-            data = numbers.transpose(0, 3, 2, 1).tobytes()
-            size = len(data) // len(first)
+            codes = known.encode(block, exponents[rows])[:, :, ::-1, ::-1]
+            runs = BitRun.rows(codes.transpose(0, 3, 2, 1), known.bits)
             return tuple(
                 Descriptor(
                     b - a,
@@ -241,9 +243,9 @@ class Kernels:
                     int(low[0]) - target.c.start,
                     known.name,
                     int(exponents[sources.start + i]),
-                    data[i * size : (i + 1) * size],
+                    run,
                 )
-                for i in range(len(first))
+                for i, run in enumerate(runs)
             )
         found = []
         for i, (start, lo, hi) in enumerate(zip(first.tolist(), low.tolist(), high.tolist(), strict=True)):

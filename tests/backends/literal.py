@@ -25,13 +25,12 @@ from snc.backends.words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 from snc.ir.network import Activation, Neuron, Update
 
 Key = tuple[int, int]
 BIAS = {BiasFormat.FLOAT16: ("<e", 2), BiasFormat.FLOAT32: ("<f", 4)}
-WEIGHT = {WeightCode.FLOAT32: ("<f", 4), WeightCode.FLOAT16: ("<e", 2), WeightCode.FIXED8: ("<b", 1)}
+WEIGHT = {"float32": ("<f", 4), "float16": ("<e", 2), "fixed8": ("<b", 1)}
 
 
 class Literal:
@@ -134,7 +133,7 @@ class Literal:
             parameters = [
                 e.value
                 if e.kind == ExtensionKind.PARAMETER
-                else self.number(core, e.address, c, WEIGHT[WeightCode.FLOAT32])
+                else self.number(core, e.address, c, WEIGHT["float32"])
                 for e in told
                 if e.kind in (ExtensionKind.PARAMETER, ExtensionKind.PARAMETERS)
             ]
@@ -175,7 +174,7 @@ class Literal:
         p = self.population(*key)
         kernel, first, place, exponent = self.kernel(core, port, c)
         touched = False
-        if kernel.code != WeightCode.NULL:
+        if kernel.code != "null":
             stride = 2**kernel.sl
             for dx in range(kernel.kw):
                 x = x_min + dx
@@ -213,7 +212,7 @@ class Literal:
                 i = c - run.begin
                 exponent = kernel.exponent
                 if run.exponents:
-                    exponent = int(self.number(core, run.exponents, i, WEIGHT[WeightCode.FIXED8]))
+                    exponent = int(self.number(core, run.exponents, i, WEIGHT["fixed8"]))
                 return kernel, kernel.first + i * run.step, 8 * kernel.address + i * run.stride, exponent
         return NULL_KERNEL, 0, 0, 0
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snc.backends.image.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
-from snc.backends.words.bits import Word, pack
+from snc.backends.words.bits import Word
 from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
@@ -20,13 +20,14 @@ from snc.backends.words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
 
+from .packing import pack
+
 Shape = tuple[int, int, int]
-DTYPES = {WeightCode.FLOAT32: "<f4", WeightCode.FLOAT16: "<f2", WeightCode.FIXED8: "i1"}
+DTYPES = {"float32": "<f4", "float16": "<f2", "fixed8": "i1"}
 BIAS_DTYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
 CHIP = Chip(
     name="toys",
@@ -61,7 +62,7 @@ class Table:
     first: tuple[int, ...]
     sl: int = 0
     update: Update = Update.ADD
-    code: WeightCode = WeightCode.FLOAT32
+    code: str = "float32"
     exponent: int = 0
     strided: bool = False
 

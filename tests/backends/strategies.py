@@ -1,6 +1,6 @@
 """Hypothesis strategies for words, read off their declarations."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -9,12 +9,12 @@ from snc.backends.words.bits import Field, Word
 W = TypeVar("W", bound=Word)
 
 
-def field_strategy(field: Field) -> st.SearchStrategy[int | float]:
+def field_strategy(field: Field) -> st.SearchStrategy[Any]:
     """Every value that a field holds."""
     if field.is_float:
         return st.floats(width=32, allow_nan=False)
-    if field.choices is not None:
-        return st.sampled_from(sorted(field.choices))
+    if field.codes is not None:
+        return st.sampled_from(list(field.codes))
     return st.integers(field.minimum, field.maximum)
 
 

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from snc.backends.words.bits import Word, WordError, bits, float32, pack, padding, unpack, words_for
+from snc.backends.words.bits import (
+    Gather,
+    Word,
+    WordError,
+    bits,
+    float32,
+    pack,
+    padding,
+    unpack,
+    words_for,
+)
+
+from . import packing
 
 
 class Colour(IntEnum):
@@ -23,7 +35,7 @@ class Sample(Word):
     low: int = bits(5, "unsigned")
     size: int = bits(4, "one to sixteen", minus_one=True)
     offset: int = bits(9, "signed", signed=True)
-    colour: Colour = bits(2, "a choice", choices=Colour, default=Colour.BLUE)
+    colour: Colour = bits(2, "a choice", codes=Colour, default=Colour.BLUE)
     reserved: int = padding(12)
     value: float = float32("a number", default=0.0)
 
@@ -140,25 +152,52 @@ def test_a_declaration_must_fill_the_word() -> None:
 
 @given(
     hnp.arrays(
-        st.sampled_from([np.dtype(t) for t in ("i1", "<f2", "<f4", ">f4", "<i8")]),
+        st.sampled_from([np.dtype(t) for t in ("i1", "<f2", "<f4", "<i8")]),
         st.integers(0, 50),
         elements={"allow_nan": False},
     )
 )
 def test_pack_and_unpack(values: NDArray[Any]) -> None:
-    words = pack(values)
+    words = packing.pack(values)
     assert words.dtype == np.uint64
     assert words.size == words_for(values.size, values.itemsize * 8)
-    back = unpack(words, values.dtype.newbyteorder("<").str, values.size)
+    back = unpack(words, values.itemsize * 8, values.size).view(values.dtype)
     np.testing.assert_array_equal(back, values)
     assert not any(words.astype("<u8").tobytes()[values.nbytes :])
 
 
 def test_pack_puts_the_first_number_lowest() -> None:
-    assert pack(np.array([1, -1, 2], dtype=np.int8)).tolist() == [0x02FF01]
-    assert pack(np.array([1.0, -2.0], dtype=np.float16)).tolist() == [0xC0003C00]
+    assert packing.pack(np.array([1, -1, 2], dtype=np.int8)).tolist() == [0x02FF01]
+    assert packing.pack(np.array([1.0, -2.0], dtype=np.float16)).tolist() == [0xC0003C00]
 
 
 def test_unpack_needs_enough_words() -> None:
-    with pytest.raises(ValueError, match="buffer"):
-        unpack(np.zeros(1, dtype=np.uint64), "<f2", 5)
+    with pytest.raises(ValueError, match="1 words hold no 5 codes of 16 bits"):
+        unpack(np.zeros(1, dtype=np.uint64), 16, 5)
+
+
+@given(st.integers(1, 64), st.data())
+def test_codes_of_any_width_lie_end_to_end(width: int, data: st.DataObject) -> None:
+    codes = data.draw(st.lists(st.integers(0, 2**width - 1), max_size=70))
+    words = pack(np.array(codes, dtype=np.uint64), width)
+    whole = sum(code << width * i for i, code in enumerate(codes))
+    assert sum(int(word) << 64 * i for i, word in enumerate(words)) == whole
+    assert words.size == words_for(len(codes), width)
+    assert unpack(words, width, len(codes)).tolist() == codes
+
+
+@given(st.integers(1, 64), st.integers(0, 2**32), st.data())
+def test_codes_are_found_wherever_they_begin(width: int, seed: int, data: st.DataObject) -> None:
+    words = np.random.default_rng(seed).integers(0, 2**64, 9, dtype=np.uint64)
+    whole = sum(int(word) << 64 * i for i, word in enumerate(words))
+    count = data.draw(st.integers(1, 9 * 64 // width))
+    begins = data.draw(st.lists(st.integers(0, 9 * 64 - count * width), min_size=1, max_size=5))
+    order = data.draw(st.permutations(range(count)))
+    found = Gather(words).rows(width, np.array(begins), np.array(order))
+    mask = 2**width - 1
+    assert found.tolist() == [[whole >> begin + i * width & mask for i in order] for begin in begins]
+
+
+def test_a_code_that_is_too_wide_is_not_packed() -> None:
+    with pytest.raises(AssertionError, match="more bits"):
+        pack(np.array([16]), 4)

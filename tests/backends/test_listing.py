@@ -14,7 +14,6 @@ from snc.backends.analysis.claims import Role
 from snc.backends.analysis.listing import disassemble
 from snc.backends.analysis.regions import Region, regions
 from snc.backends.image.image import CoreImage, Image, ImageFragment, ImageLayer
-from snc.backends.words.bits import pack
 from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
@@ -26,11 +25,11 @@ from snc.backends.words.words import (
     Population,
     Port,
     Step,
-    WeightCode,
 )
 from snc.ir.errors import BadInput
 from snc.ir.network import Activation, Neuron, Update
 
+from .packing import pack
 from .strategies import word_strategy
 from .toy import toy_image, words
 
@@ -40,7 +39,7 @@ def axon(port: int, c_off: int, core_x: int) -> Axon:
     return Axon(x_off=0, y_off=0, c_off=c_off, core_x=core_x, core_y=0, port=port, **sides)
 
 
-def kernel(code: WeightCode, address: int, kd: int = 1) -> Kernel:
+def kernel(code: str, address: int, kd: int = 1) -> Kernel:
     return Kernel(kd=kd, kw=1, kh=1, sl=0, first=0, code=code, exponent=0, address=address)
 
 
@@ -91,12 +90,12 @@ def rich_image() -> Image:
         Extension(kind=ExtensionKind.STATES, address=28),
         pack(np.array([1, 2, 3, 4, 5], dtype=np.float32)),
         np.array([0, 7, 0], dtype=np.uint64),
-        kernel(WeightCode.FLOAT16, 23, kd=5),
-        kernel(WeightCode.FLOAT16, 23),
+        kernel("float16", 23, kd=5),
+        kernel("float16", 23),
         NULL_KERNEL,
-        kernel(WeightCode.FLOAT32, 25),
-        kernel(WeightCode.FIXED8, 60),
-        kernel(WeightCode.FIXED8, 22),
+        kernel("float32", 25),
+        kernel("fixed8", 60),
+        kernel("fixed8", 22),
         np.array([2**63], dtype=np.uint64),
         pack(np.array([1, 2, 3, -4, 5], dtype=np.float16)),
         pack(np.array([0.5], dtype=np.float32)),

@@ -23,7 +23,6 @@ from snc.backends.words.words import (
     Population,
     Port,
     Step,
-    WeightCode,
 )
 from snc.ir.errors import BadImage
 from snc.ir.network import Activation, Neuron
@@ -48,7 +47,7 @@ def image() -> Image:
         "bias": np.array([1, 2, 3]),
     }
     target = toy.population((3, 3, 4), 1, bias_format=BiasFormat.FLOAT16, **facts)
-    toy.join(source, target, np.ones((2, 3, 3, 3)), pad=(1, 1), code=WeightCode.FIXED8)
+    toy.join(source, target, np.ones((2, 3, 3, 3)), pad=(1, 1), code="fixed8")
     return toy.output("y", target).image()
 
 
@@ -176,7 +175,7 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
         changed(Kernel, address=32767),
         "address 14: leads to weights at 32767 to",
     ),
-    "weights too wide": (1, KERNELS, changed(Kernel, code=WeightCode.FLOAT32), "weights at 16 to 29"),
+    "weights too wide": (1, KERNELS, changed(Kernel, code="float32"), "weights at 16 to 29"),
     "kernel's code": (1, KERNELS, lambda word: word | 15 << 29, "is no kernel word"),
     "states over axons": (
         0,

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snc.backends.words.words import BiasFormat, Order, WeightCode
+from snc.backends.words.words import BiasFormat, Order
 from snc.ir.network import PARAMETERS, Activation, Neuron, Update
 
 from .machine_toys import Shape, Toy
@@ -82,7 +82,7 @@ def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, ta
     facts: dict[str, Any] = {
         "sl": draw(st.integers(0, 1)),
         "update": draw(st.sampled_from([Update.ADD, *Update])),
-        "code": draw(st.sampled_from([WeightCode.FLOAT32, WeightCode.FLOAT16, WeightCode.FIXED8])),
+        "code": draw(st.sampled_from(["float32", "float16", "fixed8"])),
         "exponent": exponent,
         "strided": draw(st.booleans()) and bool((first >= 0).any()),
     }

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from snc.backends.image.container import write_image
 from snc.backends.image.image import CoreImage, Image, ImagePiece, ImageTensor
 from snc.backends.machine.machine import Arithmetic, Machine
 from snc.backends.manual.manual import manual
-from snc.backends.words.bits import Word, pack
+from snc.backends.words.bits import Codes, Word, label
+from snc.backends.words.codes import WEIGHTS
 from snc.backends.words.words import (
     CORE_WORDS,
     Axon,
@@ -28,12 +30,12 @@ from snc.backends.words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 from snc.ir.network import PARAMETERS, Activation, Neuron, Update
 
 from .by_the_manual import Chip
 from .machine_toys import Toy
+from .packing import pack
 from .toy import toy_image, toy_reference, words
 
 DOCS = Path(__file__).parents[2] / "docs" / "image.md"
@@ -54,11 +56,18 @@ def test_every_field_stands_in_a_table(cls: type[Word]) -> None:
     assert sum(f.width for f in cls.FIELDS) == 64
 
 
-@pytest.mark.parametrize("codes", [Neuron, Activation, Update, BiasFormat, ExtensionKind, WeightCode, Order])
+@pytest.mark.parametrize("codes", [Neuron, Activation, Update, BiasFormat, ExtensionKind, Order])
 def test_every_code_stands_in_a_table(codes: type[IntEnum]) -> None:
     table = manual().split(f"\n| {codes.__name__} | name | ")[1].split("\n\n")[0]
     for code in codes:
         assert f"\n| {code.value} | `{code.name}` | " in table
+
+
+@pytest.mark.parametrize("codes", [WEIGHTS])
+def test_every_named_code_stands_in_a_table(codes: Codes[Any]) -> None:
+    table = manual().split(f"\n| {codes.title} | name | ")[1].split("\n\n")[0]
+    for thing, number in codes.numbers.items():
+        assert f"\n| {number} | `{label(thing)}` | " in table
 
 
 def test_the_prose_is_plain() -> None:
@@ -126,8 +135,8 @@ def strided_image(bias: NDArray[np.float32], weights: NDArray[np.float32], table
     """
     # [out, in, y, x] is stored, for each source channel, as [x, y, out] of the turned kernel.
     turned = weights[:, :, ::-1, ::-1].transpose(1, 3, 2, 0)
-    kernel = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code=WeightCode.FLOAT32, exponent=0, address=19)
-    other = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code=WeightCode.FLOAT32, exponent=0, address=33)
+    kernel = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code="float32", exponent=0, address=19)
+    other = Kernel(kd=3, kw=3, kh=3, sl=1, first=1, code="float32", exponent=0, address=33)
     numbers: tuple[Word | NDArray[np.uint64], ...]
     numbers = kernel, other, pack(turned[0].ravel()), pack(turned[1].ravel())
     if table:

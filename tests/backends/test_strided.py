@@ -10,12 +10,12 @@ from snc.backends.analysis.claims import Role
 from snc.backends.analysis.regions import regions
 from snc.backends.image.image import Image
 from snc.backends.machine.machine import Machine
-from snc.backends.words.bits import pack
-from snc.backends.words.words import Kernel, Port, Stride, WeightCode
+from snc.backends.words.words import Kernel, Port, Stride
 from snc.ir.errors import BadImage
 from snc.ir.network import Update
 
 from .machine_toys import Toy
+from .packing import pack
 from .test_machine import both
 from .test_machine_faults import changed
 
@@ -29,7 +29,7 @@ def toy() -> Toy:
     source = made.input("x", (4, 2, 3))
     target = made.population((5, 2, 3), 1)
     weights = np.arange(1, 9).reshape(4, 2, 1, 1) / 8
-    made.join(source, target, weights, first=range(4), code=WeightCode.FIXED8, exponent=-3, strided=True)
+    made.join(source, target, weights, first=range(4), code="fixed8", exponent=-3, strided=True)
     return made.output("y", target)
 
 
@@ -123,7 +123,7 @@ def test_weights_may_begin_anywhere() -> None:
     image = toy().image()
     words = np.concatenate([image.cores[1].words, pack(np.arange(1, 6, dtype="<f4"))])
     at = image.cores[1].words.size
-    words[KERNEL] = changed(Kernel, code=WeightCode.FLOAT32, address=at)(int(words[KERNEL]))
+    words[KERNEL] = changed(Kernel, code="float32", address=at)(int(words[KERNEL]))
     words[STRIDE] = changed(Stride, stride=4, exponents=0)(int(words[STRIDE]))
     words[KERNEL] = changed(Kernel, exponent=0)(int(words[KERNEL]))
     run = Machine(replace(image, cores=(image.cores[0], replace(image.cores[1], words=words)))).run(

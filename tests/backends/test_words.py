@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snc.backends.words.bits import Field, Word, WordError
-from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, WeightCode
+from snc.backends.words.codes import NO_SYNAPSE, WEIGHTS
+from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step
 from snc.ir.weights import FORMATS
 
 from .strategies import word_strategy
@@ -17,7 +18,7 @@ FIELDS = [(cls, field) for cls in WORDS for field in cls.FIELDS]
 
 def smallest(cls: type[Word]) -> dict[str, Any]:
     """The first value of every field."""
-    return {f.name: min(f.choices) if f.choices else 0.0 if f.is_float else f.minimum for f in cls.FIELDS}
+    return {f.name: next(iter(f.codes)) if f.codes else 0.0 if f.is_float else f.minimum for f in cls.FIELDS}
 
 
 @pytest.mark.parametrize("cls", WORDS)
@@ -36,7 +37,9 @@ def test_arrays_agree_with_single_words(cls: type[Word], data: st.DataObject) ->
     found = cls.decode_array(np.array([word.encode() for word in words], dtype=np.uint64))
     assert found.keys() == {f.name for f in cls.FIELDS if not f.is_float}
     for name, values in found.items():
-        assert values.tolist() == [getattr(word, name) for word in words]
+        codes = cls.field(name).codes
+        held = [getattr(word, name) for word in words]
+        assert values.tolist() == [codes.number(thing) if codes else thing for thing in held]
 
 
 @pytest.mark.parametrize("cls", WORDS)
@@ -93,4 +96,5 @@ def test_fields_are_as_wide_as_the_paper_says() -> None:
 
 
 def test_every_weight_code_has_a_format() -> None:
-    assert {code.name.lower() for code in WeightCode if code != WeightCode.NULL} == set(FORMATS)
+    assert set(WEIGHTS) - {NO_SYNAPSE} == set(FORMATS)
+    assert len(set(WEIGHTS.numbers.values())) == len(WEIGHTS.numbers)

@@ -13,10 +13,12 @@ from snc.backends.image.image import (
     ImageTensor,
     Solver,
 )
-from snc.backends.words.bits import Word, pack
-from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step, WeightCode
+from snc.backends.words.bits import Word
+from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
+
+from .packing import pack
 
 CHIP = Chip(
     name="toy",
@@ -82,7 +84,7 @@ def toy_image() -> Image:
         ),
         pack(BIAS),
         np.zeros(2, dtype=np.uint64),
-        Kernel(kd=2, kw=1, kh=1, sl=0, first=0, code=WeightCode.FIXED8, exponent=-1, address=6),
+        Kernel(kd=2, kw=1, kh=1, sl=0, first=0, code="fixed8", exponent=-1, address=6),
         pack(WEIGHTS),
     )
     return Image(

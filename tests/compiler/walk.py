@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snc.backends.image.image import Image, ImageTensor
-from snc.backends.words.bits import unpack
+from snc.backends.words.bits import Gather, unpack
 from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
@@ -21,10 +21,9 @@ from snc.backends.words.words import (
     Port,
     Step,
     Stride,
-    WeightCode,
 )
 from snc.ir.network import Update
-from snc.ir.weights import FORMATS
+from snc.ir.weights import EXPONENTS, FORMATS
 
 Key = tuple[int, int]  # core, address of the descriptor
 Integers = npt.NDArray[np.int64]
@@ -97,18 +96,23 @@ class Walk:
             if 0 <= i < run.count:
                 exponent = word.exponent
                 if run.exponents:
-                    exponent = int(unpack(self.image.cores[core].words[run.exponents :], "i1", i + 1)[i])
+                    exponent = int(
+                        EXPONENTS.from_codes(unpack(self.image.cores[core].words[run.exponents :], 8, i + 1))[
+                            i
+                        ]
+                    )
                 return word, word.first + i * run.step, self.weights(core, word, i * run.stride, exponent)
         return NULL_KERNEL, 0, None
 
     def weights(self, core: int, word: Kernel, skip: int, exponent: int) -> Numbers | None:
         """The weights that begin some bytes behind those of a kernel descriptor."""
-        if word.code is WeightCode.NULL:
+        if word.code == "null":
             return None
-        form = FORMATS[word.code.name.lower()]
+        codec = FORMATS[word.code]
         count = word.kd * word.kw * word.kh
-        held = unpack(self.image.cores[core].words[word.address :], "u1", skip + count * form.bits // 8)
-        numbers = held[skip:].view(form.dtype)
+        begin = 64 * word.address + 8 * skip
+        codes = Gather(self.image.cores[core].words).rows(codec.bits, np.array([begin]), np.arange(count))
+        numbers = codec.from_codes(codes[0])
         return numbers.astype(np.float64).reshape(word.kw, word.kh, word.kd) * 2.0**exponent
 
     def synapses(self) -> Iterator[Synapses]:

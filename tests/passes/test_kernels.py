@@ -79,7 +79,8 @@ def test_a_fragment_at_a_border_needs_less_of_a_kernel() -> None:
 
 def held(descriptor: Descriptor) -> np.ndarray:
     """The weights of a descriptor, [channel, delta y, delta x] of the kernel before it was turned."""
-    numbers = np.frombuffer(descriptor.weights, dtype=FORMATS[descriptor.format].dtype).astype(np.float64)
+    assert descriptor.weights is not None
+    numbers = FORMATS[descriptor.format].numbers(descriptor.weights).astype(np.float64)
     broadcast = numbers.reshape(descriptor.kw, descriptor.kh, descriptor.kd) * 2.0**descriptor.exponent
     return broadcast.transpose(2, 1, 0)[:, ::-1, ::-1]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snc.ir.bitrun import BitRun
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, Origin
 from snc.ir.mapping import Fragment, FragmentId, Mapping, Plan, Span, Table, core_size
@@ -30,8 +31,8 @@ def mapping_of(sizes: list[int], chip: Chip = CHIP, tables: Sequence[tuple[Table
         Plan(
             Fragment(PopulationId(i), Span(0, 1), Span(0, 1), Span(0, 1)),
             extensions=size - 1,
-            bias_bytes=0,
-            state_bytes=0,
+            bias_bits=0,
+            state_bits=0,
             axons=(),
             tables=tables[i] if tables else (),
         )
@@ -75,7 +76,8 @@ def test_good_seats_stay() -> None:
 
 def table(*weights: bytes) -> Table:
     """A table with one descriptor for each block of weights."""
-    return listed(CHIP, Update.ADD, [Descriptor(1, 1, 1, 0, 0, "fixed8", 0, w) for w in weights], (0,))
+    held = [Descriptor(1, 1, 1, 0, 0, "fixed8", 0, BitRun(8, w)) for w in weights]
+    return listed(CHIP, Update.ADD, held, (0,))
 
 
 def test_equal_tables_and_weights_are_stored_once() -> None:

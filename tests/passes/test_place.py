@@ -29,7 +29,7 @@ def mapping_of(edges: list[tuple[int, int]], cores: int, chip: Chip = CHIP, inpu
             Fragment(PopulationId(i), Span(0, 1), Span(0, 8), Span(0, 8)),
             0,
             0,
-            128,
+            1024,
             tuple(Axon(FragmentId(b), Update.ADD, 0, 0, 0, 8, 8, 1, 1, 0) for a, b in edges if a == i),
             (),
         )

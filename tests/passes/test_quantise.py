@@ -34,8 +34,9 @@ WEIGHTS = arrays(
 @given(WEIGHTS)
 def test_fixed8_errs_by_half_a_step_or_saturates_for_the_better(weights: npt.NDArray[np.float32]) -> None:
     exponents = FIXED8.exponents(weights)
-    numbers = FIXED8.numbers(weights, exponents)
-    assert numbers.dtype == np.int8
+    codes = FIXED8.encode(weights, exponents)
+    assert codes.dtype == np.uint8
+    numbers = FIXED8.from_codes(codes)
     assert np.abs(numbers.astype(np.int64)).max() <= 127
     rounded = FIXED8.rounded(weights, exponents)
     step = 2.0 ** exponents[:, None]

@@ -6,9 +6,11 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
+from snc.ir.bitrun import BitRun
 from snc.ir.mapping import Table, table
 from snc.ir.network import Update
 from snc.ir.tables import NULL, Descriptor, Strided, block_blobs, block_words, strided
+from snc.ir.weights import EXPONENTS
 
 from .networks import CHIP
 
@@ -21,7 +23,7 @@ CHANNELS = st.builds(
     first=st.sampled_from([0, 0, 0, 1, 2, 4, 6]),
     format=st.sampled_from(["fixed8", "fixed8", "fixed8", ""]),
     exponent=st.sampled_from([-7, -7, -6]),
-    weights=st.just(b""),
+    weights=st.none(),
 )
 
 
@@ -34,7 +36,8 @@ def lists(draw: st.DrawFn) -> list[Descriptor]:
     held += [replace(held[-1], first=i * step) for i in range(draw(st.integers(0, 9)))] if held else []
     random = np.random.default_rng(len(held))
     return [
-        replace(d, weights=bytes(d.kd) if alike else random.bytes(d.kd)) if d.format else NULL for d in held
+        replace(d, weights=BitRun(8, bytes(d.kd) if alike else random.bytes(d.kd))) if d.format else NULL
+        for d in held
     ]
 
 
@@ -42,14 +45,15 @@ def said(runs: tuple[Strided, ...], count: int) -> list[Descriptor]:
     """The descriptors that runs stand for."""
     found = [NULL] * count
     for run in runs:
-        size = run.stride or len(run.head.weights)
+        assert run.head.weights is not None
+        size = run.stride or run.head.weights.count
         for i in range(run.count):
-            exponents = np.frombuffer(run.exponents, dtype="i1")
+            exponents = () if run.exponents is None else EXPONENTS.numbers(run.exponents)
             found[run.begin + i] = replace(
                 run.head,
                 first=run.head.first + i * run.step,
-                exponent=int(exponents[i]) if run.exponents else run.head.exponent,
-                weights=run.head.weights[i * run.stride : i * run.stride + size],
+                exponent=int(exponents[i]) if len(exponents) else run.head.exponent,
+                weights=BitRun(8, run.head.weights.held[i * run.stride : i * run.stride + size]),
             )
     return found
 
@@ -65,7 +69,7 @@ def test_runs_say_what_the_list_says(descriptors: list[Descriptor]) -> None:
 
 def size(found: Table) -> int:
     blobs = block_blobs(found.blocks)
-    return sum(map(block_words, found.blocks)) + sum(-(-len(blob) // 8) for blob in blobs)
+    return sum(map(block_words, found.blocks)) + sum(blob.words for blob in blobs)
 
 
 @hypothesis.given(lists().filter(any), st.sampled_from([1023, 6]), st.integers(1, 7))
@@ -88,7 +92,7 @@ def test_every_port_leads_to_its_segments(descriptors: list[Descriptor], reach: 
 
 
 def test_a_dense_layer_takes_two_words() -> None:
-    weights = [bytes([c]) * 9 for c in range(64)]
+    weights = [BitRun(8, bytes([c]) * 9) for c in range(64)]
     descriptors = [Descriptor(9, 1, 1, 0, 0, "fixed8", c % 2, w) for c, w in enumerate(weights)]
     found = table(replace(CHIP, strided_tables=1), Update.ADD, descriptors, (0, 32))
     assert [block_words(block) for block in found.blocks] == [2]

@@ -1,0 +1,69 @@
+"""Numbers that lie side by side in memory, of any count of bits each, before anything is packed."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORD_BITS = 64
+BYTE_BITS = 8
+CODE_TYPES = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}  # what holds codes of at most so many bits
+
+
+def words_for(count: int, bits_each: int) -> int:
+    """How many words hold `count` numbers of `bits_each` bits side by side."""
+    return -(-count * bits_each // WORD_BITS)
+
+
+def code_type(bits_each: int) -> np.dtype[Any]:
+    """The unsigned type of an array that holds codes of so many bits, one in each element."""
+    return np.dtype(next(name for most, name in CODE_TYPES.items() if bits_each <= most))
+
+
+class BitRun(NamedTuple):
+    """Numbers of `bits` bits each that are stored end to end, from the beginning of a word.
+
+    `held` are their codes in elements of `code_type`: a value that is compared and hashed at once. Only
+    `backends/words/bits.py` packs them.
+    """
+
+    bits: int
+    held: bytes
+
+    @classmethod
+    def of(cls, codes: NDArray[Any], bits: int) -> "BitRun":
+        """The codes of an array, in its order."""
+        return cls(bits, codes.astype(code_type(bits), copy=False).tobytes())
+
+    @classmethod
+    def rows(cls, codes: NDArray[Any], bits: int) -> list["BitRun"]:
+        """A run for each row of an array of codes."""
+        data = codes.astype(code_type(bits), copy=False).tobytes()
+        size = len(data) // len(codes)
+        return [cls(bits, data[i * size : (i + 1) * size]) for i in range(len(codes))]
+
+    @classmethod
+    def joined(cls, runs: "list[BitRun]") -> "BitRun":
+        """The numbers of several runs, end to end."""
+        (bits,) = {run.bits for run in runs}
+        return cls(bits, b"".join(run.held for run in runs))
+
+    @property
+    def codes(self) -> NDArray[Any]:
+        """The codes, one in each element."""
+        return np.frombuffer(self.held, dtype=code_type(self.bits))
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return len(self.held) // code_type(self.bits).itemsize
+
+    @property
+    def size_bits(self) -> int:
+        """The bits of all of them."""
+        return self.count * self.bits
+
+    @property
+    def words(self) -> int:
+        """The words that hold them."""
+        return words_for(self.count, self.bits)
