@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..ir.bitrun import BitRun, words_for
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
-from ..ir.network import PARAMETERS, Neuron, Piece, PopulationId, Tensor, Update
+from ..ir.network import Neuron, Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
 from ..ir.tables import Block, Descriptor, Strided, block_words
@@ -172,7 +172,8 @@ def _extensions(population: Source, plan: Plan, layout: _Layout, states: int | N
         found.append(Extension(kind=ExtensionKind.INITIAL, value=population.initial))
     if population.scale != 1:
         found.append(Extension(kind=ExtensionKind.SCALE, value=population.scale))
-    assert len(population.parameters) == len(PARAMETERS[population.activation])
+    names = *population.neuron.parameters, *population.activation.parameters
+    assert len(population.parameters) == len(names)
     listed = iter(plan.parameters)
     for value in population.parameters:
         if isinstance(value, tuple):

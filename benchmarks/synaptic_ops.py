@@ -23,7 +23,7 @@ from snc.backends.machine.machine import ARITHMETICS, Machine
 from snc.backends.words.bits import Word, pack, words_for
 from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
 from snc.ir.chip import Chip
-from snc.ir.network import Activation, Neuron, Update
+from snc.ir.network import Activation, Neuron, NeuronModel, Update
 
 CORE_WORDS = 2**15
 MESH = (8, 8)  # within reach of core (0, 0)
@@ -106,7 +106,7 @@ def encoded(*parts: Word) -> NDArray[np.uint64]:
     return np.array([part.encode() for part in parts], dtype=np.uint64)
 
 
-def population(depth: int, size: int, neuron: Neuron, start: int, axons: int) -> Population:
+def population(depth: int, size: int, neuron: NeuronModel, start: int, axons: int) -> Population:
     """The descriptor of a square population."""
     return Population(
         width=size,

@@ -18,7 +18,7 @@ class WeightFormat(click.Choice[str]):
         super().__init__(())
 
     @property
-    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+    def choices(self) -> tuple[str, ...]:
         """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
         from ..ir.weights import FORMATS
 

@@ -54,16 +54,16 @@ class BitRun(NamedTuple):
         return np.frombuffer(self.held, dtype=code_type(self.bits))
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers there are."""
         return len(self.held) // code_type(self.bits).itemsize
 
     @property
     def size_bits(self) -> int:
         """The bits of all of them."""
-        return self.count * self.bits
+        return self.size * self.bits
 
     @property
     def words(self) -> int:
         """The words that hold them."""
-        return words_for(self.count, self.bits)
+        return words_for(self.size, self.bits)

@@ -23,7 +23,6 @@ FragmentId = NewType("FragmentId", int)
 CoreId = NewType("CoreId", int)
 
 WORD_BYTES = WORD_BITS // BYTE_BITS
-STATE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,79 +7,20 @@ layers are all of this one form.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .activations import Activation as Activation
+from .activations import Parameter as Parameter
 from .errors import Origin, VerifyError
+from .neurons import Neuron as Neuron
+from .neurons import NeuronModel as NeuronModel
+from .neurons import Update as Update
 from .states import Life
 
 PopulationId = NewType("PopulationId", int)
-
-
-class Neuron(IntEnum):
-    """Neuron type of a population."""
-
-    STANDARD = 0
-    INPUT = 1
-
-
-class Activation(IntEnum):
-    """Activation function of a population; `PARAMETERS` names each one's parameters."""
-
-    IDENTITY = 0
-    RELU = 1
-    CLIP = 2
-    LEAKY_RELU = 3
-    SIGMOID = 4
-    TANH = 5
-    HARD_SIGMOID = 6
-    ELU = 7
-    SELU = 8
-    CELU = 9
-    SILU = 10
-    HARD_SWISH = 11
-    SOFTPLUS = 12
-    SOFTSIGN = 13
-    THRESHOLDED_RELU = 14
-    ABSOLUTE = 15
-
-
-PARAMETERS: dict[Activation, tuple[str, ...]] = {
-    Activation.IDENTITY: (),
-    Activation.RELU: (),
-    Activation.CLIP: ("minimum", "maximum"),
-    Activation.LEAKY_RELU: ("slope",),
-    Activation.SIGMOID: (),
-    Activation.TANH: (),
-    Activation.HARD_SIGMOID: ("alpha", "beta"),
-    Activation.ELU: ("alpha",),
-    Activation.SELU: ("alpha", "gamma"),
-    Activation.CELU: ("alpha",),
-    Activation.SILU: (),
-    Activation.HARD_SWISH: ("alpha", "beta"),
-    Activation.SOFTPLUS: (),
-    Activation.SOFTSIGN: (),
-    Activation.THRESHOLDED_RELU: ("alpha",),
-    Activation.ABSOLUTE: (),
-}
-
-Parameter = float | tuple[float, ...]  # one for all channels, or one for each
-
-
-class Update(IntEnum):
-    """What a synapse does to a neuron's state, with the event's value v and the weight w.
-
-    ADD: state + w v. MULTIPLY: state * (w v). MAXIMUM and MINIMUM: the larger, the smaller of state and w v.
-    Except for ADD, a weight of zero is no synapse.
-    """
-
-    ADD = 0
-    MULTIPLY = 1
-    MAXIMUM = 2
-    MINIMUM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +44,7 @@ class Shape:
 class Population:
     """A block of neurons with one shape and one neuron type: a feature map before it is cut.
 
+    `parameters`: those of the neuron model, then those of the activation function.
     `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`. `nodes`: the model's
     nodes that it computes. `initial`: every state's first value where there is no bias. `scale` multiplies
     the state before the activation function. `fires_on_zero`: neurons with value 0 send events too.
@@ -111,7 +53,7 @@ class Population:
     name: str
     shape: Shape
     origin: Origin
-    neuron: Neuron = Neuron.STANDARD
+    neuron: NeuronModel = Neuron.STANDARD
     activation: Activation = Activation.IDENTITY
     parameters: tuple[Parameter, ...] = ()
     bias: NDArray[np.float32] | None = None
@@ -251,6 +193,9 @@ class Network:
                 raise VerifyError(f"{source.name} -> {target.name}: shapes differ: {sizes}")
             if projection.update is not Update.ADD and not all(map(_is_simple, (projection.y, projection.x))):
                 raise VerifyError(f"{source.name} -> {target.name}: two synapses of one pair are no sum")
+            if projection.update not in target.neuron.updates:
+                what = f"a {target.neuron.name} population takes no {projection.update.name}"
+                raise VerifyError(f"{source.name} -> {target.name}: {what}")
             if projection.source >= projection.target:
                 raise VerifyError(f"{source.name} -> {target.name}: fires backwards")
             if int(kernel.first.max(initial=-1)) + kernel.depth > target.shape.depth:

@@ -117,7 +117,7 @@ def fixed(name: str, bits: int) -> Codec:
 
     def to_codes(numbers: NDArray[np.float64]) -> Codes:
         integers = np.clip(np.rint(numbers), -largest, largest).astype(np.int64)
-        return np.mod(integers, 2**bits).astype(code_type(bits))
+        return np.asarray(np.mod(integers, 2**bits), dtype=code_type(bits))
 
     def from_codes(codes: Codes) -> NDArray[Any]:
         numbers = codes.astype(np.int64 if bits > 16 else np.int32)

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.bitrun import BYTE_BITS
-from ...ir.network import Neuron
 from ...ir.weights import EXPONENTS, FORMATS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS
-from ..words.limits import ADDRESSES, PORTS, STATE_BITS
+from ..words.limits import ADDRESSES, PORTS
 from ..words.words import (
     Axon,
     BiasFormat,
@@ -182,12 +181,13 @@ class Atlas:
         at += bias_words(population)
         yield Claim(Role.AXON, at, population.axons, address)
         at += population.axons
-        if population.neuron == Neuron.INPUT:
+        model = population.neuron
+        if not model.states:
             return
         neurons = population.width * population.height * population.depth
-        count = words_for(neurons, STATE_BITS)
+        count = model.state_words(neurons)
         shared = [word.address for word in extensions if word.kind == ExtensionKind.STATES]
-        spare = 0 if shared else (count * WORD_BITS - neurons * STATE_BITS) // 8
+        spare = 0 if shared else (count * WORD_BITS - model.state_bits(neurons)) // BYTE_BITS
         yield Claim(Role.STATE, (shared or [at])[0], count, address, neurons, spare_bytes=spare)
 
     def _kernels(self, core: int, port: Claim) -> Iterator[Claim]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ...ir.chip import SIZE_STEP, snake
 from ...ir.errors import BadImage, Origin
-from ...ir.network import Neuron
 from ..image.faults import population_at
 from ..image.image import Image
 from ..words.words import Axon, Population, Step
@@ -68,7 +67,7 @@ def traffic(image: Image) -> Traffic:
     steps = Step.decode_array(image.steps)
     for core, address in sorted(set(zip(steps["core"].tolist(), steps["population"].tolist(), strict=True))):
         population = population_at(image, core, address)
-        if population.neuron is not Neuron.INPUT:
+        if not population.neuron.is_fed:
             for target, events in _sent(image, core, population, at):
                 flows[core, target] += events
     places = [(core.x, core.y) for core in image.cores]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from math import prod
 
-from ...ir.network import Neuron
 from ..words.bits import WordError
 from ..words.limits import beyond
 from ..words.words import Population, Step
@@ -106,7 +105,7 @@ def _piece_fault(image: Image, tensor: ImageTensor, piece: ImagePiece) -> str:
     last = piece.base + sum(end for end in ends if end > 0)
     if first < 0 or last >= prod(tensor.shape):
         return f"names elements {first} to {last} of {prod(tensor.shape)}"
-    if tensor.kind == "input" and population.neuron != Neuron.INPUT:
+    if tensor.kind == "input" and not population.neuron.is_fed:
         return "names neurons that are no input"
     return ""
 

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
-from ...ir import network
+from ..words import codes
 
 config: Any = numba.core.config  # its attributes are made as it is read
 P = ParamSpec("P")
@@ -66,10 +66,10 @@ def cache_folder() -> Path | None:
 def _edition() -> str:
     """A name for this state of the compiled code: numba sees changes of a file, not of what it imports.
 
-    The kernels read this folder, and the codes of updates and activations in ir/.
+    The kernels read this folder, and the codes of updates.
     """
     digest = sha256()
-    for path in (Path(network.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+    for path in (Path(codes.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

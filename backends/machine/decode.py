@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.errors import BadImage, Origin
-from ...ir.network import PARAMETERS, Activation, Neuron, Update
+from ...ir.network import Activation
 from ...ir.weights import FORMATS, PARAMETER_CODEC
 from ..image.faults import faults
 from ..image.image import Image
 from ..words.bits import WORD_BITS, unpack, words_for
-from ..words.limits import STATE_BITS
+from ..words.codes import NEURONS, UPDATES
 from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
 from .columns import COUNTERS, ROW
+from .events import ADD
 from .kernels import Kernels, Row
 from .memory import Memory
 from .order import order_faults
@@ -28,7 +29,6 @@ from .shortcuts import Channels, Pixels, shortcut
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
-STATES_PER_WORD = WORD_BITS // STATE_BITS
 AXON_UNIT = 8  # an axon's W and H count eights
 
 
@@ -36,7 +36,7 @@ AXON_UNIT = 8  # an axon's W and H count eights
 class Block:
     """A population and what its block says. `initial`: first value of a state, by channel.
 
-    `states` is the place of neuron 0's state in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
+    `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
     further on. `axons` is the address of the first axon.
     """
 
@@ -47,13 +47,13 @@ class Block:
     scale: float
     parameters: tuple[float | Floats, ...]
     fires_on_zero: bool
-    states: int
+    states: tuple[int, ...]
     axons: int
 
     @property
     def is_input(self) -> bool:
         """Whether the host feeds its events; it has no states then."""
-        return self.word.neuron == Neuron.INPUT
+        return self.word.neuron.is_fed
 
     @property
     def neurons(self) -> int:
@@ -118,7 +118,9 @@ class _Decoder:
         self.origin = origin
         self.memories = [Memory(index, core, origin) for index, core in enumerate(image.cores)]
         self.places = {(core.x, core.y): index for index, core in enumerate(image.cores)}
-        sizes = [core.words.size * STATES_PER_WORD for core in image.cores]
+        narrowest = min(state.bits for model in NEURONS for state in model.states)
+        self.slots = WORD_BITS // narrowest  # of a word, in the machine's array
+        sizes = [core.words.size * self.slots for core in image.cores]
         self.first_state = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
         self.kernels = Kernels(self.memories)
         self.ports: dict[tuple[int, int], Port] = {}
@@ -168,14 +170,15 @@ class _Decoder:
                 parameters.append(self._numbers(memory, extension.address, word.depth, address))
             elif facts.setdefault(extension.kind, extension) is not extension:
                 raise memory.fault(place, f"says {extension.kind.name} a second time")
-        if word.neuron == Neuron.INPUT:
+        if word.neuron.is_fed:
             computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
             if computes or facts.keys() - {ExtensionKind.FIRING}:
                 what = "is an input population, which has no states, biases, scale or activation function"
                 raise memory.fault(address, what)
-        names = PARAMETERS[word.activation]
-        if len(parameters) != len(names):
-            what = f"{word.activation.name} has {len(names)} parameters, not {len(parameters)}"
+        own, names = word.neuron.parameters, word.activation.parameters
+        if len(parameters) != len(own) + len(names):
+            title = f"{word.neuron.name} with {word.activation.name}" if own else word.activation.name
+            what = f"{title} has {len(own) + len(names)} parameters, not {len(parameters)}"
             raise memory.fault(address, what)
         firing = facts.get(ExtensionKind.FIRING, Extension(kind=ExtensionKind.FIRING)).address
         if firing not in (0, 1):
@@ -203,11 +206,10 @@ class _Decoder:
             scale=facts.get(ExtensionKind.SCALE, Extension(kind=ExtensionKind.SCALE, value=1)).value,
             parameters=tuple(parameters),
             fires_on_zero=firing == 1,
-            states=self.first_state[core]
-            + STATES_PER_WORD * (at + word.axons if states is None else states.address),
+            states=self._states(core, at + word.axons if states is None else states.address, word),
             axons=at,
         )
-        if not block.is_input:
+        if block.states:
             memory.span(self._state_address(block), self._state_words(block), "state words", address)
         return block
 
@@ -221,10 +223,18 @@ class _Decoder:
         return found
 
     def _state_address(self, block: Block) -> int:
-        return int(block.states - self.first_state[block.core]) // STATES_PER_WORD
+        return int(block.states[0] - self.first_state[block.core]) // self.slots
 
     def _state_words(self, block: Block) -> int:
-        return words_for(block.neurons, STATE_BITS)
+        return block.word.neuron.state_words(block.neurons)
+
+    def _states(self, core: int, address: int, word: Population) -> tuple[int, ...]:
+        """The places of a population's states, which begin at an address."""
+        neurons, found = word.depth * word.height * word.width, []
+        for state in word.neuron.states:
+            found.append(self.first_state[core] + address * self.slots)
+            address += words_for(neurons, state.bits)
+        return tuple(found)
 
     def _check_pieces(self, order: Sequence[tuple[Order, int]]) -> None:
         fired = {index for what, index in order if what == Order.FIRE}
@@ -237,7 +247,7 @@ class _Decoder:
     def _check_states(self) -> None:
         """Raises when a state would be written over a word that says something."""
         for block in self.blocks:
-            if not block.is_input:
+            if block.states:
                 at = self._state_address(block)
                 lost = np.flatnonzero(self.memories[block.core].read[at : at + self._state_words(block)])
                 if lost.size:
@@ -259,12 +269,12 @@ class _Decoder:
             row = Row(core, told, port.table, port.strides, c_off, block.word.depth, target, kw, kh)
             rows.append(self.kernels.row(row))
             targets.append(target)
-            updates.append(int(port.update))
+            updates.append(UPDATES.numbers[port.update])
         table = self._columns(fields, targets, updates, rows)
         hops = np.abs(fields["core_x"]) + np.abs(fields["core_y"])
         for target in dict.fromkeys(targets):
             chosen = np.flatnonzero(np.array(targets) == target)
-            mixed = any(updates[i] != Update.ADD for i in chosen)
+            mixed = any(updates[i] != ADD for i in chosen)
             counters = np.zeros((chosen.size, COUNTERS), dtype=np.int64)
             yield Bundle(target, table[chosen], hops[chosen], counters, mixed)
 
@@ -289,8 +299,12 @@ class _Decoder:
                 raise self.memories[core].fault(at, what)
             if port.strides and not self.image.chip.strided_tables:
                 raise self.memories[core].fault(at, "the port has a strided table, which the target has not")
-            if self.blocks[self.at[core, port.population]].is_input:
+            model = self.blocks[self.at[core, port.population]].word.neuron
+            if not model.states:
                 raise self.memories[core].fault(at, "the port leads to an input population, without states")
+            if port.update not in model.updates:
+                what = f"the port leads to a {model.name} population, which does not {port.update.name}"
+                raise self.memories[core].fault(at, what)
             self.ports[key] = port
         return core, self.ports[key]
 
@@ -309,7 +323,7 @@ class _Decoder:
             fields["us"],
             rows,
             updates,
-            [block.states for block in into],
+            [block.states[0] for block in into],
             [block.word.depth for block in into],
             [block.word.height for block in into],
             [block.word.width for block in into],

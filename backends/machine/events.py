@@ -12,7 +12,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from ...ir.network import Update
+from ...ir.neurons import Update
+from ..words.codes import UPDATES
 from .cache import compiled, config, kept
 from .columns import (
     EMPTY_EVENTS,
@@ -43,7 +44,7 @@ from .columns import (
     States,
 )
 
-ADD, MULTIPLY, MAXIMUM = int(Update.ADD), int(Update.MULTIPLY), int(Update.MAXIMUM)
+ADD, MULTIPLY, MAXIMUM = (UPDATES.numbers[each] for each in (Update.ADD, Update.MULTIPLY, Update.MAXIMUM))
 
 if config.DISABLE_JIT:
 

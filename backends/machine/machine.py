@@ -17,7 +17,7 @@ from ..image.image import Image, ImageTensor
 from ..words.words import Order
 from .counters import Counters
 from .tensors import elements, gathered, spread
-from .values import activate, rounded
+from .values import fire, rounded
 
 if TYPE_CHECKING:
     from .decode import Block
@@ -150,14 +150,23 @@ class Machine:
         return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
     def _reset(self, block: "Block") -> None:
-        initial = rounded(block.initial) if self._chip else block.initial
-        self._states[block.states : block.states + block.neurons].reshape(-1, block.word.depth)[:] = initial
+        for number, first in enumerate(block.states):
+            begin = block.initial if number == 0 else np.zeros_like(block.initial)
+            self._held(block, first)[:] = rounded(begin) if self._chip else begin
+
+    def _held(self, block: "Block", first: int) -> NDArray[Any]:
+        """One state of all neurons of a population, [pixels, channels]."""
+        return self._states[first : first + block.neurons].reshape(-1, block.word.depth)
 
     def _values(self, block: "Block") -> Floats:
         """The values of a population's neurons, [D, H, W]."""
         word = block.word
-        states = self._states[block.states : block.states + block.neurons].astype(np.float32)
-        values = activate(word.activation, block.parameters, block.scale, states.reshape(-1, word.depth))
+        held = [self._held(block, first) for first in block.states]
+        states = tuple(each.astype(np.float32) for each in held)
+        values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states)
+        for place, before, new in zip(held, states, after, strict=True):
+            if new is not before:
+                place[:] = rounded(new) if self._chip else new
         by_pixel = rounded(values) if self._chip else values
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 

@@ -8,17 +8,16 @@ from string import Template
 from typing import get_args
 
 from ...ir.chip import Chip
-from ...ir.network import PARAMETERS, Activation, Neuron, Update
 from ...ir.weights import FORMATS
 from ..analysis.regions import fields_text
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Field, Word, label
-from ..words.codes import NO_SYNAPSE, WEIGHTS
+from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from .file import FILE
-from .meanings import CODES, EXAMPLES, FORMULAS, MEANINGS
+from .meanings import CODES, EXAMPLES, MEANINGS
 from .reasons import REASONS
 from .text import MEMORY, RUN
 
@@ -51,11 +50,14 @@ def manual() -> str:
         "fragment_table": _members_table(ImageFragment),
         "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step)),
         "activations": _activation_table(),
-        "neurons": _code_table(Neuron, "what its neurons do"),
+        "neurons": _neuron_table(),
         "biases": _code_table(BiasFormat, "what the block holds"),
         "extensions": _code_table(ExtensionKind, "what it says"),
         "orders": _code_table(Order, "what happens"),
-        "updates": _code_table(Update, "what the state becomes"),
+        "updates": _table(
+            (UPDATES.title, "name", "what the state becomes"),
+            [(number, f"`{label(update)}`", update.value) for update, number in UPDATES.numbers.items()],
+        ),
         "weights": _weight_table(),
     }
     return "\n".join(Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, REASONS))
@@ -109,10 +111,26 @@ def _code_table(codes: type[IntEnum], meaning: str) -> str:
 
 def _activation_table() -> str:
     rows = [
-        (code.value, f"`{code.name}`", ", ".join(PARAMETERS[code]) or "none", FORMULAS[code])
-        for code in Activation
+        (number, f"`{label(each)}`", ", ".join(each.parameters) or "none", each.formula)
+        for each, number in ACTIVATIONS.numbers.items()
     ]
-    return _table(("Activation", "name", "parameters, in order", "value, with s = scale * state"), rows)
+    return _table((ACTIVATIONS.title, "name", "parameters, in order", "value, with s = scale * state"), rows)
+
+
+def _neuron_table() -> str:
+    rows = [
+        (
+            number,
+            f"`{label(model)}`",
+            ", ".join(f"{state.name} ({state.bits} bits)" for state in model.states) or "none",
+            ", ".join(f"`{label(update)}`" for update in UPDATES if update in model.updates) or "none",
+            ", ".join(model.parameters) or "none",
+            model.text,
+        )
+        for model, number in NEURONS.numbers.items()
+    ]
+    head = NEURONS.title, "name", "states", "updates", "parameters of its own", "what its neurons do"
+    return _table(head, rows)
 
 
 def _weight_table() -> str:

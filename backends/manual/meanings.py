@@ -2,8 +2,9 @@
 
 from enum import IntEnum
 
+from ...ir.activations import Activation
 from ...ir.chip import Chip
-from ...ir.network import Activation, Neuron, Update
+from ...ir.neurons import Neuron, Update
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Word
 from ..words.words import (
@@ -19,30 +20,7 @@ from ..words.words import (
     Stride,
 )
 
-FORMULAS: dict[Activation, str] = {
-    Activation.IDENTITY: "s",
-    Activation.RELU: "max(s, 0)",
-    Activation.CLIP: "min(max(s, minimum), maximum)",
-    Activation.LEAKY_RELU: "s where s >= 0, else slope * s",
-    Activation.SIGMOID: "1 / (1 + exp(-s))",
-    Activation.TANH: "tanh(s)",
-    Activation.HARD_SIGMOID: "max(0, min(1, alpha * s + beta))",
-    Activation.ELU: "s where s >= 0, else alpha * expm1(s)",
-    Activation.SELU: "gamma * s where s >= 0, else gamma * (alpha * expm1(s))",
-    Activation.CELU: "s where s >= 0, else alpha * expm1(s / alpha)",
-    Activation.SILU: "s / (1 + exp(-s))",
-    Activation.HARD_SWISH: "s * max(0, min(1, alpha * s + beta))",
-    Activation.SOFTPLUS: "max(s, 0) + log1p(exp(-abs(s)))",
-    Activation.SOFTSIGN: "s / (1 + abs(s))",
-    Activation.THRESHOLDED_RELU: "s where s > alpha, else 0",
-    Activation.ABSOLUTE: "abs(s)",
-}
-
 CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
-    Neuron: {
-        Neuron.STANDARD: "accumulates events in its state, and fires when a step says so",
-        Neuron.INPUT: "has no state; its value is an element of an input tensor",
-    },
     BiasFormat: {
         BiasFormat.NONE: "no bias words",
         BiasFormat.FLOAT16: "float16, four in a word",
@@ -59,12 +37,6 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
     Order: {
         Order.RESET: "the states of the population get their first values",
         Order.FIRE: "the values of the population are computed, and its events sent",
-    },
-    Update: {
-        Update.ADD: "state + w * v",
-        Update.MULTIPLY: "state * (w * v)",
-        Update.MAXIMUM: "w * v where w * v > state, else the state as it is",
-        Update.MINIMUM: "w * v where w * v < state, else the state as it is",
     },
 }
 

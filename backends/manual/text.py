@@ -52,18 +52,20 @@ $orders
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:
 
 1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL` and `SCALE` are there at most once each,
-   and there are as many `PARAMETER` and `PARAMETERS` words as the activation function has parameters, or
-   none where it has none. Order matters only among these. The numbers that a `PARAMETERS` word points to
-   lie outside the block, side by side like weights, in the order of channels. Each kind uses `address`
-   or `value`, as the table says; the other one has no meaning.
+   and there are as many `PARAMETER` and `PARAMETERS` words as the neuron type has parameters of its own,
+   and behind them as many as the activation function has. Order matters only among these. The numbers
+   that a `PARAMETERS` word points to lie outside the block, side by side like weights, in the order of
+   channels. Each kind uses `address` or `value`, as the table says; the other one has no meaning.
 2. Bias words: D numbers, in the order of channels. None where `bias` is `NONE`. Where there are biases
    and an `INITIAL` word, the biases win.
 3. `axons` axons.
 4. The states, unless a `STATES` word gives their address. Populations of neuron type `INPUT` have no
    states.
 
-There is one state of 16 bits for each neuron. The state of neuron (c, y, x) is number (y * W + x) * D +
-c, so ceil(D * H * W / 4) words hold them. The file holds zeros there, which mean nothing: a step sets
+The table of neuron types says which states a neuron has; `STANDARD` has one of 16 bits. The state of
+neuron (c, y, x) is number (y * W + x) * D + c, so ceil(D * H * W / 4) words hold those of 16 bits. Where
+there are several, those of all neurons follow each other, each from a whole word on. Events go into the
+first; a RESET step sets the others to 0. The file holds zeros there, which mean nothing: a step sets
 the states before they are used. Populations may share words for their states, where the firing order
 keeps them apart in time. A reader need not check that: it does what the steps say.
 

@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import BYTE_BITS, WORD_BITS, code_type, words_for
+from ...ir.bitrun import BYTE_BITS, code_type
+from ...ir.bitrun import WORD_BITS as WORD_BITS
+from ...ir.bitrun import words_for as words_for
 
 WORD_BYTES = WORD_BITS // BYTE_BITS
 ONES = 2**WORD_BITS - 1
@@ -343,4 +345,4 @@ class Gather:
         # A shift by all bits is none in numpy: so the upper part goes in two steps.
         upper = self.words[more] << (np.uint64(WORD_BITS - 1) - bit) << np.uint64(1)
         found = (self.words[word] >> bit | upper) & np.uint64(ONES >> (WORD_BITS - bits_each))
-        return found.astype(code_type(bits_each))
+        return np.asarray(found, dtype=code_type(bits_each))

@@ -1,10 +1,40 @@
 """What stands in a word for a thing that has a name: the numbers of the image, and nowhere else.
 
-A new weight format is a row of `WEIGHTS` beside its declaration in ir/.
+A new weight format, neuron model or activation function is a row here beside its declaration in ir/.
 """
 
+from ...ir.activations import Activation
+from ...ir.neurons import Neuron, NeuronModel, Update
 from .bits import Codes
 
 NO_SYNAPSE = "null"  # the format of a kernel that has no weights
 
 WEIGHTS: Codes[str] = Codes("WeightCode", {NO_SYNAPSE: 0, "float32": 1, "float16": 2, "fixed8": 3})
+
+UPDATES: Codes[Update] = Codes(
+    "Update", {Update.ADD: 0, Update.MULTIPLY: 1, Update.MAXIMUM: 2, Update.MINIMUM: 3}
+)
+
+NEURONS: Codes[NeuronModel] = Codes("Neuron", {Neuron.STANDARD: 0, Neuron.INPUT: 1})
+
+ACTIVATIONS: Codes[Activation] = Codes(
+    "Activation",
+    {
+        Activation.IDENTITY: 0,
+        Activation.RELU: 1,
+        Activation.CLIP: 2,
+        Activation.LEAKY_RELU: 3,
+        Activation.SIGMOID: 4,
+        Activation.TANH: 5,
+        Activation.HARD_SIGMOID: 6,
+        Activation.ELU: 7,
+        Activation.SELU: 8,
+        Activation.CELU: 9,
+        Activation.SILU: 10,
+        Activation.HARD_SWISH: 11,
+        Activation.SOFTPLUS: 12,
+        Activation.SOFTSIGN: 13,
+        Activation.THRESHOLDED_RELU: 14,
+        Activation.ABSOLUTE: 15,
+    },
+)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ...ir.chip import Chip
+from ...ir.neurons import STATE_BITS
 from .bits import WORD_BYTES
 from .words import Axon, Kernel, Population, Port, Step, Stride
 
-STATE_BITS = 16  # the paper's states; their order in memory rests on it
 ADDRESSES = Population.field("start").maximum + 1
 PORTS = Axon.field("port").maximum + 1
 CORES = Step.field("core").maximum + 1

@@ -5,9 +5,10 @@ Only this file knows how wide a field is. A pass that needs a limit asks the `Ch
 
 from enum import IntEnum
 
-from ...ir.network import Activation, Neuron, Update
+from ...ir.activations import Activation
+from ...ir.neurons import NeuronModel, Update
 from .bits import Word, bits, float32, padding
-from .codes import NO_SYNAPSE, WEIGHTS
+from .codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 
 
 class BiasFormat(IntEnum):
@@ -28,7 +29,7 @@ class Port(Word):
 
     population: int = bits(15, "address of the target population's descriptor")
     table: int = bits(15, "base of the kernel-descriptor table")
-    update: Update = bits(3, "what a synapse does to the neuron's state", codes=Update)
+    update: Update = bits(3, "what a synapse does to the neuron's state", codes=UPDATES)
     strides: int = bits(10, "number of pairs in a strided table, 0: a descriptor a channel", default=0)
     reserved: int = padding(21)
 
@@ -43,8 +44,8 @@ class Population(Word):
     width: int = bits(8, "W, neurons in X", minus_one=True)
     height: int = bits(8, "H, neurons in Y", minus_one=True)
     depth: int = bits(10, "D, channels", minus_one=True)
-    neuron: Neuron = bits(3, "neuron type", codes=Neuron)
-    activation: Activation = bits(5, "activation function", codes=Activation)
+    neuron: NeuronModel = bits(3, "neuron type", codes=NEURONS)
+    activation: Activation = bits(5, "activation function", codes=ACTIVATIONS)
     axons: int = bits(10, "number of axons")
     start: int = bits(15, "address of the block")
     bias: BiasFormat = bits(2, "format of the bias words", codes=BiasFormat)

@@ -29,7 +29,8 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
             blobs |= new
             connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports
             connectivity += sum(map(block_words, own))
-            exponents = {each.exponents for block in own for each in block if isinstance(each, Strided)} & new
+            runs = [each for block in own for each in block if isinstance(each, Strided)]
+            exponents = {run.exponents for run in runs if run.exponents is not None} & new
             connectivity += sum(blob.words for blob in exponents)
             connectivity *= WORD_BYTES
             neurons = plan.state_bits // BYTE_BITS if plan.life is None else next(states) * WORD_BYTES

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ...ir.bitrun import WORD_BITS, words_for
 from ...ir.chip import Chip
-from ...ir.mapping import STATE_BITS, Fragment, Span
-from ...ir.network import Network, Neuron, PopulationId
+from ...ir.mapping import Fragment, Span
+from ...ir.network import Network, PopulationId
 from ...ir.weights import bias_codec
 from ..wiring.bills import least as least_words
 from ..wiring.kernels import Kernels
@@ -55,7 +55,7 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
                 part += table
         if population.bias is not None:
             part += words_for(shape.depth, bias_codec(network.weight_format).bits)
-        states = 0 if population.neuron is Neuron.INPUT else shape.neurons * STATE_BITS // WORD_BITS
+        states = population.neuron.state_bits(shape.neurons) // WORD_BITS
         if shared:
             live[lives[p].first : lives[p].last + 1] += states
         else:

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
-from ...ir.mapping import STATE_BITS, Fragment, Grid, Span, Wiring
-from ...ir.network import AxisMap, Network, Neuron, PopulationId
+from ...ir.mapping import Fragment, Grid, Span, Wiring
+from ...ir.network import AxisMap, Network, PopulationId, Update
 from ...ir.weights import bias_codec
 from ..wiring.bills import about
 from ..wiring.connect import plan
@@ -81,15 +81,15 @@ class Cut:
         whole = _is_whole(population.shape.depth, piece)
         counts = np.arange(1, min(len(piece.c), chip.depth_max) + 1) if whole else np.array([len(piece.c)])
         pixels = len(piece.y) * len(piece.x)
-        states = 0.0 if population.neuron is Neuron.INPUT else pixels * STATE_BITS / WORD_BITS
+        states = pixels * population.neuron.bits_each / WORD_BITS
         words, more = np.zeros(len(counts)), np.zeros(len(counts))
         work = 0.0
-        lengths: dict[int, int] = {}
+        lengths: dict[Update, int] = {}
         for wired in into:
             few = about(wired, piece, counts, _channels(network, wired, chip, limits))
             words += few.tables + few.weights
             more += about(wired, piece, counts, len(wired.kernel.first)).tables - few.tables
-            update = int(wired.projection.update)
+            update = wired.projection.update
             lengths[update] = lengths.get(update, 0) + int(few.channels.max())
             work += _synapses(wired, piece) / population.shape.depth
         reach = chip.channel_offset_max + 1
@@ -119,8 +119,8 @@ class Cut:
 def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> int:
     """How many channels the source fragments of a projection have, about."""
     source = wired.projection.source
-    shape = network.populations[source].shape
-    by_states = -(-2 * shape.neurons * STATE_BITS // (WORD_BITS * chip.core_words))
+    shape, neuron = network.populations[source].shape, network.populations[source].neuron
+    by_states = -(-2 * neuron.state_bits(shape.neurons) // (WORD_BITS * chip.core_words))
     return -(-shape.depth // max(limits.fragments[source], by_states))
 
 

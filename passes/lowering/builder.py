@@ -17,6 +17,7 @@ from ...ir.network import (
     AxisMap,
     Network,
     Neuron,
+    NeuronModel,
     Parameter,
     Population,
     PopulationId,
@@ -31,19 +32,11 @@ from .views import PIECES_MAX, PLANES_MAX, Ids, Neurons, NotPlanar, TooManyPiece
 from .weights import Weights, ones, trained
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
-NONNEGATIVE = (
-    Activation.RELU,
-    Activation.SIGMOID,
-    Activation.HARD_SIGMOID,
-    Activation.SOFTPLUS,
-    Activation.ABSOLUTE,
-)
-
 
 class Facts(TypedDict, total=False):
     """What a handler may say of a population: the fields of `Population` that have defaults."""
 
-    neuron: Neuron
+    neuron: NeuronModel
     activation: Activation
     parameters: tuple[Parameter, ...]
     bias: NDArray[np.float32] | None
@@ -174,11 +167,8 @@ class Builder:
     def can_be_negative(self, population: PopulationId) -> bool:
         """Whether a neuron may have a value below zero."""
         found = self.populations[population]
-        if found.activation in NONNEGATIVE:
+        if found.activation.least(found.parameters) >= 0:
             return False
-        if found.activation is Activation.CLIP:
-            low = found.parameters[0]
-            return min(low) < 0 if isinstance(low, tuple) else low < 0
         if (
             found.neuron is Neuron.INPUT
             or found.activation is not Activation.IDENTITY

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import words_for
 from ...ir.chip import SIZE_STEP, Chip, snake
-from ...ir.mapping import STATE_BITS, Axon, Fragment, FragmentId, Mapping
+from ...ir.mapping import Axon, Fragment, FragmentId, Mapping
 from ...ir.network import Neuron
 
 Integers = NDArray[np.int64]
@@ -124,7 +123,7 @@ def flows(mapping: Mapping) -> tuple[Flow, ...]:
 
 def relay_weight(chip: Chip, source: Fragment) -> int:
     """How bad it is that an axon of a fragment is out of reach: a relay would hold all its states."""
-    return 1 + RELAY_WEIGHT * words_for(source.neurons, STATE_BITS) // chip.core_words
+    return 1 + RELAY_WEIGHT * Neuron.STANDARD.state_words(source.neurons) // chip.core_words
 
 
 def events(source: Fragment, axon: Axon) -> int:

@@ -7,7 +7,6 @@ import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.mapping import (
-    STATE_BITS,
     Axon,
     Fragment,
     FragmentId,
@@ -19,11 +18,11 @@ from ...ir.mapping import (
     Wiring,
     table,
 )
-from ...ir.network import PARAMETERS, Network, Neuron, Population, Update
+from ...ir.network import Network, Population, Update
 from ...ir.states import Life
 from ...ir.tables import Descriptor
 from ...ir.weights import PARAMETER_CODEC, bias_codec
-from .kernels import Kernels, meets, offset
+from .kernels import Kernels, meeting, offset
 from .tiles import Tile
 
 
@@ -114,13 +113,13 @@ def plan(
     life: Life | None = None,
 ) -> Plan:
     """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
-    if population.neuron is Neuron.INPUT:
+    if not population.neuron.states:
         life = None
     return Plan(
         fragment,
         extension_count(population) + (life is not None),
         0 if population.bias is None else bias_codec(weight_format).size_bits(len(fragment.c)),
-        0 if population.neuron is Neuron.INPUT else STATE_BITS * fragment.neurons,
+        population.neuron.state_bits(fragment.neurons),
         axons,
         tables,
         tuple(
@@ -139,7 +138,7 @@ def extension_count(population: Population) -> int:
         population.initial != 0 and population.bias is None,
         population.scale != 1,
     )
-    return sum(facts) + len(PARAMETERS[population.activation])
+    return sum(facts) + len(population.parameters)
 
 
 def _axon(

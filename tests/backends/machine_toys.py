@@ -22,7 +22,7 @@ from snc.backends.words.words import (
     Stride,
 )
 from snc.ir.chip import Chip
-from snc.ir.network import Activation, Neuron, Update
+from snc.ir.network import Activation, Neuron, NeuronModel, Update
 
 from .packing import pack
 
@@ -97,7 +97,7 @@ class Cells:
 
     core: int
     shape: Shape
-    neuron: Neuron = Neuron.STANDARD
+    neuron: NeuronModel = Neuron.STANDARD
     activation: Activation = Activation.IDENTITY
     parameters: tuple[float | tuple[float, ...], ...] = ()
     bias: NDArray[Any] | None = None

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.backends.words.words import BiasFormat, Order
-from snc.ir.network import PARAMETERS, Activation, Neuron, Update
+from snc.ir.network import Activation, Neuron, Update
 
 from .machine_toys import Shape, Toy
 from .test_machine import both
@@ -44,7 +44,7 @@ def toys(draw: st.DrawFn) -> Toy:
             shape,
             draw(core),
             activation=function,
-            parameters=tuple(np.sort(rng.standard_normal(len(PARAMETERS[function]))).tolist()),
+            parameters=tuple(np.sort(rng.standard_normal(len(function.parameters))).tolist()),
             bias=bias,
             bias_format=draw(st.sampled_from([BiasFormat.FLOAT16, BiasFormat.FLOAT32])),
             initial=draw(st.sampled_from([None, -1.5, 1.0])),

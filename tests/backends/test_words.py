@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snc.backends.words.bits import Field, Word, WordError
-from snc.backends.words.codes import NO_SYNAPSE, WEIGHTS
+from snc.backends.words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step
+from snc.ir.activations import Activation
+from snc.ir.neurons import Neuron, NeuronModel, Update
 from snc.ir.weights import FORMATS
 
 from .strategies import word_strategy
@@ -93,6 +95,14 @@ def test_fields_are_as_wide_as_the_paper_says() -> None:
     assert span(Port, "table") == span(Population, "start") == span(Kernel, "address") == (0, 32767)
     # W << SL of the widest population at stride 2 is 512: 64 eights.
     assert span(Axon, "width") == span(Axon, "height") == (1, 64)
+
+
+def test_every_thing_has_a_code_of_its_own() -> None:
+    assert set(UPDATES) == set(Update)
+    assert set(ACTIVATIONS) == set(Activation)
+    assert set(NEURONS) == {each for each in vars(Neuron).values() if isinstance(each, NeuronModel)}
+    for codes in (UPDATES, ACTIVATIONS, NEURONS):
+        assert len(set(codes.numbers.values())) == len(codes.numbers)
 
 
 def test_every_weight_code_has_a_format() -> None:

@@ -74,7 +74,7 @@ def test_parameters_are_the_weights_of_the_kernel_descriptors(fixed8: Compiled) 
 def test_neurons_are_the_papers(fixed8: Compiled) -> None:
     walk = Walk(fixed8.image)
     words = [walk.population(key) for key in walk.keys]
-    sizes = [word.depth * word.height * word.width for word in words if not word.neuron]
+    sizes = [word.depth * word.height * word.width for word in words if word.neuron.states]
     assert 2 * sum(sizes) == NEURONS_BYTES
 
 

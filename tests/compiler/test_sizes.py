@@ -190,6 +190,6 @@ def test_states_take_no_more_than_two_bytes_a_neuron() -> None:
     found = compiled(digits_model())
     for plan in found.mapping.plans:
         shape = found.network.populations[plan.fragment.population]
-        neurons = 0 if shape.neuron else plan.fragment.neurons
+        neurons = 0 if shape.neuron.is_fed else plan.fragment.neurons
         assert plan.state_bits == 16 * neurons
     assert np.sum([core.words.size for core in found.image.cores]) < CHIP.core_words

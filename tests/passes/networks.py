@@ -14,6 +14,7 @@ from snc.ir.network import (
     Kernel,
     Network,
     Neuron,
+    NeuronModel,
     Population,
     PopulationId,
     Projection,
@@ -50,7 +51,7 @@ def projection(
     return Projection(PopulationId(source), PopulationId(target), y, x, weights, Origin(), update)
 
 
-def population(name: str, shape: Shape, neuron: Neuron = Neuron.STANDARD) -> Population:
+def population(name: str, shape: Shape, neuron: NeuronModel = Neuron.STANDARD) -> Population:
     return Population(name, shape, Origin(node=name), neuron)
 
 

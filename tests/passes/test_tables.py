@@ -46,7 +46,7 @@ def said(runs: tuple[Strided, ...], count: int) -> list[Descriptor]:
     found = [NULL] * count
     for run in runs:
         assert run.head.weights is not None
-        size = run.stride or run.head.weights.count
+        size = run.stride or run.head.weights.size
         for i in range(run.count):
             exponents = () if run.exponents is None else EXPONENTS.numbers(run.exponents)
             found[run.begin + i] = replace(

@@ -1,0 +1,88 @@
+"""Activation functions: name, parameters, formula, what is computed, and how small a value may be."""
+
+import math
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Parameter = float | tuple[float, ...]  # one for all channels, or one for each
+
+
+def _clip(x: Floats, minimum: Floats, maximum: Floats) -> Floats:
+    return np.asarray(np.minimum(np.maximum(x, minimum), maximum))
+
+
+def _hard_sigmoid(x: Floats, alpha: Floats, beta: Floats) -> Floats:
+    return np.asarray(np.minimum(np.maximum(alpha * x + beta, np.float32(0)), np.float32(1)))
+
+
+def _elu(x: Floats, alpha: Floats) -> Floats:
+    return np.asarray(np.where(x < 0, alpha * np.expm1(x), x))
+
+
+def _softplus(x: Floats) -> Floats:
+    return np.asarray(np.maximum(x, np.float32(0)) + np.log1p(np.exp(-np.abs(x))))
+
+
+class Activation(Enum):
+    """Activation function of a population.
+
+    `parameters` are their names; `formula` is the manual's, of s, the scaled state; `function` takes s and
+    the parameters, in float32. `bound`: the least value, or the parameter that is the least.
+    """
+
+    IDENTITY = (), "s", lambda x: x
+    RELU = (), "max(s, 0)", lambda x: np.maximum(x, np.float32(0)), 0.0
+    CLIP = ("minimum", "maximum"), "min(max(s, minimum), maximum)", _clip, "minimum"
+    LEAKY_RELU = ("slope",), "s where s >= 0, else slope * s", lambda x, slope: np.where(x < 0, slope * x, x)
+    SIGMOID = (), "1 / (1 + exp(-s))", lambda x: np.float32(1) / (np.float32(1) + np.exp(-x)), 0.0
+    TANH = (), "tanh(s)", np.tanh
+    HARD_SIGMOID = ("alpha", "beta"), "max(0, min(1, alpha * s + beta))", _hard_sigmoid, 0.0
+    ELU = ("alpha",), "s where s >= 0, else alpha * expm1(s)", _elu
+    SELU = (
+        ("alpha", "gamma"),
+        "gamma * s where s >= 0, else gamma * (alpha * expm1(s))",
+        lambda x, alpha, gamma: gamma * _elu(x, alpha),
+    )
+    CELU = (
+        ("alpha",),
+        "s where s >= 0, else alpha * expm1(s / alpha)",
+        lambda x, alpha: np.where(x < 0, alpha * np.expm1(x / alpha), x),
+    )
+    SILU = (), "s / (1 + exp(-s))", lambda x: x / (np.float32(1) + np.exp(-x))
+    HARD_SWISH = (
+        ("alpha", "beta"),
+        "s * max(0, min(1, alpha * s + beta))",
+        lambda x, alpha, beta: x * _hard_sigmoid(x, alpha, beta),
+    )
+    SOFTPLUS = (), "max(s, 0) + log1p(exp(-abs(s)))", _softplus, 0.0
+    SOFTSIGN = (), "s / (1 + abs(s))", lambda x: x / (np.float32(1) + np.abs(x))
+    THRESHOLDED_RELU = (
+        ("alpha",),
+        "s where s > alpha, else 0",
+        lambda x, alpha: np.where(x > alpha, x, np.float32(0)),
+    )
+    ABSOLUTE = (), "abs(s)", np.abs, 0.0
+
+    def __init__(
+        self,
+        parameters: tuple[str, ...],
+        formula: str,
+        function: Callable[..., Any],
+        bound: float | str = -math.inf,
+    ) -> None:
+        self.parameters = parameters
+        self.formula = formula
+        self.function = function
+        self.bound = bound
+
+    def least(self, parameters: tuple[Parameter, ...]) -> float:
+        """The least value that a neuron may have with these parameters, whatever its state is."""
+        if isinstance(self.bound, float):
+            return self.bound
+        found = parameters[self.parameters.index(self.bound)]
+        return min(found) if isinstance(found, tuple) else found
