@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..ir.bitrun import BitRun, words_for
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
-from ..ir.network import Neuron, Piece, PopulationId, Tensor, Update
+from ..ir.network import Piece, PopulationId, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
 from ..ir.tables import Block, Descriptor, Strided, block_words
@@ -261,24 +261,18 @@ def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
 
 
 def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]) -> Memory:
-    """States that are not shared are reset first. Then populations fire in their order, fragment by fragment;
-    shared states are reset when their life begins.
-    """
-    steps: list[tuple[Order, int]] = []
-    begins: dict[int, list[int]] = {}
-    for f, plan in enumerate(mapping.plans):
-        if plan.life is not None:
-            begins.setdefault(plan.life.first, []).append(f)
-        elif mapping.network.populations[plan.fragment.population].neuron is not Neuron.INPUT:
-            steps.append((Order.RESET, f))
-    for f, plan in enumerate(mapping.plans):
-        steps += [(Order.RESET, target) for target in begins.pop(plan.fragment.population, ())]
-        steps.append((Order.FIRE, f))
-    assert not begins, "a life begins with a population that does not fire"
+    """The words of the schedule: the prologue, then the body."""
+    schedule = mapping.schedule
+    steps = [(1, step) for step in schedule.prologue] + [(0, step) for step in schedule.body]
     return np.array(
         [
-            Step(order=what, core=core_of[FragmentId(f)], population=address[FragmentId(f)]).encode()
-            for what, f in steps
+            Step(
+                order=Order[step.action.name],
+                core=core_of[step.fragment],
+                population=address[step.fragment],
+                once=once,
+            ).encode()
+            for once, step in steps
         ],
         dtype=np.uint64,
     )

@@ -16,10 +16,11 @@ from .bitrun import BYTE_BITS, WORD_BITS, BitRun, words_for
 from .chip import Chip
 from .errors import VerifyError
 from .network import Network, PopulationId, Update
+from .schedule import FragmentId as FragmentId
+from .schedule import Schedule
 from .states import Life, region
 from .tables import Block, Descriptor, block_blobs, block_words, strided
 
-FragmentId = NewType("FragmentId", int)
 CoreId = NewType("CoreId", int)
 
 WORD_BYTES = WORD_BITS // BYTE_BITS
@@ -291,12 +292,16 @@ def core_size(chip: Chip, plans: Iterable[Plan]) -> Size:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """Fragments in cores. `cores` lists each core's fragments, `places` each core's (x, y) on the mesh."""
+    """Fragments in cores. `cores` lists each core's fragments, `places` each core's (x, y) on the mesh.
+
+    `schedule`: what a run does to the fragments, and in which order they fire.
+    """
 
     network: Network
     chip: Chip
     grids: tuple[Grid, ...]
     plans: tuple[Plan, ...]
+    schedule: Schedule
     cores: tuple[tuple[FragmentId, ...], ...] = ()
     places: tuple[tuple[int, int], ...] = ()
 
@@ -321,6 +326,8 @@ class Mapping:
                 raise VerifyError(
                     f"{population.name}: {neurons[pid]} of {population.shape.neurons} neurons mapped"
                 )
+        if sorted(self.schedule.firing) != list(range(len(self.plans))):
+            raise VerifyError("a fragment fires never, or twice in a frame")
         if not self.cores:
             return
         held = sorted(fragment for core in self.cores for fragment in core)

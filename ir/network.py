@@ -18,7 +18,7 @@ from .errors import Origin, VerifyError
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
 from .neurons import Update as Update
-from .states import Life
+from .states import Life, lives
 
 PopulationId = NewType("PopulationId", int)
 
@@ -167,12 +167,15 @@ class Network:
         """The projections that end in a population."""
         return tuple(p for p in self.projections if p.target == target)
 
+    @property
+    def firing(self) -> tuple[PopulationId, ...]:
+        """The populations in the order in which they fire."""
+        return tuple(PopulationId(index) for index in range(len(self.populations)))
+
     def lives(self) -> tuple[Life, ...]:
         """When each population's states are in use: from its first source's firing to its own."""
-        first = list(range(len(self.populations)))
-        for projection in self.projections:
-            first[projection.target] = min(first[projection.target], projection.source)
-        return tuple(Life(start, index) for index, start in enumerate(first))
+        edges = [(projection.source, projection.target) for projection in self.projections]
+        return lives(self.firing, edges)
 
     def verify(self) -> None:
         """Raises VerifyError when a projection does not fit its populations or fires backwards."""

@@ -32,11 +32,19 @@ class Update(Enum):
     MINIMUM = "w * v where w * v < state, else the state as it is"
 
 
+class Lifetime(Enum):
+    """How long a state means anything."""
+
+    FRAME = "within a frame"
+    RUN = "from frame to frame"
+
+
 class State(NamedTuple):
     """A number that each neuron keeps, of so many bits."""
 
     name: str
     bits: int = STATE_BITS
+    lifetime: Lifetime = Lifetime.FRAME
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +69,16 @@ class NeuronModel:
     def is_fed(self) -> bool:
         """Whether its values are the host's."""
         return self.fire is None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it has states that go on from frame to frame: then no others may have their place."""
+        return any(state.lifetime is Lifetime.RUN for state in self.states)
+
+    @property
+    def is_reset_each_frame(self) -> bool:
+        """Whether it has states that each frame begins anew."""
+        return any(state.lifetime is Lifetime.FRAME for state in self.states)
 
     def state_words(self, neurons: int) -> int:
         """The words that the states of so many neurons take: those of one name from a whole word on."""

@@ -4,7 +4,7 @@ A population's states live from the first event that can reach them until the po
 lives at the same time must not overlap; the rest may.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +18,18 @@ class Life(NamedTuple):
     def meets(self, other: "Life") -> bool:
         """Whether both live at some step."""
         return self.first <= other.last and other.first <= self.last
+
+
+def lives(firing: Sequence[int], edges: Iterable[tuple[int, int]]) -> tuple[Life, ...]:
+    """The life of each population: from the firing of its first source to its own.
+
+    `firing`: populations in the order in which they fire; `edges`: pairs of a source and a target.
+    """
+    step = {population: number for number, population in enumerate(firing)}
+    first = dict(step)
+    for source, target in edges:
+        first[target] = min(first[target], step[source])
+    return tuple(Life(first[population], step[population]) for population in sorted(step))
 
 
 class Region(NamedTuple):

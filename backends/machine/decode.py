@@ -4,7 +4,7 @@ What no pointer leads to is never looked at: no word says what it is. After `dec
 array, so the compiled code checks nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -23,7 +23,7 @@ from .columns import COUNTERS, ROW
 from .events import ADD
 from .kernels import Kernels, Row
 from .memory import Memory
-from .order import order_faults
+from .order import Act, Steps, order_faults
 from .shortcuts import Channels, Pixels, shortcut
 
 Floats = NDArray[np.float32]
@@ -79,14 +79,15 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """An image as arrays: blocks, the bundles of each, and the steps as pairs of an order and a block.
+    """An image as arrays: blocks, the bundles of each, and the steps, those before the first frame apart.
 
     `at`: the block of a population, by core and address. `states`: how many numbers all cores' states take.
     """
 
     blocks: tuple[Block, ...]
     bundles: tuple[tuple[Bundle, ...], ...]
-    steps: tuple[tuple[Order, int], ...]
+    prologue: Steps
+    body: Steps
     rows: Integers
     kernels: Integers
     weights: Floats
@@ -131,11 +132,17 @@ class _Decoder:
         self.at = {key: index for index, key in enumerate(dict.fromkeys(keys))}
         self.blocks = tuple(self._block(core, address) for core, address in self.at)
         orders = [Order(order) for order in steps["order"].tolist()]
-        order = tuple(zip(orders, (self.at[key] for key in keys), strict=True))
-        self._check_pieces(order)
+        acts = [Act(order, self.at[key]) for order, key in zip(orders, keys, strict=True)]
+        first = int(steps["once"].sum())
+        if not steps["once"][:first].all():
+            late = int(np.flatnonzero(steps["once"])[-1])
+            raise BadImage(self.origin, f"step {late} is taken once, and stands behind steps of each frame")
+        prologue, body = tuple(acts[:first]), tuple(acts[first:])
+        self._check_pieces(body)
         bundles = [list(self._bundles(block)) for block in self.blocks]
-        inputs = [block.is_input for block in self.blocks]
-        for index, what in order_faults(order, inputs, [[b.target for b in own] for own in bundles]):
+        models = [block.word.neuron for block in self.blocks]
+        reached = [[bundle.target for bundle in own] for own in bundles]
+        for index, what in order_faults(prologue, body, models, reached):
             raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
         rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
         self._check_states()
@@ -148,7 +155,8 @@ class _Decoder:
         return Program(
             blocks=self.blocks,
             bundles=tuple(tuple(own) for own in bundles),
-            steps=order,
+            prologue=prologue,
+            body=body,
             rows=rows,
             kernels=kernels,
             weights=weights,
@@ -236,8 +244,8 @@ class _Decoder:
             address += words_for(neurons, state.bits)
         return tuple(found)
 
-    def _check_pieces(self, order: Sequence[tuple[Order, int]]) -> None:
-        fired = {index for what, index in order if what == Order.FIRE}
+    def _check_pieces(self, body: Steps) -> None:
+        fired = {act.block for act in body if act.order == Order.FIRE}
         for tensor in self.image.tensors:
             for piece in tensor.pieces:
                 if self.at.get((piece.core, piece.population)) not in fired:

@@ -1,8 +1,9 @@
 """The machine: runs a memory image event by event, and knows nothing but what the image says.
 
 The steps of the firing order are taken one after the other. RESET sets a population's states to their first
-values. FIRE computes the values of a population's neurons and sends their events, channel by channel, row by
-row; each event is dealt with in the target core before the next is sent. States stay from frame to frame.
+values, those that last before the first frame only. FIRE computes the values of a population's neurons and
+sends their events, channel by channel, row by row; each event is dealt with in the target core before the
+next is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...ir.errors import BadInput, Origin
+from ...ir.neurons import Lifetime
 from ..image.image import Image, ImageTensor
 from ..words.words import Order
 from .counters import Counters
@@ -74,6 +76,7 @@ class Machine:
         self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
         self._send = send
+        self._begun = False
         self._states: NDArray[Any] = np.zeros(
             self._program.states, dtype=np.float32 if self._chip else np.float64
         )
@@ -91,7 +94,9 @@ class Machine:
         trace: Callable[[Fire], None] | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Run:
-        """One frame. `inputs`: an array for each input tensor, in its shape; raises BadInput for others.
+        """The next frame. `inputs`: an array for each input tensor, in its shape; raises BadInput for others.
+
+        States that last go on from the frame before; `restart` begins anew.
 
         `keep_layers` keeps the layers' tensors too. `trace` is told of every population that fired, `on_step`
         how many of all steps are done.
@@ -104,10 +109,13 @@ class Machine:
         program = self._program
         program.clear()
         firing = np.zeros(len(program.blocks), dtype=np.int64)
-        for step, (order, index) in enumerate(program.steps):
+        before_frame = () if self._begun else program.prologue
+        self._begun = True
+        steps = [*enumerate(before_frame), *enumerate(program.body, len(program.prologue))]
+        for done, (step, (order, index)) in enumerate(steps, 1):
             block = program.blocks[index]
             if order == Order.RESET:
-                self._reset(block)
+                self._reset(block, once=step < len(program.prologue))
             else:
                 values = given[index] if block.is_input else self._values(block)
                 if (block.core, block.address) in wanted:
@@ -120,12 +128,16 @@ class Machine:
                     counts = (program.sent(index) - before).tolist()
                     trace(Fire(step, block.core, block.address, fired, *counts))
             if on_step is not None:
-                on_step(step + 1, len(program.steps))
+                on_step(done, len(steps))
         return Run(
             outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
             layers={tensor.name: gathered(tensor, kept) for tensor in layers},
             counters=self._counted(firing),
         )
+
+    def restart(self) -> None:
+        """The next frame is the first of a run: all states are set before it."""
+        self._begun = False
 
     def _tensors(self, kind: str) -> list[ImageTensor]:
         return [tensor for tensor in self.image.tensors if tensor.kind == kind]
@@ -149,8 +161,10 @@ class Machine:
                 spread(piece, flat, found[self._program.at[piece.core, piece.population]])
         return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
-    def _reset(self, block: "Block") -> None:
-        for number, first in enumerate(block.states):
+    def _reset(self, block: "Block", once: bool) -> None:
+        for number, (state, first) in enumerate(zip(block.word.neuron.states, block.states, strict=True)):
+            if state.lifetime is Lifetime.RUN and not once:
+                continue
             begin = block.initial if number == 0 else np.zeros_like(block.initial)
             self._held(block, first)[:] = rounded(begin) if self._chip else begin
 

@@ -1,23 +1,38 @@
-"""The firing order: what every frame must do to each population, so that no frame depends on another."""
+"""The firing order: what every frame must do to each population, so that no frame depends on another.
+
+States that go on from frame to frame are set once, before the first one.
+"""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from ...ir.neurons import NeuronModel
 from ..words.words import Order
 
-Steps = Sequence[tuple[Order, int]]
+
+class Act(NamedTuple):
+    """One step: what is done to which block."""
+
+    order: Order
+    block: int
+
+
+Steps = tuple[Act, ...]
 
 
 def order_faults(
-    steps: Steps, inputs: Sequence[bool], targets: Sequence[Sequence[int]]
+    prologue: Steps, body: Steps, models: Sequence[NeuronModel], targets: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, str]]:
     """Populations that the steps do not suit, and why, by their index.
 
-    `inputs`: which are inputs. `targets`: where the axons of each lead.
+    `models`: the neuron model of each. `targets`: where the axons of each lead.
     """
-    reset, fired = (_places(steps, order, len(inputs)) for order in (Order.RESET, Order.FIRE))
+    begun, early = (_places(prologue, order, len(models), 0) for order in (Order.RESET, Order.FIRE))
+    reset, fired = (_places(body, order, len(models), len(prologue)) for order in (Order.RESET, Order.FIRE))
     sound = True
-    for index, is_input in enumerate(inputs):
-        for found in _miscounted(len(reset[index]), len(fired[index]), is_input):
+    for index, model in enumerate(models):
+        counts = len(begun[index]), len(early[index]), len(reset[index]), len(fired[index])
+        for found in _miscounted(model, *counts):
             sound = False
             yield index, found
     if not sound:
@@ -28,11 +43,11 @@ def order_faults(
             if place > step:
                 yield source, f"is reset in step {place}, behind step {step}, in which it fires"
         for target in reached:
-            if inputs[target]:
+            if not models[target].states:
                 continue  # a fault of the port, which names it
-            if reset[target][0] > step:
-                what = f"is reset in step {reset[target][0]}, behind step {step}, whose events reach it"
-                yield target, what
+            for place in reset[target]:
+                if place > step:
+                    yield target, f"is reset in step {place}, behind step {step}, whose events reach it"
             if fired[target][0] <= step:
                 yield (
                     target,
@@ -40,19 +55,23 @@ def order_faults(
                 )
 
 
-def _miscounted(resets: int, fires: int, is_input: bool) -> Iterator[str]:
-    if is_input and resets:
+def _miscounted(model: NeuronModel, begun: int, early: int, resets: int, fires: int) -> Iterator[str]:
+    if not model.states and begun + resets:
         yield "is an input population and has no states to reset"
-    if not is_input and resets != 1:
-        yield f"is reset {resets} times in a frame, not once"
+    elif resets != model.is_reset_each_frame:
+        yield f"is reset {resets} times in a frame, not {'once' if model.is_reset_each_frame else 'at all'}"
+    elif begun != model.lasts:
+        yield f"is reset {begun} times before the first frame, not {'once' if model.lasts else 'at all'}"
+    if early:
+        yield "fires before the first frame"
     if fires != 1:
         yield f"fires {fires} times in a frame, not once"
 
 
-def _places(steps: Steps, order: Order, count: int) -> list[list[int]]:
-    """The steps of an order, by population."""
+def _places(steps: Steps, order: Order, count: int, first: int) -> list[list[int]]:
+    """The steps of an order, by population. `first`: the number of the first step."""
     places: list[list[int]] = [[] for _ in range(count)]
-    for step, (what, index) in enumerate(steps):
-        if what == order:
-            places[index].append(step)
+    for number, act in enumerate(steps, first):
+        if act.order == order:
+            places[act.block].append(number)
     return places

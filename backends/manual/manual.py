@@ -122,7 +122,7 @@ def _neuron_table() -> str:
         (
             number,
             f"`{label(model)}`",
-            ", ".join(f"{state.name} ({state.bits} bits)" for state in model.states) or "none",
+            ", ".join(f"{s.name} ({s.bits} bits, {s.lifetime.value})" for s in model.states) or "none",
             ", ".join(f"`{label(update)}`" for update in UPDATES if update in model.updates) or "none",
             ", ".join(model.parameters) or "none",
             model.text,

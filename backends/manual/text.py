@@ -96,8 +96,9 @@ A channel that belongs to no pair has the null kernel.
 RUN = """\
 ## 3. How a frame runs
 
-The steps of `ORDR` are taken one after the other, for each frame all of them. `state`, `value` and the
-rest belong to the population that the step names.
+The steps of `ORDR` are taken one after the other, for each frame all but those with `once` 1. These stand
+first, and are taken before the first frame of a run alone. `state`, `value` and the rest belong to the
+population that the step names.
 
     for step in ORDR:
         RESET: for every neuron: state[c, y, x] = the bias of channel c, where there are bias words,
@@ -121,10 +122,13 @@ rest belong to the population that the step names.
   states and outputs, is not laid down. A NaN is not zero and sends events.
 - An event is worked off completely before the next one is made. So the order of all updates is known,
   and two simulators agree to the last bit where their arithmetic does.
-- Every population has one FIRE step, and every one but the inputs one RESET step before it. Where a
-  population has an axon to another, the other's RESET stands before its FIRE, and the other's FIRE behind
-  it. Anything else makes an image invalid. So no population feeds itself, a value is complete when it is
-  sent, and a frame depends on no other.
+- A RESET step with `once` 1 sets all states, one with `once` 0 those that live within a frame. The first
+  state of a population begins as above, the others at 0. A population with states that live from frame to
+  frame has one of the former, a population with states that live within a frame one of the latter.
+- Every population has one FIRE step, with `once` 0, and any RESET step with `once` 0 stands before it.
+  Where a population has an axon to another, the other's RESET stands before its FIRE, and the other's FIRE
+  behind it. Anything else makes an image invalid. So no population feeds itself, a value is complete when
+  it is sent, and a frame depends on no other but by states that live from frame to frame.
 
 ### The event generator (PEG, Algorithm 5)
 

@@ -134,12 +134,16 @@ class Order(IntEnum):
 
 
 class Step(Word):
-    """One step of the firing order; the steps are taken one after the other, the same for every frame."""
+    """One step of the firing order; the steps are taken one after the other, the same for every frame.
+
+    Those whose `once` is 1 stand first: they are taken before the first frame only.
+    """
 
     order: Order = bits(2, "RESET sets the states to their first values, FIRE sends events", codes=Order)
     core: int = bits(16, "index of the core section")
     population: int = bits(15, "address of the population's descriptor")
-    reserved: int = padding(31)
+    once: int = bits(1, "1 in the prologue, 0 for each frame", default=0)
+    reserved: int = padding(30)
 
 
 CORE_WORDS = (Port, Population, Extension, Axon, Kernel, Stride)

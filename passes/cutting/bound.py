@@ -56,7 +56,7 @@ def least(network: Network, chip: Chip, kernels: Sequence[Kernels], shared: bool
         if population.bias is not None:
             part += words_for(shape.depth, bias_codec(network.weight_format).bits)
         states = population.neuron.state_bits(shape.neurons) // WORD_BITS
-        if shared:
+        if shared and not population.neuron.lasts:
             live[lives[p].first : lives[p].last + 1] += states
         else:
             part += states

@@ -80,6 +80,7 @@ class Cut:
         into = [wired for wired in kernels if wired.projection.target == p]
         whole = _is_whole(population.shape.depth, piece)
         counts = np.arange(1, min(len(piece.c), chip.depth_max) + 1) if whole else np.array([len(piece.c)])
+        shared = self.shared and not population.neuron.lasts
         pixels = len(piece.y) * len(piece.x)
         states = pixels * population.neuron.bits_each / WORD_BITS
         words, more = np.zeros(len(counts)), np.zeros(len(counts))
@@ -96,24 +97,24 @@ class Cut:
         ports = sum(-(-length // reach) + (length > reach) for length in lengths.values())
         bare = plan(population, replace(piece, c=Span(0, 0)), network.weight_format, (), ())
         bias = 0 if population.bias is None else bias_codec(network.weight_format).bits
-        words += bare.block_words + ports + np.ceil(bias * counts / WORD_BITS) + self.shared
+        words += bare.block_words + ports + np.ceil(bias * counts / WORD_BITS) + shared
         words += sum(
             int(np.ceil(SPARE_FRAGMENTS * limits.fragments[w.projection.target]))
             for w in kernels
             if w.projection.source == p
         )
-        if self.shared:
+        if shared:
             words += 1  # states begin at a whole word
         else:
             words += np.ceil(states * counts)
         # A fragment must fit a core of its own even if every source channel needs a descriptor.
-        fits = words + more + MARGIN_WORDS + (states * counts if self.shared else 0) <= chip.core_words
+        fits = words + more + MARGIN_WORDS + (states * counts if shared else 0) <= chip.core_words
         if whole and fits.any():
             words = words[: max(1, int(np.flatnonzero(fits)[-1]) + 1)]
         life = network.lives()[p]
         if not whole:
-            return Item(words, states * len(piece.c) * self.shared, *life, 1, ports, work * len(piece.c))
-        return Item(words, states * self.shared, *life, len(piece.c), ports, work)
+            return Item(words, states * len(piece.c) * shared, *life, 1, ports, work * len(piece.c))
+        return Item(words, states * shared, *life, len(piece.c), ports, work)
 
 
 def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> int:

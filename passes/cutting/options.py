@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Run, Span
-from ...ir.network import Network, Neuron, PopulationId
+from ...ir.network import Network, PopulationId
 from ...ir.tables import Strided
 from ..wiring.connect import plan
 from ..wiring.kernels import Kernels, axis_tiles, meeting, offset
@@ -167,8 +167,9 @@ class _Sizes:
         into: Sequence[Kernels],
         shared: bool,
     ) -> None:
+        model = network.populations[population].neuron
         self.network, self.population, self.chip, self.into = network, population, chip, into
-        self.more = int(shared and network.populations[population].neuron is not Neuron.INPUT)
+        self.more = int(shared and model.is_reset_each_frame and not model.lasts)
 
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())

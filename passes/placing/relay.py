@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ...ir.bitrun import BitRun
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
-from ...ir.network import Population, PopulationId, Shape, Update
+from ...ir.network import AxisMap, Kernel, Population, PopulationId, Projection, Shape, Update
+from ...ir.schedule import scheduled
 from ...ir.tables import Descriptor
 from ...ir.weights import exact_format
 from ..wiring.connect import plan
@@ -54,6 +55,7 @@ class _Relays:
             for fragment in held:
                 self.contents[-1].add(self.plans[fragment])
         self.relays_of: dict[int, list[int]] = {}
+        self.projections: list[Projection] = []
 
     def inserted(self) -> Mapping:
         """The mapping in which nothing is out of reach. Raises DoesNotFit."""
@@ -61,23 +63,30 @@ class _Relays:
             tree = {self._place(index): index}
             while far := [axon for axon in self.plans[index].axons if not self._reaches(index, axon)]:
                 self._extend(index, tree, far)
-        order = [fragment for i in range(len(self.mapping.plans)) for fragment in self._family(i)]
+        order = [fragment for i in self.mapping.schedule.firing for fragment in self._family(i)]
         new_id = {old: FragmentId(new) for new, old in enumerate(order)}
         held: list[list[FragmentId]] = [[] for _ in self.contents]
         for fragment in order:
             held[self.core_of[fragment]].append(new_id[fragment])
         old_count = len(self.mapping.network.populations)
+        network = replace(
+            self.mapping.network,
+            populations=tuple(self.populations),
+            projections=(*self.mapping.network.projections, *self.projections),
+        )
+        plans = tuple(
+            replace(
+                self.plans[old],
+                axons=tuple(replace(axon, target=new_id[axon.target]) for axon in self.plans[old].axons),
+            )
+            for old in order
+        )
         return replace(
             self.mapping,
-            network=replace(self.mapping.network, populations=tuple(self.populations)),
+            network=network,
             grids=self.mapping.grids + tuple(_whole(p.shape) for p in self.populations[old_count:]),
-            plans=tuple(
-                replace(
-                    self.plans[old],
-                    axons=tuple(replace(axon, target=new_id[axon.target]) for axon in self.plans[old].axons),
-                )
-                for old in order
-            ),
+            plans=plans,
+            schedule=scheduled(network, plans, [new_id[old] for old in order]),
             cores=tuple(tuple(core) for core in held),
             places=tuple(self.places),
         )
@@ -163,6 +172,7 @@ class _Relays:
         made, relay = self._plan(parent, ()), FragmentId(len(self.plans))
         self.contents[core].add(made)
         self.populations.append(self._population(parent))
+        self.projections.append(self._projection(parent, made.fragment.population))
         self.core_of.append(core)
         self.plans.append(made)
         self.relays_of.setdefault(parent, []).append(relay)
@@ -193,6 +203,22 @@ class _Relays:
             Shape(len(box.c), len(box.y), len(box.x)),
             origin,
             fires_on_zero=source.fires_on_zero,
+        )
+
+    def _projection(self, index: int, relay: PopulationId) -> Projection:
+        """The identity from a fragment of a population to its relay."""
+        box = self.plans[index].fragment
+        source, target = self.populations[box.population], self.populations[relay]
+        depth = source.shape.depth
+        inside = (np.arange(depth) >= box.c.start) & (np.arange(depth) < box.c.stop)
+        ones = np.broadcast_to(np.ones((1, 1, 1, 1), dtype=np.float32), (depth, 1, 1, 1))
+        return Projection(
+            box.population,
+            relay,
+            _copies(source.shape.height, box.y),
+            _copies(source.shape.width, box.x),
+            Kernel(ones, np.where(inside, np.arange(depth) - box.c.start, -1)),
+            target.origin,
         )
 
     def _plan(self, index: int, axons: tuple[Axon, ...]) -> Plan:
@@ -239,6 +265,13 @@ def _identity(channel: int) -> Descriptor:
     known, exponent = exact_format(one)
     number = known.encode(one, np.array([exponent]))
     return Descriptor(1, 1, 1, 0, channel, known.name, exponent, BitRun.of(number, known.bits))
+
+
+def _copies(size: int, span: Span) -> AxisMap:
+    """The positions of a span, one after the other."""
+    targets = np.arange(len(span))
+    zeros = np.zeros(len(span), dtype=np.int64)
+    return AxisMap(size, len(span), 1, targets, span.start + targets, zeros, np.ones(len(span)))
 
 
 def _axon_to(relay: FragmentId, source: Fragment) -> Axon:

@@ -19,6 +19,7 @@ from ...ir.mapping import (
     table,
 )
 from ...ir.network import Network, Population, Update
+from ...ir.schedule import scheduled
 from ...ir.states import Life
 from ...ir.tables import Descriptor
 from ...ir.weights import PARAMETER_CODEC, bias_codec
@@ -93,7 +94,8 @@ class Connect:
                     lives[fragment.population] if self.shared else None,
                 )
             )
-        return Mapping(network, chip, tuple(grids), tuple(plans))
+        schedule = scheduled(network, plans, [FragmentId(index) for index in range(len(plans))])
+        return Mapping(network, chip, tuple(grids), tuple(plans), schedule)
 
 
 def _meeting(kernels: Kernels, tile: Tile, target: Fragment, sources: Grid) -> list[int]:
@@ -113,7 +115,7 @@ def plan(
     life: Life | None = None,
 ) -> Plan:
     """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
-    if not population.neuron.states:
+    if not population.neuron.states or population.neuron.lasts:
         life = None
     return Plan(
         fragment,

@@ -27,6 +27,7 @@ from snc.backends.words.words import (
     Stride,
 )
 from snc.compiler.reports.report import report
+from snc.ir.activations import Activation
 
 from .check import assert_obeys, check
 from .reading import STRIDE, Picture, Wire, decoded, wires
@@ -221,7 +222,10 @@ FAULTS: dict[str, tuple[str, Change]] = {
     "an axon sees a larger target": ("hit", lambda image: an_axon(image, height=40)),
     "a block is out of range": ("pointer", lambda image: a_population(image, start=32767)),
     "a population has an axon too many": ("memory", lambda image: a_population(image, axons=1)),
-    "a population has a parameter too few": ("extensions", lambda image: a_population(image, activation=14)),
+    "a population has a parameter too few": (
+        "extensions",
+        lambda image: a_population(image, activation=Activation.THRESHOLDED_RELU),
+    ),
     "a fragment is larger than its share": ("coverage", lambda image: a_population(image, depth=3)),
     "populations fire before their sources": (
         "order",

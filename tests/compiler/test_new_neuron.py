@@ -1,9 +1,7 @@
 """A neuron model is one declaration and its number: mapping, listing, manual and machine follow from it."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -13,18 +11,16 @@ from oracle.writer import Writer
 
 from snc.backends.analysis.bill import bill
 from snc.backends.analysis.listing import disassemble
-from snc.backends.emit import emit, image_layers
-from snc.backends.image.image import About, Image, Solver
+from snc.backends.image.image import Image
 from snc.backends.machine.machine import Machine
 from snc.backends.manual.manual import manual
 from snc.backends.words.codes import NEURONS
-from snc.compiler.pipeline.choices import Packer
-from snc.compiler.pipeline.driver import layers_of, lower
 from snc.ir.errors import BadImage, VerifyError
 from snc.ir.network import Network, Neuron, Population, Update
 from snc.ir.neurons import Floats, NeuronModel, State, States
 
-from .trip import CHIP, options, reread, truth
+from .neurons import image_of, mapped, network_with
+from .trip import truth
 
 
 def squared(
@@ -64,27 +60,17 @@ def model(*, square: bool) -> onnx.ModelProto:
 
 def network() -> Network:
     """The chip's network of the square."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        path.write_bytes(model(square=False).SerializeToString())
-        found = lower(path, CHIP, options("float32"))[2]
 
     def changed(population: Population) -> Population:
         if population.shape.depth != len(THRESHOLDS):
             return population
         return replace(population, neuron=SQUARED, parameters=(THRESHOLDS, *population.parameters))
 
-    return replace(found, populations=tuple(map(changed, found.populations)))
+    return network_with(model(square=False), changed)
 
 
 def image(states: str) -> Image:
-    found = network()
-    found.verify()
-    packer = Packer(found, CHIP, options("float32", states))
-    mapping = packer.located(packer.choices()).mapping
-    layers = image_layers(mapping, layers_of(mapping.network))
-    about = About("m", "c", "float32", states, "cores", 0, Solver("", 0, 0, 1), layers, (), ())
-    return reread(emit(mapping, about))
+    return image_of(mapped(network(), states), states)
 
 
 @pytest.mark.parametrize("states", ["shared", "persistent"])
@@ -109,7 +95,7 @@ def test_its_states_are_stored_and_billed() -> None:
 
 
 def test_the_manual_has_its_row() -> None:
-    states = "accumulator (16 bits), square (32 bits)"
+    states = "accumulator (16 bits, within a frame), square (32 bits, within a frame)"
     assert f"| 5 | `SQUARED` | {states} | `ADD` | threshold | {SQUARED.text} |" in manual()
 
 

@@ -9,7 +9,9 @@ from hypothesis import event, given, settings
 from oracle.graphs import Recipe, random_input, random_recipe, recipes
 from oracle.writer import Writer
 
+from snc.backends.machine.machine import Machine
 from snc.compiler.pipeline.driver import Compiled
+from snc.ir.counts import operations
 from snc.ir.errors import DoesNotFit
 from snc.ir.mapping import FragmentId, Mapping
 from snc.passes.placing import locate
@@ -96,6 +98,19 @@ def test_a_fan_out_and_a_fan_in_beyond_the_window_take_relays() -> None:
     assert relays(found)
     assert_within_reach(found.mapping)
     assert_computes(found.image, model, random_input(model, 0))
+
+
+def test_the_work_of_relays_is_counted() -> None:
+    """Nothing is ever 0 in a linear network: each core has all the operations that its synapses make."""
+    w = Writer(13, 0)
+    y = w.add("Gemm", w.input((1, 24)), w.weights((24, 160), 24))
+    model = w.model([w.add("Gemm", y, w.weights((160, 40), 160))], "dense")
+    found = compiled(model, replace(TINY, depth_max=24, core_words=420))
+    assert relays(found)
+    loud = {name: np.abs(values) + 1 for name, values in random_input(model, 0).items()}
+    run = Machine(found.image).run(loud)
+    counted = [tally.synaptic_operations for tally in run.counters.per_core(len(found.image.cores))]
+    assert counted == operations(found.mapping)
 
 
 def test_no_room_for_a_relay_is_refused_with_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

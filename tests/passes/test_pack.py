@@ -13,6 +13,7 @@ from snc.ir.errors import DoesNotFit, Origin
 from snc.ir.mapping import Fragment, FragmentId, Mapping, Plan, Span, Table, core_size
 from snc.ir.mapping import table as listed
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
+from snc.ir.schedule import scheduled
 from snc.ir.tables import Descriptor
 from snc.passes.cutting.pack import Pack
 
@@ -38,7 +39,9 @@ def mapping_of(sizes: list[int], chip: Chip = CHIP, tables: Sequence[tuple[Table
         )
         for i, size in enumerate(sizes)
     )
-    return Mapping(Network("net", populations, (), ()), chip, (), plans)
+    network = Network("net", populations, (), ())
+    schedule = scheduled(network, plans, [FragmentId(i) for i in range(len(plans))])
+    return Mapping(network, chip, (), plans, schedule)
 
 
 def check(found: Mapping) -> None:

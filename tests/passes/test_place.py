@@ -12,6 +12,7 @@ from snc.ir.chip import SIZE_STEP, Chip, snake
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
+from snc.ir.schedule import scheduled
 from snc.passes.placing.place import RELAY_WEIGHT, Place, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
@@ -36,7 +37,9 @@ def mapping_of(edges: list[tuple[int, int]], cores: int, chip: Chip = CHIP, inpu
         for i in range(cores)
     )
     held = tuple((FragmentId(i),) for i in range(cores))
-    return Mapping(Network("net", populations, (), ()), chip, (), plans, held)
+    network = Network("net", populations, (), ())
+    schedule = scheduled(network, plans, [FragmentId(i) for i in range(len(plans))])
+    return Mapping(network, chip, (), plans, schedule, held)
 
 
 def hops(mapping: Mapping) -> int:

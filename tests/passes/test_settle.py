@@ -12,6 +12,7 @@ from snc.compiler.targets.target import load_target
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span, core_size
 from snc.ir.network import Network, Population, PopulationId, Shape, Update
+from snc.ir.schedule import scheduled
 from snc.ir.states import Life
 from snc.passes.placing.place import far_axons
 from snc.passes.placing.settle import Settle
@@ -45,7 +46,9 @@ def mapping_of(
     populations = tuple(Population(f"p{i}", shape, Origin(node=f"p{i}")) for i in range(count))
     held = tuple(tuple(FragmentId(f) for f in core) for core in cores)
     chip = replace(WIDE, core_words=core_words)
-    return Mapping(Network("net", populations, (), ()), chip, (), plans, held, tuple(places))
+    network = Network("net", populations, (), ())
+    schedule = scheduled(network, plans, [FragmentId(i) for i in range(len(plans))])
+    return Mapping(network, chip, (), plans, schedule, held, tuple(places))
 
 
 def far(mapping: Mapping) -> int:
