@@ -54,7 +54,7 @@ class _Layout:
 def emit(
     mapping: Mapping, about: About, host_before: bytes | None = None, host_after: bytes | None = None
 ) -> Image:
-    """The memory image of a mapping. `about.layers` is filled in from the mapping."""
+    """The memory image of a mapping. `about` goes in as it is: `image_layers` finds its layers."""
     layouts = [_layout(mapping, core) for core in mapping.cores]
     core_of = mapping.core_of()
     address = {f: layouts[core_of[f]].descriptors[f] for f in core_of}

@@ -91,7 +91,7 @@ def fire_channels(
 ) -> None:
     """Algorithms 5 and 4 for a whole population, flat values [H, W, D], along its only axon to another.
 
-    `kernel` and `weights` are those of `kernels.Channels`.
+    `kernel` and `weights` are those of `shortcuts.Channels`.
     """
     x_off, y_off, us, update = axons[0, X_OFF], axons[0, Y_OFF], axons[0, US], axons[0, UPDATE]
     x_end, y_end, kernel_w, kernel_h = axons[0, WIDTH], axons[0, HEIGHT], axons[0, KW], axons[0, KH]

@@ -81,7 +81,7 @@ def fire_pixels(
 ) -> None:
     """Algorithms 5 and 4 for a whole population, flat values [H, W, D], along its only axon to another.
 
-    `kernel` and `at` are those of `kernels.Pixels`; the update is ADD.
+    `kernel` and `at` are those of `shortcuts.Pixels`; the update is ADD.
     """
     x_off, y_off, us, x_end, y_end = (
         axons[0, X_OFF], axons[0, Y_OFF], axons[0, US], axons[0, WIDTH], axons[0, HEIGHT],
