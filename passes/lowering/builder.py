@@ -33,6 +33,7 @@ from .weights import Weights, ones, trained
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
 
+
 class Facts(TypedDict, total=False):
     """What a handler may say of a population: the fields of `Population` that have defaults."""
 
