@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 f32, f16 = np.float32, np.float16
 Neuron = tuple[int, int, int]
+
+COUNTERS = "firing", "events", "hops", "empty_events", "synaptic_operations"
 
 ACTIVATIONS: dict[int, Callable[..., Any]] = {
     0: lambda s: s,
@@ -61,6 +64,8 @@ class Core:
     x: int
     y: int
     words: tuple[int, ...]
+    index: int
+    states: dict[int, Any] = field(default_factory=dict)  # by their place, counted in 16 bits
 
     def numbers(self, address: int, dtype: str, size: int, count: int) -> NDArray[Any]:
         return np.frombuffer(self.bytes_from(8 * address, count * size), dtype=dtype)
@@ -76,7 +81,6 @@ class Population:
 
     core: Core
     address: int
-    state: dict[Neuron, Any] = field(default_factory=dict)
     value: dict[Neuron, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,10 +91,13 @@ class Population:
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
+        states: int | None = None
         self.parameters: list[Any] = []  # one number, or one for each channel
         for extension in self.core.words[at : at + bits(word, 61, 63)]:
             kind = bits(extension, 0, 3)
-            if kind == 2:
+            if kind == 1:
+                states = bits(extension, 4, 18)
+            elif kind == 2:
                 self.on_zero = bits(extension, 4, 18) == 1
             elif kind == 3:
                 self.initial = single(extension)
@@ -107,6 +114,16 @@ class Population:
             self.biases = self.core.numbers(at, dtype, size, self.depth).astype(f32)
             at -= -self.depth * size // 8
         self.axons = self.core.words[at : at + bits(word, 34, 43)]
+        self.states_at = 4 * (at + len(self.axons) if states is None else states)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.core.index, self.address
+
+    def slot(self, neuron: Neuron) -> int:
+        """Where the state of a neuron lies."""
+        c, y, x = neuron
+        return self.states_at + (y * self.width + x) * self.depth + c
 
     def neurons(self) -> list[Neuron]:
         return [(c, y, x) for c in range(self.depth) for y in range(self.height) for x in range(self.width)]
@@ -125,12 +142,16 @@ class Chip:
         cores = [payload for kind, payload in payloads if kind == b"CORE"]
         heads = [struct.unpack_from("<HHI", core) for core in cores]
         self.cores = [
-            Core(x, y, struct.unpack_from(f"<{size}Q", core, 8))
-            for core, (x, y, size) in zip(cores, heads, strict=True)
+            Core(x, y, struct.unpack_from(f"<{size}Q", core, 8), index)
+            for index, (core, (x, y, size)) in enumerate(zip(cores, heads, strict=True))
         ]
         self.places = {(core.x, core.y): index for index, core in enumerate(self.cores)}
         self.populations: dict[tuple[int, int], Population] = {}
-        self.events = self.empty_events = self.synaptic_operations = self.hops = 0
+        self.counts = {name: Counter[tuple[int, int]]() for name in COUNTERS}  # by core and population
+
+    def counted(self, name: str) -> int:
+        """A counter of the whole chip."""
+        return sum(self.counts[name].values())
 
     def population(self, core: int, address: int) -> Population:
         if (core, address) not in self.populations:
@@ -144,15 +165,20 @@ class Chip:
             if tensor["kind"] == "input":
                 flat = inputs[tensor["name"]].reshape(-1)
                 fed |= {neuron: flat[element] for neuron, element in self.named(tensor)}
-        for word in self.steps:
-            core, address = bits(word, 2, 17), bits(word, 18, 32)
-            population = self.population(core, address)
-            if bits(word, 0, 1) == 0:
-                population.state = {
-                    neuron: f32(self.rounded(population.biases[neuron[0]])) for neuron in population.neurons()
-                }
-            else:
-                self.fire(population, core, fed)
+        with np.errstate(all="ignore"):  # infinities run their course
+            for word in self.steps:
+                core, address = bits(word, 2, 17), bits(word, 18, 32)
+                population = self.population(core, address)
+                if bits(word, 0, 1) == 0:
+                    for neuron in population.neurons():
+                        first = f32(self.rounded(population.biases[neuron[0]]))
+                        population.core.states[population.slot(neuron)] = first
+                else:
+                    self.fire(population, core, fed)
+        return self.tensors_of(kind)
+
+    def tensors_of(self, kind: str) -> dict[str, NDArray[Any]]:
+        """The tensors of a kind, after a frame."""
         found = {}
         for tensor in self.tensors:
             if tensor["kind"] == kind:
@@ -180,23 +206,24 @@ class Chip:
                 value = f32(fed.get((core, p.address, neuron), 0))
             else:
                 parameters = [numbers[neuron[0]] for numbers in p.parameters]
-                value = p.activation(f32(p.scale * f32(p.state[neuron])), *parameters)
+                value = p.activation(f32(p.scale * f32(p.core.states[p.slot(neuron)])), *parameters)
             p.value[neuron] = f32(self.rounded(value))
         for neuron in p.neurons():
             if p.value[neuron] != 0 or p.on_zero:
+                self.counts["firing"][p.key] += 1
                 for axon in p.axons:
-                    self.peg(p.core, axon, *neuron, p.value[neuron])
+                    self.peg(p, axon, *neuron, p.value[neuron])
 
-    def peg(self, core: Core, axon: int, c: int, y: int, x: int, v: np.float32) -> None:
+    def peg(self, source: Population, axon: int, c: int, y: int, x: int, v: np.float32) -> None:
         us = bits(axon, 48, 50)
         x_min, y_min = (x << us) + signed(axon, 0, 8), (y << us) + signed(axon, 9, 17)
         x_max, y_max = x_min + bits(axon, 40, 43) + 1, y_min + bits(axon, 44, 47) + 1
         width, height = 8 * (bits(axon, 28, 33) + 1), 8 * (bits(axon, 34, 39) + 1)
         if x_min < width and x_max > 0 and y_min < height and y_max > 0:
             dx, dy = signed(axon, 51, 54), signed(axon, 55, 58)
-            self.events += 1
-            self.hops += abs(dx) + abs(dy)
-            target = self.places[core.x + dx, core.y + dy]
+            self.counts["events"][source.key] += 1
+            self.counts["hops"][source.key] += abs(dx) + abs(dy)
+            target = self.places[source.core.x + dx, source.core.y + dy]
             self.esu(target, bits(axon, 59, 63), x_min, y_min, c + bits(axon, 18, 27), v)
 
     def esu(self, core: int, port: int, x_min: int, y_min: int, c: int, v: np.float32) -> None:
@@ -212,7 +239,7 @@ class Chip:
             if 0 <= x < target.width << sl and 0 <= y < target.height << sl and x % 2**sl == y % 2**sl == 0
         ]
         if code == 0 or not taps:
-            self.empty_events += 1
+            self.counts["empty_events"][target.key] += 1
             return
         dtype, size = WEIGHTS[code]
         held = self.cores[core].bytes_from(place, size * kd * kw * kh)
@@ -245,9 +272,9 @@ class Chip:
     ) -> None:
         if how and number == 0:
             return
-        self.synaptic_operations += 1
-        state, product = p.state[neuron], f32(f32(math.ldexp(float(number), exponent)) * v)
+        self.counts["synaptic_operations"][p.key] += 1
+        state, product = p.core.states[p.slot(neuron)], f32(f32(math.ldexp(float(number), exponent)) * v)
         state = self.wide(state)
         larger, smaller = (product if further else state for further in (product > state, product < state))
         new = (state + product, state * product, larger, smaller)[how]
-        p.state[neuron] = f32(f16(new)) if self.wide is f32 else new
+        p.core.states[p.slot(neuron)] = f32(f16(new)) if self.wide is f32 else new

@@ -1,4 +1,4 @@
-"""Toys on the machine: the same numbers and counts as the literal machine, and those that numpy computes."""
+"""Toys on the machine: the same numbers and counts as the manual's reader, and those that numpy computes."""
 
 from typing import Any
 
@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from snc.backends.image.container import write_image
 from snc.backends.image.image import Image
-from snc.backends.machine.machine import Fire, Machine, Run
+from snc.backends.machine.counters import Counters
+from snc.backends.machine.machine import Arithmetic, Fire, Machine, Run
 from snc.backends.words.words import BiasFormat, Order
 from snc.ir.errors import BadInput
 from snc.ir.network import Activation, Update
 
-from .literal import Literal
+from .by_the_manual import Chip as ByTheManual
 from .machine_toys import Toy, about
 from .toy import toy_image, toy_reference
 
@@ -26,17 +28,21 @@ def both(toy: Toy, inputs: dict[str, NDArray[Any]], *, chip: bool = False, frame
 
 def agreed(image: Image, inputs: dict[str, NDArray[Any]], chip: bool = False, frames: int = 1) -> Run:
     """Runs an image on both machines, which must agree in every number and count."""
-    machine, literal = Machine(image, "chip" if chip else "float32"), Literal(image, chip)
+    arithmetic: Arithmetic = "chip" if chip else "float32"
+    machine, other = Machine(image, arithmetic), ByTheManual(write_image(image), arithmetic)
+    total: Counters | None = None
     for _ in range(frames):
         run = machine.run(inputs, keep_layers=True)
-        want = literal.run(inputs)
-        for (kind, name), tensor in want.items():
-            got = run.outputs[name] if kind == "output" else run.layers[name]
-            assert got.dtype == np.float32
-            np.testing.assert_allclose(got, tensor, rtol=1e-6, atol=1e-7)
-        for key in run.counters.populations:
-            tally = run.counters.of(*key)
-            for name, counter in literal.counts.items():
+        total = run.counters if total is None else total + run.counters
+        for kind, tensors in (("output", run.outputs), ("layer", run.layers)):
+            want = other.run(inputs, kind) if kind == "output" else other.tensors_of(kind)
+            assert tensors.keys() == want.keys()
+            for name, got in tensors.items():
+                assert got.dtype == np.float32
+                np.testing.assert_allclose(got, want[name], rtol=1e-6, atol=1e-7)
+        for key in total.populations:
+            tally = total.of(*key)
+            for name, counter in other.counts.items():
                 assert getattr(tally, name) == counter[key], (name, key)
     return run
 

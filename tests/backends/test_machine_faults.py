@@ -278,7 +278,7 @@ def test_kernel_tables_wrap_around() -> None:
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 1), st.integers(0, 23), st.lists(st.integers(0, 63), min_size=1, max_size=3))
 def test_flipped_bits(core: int, address: int, places: list[int]) -> None:
-    """A damaged image is refused, or runs as on the literal machine."""
+    """A damaged image is refused, or runs as the manual says."""
 
     def flip(word: int) -> int:
         for place in places:

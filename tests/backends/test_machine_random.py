@@ -1,4 +1,4 @@
-"""Random images, of connections that no compiler would make, on the machine and on the literal one."""
+"""Random images, of connections that no compiler would make, on the machine and on the manual's reader."""
 
 from typing import Any
 
