@@ -146,6 +146,7 @@ class Chip:
             for index, (core, (x, y, size)) in enumerate(zip(cores, heads, strict=True))
         ]
         self.places = {(core.x, core.y): index for index, core in enumerate(self.cores)}
+        self.begun = False
         self.populations: dict[tuple[int, int], Population] = {}
         self.counts = {name: Counter[tuple[int, int]]() for name in COUNTERS}  # by core and population
 
@@ -167,6 +168,8 @@ class Chip:
                 fed |= {neuron: flat[element] for neuron, element in self.named(tensor)}
         with np.errstate(all="ignore"):  # infinities run their course
             for word in self.steps:
+                if bits(word, 33, 33) and self.begun:
+                    continue
                 core, address = bits(word, 2, 17), bits(word, 18, 32)
                 population = self.population(core, address)
                 if bits(word, 0, 1) == 0:
@@ -175,6 +178,7 @@ class Chip:
                         population.core.states[population.slot(neuron)] = first
                 else:
                     self.fire(population, core, fed)
+        self.begun = True
         return self.tensors_of(kind)
 
     def tensors_of(self, kind: str) -> dict[str, NDArray[Any]]:

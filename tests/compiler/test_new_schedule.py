@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from backends.by_the_manual import Chip as ByTheManual
 from oracle.graphs import random_input
 from oracle.writer import Writer
 
 from snc.backends.analysis.listing import disassemble
+from snc.backends.image.container import write_image
 from snc.backends.image.image import Image
 from snc.backends.machine.machine import Machine
 from snc.backends.manual.manual import manual
@@ -94,6 +96,16 @@ def test_without_a_restart_a_second_run_is_not_the_first() -> None:
     again = next(iter(machine.run(inputs).outputs.values()))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, second)
+
+
+def test_the_manuals_reader_takes_the_prologue_once() -> None:
+    mapping = mapped(network_with(model(), lambda p: changed(p) if p.shape.depth == 7 else p), "shared")
+    image = image_of(mapping, "shared")
+    machine, other = Machine(image), ByTheManual(write_image(image))
+    for seed in (0, 1):
+        inputs = dict(random_input(model(), seed))
+        (got,), (want,) = machine.run(inputs).outputs.values(), other.run(inputs).values()
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-6 * np.abs(want).max())
 
 
 def test_the_schedule_of_a_mapping_is_what_runs() -> None:
