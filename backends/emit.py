@@ -148,7 +148,7 @@ def _packed(run: BitRun) -> Memory:
 def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) -> Population:
     bias = BiasFormat.NONE
     if population.bias is not None:
-        bias = BiasFormat[bias_codec(mapping.network.weight_format).name.upper()]
+        bias = BiasFormat.of(bias_codec(mapping.network.weight_format))
     return Population(
         width=len(plan.fragment.x),
         height=len(plan.fragment.y),

@@ -21,7 +21,6 @@ from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES, PORTS
 from ..words.words import (
     Axon,
-    BiasFormat,
     Extension,
     ExtensionKind,
     Kernel,
@@ -70,13 +69,8 @@ class Claim:
 
 def bias_words(population: Population) -> int:
     """How many words hold the biases of a population."""
-    codec = bias_codec_of(population)
+    codec = population.bias.codec
     return words_for(population.depth, codec.bits) if codec else 0
-
-
-def bias_codec_of(population: Population) -> Codec | None:
-    """How the biases of a population are stored, if it has any."""
-    return None if population.bias is BiasFormat.NONE else FORMATS[population.bias.name.lower()]
 
 
 def decoded(cls: type[Word], words: Words) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.int64]]]:
@@ -176,7 +170,7 @@ class Atlas:
                     Role.WEIGHTS, word.address, count, address, population.depth, PARAMETER_CODEC, note=note
                 )
         at += population.extensions
-        codec = bias_codec_of(population)
+        codec = population.bias.codec
         yield Claim(Role.BIAS, at, bias_words(population), address, population.depth, codec)
         at += bias_words(population)
         yield Claim(Role.AXON, at, population.axons, address)

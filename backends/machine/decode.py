@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...ir.errors import BadImage, Origin
 from ...ir.network import Activation
-from ...ir.weights import FORMATS, PARAMETER_CODEC
+from ...ir.weights import PARAMETER_CODEC
 from ..image.faults import faults
 from ..image.image import Image
 from ..words.bits import WORD_BITS, unpack, words_for
@@ -193,7 +193,7 @@ class _Decoder:
             raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
         at += word.extensions
 
-        codec = None if word.bias is BiasFormat.NONE else FORMATS[word.bias.name.lower()]
+        codec = word.bias.codec
         size = words_for(word.depth, codec.bits) if codec else 0
         bias = memory.take(at, size, "bias words", address)
         at += size

@@ -7,6 +7,7 @@ from enum import IntEnum
 
 from ...ir.activations import Activation
 from ...ir.neurons import NeuronModel, Update
+from ...ir.weights import FORMATS, Codec
 from .bits import Word, bits, float32, padding
 from .codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 
@@ -17,6 +18,16 @@ class BiasFormat(IntEnum):
     NONE = 0
     FLOAT16 = 1
     FLOAT32 = 2
+
+    @classmethod
+    def of(cls, codec: Codec) -> "BiasFormat":
+        """The code of a codec."""
+        return cls[codec.name.upper()]
+
+    @property
+    def codec(self) -> Codec | None:
+        """The codec, where there are biases."""
+        return None if self is BiasFormat.NONE else FORMATS[self.name.lower()]
 
 
 class Port(Word):
