@@ -68,6 +68,9 @@ class Activation(Enum):
     )
     ABSOLUTE = (), "abs(s)", np.abs, 0.0
 
+    def __repr__(self) -> str:
+        return f"Activation.{self.name}"  # the same in every process: functions say where they lie in memory
+
     def __init__(
         self,
         parameters: tuple[str, ...],
