@@ -13,6 +13,7 @@ from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Span, Wiring
 from ...ir.network import AxisMap, Network, PopulationId, Update
+from ...ir.neurons import STATE_BITS
 from ...ir.weights import bias_codec
 from ..wiring.bills import about
 from ..wiring.connect import plan
@@ -121,7 +122,8 @@ def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> in
     """How many channels the source fragments of a projection have, about."""
     source = wired.projection.source
     shape, neuron = network.populations[source].shape, network.populations[source].neuron
-    by_states = -(-2 * neuron.state_bits(shape.neurons) // (WORD_BITS * chip.core_words))
+    bits = max(neuron.bits_each, STATE_BITS)  # inputs are cut like what they feed
+    by_states = -(-2 * bits * shape.neurons // (WORD_BITS * chip.core_words))
     return -(-shape.depth // max(limits.fragments[source], by_states))
 
 
