@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -59,6 +60,14 @@ def wanted(model: onnx.ModelProto, scope: Scope) -> list[str]:
     return [name for name in made if name not in scope.constants or name in kept or name in outputs]
 
 
+def accepted(model: onnx.ModelProto, file: str) -> Any:
+    """The session of a model, nothing optimised. Raises BadInput with the node that ONNX Runtime refuses."""
+    try:
+        return session(model.SerializeToString(), optimised=False)
+    except SncError as error:
+        raise BadInput(_culprit(error.message, model, file), error.message, error.hint) from None
+
+
 def run_tensors(
     model: onnx.ModelProto, names: Iterable[str], frame: Mapping[str, np.ndarray], file: str
 ) -> Arrays:
@@ -71,10 +80,7 @@ def run_tensors(
         wide.graph.output.add().name = name
         if stated.get(name):
             wide.graph.output[-1].type.tensor_type.elem_type = stated[name]
-    try:
-        runtime = session(wide.SerializeToString(), optimised=False)
-    except SncError as error:
-        raise BadInput(_culprit(error.message, model, file), error.message, error.hint) from None
+    runtime = accepted(wide, file)
     found = [value.name for value in runtime.get_outputs()]
     try:
         made = zip(found, runtime.run(found, dict(frame)), strict=True)

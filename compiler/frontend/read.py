@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .inline import with_branches, without_constant_inputs, without_unread
-from .observe import Observed, declared, observe
+from .observe import Observed, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
 from .precision import precision_notes, widen
@@ -51,7 +51,13 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Readi
     """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does."""
     loaded = fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)
     notes = (NOTE,) if is_quantised(loaded) else ()
-    found = _reading(float_form(widen(loaded), path.name), path.name)
+    rewritten = float_form(widen(loaded), path.name)
+    try:
+        found = _reading(rewritten, path.name)
+    except SncError:
+        if rewritten is not loaded:  # a fault of the model is told in the model's own words
+            accepted(loaded, path.name)
+        raise
     notes = (*notes, *precision_notes(loaded), *found.graph.notes)
     return replace(found, graph=replace(found.graph, notes=notes))
 

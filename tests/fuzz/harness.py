@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 MEMORY_BYTES_MAX = 2 * 2**30
 CASE_SECONDS_MAX = 60.0  # of the processor: on a busy machine time passes without a hang
 SILENCE_SECONDS_MAX = 600.0  # of the clock; a child's first answer takes long: it compiles the simulator
@@ -62,6 +63,8 @@ class Answer:
 
 def work(target: str, seed: int, first: int, count: int, folder: Path, pipe: Connection) -> None:
     """The child: case after case, each with its answer."""
+    # A child begins with the folder it stands in on its path: the project's `backends` would hide the tests'.
+    sys.path[:] = [place for place in sys.path if place and Path(place).resolve() != ROOT]
     from .targets import TARGETS, prepare
 
     warnings.simplefilter("ignore")
