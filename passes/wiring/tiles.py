@@ -44,6 +44,8 @@ def run_of(runs: tuple[Run, ...], span: Span) -> Run:
 
 def pieces(extent: Span, largest: int, even: bool) -> list[Span]:
     """Pieces of at most `largest` positions: as even as can be, or full ones first."""
+    if not len(extent):
+        return []
     count = -(-len(extent) // largest)
     size = -(-len(extent) // count) if even else largest
     starts = range(extent.start, extent.stop, size)

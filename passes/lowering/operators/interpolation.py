@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ..builder import Builder
 
 Weights = dict[int, float]
+Positions = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,42 +30,64 @@ class Line:
         """The target's size before it is rounded down."""
         return self.scale * self.source
 
-
-Coordinate = Callable[[Line, int], float]
-
-
-def _aligned(line: Line, x: int) -> float:
-    return 0.0 if line.target == 1 else x * (line.source - 1) / (line.target - 1)
-
-
-def _symmetric(line: Line, x: int) -> float:
-    return line.source / 2 * (1 - line.target / line.whole) + (x + 0.5) / line.scale - 0.5
+    def positions(self, coordinate: "Coordinate") -> Positions:
+        """Where each target position stands in the source: in single precision, as ONNX Runtime computes it,
+        for it rounds what it computes. A scale of 1 moves nothing, not even by a cut.
+        """
+        targets = np.arange(self.target, dtype=np.float32)
+        return targets if self.scale == 1.0 else coordinate(self, targets)
 
 
-def _cropped(line: Line, x: int) -> float:
-    last, part = line.source - 1, line.end - line.start
+Coordinate = Callable[[Line, Positions], Positions]
+
+
+def _aligned(line: Line, x: Positions) -> Positions:
+    return x * (line.source - 1) / max(line.target - 1, 1)
+
+
+def _half(line: Line, x: Positions) -> Positions:
+    return (x + 0.5) / np.float32(line.scale) - 0.5
+
+
+def _half_of_many(line: Line, x: Positions) -> Positions:
+    return _half(line, x) if line.target > 1 else np.zeros_like(x)
+
+
+def _symmetric(line: Line, x: Positions) -> Positions:
+    return np.float32(line.source / 2 * (1 - line.target / line.whole)) + _half(line, x)
+
+
+def _cropped(line: Line, x: Positions) -> Positions:
+    start, end, last = (np.float32(part) for part in (line.start, line.end, line.source - 1))
     if line.target == 1:
-        return (line.start + line.end) / 2 * last
-    return line.start * last + x * part * last / (line.target - 1)
+        return np.full_like(x, (start + end) * last / 2)
+    return start * last + x * (end - start) * last / np.float32(line.target - 1)
 
 
 # The position in the source of a target position (ONNX, Resize).
 COORDINATES: Mapping[str, Coordinate] = {
-    "asymmetric": lambda line, x: x / line.scale,
-    "half_pixel": lambda line, x: (x + 0.5) / line.scale - 0.5,
-    "pytorch_half_pixel": lambda line, x: (x + 0.5) / line.scale - 0.5 if line.target > 1 else 0.0,
+    "asymmetric": lambda line, x: x / np.float32(line.scale),
+    "half_pixel": _half,
+    "pytorch_half_pixel": _half_of_many,
     "half_pixel_symmetric": _symmetric,
     "align_corners": _aligned,
-    "tf_half_pixel_for_nn": lambda line, x: (x + 0.5) / line.scale,
+    "tf_half_pixel_for_nn": lambda line, x: (x + 0.5) / np.float32(line.scale),
     "tf_crop_and_resize": _cropped,
 }
 
+HALF = 0.5 + 1e-6  # what ONNX Runtime still takes for a half, on either side
+
 ROUNDINGS: Mapping[str, Callable[[float], int]] = {
-    "round_prefer_floor": lambda p: math.ceil(p - 0.5),
-    "round_prefer_ceil": lambda p: math.floor(p + 0.5),
+    "round_prefer_floor": lambda p: math.ceil(p - HALF),
+    "round_prefer_ceil": lambda p: math.floor(p + HALF),
     "floor": math.floor,
     "ceil": math.ceil,
 }
+
+
+def _rounding(line: Line) -> Callable[[float], int]:
+    """How positions are rounded before opset 11: up where the target is smaller."""
+    return math.ceil if line.scale < 1.0 else math.floor
 
 
 def _triangle(distance: float) -> float:
@@ -80,7 +104,7 @@ def _cubic(a: float) -> Callable[[float], float]:
     return weight
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """What a target position takes from the source; None where it lies outside, and has a value of its own.
 
@@ -89,7 +113,7 @@ class Rule:
     """
 
     line: Line
-    coordinate: Coordinate
+    positions: Positions
     rounding: Callable[[float], int] | None
     filter: Callable[[float], float]
     reach: int
@@ -99,7 +123,7 @@ class Rule:
 
     def __call__(self, x: int) -> Weights | None:
         """The weights of the source positions."""
-        position, last = self.coordinate(self.line, x), self.line.source - 1
+        position, last = float(self.positions[x]), self.line.source - 1
         if self.crops and not 0 <= position <= last:
             return None
         if self.rounding is not None:
@@ -145,8 +169,8 @@ def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequenc
     return [
         Rule(
             line,
-            COORDINATES[coordinate_mode],
-            ROUNDINGS[rounding_mode] if mode == "nearest" else None,
+            line.positions(COORDINATES[coordinate_mode]),
+            (_rounding(line) if old else ROUNDINGS[rounding_mode]) if mode == "nearest" else None,
             filtered,
             2 if mode == "cubic" else 1,
             layer.integer("antialias", 0) == 1,
@@ -165,7 +189,7 @@ def _lines(layer: Layer, builder: Builder, source: Sequence[int], target: Sequen
     rank = len(builder.graph.shape(layer.outputs[0]))
     axes = [a % rank for a in layer.integers("axes", tuple(range(rank)))] or list(range(rank))
     spatial = list(range(2, rank))
-    missing = [None] * (len(source) - len(spatial))  # rank 3 has no rows
+    missing = [-1] * (len(source) - len(spatial))  # rank 3 has no rows
 
     def given(index: int) -> list[float]:
         name = layer.input(index)
@@ -187,7 +211,9 @@ def _lines(layer: Layer, builder: Builder, source: Sequence[int], target: Sequen
     cuts = {}
     if len(roi) == 2 * len(axes):
         cuts = {a: (roi[i], roi[len(axes) + i]) for i, a in enumerate(axes)}
+    if tuple(shape) == tuple(builder.graph.shape(layer.outputs[0])):
+        return [Line(s, t, 1.0) for s, t in zip(source, target, strict=True)]  # a copy, whatever the scales
     return [
-        Line(s, t, t / s) if a is None else Line(s, t, by_axis.get(a, t / s), *cuts.get(a, (0.0, 1.0)))
+        Line(s, t, float(np.float32(by_axis.get(a, t / s))), *cuts.get(a, (0.0, 1.0)))
         for a, s, t in zip((*missing, *spatial), source, target, strict=True)
     ]

@@ -10,6 +10,7 @@ from ..builder import Builder
 from ..views import Ids
 from .table import lowers
 
+MASKED = 12  # the first opset where the mask of a Dropout that drops nothing is true, and not zero
 FLOATS = ("float16", "float32", "float64")
 
 
@@ -24,7 +25,8 @@ def identity(builder: Builder, layer: Layer) -> None:
     builder.define(layer.outputs[0], builder.operand(layer, 0))
     if len(layer.outputs) > 1 and builder.uses_left[layer.outputs[1]]:
         shape = builder.graph.shape(layer.outputs[1])
-        builder.define(layer.outputs[1], builder.filled(layer, 1.0, shape))  # the mask: all are kept
+        kept = float(builder.graph.opset >= MASKED)
+        builder.define(layer.outputs[1], builder.filled(layer, kept, shape))
 
 
 def _drops(builder: Builder, layer: Layer) -> bool:

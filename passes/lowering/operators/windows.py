@@ -79,8 +79,15 @@ def spatial_windows(
         elif mode in ("SAME_UPPER", "SAME_LOWER"):
             # ONNX Runtime pads pools as if their windows were not dilated, so there are fewer of these
             covered = extent if layer.op == "Conv" else kernel[i]
-            total = max((-(-source[i] // strides[i]) - 1) * strides[i] + covered - source[i], 0)
-            begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+            total = (-(-source[i] // strides[i]) - 1) * strides[i] + covered - source[i]
+            if layer.op == "Conv" and total < -1:
+                raise Unsupported(
+                    layer.origin,
+                    f"ONNX and ONNX Runtime read {mode} differently where positions lie between windows",
+                    hint="give the pads instead",
+                )
+            # Below zero, positions are left out on both sides; halves are cut off, as C does.
+            begin = int((total + (mode == "SAME_LOWER")) / 2)
             end = total - begin
             if (source[i] + total - extent) // strides[i] + 1 != sizes[i]:
                 raise Unsupported(
