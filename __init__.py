@@ -11,12 +11,15 @@ __all__ = [
     "Image",
     "Machine",
     "Options",
+    "Prepared",
     "Runner",
     "SncError",
     "__version__",
     "compile_model",
+    "compile_prepared",
     "load_image",
     "load_target",
+    "prepare",
     "save_image",
     "verify_image",
 ]
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
     from .backends.image.container import save as save_image
     from .backends.image.image import Image
     from .backends.machine.machine import Machine
-    from .compiler.pipeline.driver import Compiled, compile_model
+    from .compiler.pipeline.driver import Compiled, compile_model, compile_prepared
     from .compiler.pipeline.options import Options
+    from .compiler.pipeline.prepare import Prepared, prepare
     from .compiler.running.runner import Runner
     from .compiler.running.verify import verify as verify_image
     from .compiler.targets.target import load_target
@@ -41,13 +45,16 @@ else:
         "Image": (".backends.image.image", "Image"),
         "Machine": (".backends.machine.machine", "Machine"),
         "Options": (".compiler.pipeline.options", "Options"),
+        "Prepared": (".compiler.pipeline.prepare", "Prepared"),
         "Runner": (".compiler.running.runner", "Runner"),
         "SncError": (".ir.errors", "SncError"),
         "__version__": (".ir.version", "__version__"),
         "compile_model": (".compiler.pipeline.driver", "compile_model"),
+        "compile_prepared": (".compiler.pipeline.driver", "compile_prepared"),
         "load_image": (".backends.image.container", "load"),
         "load_target": (".compiler.targets.target", "load_target"),
         "save_image": (".backends.image.container", "save"),
+        "prepare": (".compiler.pipeline.prepare", "prepare"),
         "verify_image": (".compiler.running.verify", "verify"),
     }
 

@@ -1,6 +1,7 @@
 """`snc compare`: the memory bill of a model against look-up tables."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -106,7 +107,9 @@ def compare_command(
     from ..compiler.billing.compare import compare
     from ..compiler.billing.encodings import Activity
     from ..compiler.billing.techniques import Widths
+    from ..compiler.pipeline.capacity import check_capacity
     from ..compiler.pipeline.options import Options
+    from ..compiler.pipeline.prepare import prepare
     from ..compiler.reports.bill_page import comparison_page
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
@@ -117,7 +120,11 @@ def compare_command(
     chosen = Options(weights=weights, states=states, effort=effort, input_shapes=dict(input_shapes))
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("compare") as bar:
-        found = compare(model, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits))
+        bar.stage("lower")
+        prepared = prepare(model, chosen.input_shapes, partial(check_capacity, chip=chip))
+        found = compare(
+            prepared, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits)
+        )
     if html is not None:
         outputs.save_text(html, comparison_page(found, plain(found)))
     if as_json:

@@ -128,9 +128,9 @@ def compile_command(
     if reference is not None:
         graph = to_onnx(compiled.reference())
         write_whole(reference, graph.SerializeToString(deterministic=True))
-    for note in compiled.graph.notes:
+    for note in compiled.prepared.notes:
         click.echo(f"snc: note: {note}", err=True)
-    for warning in compiled.warnings:
+    for warning in compiled.prepared.warnings:
         click.echo(f"snc: warning: {warning}", err=True)
     report = compile_report(compiled, image_file)
     if report_file is not None:

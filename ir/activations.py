@@ -83,6 +83,10 @@ class Activation(Enum):
         self.function = function
         self.bound = bound
 
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        """Pickled by its name, for functions without one are part of its value."""
+        return getattr, (Activation, self.name)
+
     def least(self, parameters: tuple[Parameter, ...]) -> float:
         """The least value that a neuron may have with these parameters, whatever its state is."""
         if isinstance(self.bound, float):

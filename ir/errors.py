@@ -100,6 +100,11 @@ class ManyErrors(SncError):
         self.exit_code = max(error.exit_code for error in self.errors)
 
 
+def each_of(error: SncError) -> tuple[SncError, ...]:
+    """The errors that one stands for: several of a stage, or itself."""
+    return error.errors if isinstance(error, ManyErrors) else (error,)
+
+
 def raise_all(errors: Iterable[SncError]) -> None:
     """Raise what a stage collected: nothing, the only error, or `ManyErrors`."""
     collected = tuple(errors)

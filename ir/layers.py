@@ -2,6 +2,7 @@
 file.
 """
 
+import copyreg
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,16 @@ from numpy.typing import NDArray
 from .errors import Origin, VerifyError
 
 Array = NDArray[Any]
+
+
+def read_only(entries: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    """A view of a mapping that nobody may change."""
+    return MappingProxyType(entries)
+
+
+# Python pickles no such view; the values that hold them go into other processes.
+copyreg.pickle(MappingProxyType, lambda view: (read_only, (dict(view),)))
+
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Array
 
 # Operators that multiply, those on integers among them: which input holds the weights of a window.

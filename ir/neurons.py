@@ -6,7 +6,7 @@ What stands in the image for a model is its row in `backends/words/codes.py`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,12 @@ class NeuronModel:
     updates: frozenset[Update]
     fire: Fire | None
     parameters: tuple[str, ...] = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Those of `Neuron` are pickled by their names: what is one of them stays that one."""
+        if vars(Neuron).get(self.name) is self:
+            return getattr, (Neuron, self.name)
+        return object.__reduce_ex__(self, protocol)
 
     @property
     def is_fed(self) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir.chip import Chip
 from ..ir.network import (
     Activation,
     AxisMap,
@@ -25,7 +24,7 @@ from ..ir.network import (
 class Fuse:
     """No population is left that is a plain sum of synapses and is read by one addition only, pointwise."""
 
-    def __call__(self, network: Network, chip: Chip) -> Network:
+    def __call__(self, network: Network) -> Network:
         """The network without those populations."""
         named = {
             piece.population

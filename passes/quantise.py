@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..ir.chip import Chip
 from ..ir.layers import Array
 from ..ir.network import Network, Projection
 from ..ir.weights import FORMATS, bias_codec
@@ -20,7 +19,7 @@ class Quantise:
 
     format: str = "fixed8"
 
-    def __call__(self, network: Network, chip: Chip) -> Network:
+    def __call__(self, network: Network) -> Network:
         """The quantised network."""
         projections = tuple(self._projection(p) for p in network.projections)
         populations = network.populations

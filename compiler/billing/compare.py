@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ...ir.chip import Chip
 from ...ir.counts import padded_synapses, synapses, trained_weights
 from ...ir.errors import DoesNotFit
 from ...ir.mapping import WORD_BYTES
 from ...ir.network import Network, Neuron, PopulationId
-from ..pipeline.driver import Clock, Progress, layers_of, lower, pack_network
+from ..pipeline.about import layers_of
+from ..pipeline.clock import Clock, Progress
+from ..pipeline.map import pack_network, quantised
 from ..pipeline.options import Options
+from ..pipeline.prepare import Prepared
 from .encodings import Activity, Claims, LayerEncodings, claims, encodings
 from .literal import literal
 from .packed import other_form, packed_bill
@@ -112,7 +114,7 @@ class _Ours:
 
 
 def compare(
-    path: Path,
+    prepared: Prepared,
     chip: Chip,
     options: Options,
     widths: Widths,
@@ -122,12 +124,10 @@ def compare(
     activity: Activity = Activity(),  # noqa: B008
 ) -> Comparison:
     """All bills of a model. Without `ours` no image is made, which takes most of the time."""
-    progress("lower")
-    # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
-    chosen = options if ours else replace(options, weights="float32")
-    graph, _, network = lower(path, chip, chosen)
     progress("count")
-    comparison = _counted(network, graph.name, chip, options, widths, activity)
+    # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
+    network = quantised(prepared, options.weights if ours else "float32")
+    comparison = _counted(network, prepared.name, chip, options, widths, activity)
     if not ours:
         return comparison
     return _with_ours(comparison, _bill_ours(network, chip, options, comparison.paper_rules, progress))
@@ -145,7 +145,7 @@ def _bill_ours(
     wider = (WIDER_MESH * chip.mesh[0], WIDER_MESH * chip.mesh[1])
     for mesh in [chip.mesh, wider] if least <= chip.cores * chip.core_words * WORD_BYTES else [wider]:
         try:
-            mapping = pack_network(network, replace(chip, mesh=mesh), options, Clock(progress))
+            mapping = pack_network(network, replace(chip, mesh=mesh), options, Clock(progress)).mapping
         except DoesNotFit:
             continue
         layers = packed_bill(mapping)

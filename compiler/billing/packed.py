@@ -9,7 +9,7 @@ from ...ir.states import Life, region
 from ...ir.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
-from ..pipeline.driver import layers_of
+from ..pipeline.about import layers_of
 from .techniques import Memory
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,7 +11,9 @@ from types import MappingProxyType
 
 from ...ir.chip import Chip
 from ...models.catalogue import build
+from ..pipeline.capacity import check_capacity
 from ..pipeline.options import Options
+from ..pipeline.prepare import prepare
 from .compare import Comparison, compare
 from .techniques import Memory, Widths
 
@@ -146,8 +148,7 @@ def reproduce(
 ) -> tuple[Reproduction, ...]:
     """The networks in the paper's order. `workers` processes take one after the other, the largest first."""
     order = sorted(names, key=lambda name: -PAPER[name].this_work["total"].value)
-    chosen = replace(options, input_shapes={})  # a view of a mapping does not go into another process
-    one = partial(_compared, chip=chip, options=chosen, widths=widths, ours=ours)
+    one = partial(_compared, chip=chip, options=options, widths=widths, ours=ours)
     found: dict[str, Comparison] = {}
     if len(order) == 1 or workers == 1:
         for name in order:
@@ -173,7 +174,8 @@ def _compared(name: str, chip: Chip, options: Options, widths: Widths, *, ours: 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{published.builder}.onnx"
         file.write_bytes(model.SerializeToString(deterministic=True))
-        return compare(file, chip, options, widths, ours=ours)
+        prepared = prepare(file, admit=partial(check_capacity, chip=chip))
+    return compare(prepared, chip, options, widths, ours=ours)
 
 
 def deviations(name: str, found: Comparison) -> tuple[Deviation, ...]:

@@ -4,7 +4,6 @@ Node by node, shapes are inferred by onnx, and only small constants (those that 
 bounds what may be run; what the tensors' shapes are, ONNX Runtime says.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,19 +13,12 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ...backends.words.bits import WORD_BITS
-from ...ir.chip import Chip
-from ...ir.errors import BadInput, DoesNotFit, Origin, Unsupported
-from ...ir.layers import LayerGraph
+from ...ir.errors import BadInput, Origin, Unsupported
 from .onnx_file import TENSOR_ELEMENTS_MAX, opset_of
 
 FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than what it is computed from
 FOLDED_SUM_MAX = 2**26  # of all of them
 SMALL_ELEMENTS = 2**10  # constants that may say a shape
-VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to tell which target would hold it
-# A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.
-TENSORS_PER_STATE = 8
-STATES_PER_TENSOR = 2  # inputs have no states, and views name neurons more than once
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
 # Their results are no constants, though they read nothing else, or nothing at all.
 RANDOM = (
@@ -71,34 +63,6 @@ def shape_of(kind: onnx.TypeProto | None) -> tuple[int, ...] | None:
     if kind is None or _elements(kind) < 0:
         return None
     return tuple(dim.dim_value for dim in kind.tensor_type.shape.dim)
-
-
-def check_capacity(graph: LayerGraph, chip: Chip) -> None:
-    """Raises DoesNotFit for a network that is out of all proportion to a chip, before it is lowered."""
-    states = chip.cores * chip.core_words * WORD_BITS // chip.state_bits
-    made: list[tuple[Origin, tuple[str, ...]]] = [
-        (Origin(file=graph.name, node=value.name, operator="input"), (value.name,)) for value in graph.inputs
-    ]
-    made += [(layer.origin, layer.outputs) for layer in graph.layers]
-    results = [[math.prod(graph.shape(name)) for name in names if name] for _, names in made]
-    total, values = sum(map(sum, results)), 0
-    for (origin, _), sizes in zip(made, results, strict=True):
-        values += sum(sizes)
-        largest = max(sizes, default=0)
-        if largest > STATES_PER_TENSOR * states:
-            rule = f"one tensor has {largest} values"
-        elif values > TENSORS_PER_STATE * states:
-            rule = f"up to here, results have {values} values"
-        else:
-            continue
-        most = max(*(max(each, default=0) / STATES_PER_TENSOR for each in results), total / TENSORS_PER_STATE)
-        cores = math.ceil(most * chip.cores / states)
-        raise DoesNotFit(
-            origin,
-            f"{rule}; {chip.name} has room for {states} neurons",
-            hint=f"{cores} such cores are the least that may hold it; or take a smaller input",
-            ways=[{"cores": cores}] * (total <= VALUES_TRIED_MAX),
-        )
 
 
 def survey(model: onnx.ModelProto, file: str) -> Scope:

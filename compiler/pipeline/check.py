@@ -1,21 +1,21 @@
 """What of a model the chip can have, what the host keeps, and every problem at once. Solves nothing."""
 
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ...ir.chip import Chip
-from ...ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
+from ...ir.errors import DoesNotFit, Origin, SncError, each_of
 from ...ir.layers import LayerGraph
 from ...ir.network import Network, Neuron
 from ...passes.fuse import Fuse
-from ...passes.lowering.host import READS_INPUTS, Split, split_host
-from ...passes.lowering.lower import Lower
+from ...passes.lowering.host import READS_INPUTS, Split
 from ...passes.lowering.operators.table import HANDLERS
-from .driver import divide, folded
+from .capacity import check_capacity
 from .host_work import too_much, warnings
 from .options import Options
+from .prepare import divide, folded
 
 Where = Literal["chip", "host", "refused"]
 
@@ -83,52 +83,21 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     try:
         graph = folded(path, options.input_shapes)
     except SncError as error:
-        found = _each(error)
+        found = each_of(error)
         if not all(one.origin and one.origin.operator for one in found):
             raise
         return _result(path, chip, None, None, None, found)
     try:
-        parts, network = divide(graph, chip)
-    except (BadInput, DoesNotFit) as error:
-        return _result(path, chip, graph, None, None, [error])
+        check_capacity(graph, chip)
+        division = divide(graph)
     except SncError as error:
-        return _result(path, chip, graph, None, None, _problems(graph, chip) or _each(error))
-    network = Fuse()(network, chip)
-    refusal = too_much(graph, parts)
+        return _result(path, chip, graph, None, None, each_of(error))
+    if division.network is None:
+        return _result(path, chip, graph, None, None, division.problems)
+    network = Fuse()(division.network)
+    refusal = too_much(graph, division.parts)
     problems = [*([refusal] if refusal else []), *_too_large(network, chip, options.states)]
-    return _result(path, chip, graph, parts, network, problems)
-
-
-def _problems(graph: LayerGraph, chip: Chip) -> list[SncError]:
-    """Everything that `divide` would come upon, one after the other."""
-    refused: dict[str, SncError] = {}
-    while True:
-        try:
-            Lower()(_mappable(graph, refused), chip)
-            break
-        except SncError as error:
-            found = {one.origin.output: one for one in _each(error) if one.origin}
-            if found.keys() <= refused.keys():
-                return _each(error)
-            refused |= found
-    try:
-        split_host(graph, refused)
-    except SncError as error:
-        return _each(error)
-    return []
-
-
-def _mappable(graph: LayerGraph, refused: Container[str]) -> LayerGraph:
-    """The layers that have a lowering, were not refused, and read nothing but what such layers make."""
-    known = {value.name for value in graph.inputs} | set(graph.constants) | {""}
-    kept = []
-    for layer in graph.layers:
-        if layer.op in HANDLERS and layer.outputs[0] not in refused and known.issuperset(layer.inputs):
-            kept.append(layer)
-            known.update(layer.outputs)
-    made = known - set(graph.constants)
-    outputs = tuple(output for output in graph.outputs if output.name in made)
-    return replace(graph, layers=tuple(kept), outputs=outputs)
+    return _result(path, chip, graph, division.parts, network, problems)
 
 
 def _too_large(network: Network, chip: Chip, states: str) -> list[SncError]:
@@ -152,10 +121,6 @@ def _too_large(network: Network, chip: Chip, states: str) -> list[SncError]:
 
 def _neurons(network: Network) -> int:
     return sum(p.shape.neurons for p in network.populations if p.neuron is not Neuron.INPUT)
-
-
-def _each(error: SncError) -> list[SncError]:
-    return list(error.errors) if isinstance(error, ManyErrors) else [error]
 
 
 def _result(

@@ -15,10 +15,9 @@ from ...ir.mapping import Mapping, Wiring, core_size
 from ...ir.network import Network
 from ...passes.cutting.cut import Cut
 from ...passes.cutting.pack import Pack, too_large
-from ...passes.cutting.partition import Partition, Solution
+from ...passes.cutting.partition import Solution
 from ...passes.placing.locate import Locate
 from ...passes.wiring.connect import Connect
-from ...passes.wiring.wire import Wire
 from .options import Options
 
 PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
@@ -60,21 +59,22 @@ class Point:
 
 
 class Packer:
-    """A network's ways into cores. `hurry` says when time is up: what is not begun is left out."""
+    """A network's ways into cores. `even`: the cuts of least memory, from which `Cut` goes on. `hurry` says
+    when time is up: what is not begun is left out.
+    """
 
     def __init__(
         self,
         network: Network,
         chip: Chip,
         options: Options,
+        wirings: Sequence[Wiring],
+        even: Solution,
         hurry: Callable[[], bool] = lambda: False,
     ) -> None:
         self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
+        self.wirings, self.even = wirings, even
         self.shared = options.states == "shared"
-        self.wirings: Sequence[Wiring] = Wire()(network, chip)
-        plain = options.objective != "memory"
-        # The cuts of least memory: `Cut` goes on from them.
-        self.even = Partition(options.effort, options.seed, plain, self.shared)(network, chip, self.wirings)
 
     def choices(self) -> list[Choice]:
         """The ways that were found, the best first. Raises DoesNotFit where the chip has too few cores."""

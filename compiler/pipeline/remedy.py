@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...backends.words.limits import LIMITS, beyond
 from ...ir.chip import Chip
-from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError
+from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
 from ...ir.weights import FORMATS
 from .options import Options
 
@@ -27,8 +27,9 @@ def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) ->
         return error
     remedy = _chosen(error, chip, options, attempt) or _enlarged(error, chip, options, attempt)
     hint = _sentence(remedy) if remedy else "no change that was tried makes it fit"
-    each = error.errors if isinstance(error, ManyErrors) else (error,)
-    told = [DoesNotFit(one.origin, one.message, hint, getattr(one, "ways", ()), remedy) for one in each]
+    told = [
+        DoesNotFit(one.origin, one.message, hint, getattr(one, "ways", ()), remedy) for one in each_of(error)
+    ]
     return told[0] if len(told) == 1 else ManyErrors(told)
 
 
@@ -41,7 +42,7 @@ def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Opt
 
 def _ways(error: SncError) -> tuple[Need, ...]:
     """The ways past an obstacle; past several at once, those of all together."""
-    each = error.errors if isinstance(error, ManyErrors) else (error,)
+    each = each_of(error)
     found = [one.ways for one in each if isinstance(one, DoesNotFit) and one.ways]
     if len(found) < len(each):
         return ()

@@ -4,6 +4,7 @@ image against the network with its weights, and the image against the model.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
 from ..frontend.read import to_onnx
 from ..frontend.runtime import Arrays
-from ..pipeline.driver import lower
-from ..pipeline.options import Options
+from ..pipeline.capacity import check_capacity
+from ..pipeline.map import quantised
+from ..pipeline.prepare import prepare
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
 from .figures import Divergence, Figures, Gauge, first_above
 from .reference import Reference
@@ -87,9 +89,11 @@ def load_models(path: Path, image: Image, reference: Path | None) -> Models:
         hint = "verify the image against the model it was compiled from"
         raise BadInput(Origin(file=path.name), rule, hint=hint)
 
+    prepared = prepare(path, shapes, partial(check_capacity, chip=image.chip))
+
     def form(weights: str) -> onnx.ModelProto:
-        graph, _, network = lower(path, image.chip, Options(weights=weights, input_shapes=shapes))
-        return to_onnx(graph.with_constants(held_constants(network, dict(graph.constants))))
+        held = held_constants(quantised(prepared, weights), dict(prepared.graph.constants))
+        return to_onnx(prepared.graph.with_constants(held))
 
     read = form("float32")
     if reference is not None:

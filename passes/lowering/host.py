@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from ...ir.errors import Origin, SncError, Unsupported, raise_all
+from ...ir.errors import Origin, SncError, Unsupported, each_of
 from ...ir.layers import Layer, LayerGraph, Value
 from .lower import HANDLERS
 
@@ -26,7 +26,8 @@ Refused = Mapping[str, SncError]
 class Split:
     """The chip's part of a network, and the host's before and behind it, or None.
 
-    `reasons`: why each of the host's layers stays there, by its name.
+    `reasons`: why each of the host's layers stays there, by its name. `problems`: what neither can have; then
+    the chip's part is what could be lowered of the rest, so that all that is wrong with it can be told, too.
     """
 
     chip: LayerGraph
@@ -34,10 +35,11 @@ class Split:
     after: LayerGraph | None = None
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     share_of_macs: float = 0.0
+    problems: tuple[SncError, ...] = ()
 
 
 def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Split:
-    """Cuts a network into the host's parts and the chip's. Raises SncError for what neither can have.
+    """Cuts a network into the host's parts and the chip's, and says what neither can have.
 
     `refused`: what lowering said of layers, by the name of their first output.
     """
@@ -68,12 +70,30 @@ def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Sp
             between = {i for i in down if not flow.is_weighted(i) and not flow.reaches_weights(i, down)}
             covered |= between
             problems += _refusals(flow, index, between, refused)
-    raise_all(problems)
+    if problems:
+        return Split(_mappable(graph, refused), problems=_flat(problems))
     if len(before) + len(after) == len(graph.layers):
-        raise Unsupported(
-            Origin(file=graph.name), "has no layer that the chip can compute", hint="run it on the host"
-        )
+        rule = "has no layer that the chip can compute"
+        nothing = Unsupported(Origin(file=graph.name), rule, hint="run it on the host")
+        return Split(replace(graph, layers=(), outputs=()), problems=(nothing,))
     return _cut(graph, before, after, reasons)
+
+
+def _flat(problems: Iterable[SncError]) -> tuple[SncError, ...]:
+    return tuple(each for problem in problems for each in each_of(problem))
+
+
+def _mappable(graph: LayerGraph, refused: Refused) -> LayerGraph:
+    """The layers that have a lowering, were not refused, and read nothing but what such layers make."""
+    known = {value.name for value in graph.inputs} | set(graph.constants) | {""}
+    kept = []
+    for layer in graph.layers:
+        if layer.op in HANDLERS and layer.outputs[0] not in refused and known.issuperset(layer.inputs):
+            kept.append(layer)
+            known.update(layer.outputs)
+    made = known - set(graph.constants)
+    outputs = tuple(output for output in graph.outputs if output.name in made)
+    return replace(graph, layers=tuple(kept), outputs=outputs)
 
 
 def _why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | None:

@@ -10,6 +10,7 @@ from math import prod
 
 import numpy as np
 
+from ...ir.architecture import STRIDES
 from ...ir.layers import LayerGraph, Value
 from .arrangement import Arrangement, Phases, arrangements
 from .feeds import Feeds, Layout, is_distinct
@@ -98,10 +99,11 @@ def natural(graph: LayerGraph, value: Value) -> Arrangement | Phases:
 
 
 def _odd_steps(graph: LayerGraph, value: Value) -> tuple[int, int] | None:
-    """The strides in y and x of the windows that alone read a picture, 1 for those that the chip has itself.
+    """The strides in y and x of the windows that alone read a picture, 1 for those that words can say.
 
-    None where it has both: 1, 2, and with identity layers the multiples of 4. One row or column is laid in
-    phases for these, too: identity layers would have to be many times as long as the result.
+    None where they can say both: those of `STRIDES`, and with identity layers the multiples of the square of
+    the largest. One row or column is laid in phases for these, too: identity layers would have to be many
+    times as long as the result. What a target makes of the strides that words can say does not matter here.
     """
     readers = [layer for layer in graph.layers if value.name in layer.inputs]
     if not _is_picture(value) or not readers or any(layer.op not in WINDOWS for layer in readers):
@@ -112,7 +114,8 @@ def _odd_steps(graph: LayerGraph, value: Value) -> tuple[int, int] | None:
         return None
     is_line = 1 in (1, *value.shape[2:])[-2:]
     y, x = (
-        1 if step == 2 or (step % 4 == 0 and not is_line) else step for step in (1, 1, *strides.pop())[-2:]
+        1 if step in STRIDES or (step % STRIDES[-1] ** 2 == 0 and not is_line) else step
+        for step in (1, 1, *strides.pop())[-2:]
     )
     return (y, x) if 1 < y * x <= PHASES_MOST else None
 

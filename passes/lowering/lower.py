@@ -11,8 +11,7 @@ from math import prod
 
 import numpy as np
 
-from ...ir.chip import Chip
-from ...ir.errors import SncError, Unsupported, raise_all
+from ...ir.errors import SncError, Unsupported, each_of, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network, Neuron, Shape, Tensor
 from .builder import Builder
@@ -26,16 +25,32 @@ __all__ = ["HANDLERS", "Lower"]
 FAMILIES = (linear, pointwise, reduce, shapes, spatial)  # importing them fills HANDLERS
 
 
-@dataclass(frozen=True, slots=True)
-class Lower:
-    """The network computes what the layers compute, neuron for neuron; nothing is cut and no core is known.
-
-    Raises SncError for operators without a handler, all of them at once.
+@dataclass(frozen=True, slots=True, eq=False)
+class Lowering:
+    """What became of some layers: their network, or None and why not. A refusal names the layer at fault by
+    its first output, unless none is.
     """
 
-    def __call__(self, graph: LayerGraph, chip: Chip) -> Network:
-        """The network of some layers."""
-        raise_all(
+    network: Network | None
+    refusals: tuple[SncError, ...] = ()
+
+    def whole(self) -> Network:
+        """The network. Raises SncError with all refusals where there is none."""
+        raise_all(self.refusals)
+        assert self.network is not None
+        return self.network
+
+
+@dataclass(frozen=True, slots=True)
+class Lower:
+    """The network computes what the layers compute, neuron for neuron; nothing is cut and no target is known.
+
+    What cannot be lowered is told as data, all of it at once: whoever asks may have another place for it.
+    """
+
+    def __call__(self, graph: LayerGraph) -> Lowering:
+        """The network of some layers, or what is in its way."""
+        unknown = [
             Unsupported(
                 layer.origin,
                 "the operator cannot be mapped",
@@ -43,7 +58,9 @@ class Lower:
             )
             for layer in graph.layers
             if layer.op not in HANDLERS
-        )
+        ]
+        if unknown:
+            return Lowering(None, tuple(unknown))
         found: list[Lowered] = []
         problems: list[SncError] = []
         for layout in layouts(graph):
@@ -55,8 +72,8 @@ class Lower:
             if layout.is_least:
                 break
         if not found:
-            raise problems[0]
-        return min(found, key=lambda lowered: lowered.cost).network
+            return Lowering(None, each_of(problems[0]))
+        return Lowering(min(found, key=lambda lowered: lowered.cost).network)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,9 @@ import onnx
 
 from snc.backends.emit import emit, image_layers
 from snc.backends.image.image import About, Image, Solver
-from snc.compiler.pipeline.choices import Packer
-from snc.compiler.pipeline.driver import layers_of, lower
+from snc.compiler.pipeline.about import layers_of
+from snc.compiler.pipeline.map import packer_of, quantised
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.mapping import Mapping
 from snc.ir.network import Network, Population
 
@@ -22,14 +23,14 @@ def network_with(model: onnx.ModelProto, changed: Callable[[Population], Populat
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
-        found = lower(path, CHIP, options("float32"))[2]
+        found = quantised(prepare(path), "float32")
     return replace(found, populations=tuple(map(changed, found.populations)))
 
 
 def mapped(network: Network, states: str) -> Mapping:
     """A network in cores."""
     network.verify()
-    packer = Packer(network, CHIP, options("float32", states))
+    packer = packer_of(network, CHIP, options("float32", states))
     mapping = packer.located(packer.choices()).mapping
     mapping.verify()
     return mapping

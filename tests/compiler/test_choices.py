@@ -15,9 +15,10 @@ from oracle.synapses import node_synapses
 
 from snc.backends.image.container import write_image
 from snc.cli.main import main
-from snc.compiler.pipeline.choices import Packer
-from snc.compiler.pipeline.driver import Compiled, compile_model, front, lower
+from snc.compiler.pipeline.driver import Compiled, compile_model, front
+from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.counts import operations
 
 from .trip import CHIP
@@ -92,8 +93,7 @@ def test_the_front_is_printed_and_nothing_is_written(model: Path, capsys: pytest
 
 def test_a_price_for_fragments_makes_fewer_of_them(model: Path) -> None:
     options = Options()
-    _, _, network = lower(model, SMALL, options)
-    packer = Packer(network, SMALL, options)
+    packer = packer_of(quantised(prepare(model), options.weights), SMALL, options)
     cheap, dear = packer.cut(0.0), packer.cut(400.0)
     assert cheap.seats
     assert dear.fragments < cheap.fragments

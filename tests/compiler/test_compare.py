@@ -16,6 +16,7 @@ from snc.compiler.billing.packed import packed_bill
 from snc.compiler.billing.techniques import Memory, Widths, memory
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.chip import Chip
 from snc.models.catalogue import build
 
@@ -25,7 +26,7 @@ from .trip import CHIP
 def compared(model: onnx.ModelProto, folder: Path, chip: Chip = CHIP, *, ours: bool = False) -> Comparison:
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    return compare(path, chip, Options(effort=0.5), Widths(), ours=ours)
+    return compare(prepare(path), chip, Options(effort=0.5), Widths(), ours=ours)
 
 
 def one_conv(depth: int = 4, group: int = 1) -> onnx.ModelProto:

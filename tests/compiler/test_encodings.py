@@ -9,8 +9,8 @@ from oracle.layers import flatten
 from oracle.writer import Writer
 
 from snc.compiler.billing.encodings import ENCODINGS, Activity, claims, encodings
-from snc.compiler.pipeline.driver import lower
-from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.map import quantised
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.network import Network
 from snc.models.catalogue import build
 
@@ -20,7 +20,7 @@ from .trip import CHIP
 def lowered(model: onnx.ModelProto, folder: Path) -> Network:
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
-    return lower(path, CHIP, Options(weights="float32"))[2]
+    return quantised(prepare(path), "float32")
 
 
 def dense() -> onnx.ModelProto:

@@ -61,7 +61,7 @@ def test_most_of_the_work_on_the_host_is_refused(tmp_path: Path) -> None:
     assert "--force" in found.problems[0].way_out
     forced = compile_model(path, CHIP, Options(effort=1.0, force=True))
     assert forced.image.about.host_after == ("recurrent",)
-    assert "recurrent (RNN)" in forced.warnings[0]
+    assert "recurrent (RNN)" in forced.prepared.warnings[0]
 
 
 def test_some_of_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from snc.compiler.billing.paper import reproduce
 from snc.compiler.billing.techniques import Widths
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.reports import charts
 from snc.compiler.reports.bill_page import comparison_page, paper_page
 from snc.compiler.reports.image_page import image_page
@@ -110,7 +111,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     name = next(tensor.name for tensor in compiled.image.tensors if tensor.kind == "input")
     run = simulate(compiled.image, image, [{name: picture}])
     costs = estimate(run, CHIP)
-    bill = compare(path, CHIP, Options(effort=0.5), Widths())
+    bill = compare(prepare(path), CHIP, Options(effort=0.5), Widths())
     report = compile_report(compiled, image)
     makers: dict[str, Callable[[], str]] = {
         "compare": lambda: comparison_page(bill, plain(bill)),

@@ -7,8 +7,8 @@ import pytest
 
 from snc.compiler.billing.paper import CATEGORIES, PAPER, Reproduction, deviations, printed, reproduce
 from snc.compiler.billing.techniques import Widths
-from snc.compiler.pipeline.driver import lower
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.counts import padded_synapses, synapses
 from snc.models.catalogue import build
 
@@ -88,7 +88,7 @@ def test_published_synapses_are_padded_but_for_maps_of_7_by_7(name: str, tmp_pat
     path, published = tmp_path / "model.onnx", PAPER[name]
     path.write_bytes(build(published.builder, 0, published.size, published.size).SerializeToString())
     counted = 0
-    for projection in lower(path, CHIP, Options(weights="float32"))[2].projections:
+    for projection in prepare(path).network.projections:
         is_small = (projection.y.source_size, projection.y.target_size) == (7, 7)
         count = (synapses if is_small else padded_synapses)(projection)
         counted += count * (1 + (projection.origin.operator == "Add"))

@@ -19,8 +19,9 @@ from snc.compiler.frontend.agree import assert_agrees, first_difference
 from snc.compiler.frontend.observe import random_inputs, run_tensors
 from snc.compiler.frontend.read import Reading, original, read_model, read_onnx, to_layers
 from snc.compiler.pipeline.check import check
-from snc.compiler.pipeline.driver import compile_model, folded
+from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import folded
 from snc.ir.errors import BadInput, SncError, Unsupported, VerifyError
 from snc.ir.layers import LayerGraph
 from snc.passes.fold import Fold

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snc.backends.image.container import read_image, write_image
 from snc.backends.image.image import Image
-from snc.compiler.pipeline import driver
+from snc.compiler.pipeline import driver, prepare
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.comparison import rounds_to
@@ -75,6 +75,12 @@ def judged(path: Path, image: Image) -> Verdict:
     return verify(path, image, random_frames(image, 3, 0))
 
 
+def read_as(patched: pytest.MonkeyPatch, folded: Callable[..., LayerGraph]) -> None:
+    """Whoever reads a model, reads it with another function."""
+    for module in (driver, prepare):
+        patched.setattr(module, "folded", folded)
+
+
 def heavier(graph: LayerGraph) -> LayerGraph:
     """One weight of the second convolution is another."""
     name = next(layer.inputs[1] for layer in graph.layers if layer.name == "second")
@@ -103,8 +109,8 @@ def test_a_network_that_was_read_wrong_is_the_front_ends_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Change, at: str
 ) -> None:
     path = saved(tmp_path, small())
-    right = driver.folded
-    monkeypatch.setattr(driver, "folded", lambda path, shapes: fault(right(path, shapes)))
+    right = prepare.folded
+    read_as(monkeypatch, lambda path, shapes: fault(right(path, shapes)))
     found = judged(path, image_of(path))
     assert found.is_mapped_right
     assert not found.is_right
@@ -125,9 +131,9 @@ def test_what_is_right_is_right(tmp_path: Path) -> None:
 
 def test_a_wrong_image_is_the_mappings_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path, small())
-    right = driver.folded
+    right = prepare.folded
     with monkeypatch.context() as patched:
-        patched.setattr(driver, "folded", lambda path, shapes: heavier(right(path, shapes)))
+        read_as(patched, lambda path, shapes: heavier(right(path, shapes)))
         wrong = image_of(path)
     found = judged(path, wrong)
     assert not found.is_mapped_right
@@ -141,7 +147,7 @@ def test_a_lost_clamp_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     good = judged(path, image_of(path))
     assert good.is_right
     assert good.rounds_to == "quantised"
-    right = driver.folded
+    right = prepare.folded
 
     def without_clamps(path: Path, shapes: dict[str, tuple[int, ...]]) -> LayerGraph:
         graph = right(path, shapes)
@@ -154,7 +160,7 @@ def test_a_lost_clamp_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             }
         )
 
-    monkeypatch.setattr(driver, "folded", without_clamps)
+    read_as(monkeypatch, without_clamps)
     found = judged(path, image_of(path))
     assert found.is_mapped_right
     assert not found.is_right

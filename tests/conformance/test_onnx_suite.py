@@ -47,7 +47,7 @@ def outcome(case: SuiteCase) -> Outcome:
         path = Path(folder) / "model.onnx"
         path.write_bytes(case.model.SerializeToString())
         try:
-            Lower()(Fold()(read_onnx(path)), CHIP)
+            Lower()(Fold()(read_onnx(path))).whole()
         except SncError as error:
             reason = str(error)
         try:

@@ -13,8 +13,6 @@ from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
 from snc.passes.lowering.lower import Lower
 
-from .networks import CHIP
-
 Build = Callable[[Writer, str], str | list[str]]
 
 
@@ -23,8 +21,8 @@ def lowered(build: Build) -> tuple[Network, Network]:
     w = Writer(13, 2)
     outputs = build(w, w.input((1, 4, 6, 5)))
     model = w.model([outputs] if isinstance(outputs, str) else outputs, "fuse")
-    before = Lower()(Fold()(to_layers(model, "model")), CHIP)
-    after = Fuse()(before, CHIP)
+    before = Lower()(Fold()(to_layers(model, "model"))).whole()
+    after = Fuse()(before)
     after.verify()
     return before, after
 

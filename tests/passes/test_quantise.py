@@ -21,7 +21,7 @@ from snc.passes.lowering import axis
 from snc.passes.lowering.lower import Lower
 from snc.passes.quantise import Quantise, held_constants
 
-from .networks import CHIP, chain, network, ones, population, projection
+from .networks import chain, network, ones, population, projection
 
 FIXED8 = FORMATS["fixed8"]
 WEIGHTS = arrays(
@@ -88,7 +88,7 @@ def test_trained_weights_are_quantised_channel_by_channel_and_others_are_not() -
     maps = axis.identity(shape.height), axis.identity(shape.width)
     add = projection(1, 2, *maps, ones(5))
     two = network([*before.populations, population("sum", shape)], [*before.projections, add])
-    after = Quantise("fixed8")(two, CHIP)
+    after = Quantise("fixed8")(two)
     conv, copy = (p.kernel for p in after.projections)
     assert (conv.format, after.weight_format) == ("fixed8", "fixed8")
     assert conv.exponents is not None
@@ -107,7 +107,7 @@ def test_biases_are_what_their_words_hold(name: str, dtype: type) -> None:
     before = chain(2, 4)
     bias = np.random.default_rng(0).normal(size=4).astype(np.float32)
     populations = (before.populations[0], replace(before.populations[1], bias=bias))
-    after = Quantise(name)(replace(before, populations=populations), CHIP)
+    after = Quantise(name)(replace(before, populations=populations))
     assert after.populations[1].bias is not None
     assert np.array_equal(after.populations[1].bias, bias.astype(dtype).astype(np.float32))
 
@@ -115,7 +115,7 @@ def test_biases_are_what_their_words_hold(name: str, dtype: type) -> None:
 def lowered(model: onnx.ModelProto, weights: str) -> tuple[LayerGraph, Network]:
     """The layers of a model and their network."""
     graph = Fold()(to_layers(model, "model"))
-    return graph, Quantise(weights)(Fuse()(Lower()(graph, CHIP), CHIP), CHIP)
+    return graph, Quantise(weights)(Fuse()(Lower()(graph).whole()))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -7,6 +7,7 @@ import pytest
 from snc.compiler.billing.compare import Comparison, compare
 from snc.compiler.billing.techniques import Widths
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 
 from .networks import CHIP, FOLDER
 
@@ -21,7 +22,7 @@ SHAPES = {"ppocr_cls_v2": {"x": (1, 3, 48, 192)}}  # of inputs that a model leav
 
 def compared(path: Path, *, ours: bool) -> Comparison:
     options = Options(effort=0.5, input_shapes=SHAPES.get(path.stem, {}))
-    return compare(path, CHIP, options, Widths(), ours=ours)
+    return compare(prepare(path), CHIP, options, Widths(), ours=ours)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

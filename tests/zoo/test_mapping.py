@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from snc.compiler.pipeline.choices import Packer
-from snc.compiler.pipeline.driver import lower
+from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.targets.target import load_target
 from snc.models.catalogue import CATALOGUE
 from snc.passes.placing.place import far_axons
@@ -36,8 +36,7 @@ def test_few_cores_that_reach_each_other(
     path = tmp_path / "model.onnx"
     path.write_bytes(CATALOGUE[name].build().SerializeToString())
     chip, options = replace(load_target(target), mesh=mesh), Options(states=states)
-    _, _, network = lower(path, chip, options)
-    packer = Packer(network, chip, options)
+    packer = packer_of(quantised(prepare(path), options.weights), chip, options)
     found = packer.located(packer.choices())
     used, least = len(found.mapping.cores), found.solution.least_cores
     found.mapping.verify()

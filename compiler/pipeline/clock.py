@@ -1,0 +1,33 @@
+"""The seconds that stages take, told to whoever shows progress."""
+
+import time
+from collections.abc import Callable
+
+Progress = Callable[[str], None]
+
+
+class Clock:
+    """Times the stages and tells the progress bar. A stage that is entered again adds to its seconds."""
+
+    def __init__(self, progress: Progress = lambda stage: None) -> None:
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self._begun = time.perf_counter()
+        self._stage, self._start = "", 0.0
+
+    def hurry(self, limit: float | None) -> Callable[[], bool]:
+        """Tells whether so many seconds have passed since the clock began; None: as many as it takes."""
+        return lambda: limit is not None and time.perf_counter() - self._begun > limit
+
+    def __call__(self, stage: str) -> "Clock":
+        """For a `with` block that is this stage."""
+        self._stage, self._start = stage, time.perf_counter()
+        self.progress(stage)
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        spent = time.perf_counter() - self._start
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent

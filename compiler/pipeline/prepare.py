@@ -1,0 +1,121 @@
+"""The half of the pipeline that knows no target: a model is read, folded, divided and lowered, once.
+
+Everything that asks about a model begins with what it gives: `compile` and its remedies, `check`, `verify`,
+`compare`, the front of cores against work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from ...ir.errors import BadInput, Origin, SncError, raise_all
+from ...ir.layers import LayerGraph
+from ...ir.network import Network
+from ...passes.fold import Fold
+from ...passes.fuse import Fuse
+from ...passes.hoist import Hoist
+from ...passes.lowering.host import Split, split_host
+from ...passes.lowering.lower import Lower
+from ..frontend.agree import assert_agrees
+from ..frontend.read import Shapes, read_model, to_onnx
+from ..frontend.runtime import HostPart
+from .host_work import warnings
+from .steps import Step, Watch, unwatched, verified
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A model that is ready for any target and any weight format.
+
+    `graph`: all its layers, folded into each other. `parts`: those that the host has, before and behind the
+    chip, and the chip's. `network`: the chip's part lowered, with the weights as they were trained. It can be
+    pickled: other processes, too, start from it.
+    """
+
+    graph: LayerGraph
+    parts: Split
+    network: Network
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.graph.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user must know of how the model was read."""
+        return self.graph.notes
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user may not have wanted."""
+        return warnings(self.graph, self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """The host's parts of a network and the chip's, and the latter lowered; or every problem in the way."""
+
+    parts: Split
+    network: Network | None
+    problems: tuple[SncError, ...] = ()
+
+
+def prepare(
+    path: Path,
+    input_shapes: Shapes = MappingProxyType({}),
+    admit: Callable[[LayerGraph], None] = lambda graph: None,
+) -> Prepared:
+    """A model read and lowered. `admit` may refuse layers before they are lowered. Raises SncError."""
+    graph = folded(path, input_shapes)
+    admit(graph)
+    return lowered(graph)
+
+
+def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
+    """The layers of a model, folded into each other: they compute what the model does."""
+    reading = read_model(path, input_shapes)
+    graph = Hoist()(Fold()(reading.graph))
+    assert_agrees(graph, reading)
+    return graph
+
+
+def lowered(graph: LayerGraph, watch: Watch = unwatched) -> Prepared:
+    """Folded layers made ready for any target. Raises SncError with everything that cannot be mapped."""
+    found = divide(graph)
+    raise_all(found.problems)
+    assert found.network is not None
+    return Prepared(graph, found.parts, verified(Step.NETWORK, Fuse()(found.network), watch))
+
+
+def divide(graph: LayerGraph) -> Division:
+    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
+    makers = graph.producers()
+    refused: dict[str, SncError] = {}
+    while True:
+        parts = split_host(graph, refused)
+        try:
+            lowering = Lower()(parts.chip)
+        except Exception:
+            _blame(graph)
+            raise
+        found = {one.origin.output: one for one in lowering.refusals if one.origin}
+        if not found.keys() <= makers.keys() - refused.keys() or len(found) < len(lowering.refusals):
+            return Division(
+                parts, None, (*parts.problems, *lowering.refusals)
+            )  # no layer's that can be moved
+        if not found:
+            return Division(parts, None if parts.problems else lowering.network, parts.problems)
+        refused |= found
+
+
+def _blame(graph: LayerGraph) -> None:
+    """Raises BadInput when a network that lowering stumbles over cannot be run anywhere: it is at fault."""
+    try:
+        part = HostPart(to_onnx(graph).SerializeToString())
+        part({value.name: np.zeros(value.shape, dtype=value.dtype) for value in graph.inputs})
+    except SncError as error:
+        raise BadInput(Origin(file=graph.name), error.message, hint="export it again") from None
