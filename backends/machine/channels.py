@@ -6,7 +6,8 @@ events in the order of `events`, with the same result; but channels lie side by 
 
 import numpy as np
 
-from .cache import compiled, kept
+from ...ir.compiled import compiled, kept
+from ..words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,
@@ -74,7 +75,7 @@ def update_channels(
     return synapses
 
 
-@kept
+@kept(codes)
 def fire_channels(
     values: Floats,
     height: int,

@@ -12,9 +12,9 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
+from ...ir.compiled import compiled, config, kept
 from ...ir.neurons import Update
-from ..words.codes import UPDATES
-from .cache import compiled, config, kept
+from ..words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,
@@ -44,7 +44,9 @@ from .columns import (
     States,
 )
 
-ADD, MULTIPLY, MAXIMUM = (UPDATES.numbers[each] for each in (Update.ADD, Update.MULTIPLY, Update.MAXIMUM))
+ADD, MULTIPLY, MAXIMUM = (
+    codes.UPDATES.numbers[each] for each in (Update.ADD, Update.MULTIPLY, Update.MAXIMUM)
+)
 
 if config.DISABLE_JIT:
 
@@ -178,7 +180,7 @@ def firing(values: Floats, c: int, y: int, fires_on_zero: bool, found: Integers)
     return count
 
 
-@kept
+@kept(codes)
 def fire_one(
     values: Floats,
     fires_on_zero: bool,
@@ -235,7 +237,7 @@ def fire_one(
     counters[0, OPERATIONS] += operations
 
 
-@kept
+@kept(codes)
 def fire_many(
     values: Floats,
     fires_on_zero: bool,

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .cache import compiled, kept
+from ...ir.compiled import compiled, kept
+from ..words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,
@@ -64,7 +65,7 @@ def add_four(
             states[s + i] = half(new + weights[w_d + i] * v_d)
 
 
-@kept
+@kept(codes)
 def fire_pixels(
     values: Floats,
     height: int,

@@ -19,7 +19,8 @@ from ..wiring.bills import about
 from ..wiring.connect import plan
 from ..wiring.kernels import Kernels
 from .bound import Least, least
-from .columns import Item, Room, fill_cores
+from .columns import fill_cores
+from .filler import Item, Room
 from .partition import Solution
 
 ITEMS_MAX = 400  # more pieces than these are packed first fit: the linear program would take minutes
@@ -69,7 +70,7 @@ class Cut:
         room = Room(chip.core_words, chip.ports_max, self.work_max)
         if not all(room.holds(item) for item in items):
             return replace(base, least_cores=limits.cores)  # what is guessed of axons leaves too little room
-        cores = fill_cores(items, room, limits.cores, penalty=self.penalty_words, seed=self.seed, hurry=hurry)
+        cores = fill_cores(items, room, penalty=self.penalty_words, seed=self.seed, hurry=hurry)
         grids, seats = _seated(network, base.grids, pieces, cores)
         return replace(base, grids=grids, seats=seats, least_cores=limits.cores)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snc.backends.machine import cache as machine_cache
-from snc.backends.machine.cache import cache_folder, config, kept
+from snc.ir.compiled import cache_folder, config, edition, kept
 
 TESTS = Path(__file__).parent
 
@@ -30,21 +29,21 @@ def unwritable(path: Path) -> str:
 
 
 def test_the_users_caches(unset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cache_folder() == unset / "home/.cache/snc/numba" / machine_cache._edition()
+    assert cache_folder("edition") == unset / "home/.cache/snc/numba" / "edition"
     monkeypatch.setenv("XDG_CACHE_HOME", str(unset / "caches"))
-    assert cache_folder() == unset / "caches/snc/numba" / machine_cache._edition()
+    assert cache_folder("edition") == unset / "caches/snc/numba" / "edition"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_folder() == unset / "home/.cache/snc/numba" / machine_cache._edition()
+    assert cache_folder("edition") == unset / "home/.cache/snc/numba" / "edition"
 
 
 def test_the_users_word_for_numba(unset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "CACHE_DIR", str(unset / "mine"))
-    assert cache_folder() == unset / "mine" / machine_cache._edition()
+    assert cache_folder("edition") == unset / "mine" / "edition"
 
 
 def test_a_private_folder(unset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", unwritable(unset / "home"))
-    folder = cache_folder()
+    folder = cache_folder("edition")
     assert folder is not None
     assert folder.parent.parent == unset
     assert folder.parent.stat().st_mode & 0o777 == 0o700
@@ -55,7 +54,7 @@ def test_a_folder_that_others_may_write_is_not_used(
     unset: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setenv("HOME", unwritable(unset / "home"))
-    folder = cache_folder()
+    folder = cache_folder("edition")
     assert folder is not None
     private = folder.parent
     folder.rmdir()
@@ -65,7 +64,7 @@ def test_a_folder_that_others_may_write_is_not_used(
         private.rmdir()
         (unset / "elsewhere").mkdir(mode=0o700)
         private.symlink_to(unset / "elsewhere") if how == "link" else private.touch()
-    assert cache_folder() is None
+    assert cache_folder("edition") is None
 
 
 def test_no_folder_at_all(unset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,8 +73,8 @@ def test_no_folder_at_all(unset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("HOME", unwritable(unset / "home"))
     monkeypatch.setattr("tempfile.gettempdir", nowhere)
-    assert cache_folder() is None
-    assert kept(successor)(1) == 2
+    assert cache_folder("edition") is None
+    assert kept()(successor)(1) == 2
 
 
 def successor(number: int) -> int:
@@ -83,16 +82,31 @@ def successor(number: int) -> int:
 
 
 def test_numba_is_not_told_of_our_folder(unset: Path) -> None:
-    assert kept(successor)(1) == 2
+    assert kept()(successor)(1) == 2
     assert config.CACHE_DIR == ""
     assert list((unset / "home/.cache/snc/numba").glob("*/*/*.nbi"))
 
 
+def test_an_edition_is_the_code_beside_a_function_and_what_it_reads(tmp_path: Path) -> None:
+    code, constants, other = tmp_path / "here/code.py", tmp_path / "constants.py", tmp_path / "other.py"
+    code.parent.mkdir()
+    for path in (code, constants, other):
+        path.write_text("one = 1\n")
+    first = edition(code.parent, constants)
+    other.write_text("one = 2\n")
+    assert edition(code.parent, constants) == first
+    for path in (code, constants):
+        path.write_text("one = 2\n")
+        assert edition(code.parent, constants) != first
+        path.write_text("one = 1\n")
+    assert edition(code.parent, constants) == first
+
+
 def test_a_damaged_cache_is_passed_by(unset: Path) -> None:
-    kept(successor)(1)
+    kept()(successor)(1)
     for index in (unset / "home").rglob("*.nbi"):
         index.write_bytes(b"no index")
-    again = kept(successor)
+    again = kept()(successor)
     assert again(1) == 2
     assert again(2) == 3
 

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.machine.cache import kept
 from snc.backends.machine.events import half
+from snc.ir.compiled import kept
 
 
-@kept
+@kept()
 def _halves(values: NDArray[np.float32], into: NDArray[np.float32]) -> None:
     for i in range(len(values)):
         into[i] = half(values[i])

@@ -10,7 +10,8 @@ import pytest
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.models.catalogue import CATALOGUE
-from snc.passes.cutting.columns import Item, Room, fill_cores
+from snc.passes.cutting.columns import fill_cores
+from snc.passes.cutting.filler import Item, Room
 
 from .trip import CHIP
 

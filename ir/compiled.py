@@ -1,4 +1,4 @@
-"""Where compiled code is kept between runs: where caches belong, and nowhere if no place can be written.
+"""Functions as machine code, kept between runs where caches belong, and nowhere if no place can be written.
 
 Numba stores machine code as pickles, so a folder is used only where nobody else can put files.
 """
@@ -8,14 +8,13 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, wraps
+from functools import wraps
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
-
-from ..words import codes
 
 config: Any = numba.core.config  # its attributes are made as it is read
 P = ParamSpec("P")
@@ -28,9 +27,16 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return _jit(function, forceinline=True)
 
 
-def kept(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as machine code, compiled at the first call with new types, found by the next process."""
-    folder = cache_folder()
+def kept(*reads: ModuleType) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The function as machine code, compiled at the first call with new types, found by the next process.
+
+    `reads`: modules outside the function's folder whose constants it holds.
+    """
+    return lambda function: _kept(function, *(Path(str(module.__file__)) for module in reads))
+
+
+def _kept(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
+    folder = cache_folder(edition(Path(function.__code__.co_filename).parent, *reads))
     if folder is None or config.DISABLE_JIT:
         return _jit(function)
     with _numba_caches_in(folder):
@@ -53,23 +59,19 @@ def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = Fals
     return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
 
 
-def cache_folder() -> Path | None:
-    """The folder for compiled code, made if need be, or None where none can be written.
+def cache_folder(name: str) -> Path | None:
+    """The folder of that name for compiled code, made if need be, or None where none can be written.
 
     It stands in NUMBA_CACHE_DIR, in the user's caches, or in a private folder for temporary files.
     """
-    folders = (folder / _edition() for folder in _candidates())
+    folders = (folder / name for folder in _candidates())
     return next((folder for folder in folders if _writable(folder)), None)
 
 
-@cache
-def _edition() -> str:
-    """A name for this state of the compiled code: numba sees changes of a file, not of what it imports.
-
-    The kernels read this folder, and the codes of updates.
-    """
+def edition(folder: Path, *reads: Path) -> str:
+    """A name for this state of a folder's code: numba sees changes of a file, not of what it imports."""
     digest = sha256()
-    for path in (Path(codes.__file__), *sorted(Path(__file__).parent.glob("*.py"))):
+    for path in (*sorted(folder.glob("*.py")), *reads):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
