@@ -133,7 +133,9 @@ def model(form: str) -> onnx.ModelProto:
         "offsets": (24, 1),
         "single": (8, 192),
     }
-    arrays = {name: (draw.standard_normal(shape) / 3).astype(np.float32) for name, shape in shapes.items()}
+    arrays: dict[str, np.ndarray] = {
+        name: (draw.standard_normal(shape) / 3).astype(np.float32) for name, shape in shapes.items()
+    }
     arrays["even"] = np.broadcast_to(arrays["field"], (1, 4, 6, 8))
     arrays["zeros"] = np.zeros((1, 4, 6, 8), dtype=np.float32)
     arrays["mask"] = draw.random((4, 6, 8)) < 0.5

@@ -3,6 +3,7 @@
 import tempfile
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -220,7 +221,7 @@ def chain(seed: int, length: int, reader: str) -> onnx.ModelProto:
         constants.append(numpy_helper.from_array(np.array(values, np.int64), f"k{len(constants)}"))
         return constants[-1].name
 
-    def add(op: str, *inputs: str, **attributes: object) -> str:
+    def add(op: str, *inputs: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(op, [now, *inputs], [f"v{len(nodes)}"], **attributes))
         return str(nodes[-1].output[0])
 
@@ -255,7 +256,7 @@ def chain(seed: int, length: int, reader: str) -> onnx.ModelProto:
     if reader == "conv":
         d, h, w = factors(draw, prod(shape), 3)
         now = add("Reshape", constant([1, d, h, w]))
-        weights = (3, d, min(h, 3), min(w, 2))
+        weights: tuple[int, ...] = (3, d, min(h, 3), min(w, 2))
     else:
         d = factors(draw, prod(shape), 2)[1]
         now = add("Reshape", constant([-1, d]))

@@ -5,9 +5,10 @@ from oracle import layers
 from oracle.graphs import random_input
 from oracle.writer import Writer
 
+from snc.compiler.pipeline.driver import Compiled
 from snc.ir.errors import DoesNotFit
 
-from .trip import Compiled, assert_computes, compiled, shrunken
+from .trip import assert_computes, compiled, shrunken
 
 
 def line(length: int, channels: int = 1, rank: int = 3, *, upright: bool = False) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def many_kinds() -> onnx.ModelProto:
     w = Writer(13, 3)
     x = w.input((1, 3, 12, 12))
     y = w.add(
-        "Clip", layers.conv(w, x, 8, pads=(1, 1, 1, 1)), w.constant(np.float32(-1)), w.constant(np.float32(2))
+        "Clip", layers.conv(w, x, 8, pads=(1, 1, 1, 1)), *(w.constant(np.array(v, "f4")) for v in (-1, 2))
     )
     y = w.add("Mul", y, w.add("Sigmoid", y))
     y = w.add("Concat", y, w.add("MaxPool", y, kernel_shape=[3, 3], pads=[1, 1, 1, 1]), axis=1)

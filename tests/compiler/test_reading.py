@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -82,7 +83,7 @@ def operators(graph: LayerGraph) -> list[str]:
     ],
 )
 def test_a_vector_lies_along_the_columns_though_there_are_as_many_channels(
-    op: str, before: str, constants: dict[str, tuple[int, ...]]
+    op: str, before: str, constants: dict[str, Any]
 ) -> None:
     text = f"({before}) => (y) {{ a = Conv(x, w) y = {op}(a, m) }}"
     made = model(text, **constants, m=np.linspace(1, 2, 4, dtype=np.float32))
@@ -98,7 +99,7 @@ def seen(made: onnx.ModelProto) -> Reading:
     return Reading(to_layers(made, "m"), {**frame, **run_tensors(made, names, frame, "m")})
 
 
-DATA = {
+DATA: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     "conv": ("a = Conv(x, w, b)", (1, 3, 4, 3), {"w": (3, 3, 1, 1), "b": (3,)}),
     "conv1d": ("a = Conv(x, w)", (1, 3, 3), {"w": (3, 3, 1)}),
     "transposed": ("a = ConvTranspose<group = 3>(x, w)", (1, 3, 3, 3), {"w": (3, 1, 1, 1)}),
@@ -159,7 +160,7 @@ def test_any_gemm_keeps_its_function(
     data, held = (second, first) if left else (first, second)
     shape = tuple(full if keep else 1 for full, keep in zip((m, n), wide, strict=True))[2 - rank :]
     declared = [f"float[{data[0]},{data[1]}] x"]
-    constants: dict[str, tuple[int, ...]] = {"w": held}
+    constants: dict[str, Any] = {"w": held}
     operands = "w, x" if left else "x, w"
     if bias == "constant":
         constants["c"] = shape
@@ -245,8 +246,7 @@ def test_a_normalisation_in_training_mode_is_refused(opset: int, more: str) -> N
     made = model(
         f"(float[1,3,4,4] x) => (y) {{ c = Conv(x, w) {norm} y = Conv(n, w) }}",
         opset=opset,
-        w=(3, 3, 1, 1),
-        **{name: np.ones(3, dtype=np.float32) for name in "sbmv"},
+        **{"w": (3, 3, 1, 1)} | dict[str, Any]((name, np.ones(3, dtype=np.float32)) for name in "sbmv"),
     )
     if opset < 14:
         made.graph.node[1].output.extend(["sm", "sv"])
@@ -255,7 +255,7 @@ def test_a_normalisation_in_training_mode_is_refused(opset: int, more: str) -> N
 
 
 def test_a_variance_below_zero_is_named() -> None:
-    ones = {name: np.ones(2, dtype=np.float32) for name in "sbm"}
+    ones: dict[str, Any] = {name: np.ones(2, dtype=np.float32) for name in "sbm"}
     text = "(float[1,2,4,4] x) => (y) { c = Conv(x, w) y = BatchNormalization(c, s, b, m, v) }"
     made = model(text, **ones, w=(2, 2, 1, 1), v=np.array([1, -1], dtype=np.float32))
     with pytest.raises(BadInput, match=r"BatchNormalization.*its variance 'v' is not above -epsilon"):
@@ -338,14 +338,14 @@ def test_a_branch_whose_condition_is_constant(taken: bool) -> None:
 @pytest.mark.parametrize("kind", ["float", "floats", "int", "ints", "tensor"])
 def test_constant_nodes_of_every_kind(kind: str) -> None:
     if kind in ("int", "ints"):
-        value = {"value_int": 2} if kind == "int" else {"value_ints": [2, 3]}
+        value: dict[str, Any] = {"value_int": 2} if kind == "int" else {"value_ints": [2, 3]}
         nodes = [
             helper.make_node("Constant", [], ["i"], **value),
             helper.make_node("Cast", ["i"], ["c"], to=1),
         ]
     else:
         tensor = numpy_helper.from_array(np.array([2, 3], dtype=np.float32))
-        one = {
+        one: dict[str, dict[str, Any]] = {
             "float": {"value_float": 2.0},
             "floats": {"value_floats": [2.0, 3.0]},
             "tensor": {"value": tensor},

@@ -66,7 +66,7 @@ def function(node: onnx.NodeProto, x: npt.NDArray[np.float64], reading: Reading)
             for position, name in enumerate(node.input[1:]):
                 if name:
                     bounds[position] = float(reading.values(name)[()])
-            return np.clip(x, *bounds)
+            return np.minimum(np.maximum(x, bounds[0]), bounds[1])
         case "Relu":
             return np.maximum(x, 0)
         case "LeakyRelu":

@@ -3,13 +3,13 @@
 import pytest
 
 from snc.ir.errors import Origin, Unsupported
-from snc.ir.layers import Layer
+from snc.ir.layers import Attribute, Layer
 from snc.passes.lowering.operators.windows import Window, spatial_windows
 
 
 def pool(result: tuple[int, int]) -> tuple[Window, Window]:
     """The windows of a dilated pool with automatic padding over 11 rows and 10 columns."""
-    attributes = {"auto_pad": "SAME_UPPER", "dilations": (2, 3), "strides": (2, 3)}
+    attributes: dict[str, Attribute] = {"auto_pad": "SAME_UPPER", "dilations": (2, 3), "strides": (2, 3)}
     layer = Layer("p", "MaxPool", ("x",), ("y",), attributes, Origin("m.onnx", "p", "MaxPool"))
     return spatial_windows(layer, (11, 10), (3, 2), (1, 1, *result))
 
