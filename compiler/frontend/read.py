@@ -86,7 +86,8 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
         raise BadInput(Origin(file=file), "has no output", hint="export it again")
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     raise_all(_foreign(model, file))
-    raise_all((*_clashes(model, file, scope, held), *_shapeless(model.graph.node, model, file, scope.shape)))
+    moving = [node for node in model.graph.node if not scope.constants.issuperset(filter(None, node.output))]
+    raise_all((*_clashes(model, file, scope, held), *_shapeless(moving, model, file, scope.shape)))
     observed = observe(model, scope, file)
     constants = held | {n: array for n, array in observed.arrays.items() if n in scope.constants}
     values = {value.name: value for value in _values(model, scope, observed)}

@@ -30,6 +30,8 @@ RANDOM = (
     "RandomUniform",
     "RandomUniformLike",
 )
+# Before opset 10, onnx infers no shape of their other results: it is that of what they read.
+ALIKE = ("Dropout",)
 
 Known = NDArray[Any]
 
@@ -182,7 +184,7 @@ def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[t
         for name in dict.fromkeys(read)
         if name in scope.values
     ]
-    graph = onnx.helper.make_graph([node], "node", inputs, outputs, constants)
+    graph = onnx.helper.make_graph([_ordered(node)], "node", inputs, outputs, constants)
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", scope.opset)])
     try:
         found = onnx.shape_inference.infer_shapes(model, data_prop=is_small)
@@ -191,6 +193,22 @@ def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[t
     for value in found.graph.output:
         if value.HasField("type") and value.type.tensor_type.HasField("shape"):
             yield value.name, value.type
+        elif node.op_type in ALIKE and node.input[0] in scope.types:
+            yield value.name, scope.types[node.input[0]]
+
+
+def _ordered(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A Slice from before opset 10 with its axes in order: onnx infers nothing of another one."""
+    listed = {attribute.name: list(attribute.ints) for attribute in node.attribute}
+    axes, bounds = listed.get("axes", []), [listed.get(key, []) for key in ("starts", "ends")]
+    if node.op_type != "Slice" or axes == sorted(axes) or {*map(len, bounds)} != {len(axes)}:
+        return node
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    found = onnx.NodeProto()
+    found.CopyFrom(node)
+    for attribute in found.attribute:
+        attribute.ints[:] = [listed[attribute.name][i] for i in order]
+    return found
 
 
 def _declared(name: str, scope: Scope) -> onnx.ValueInfoProto:

@@ -112,3 +112,13 @@ def test_a_stretch_that_no_source_reaches_has_no_tiles() -> None:
     weights = "float[2,2,1,4] w = {0, 1, 1, 0, 0, 0, 1, 0, -1, 0, 0, -1, -2, 1, 0, -1}"
     constants = f"int64[4] flat = {{1, 2, 9, 4}}, {weights}"
     assert_right(model(nodes, "1,6,4,3", 13, constants), shrunken(kernel_max=2))
+
+
+def test_constants_may_be_empty() -> None:
+    nodes = "none = Constant<value = float[0] {}>() " + resize(NEAREST, "none, scales")
+    assert_right(model(nodes, "1,2,3,4", 11, "float[4] scales = {1, 1, 2, 2}"))
+
+
+def test_the_axes_of_an_old_slice_come_in_any_order() -> None:
+    cut = "h = Abs(x) y = Slice<axes = [3, 1], starts = [-2, 0], ends = [9, 1]>(h)"
+    assert_right(model(cut, "1,2,3,4", 9))
