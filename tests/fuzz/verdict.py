@@ -14,7 +14,7 @@ from snc.backends.image.container import read_image, write_image
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.reports.report import report
-from snc.compiler.running.runner import Runner, network_inputs
+from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.chip import Chip
 from snc.ir.errors import SncError
@@ -98,11 +98,7 @@ def _computed(case: Case, chip: Chip, folder: Path) -> list[dict[str, Array]]:
     path.write_bytes(image := write_image(made))
     assert_obeys(image, report(made, path))
     runner = Runner(read_image(image))
-    names = {each.name for each in network_inputs(runner.image)}  # without those that nothing reads
-    return [
-        runner({name: array for name, array in frame.items() if name in names}).outputs
-        for frame in case.frames
-    ]
+    return [runner(dict(frame)).outputs for frame in case.frames]
 
 
 def truth(model: onnx.ModelProto, frames: Frames) -> tuple[list[dict[str, Array]], float]:
