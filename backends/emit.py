@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..ir.bitrun import BitRun, words_for
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
-from ..ir.network import Piece, PopulationId, Tensor, Update
+from ..ir.network import Piece, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.states import region
 from ..ir.tables import Block, Descriptor, Strided, block_words
@@ -312,24 +312,23 @@ def _piece(piece: Piece, plan: Plan, core: int, population: int) -> ImagePiece |
     return ImagePiece(core, population, c, y, x, d, h, w, base, *steps)
 
 
-def image_layers(
-    mapping: Mapping, layers: Sequence[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]
-) -> tuple[ImageLayer, ...]:
-    """The layers of the report: name, operator, nodes and populations of each, with where their fragments
-    lie.
+def image_layers(mapping: Mapping) -> tuple[ImageLayer, ...]:
+    """The layers of the report, with where their fragments lie: those of a layer's result are the last, and
+    make up its shape.
     """
     layouts = [_layout(mapping, core) for core in mapping.cores]
     core_of, fragments = mapping.core_of(), mapping.of_population()
     found = []
-    for name, op, nodes, populations in layers:
-        last = mapping.network.populations[populations[-1]].shape
+    for layer in mapping.network.layers:
+        result = mapping.network.populations[layer.result].shape
         boxes = [
             ImageFragment(
                 core_of[f], layouts[core_of[f]].descriptors[f], box.c.start, box.y.start, box.x.start
             )
-            for p in populations
+            for p in layer.populations
             for f in fragments[p]
             for box in (mapping.plans[f].fragment,)
         ]
-        found.append(ImageLayer(name, op, nodes, (last.depth, last.height, last.width), tuple(boxes)))
+        shape = result.depth, result.height, result.width
+        found.append(ImageLayer(layer.name, layer.operator, layer.nodes, shape, tuple(boxes)))
     return tuple(found)

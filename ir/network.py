@@ -6,6 +6,7 @@ stride, padding and dilation, transposed convolution, pooling, interpolation, de
 layers are all of this one form.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NewType
 
@@ -153,15 +154,64 @@ class Tensor:
     layer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class NeuronLayer:
+    """A layer of the model that has neurons of its own: an operator's, an input's, or a relay's.
+
+    `nodes`: the model's nodes that it computes. `populations`: in the order in which they fire; the last one
+    holds the result, those before it are helpers.
+    """
+
+    name: str
+    operator: str
+    nodes: tuple[str, ...]
+    populations: tuple[PopulationId, ...]
+
+    @property
+    def result(self) -> PopulationId:
+        """The population that holds the layer's result."""
+        return self.populations[-1]
+
+
+def neuron_layer(
+    name: str, operator: str, populations: Sequence[Population], members: Iterable[PopulationId]
+) -> NeuronLayer:
+    """A layer of some of the populations."""
+    held = tuple(sorted(members))
+    nodes = dict.fromkeys(node for p in held for node in populations[p].nodes)
+    return NeuronLayer(name, operator, tuple(nodes), held)
+
+
+def neuron_layers(
+    populations: Sequence[Population], members: Mapping[tuple[str, str], Iterable[PopulationId]]
+) -> tuple[NeuronLayer, ...]:
+    """Layers by operator and node: of those with the same name, as an input and a node may be, later ones get
+    others.
+    """
+    layers: dict[str, NeuronLayer] = {}
+    for (operator, name), held in members.items():
+        while name in layers:
+            name += "'"
+        layers[name] = neuron_layer(name, operator, populations, held)
+    return tuple(layers.values())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Populations in firing order, projections between them, and the tensors that name their neurons."""
+    """Populations in firing order, projections between them, the tensors that name their neurons, and the
+    layers that they belong to, each to one.
+    """
 
     name: str
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
     tensors: tuple[Tensor, ...]
     weight_format: str = "float32"
+    layers: tuple[NeuronLayer, ...] = ()
+
+    def layer_of(self) -> dict[PopulationId, NeuronLayer]:
+        """The layer of each population."""
+        return {p: layer for layer in self.layers for p in layer.populations}
 
     def into(self, target: PopulationId) -> tuple[Projection, ...]:
         """The projections that end in a population."""
@@ -178,7 +228,12 @@ class Network:
         return lives(self.firing, edges)
 
     def verify(self) -> None:
-        """Raises VerifyError when a projection does not fit its populations or fires backwards."""
+        """Raises VerifyError when a projection does not fit its populations or fires backwards, or where a
+        population is in several layers or none.
+        """
+        members = sorted(p for layer in self.layers for p in layer.populations)
+        if self.layers and members != list(self.firing):
+            raise VerifyError(f"{self.name}: layers have the populations {members}")
         for projection in self.projections:
             source = self.populations[projection.source]
             target = self.populations[projection.target]

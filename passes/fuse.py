@@ -17,6 +17,7 @@ from ..ir.network import (
     PopulationId,
     Projection,
     Update,
+    neuron_layer,
 )
 
 
@@ -109,9 +110,19 @@ def _renumbered(
         for tensor in network.tensors
         if not any(piece.population in gone for piece in tensor.pieces)
     )
+    left = [
+        neuron_layer(layer.name, layer.operator, populations, members)
+        for layer in network.layers
+        if (members := [p for p in layer.populations if p not in gone])
+    ]
+    layers = (
+        replace(layer, populations=tuple(number[p] for p in layer.populations))
+        for layer in sorted(left, key=lambda layer: layer.populations[0])
+    )
     return replace(
         network,
         populations=tuple(populations[i] for i in kept),
+        layers=tuple(layers),
         projections=tuple(replace(p, source=number[p.source], target=number[p.target]) for p in projections),
         tensors=tensors,
     )

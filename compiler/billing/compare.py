@@ -8,7 +8,6 @@ from ...ir.counts import padded_synapses, synapses, trained_weights
 from ...ir.errors import DoesNotFit
 from ...ir.mapping import WORD_BYTES
 from ...ir.network import Network, Neuron, PopulationId
-from ..pipeline.about import layers_of
 from ..pipeline.clock import Clock, Progress
 from ..pipeline.map import pack_network, quantised
 from ..pipeline.options import Options
@@ -180,13 +179,13 @@ def _counted(
     padded = [_sum(priced(network, table, widths, padded=True)) for table in (lut, hierarchical)]
     totals = (_sum(flat), _sum(tags), *padded)
     layers = []
-    for name, op, _, members in layers_of(network):
-        shape = network.populations[members[-1]].shape
+    for layer in network.layers:
+        members, shape = layer.populations, network.populations[layer.result].shape
         into = [p for p in network.projections if p.target in members]
         layers.append(
             LayerBills(
-                name,
-                op,
+                layer.name,
+                layer.operator,
                 (shape.depth, shape.height, shape.width),
                 _neurons(network, members),
                 sum(map(synapses, into)),

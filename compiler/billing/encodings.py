@@ -81,13 +81,15 @@ class _Links:
 def encodings(network: Network, chip: Chip, activity: Activity) -> tuple[LayerEncodings, ...]:
     """Every projection of a network in every encoding."""
     found = []
+    layer_of = network.layer_of()
     for projection in network.projections:
+        layer = layer_of[projection.target]
         costs = encoded(_links(projection), chip, activity)
         training = {name: one.backward.energy_fj + one.update.energy_fj for name, one in costs.items()}
         found.append(
             LayerEncodings(
-                network.populations[projection.target].origin.node,
-                network.populations[projection.target].origin.operator,
+                layer.name,
+                layer.operator,
                 synapses(projection),
                 costs,
                 min(costs, key=lambda name: costs[name].stored_bits),
@@ -162,13 +164,14 @@ def claims(network: Network, chip: Chip, activity: Activity) -> Claims:
     before = after = 0.0
     least: dict[str, float] = {}
     joined: dict[str, float] = {}
+    layer_of = network.layer_of()
     for projection in network.projections:
         links = _links(projection)
         costs = encoded(links, chip, activity)
         if links.weights < links.synapses:
             before += costs["index"].backward.energy_fj + costs["index"].update.energy_fj
             after += costs["functional"].backward.energy_fj + costs["functional"].update.energy_fj
-        name = network.populations[projection.target].origin.node
+        name = layer_of[projection.target].name
         least[name] = 1 / _index_bits(links)
         joined[name] = links.synapses * (1 - activity.zeros) / (links.sources * links.targets)
     return Claims(1 - after / before if before else 0.0, least, joined)

@@ -9,13 +9,12 @@ from ...ir.states import Life, region
 from ...ir.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
-from ..pipeline.about import layers_of
 from .techniques import Memory
 
 
 def packed_bill(mapping: Mapping) -> dict[str, Memory]:
     """Bytes of each layer. Words that several layers share are the first one's, in firing order."""
-    layer_of = {p: name for name, _, _, members in layers_of(mapping.network) for p in members}
+    layer_of = {p: layer.name for p, layer in mapping.network.layer_of().items()}
     found = dict.fromkeys(layer_of.values(), Memory())
     for held in mapping.cores:
         tables: set[Block] = set()

@@ -4,7 +4,6 @@ from ...backends.emit import image_layers
 from ...backends.image.image import About, Solver
 from ...ir.counts import operations
 from ...ir.layers import LayerGraph
-from ...ir.network import Network, PopulationId
 from ...ir.version import __version__
 from ...passes.lowering.host import READS_INPUTS
 from .choices import Choice
@@ -24,7 +23,7 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
         options.objective,
         options.seed,
         _solver(options, choice),
-        image_layers(choice.mapping, layers_of(choice.mapping.network)),
+        image_layers(choice.mapping),
         before,
         after,
         parts.share_of_macs,
@@ -44,22 +43,6 @@ def _solver(options: Options, choice: Choice) -> Solver:
     else:
         used, bound = len(mapping.cores), least
     return Solver("optimal" if used <= bound else "feasible", float(used), float(bound), least)
-
-
-def layers_of(network: Network) -> list[tuple[str, str, tuple[str, ...], tuple[PopulationId, ...]]]:
-    """Name, operator, nodes and populations of each layer of the model that has neurons of its own."""
-    found: dict[str, list[PopulationId]] = {}
-    for index, population in enumerate(network.populations):
-        found.setdefault(population.origin.node, []).append(PopulationId(index))
-    return [
-        (
-            name,
-            network.populations[members[-1]].origin.operator,
-            tuple(dict.fromkeys(node for p in members for node in network.populations[p].nodes)),
-            tuple(members),
-        )
-        for name, members in found.items()
-    ]
 
 
 def _names(part: LayerGraph | None) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from ...ir.network import (
     Shape,
     Tensor,
     Update,
+    neuron_layers,
 )
 from . import axis
 from .arrangement import Stack, arrangements, best
@@ -65,6 +66,8 @@ class Builder:
         self.gates: dict[str, tuple[Activation, tuple[float, ...]]] = {}
         self.uses_left: Counter[str] = graph.uses()
         self._holders: dict[PopulationId, set[str]] = {}
+        self._named: Counter[str] = Counter()
+        self._members: dict[tuple[str, str], list[PopulationId]] = {}  # by operator and name of a layer
         self._outputs = {output.name for output in graph.outputs}
 
     # -- tensors
@@ -142,12 +145,14 @@ class Builder:
         """A new population, named after its layer."""
         origin = layer.origin if layer else Origin(file=self.graph.name, node=name, operator="input")
         base = layer.name if layer else name
-        taken = sum(1 for population in self.populations if population.name.split("~")[0] == base)
-        label = base if not taken else f"{base}~{taken}"
+        label = f"{base}~{self._named[base]}" if self._named[base] else base
+        self._named[base] += 1
         facts.setdefault("nodes", (layer.name,) if layer else ())
         population = Population(label, shape, origin, **facts)
         self.populations.append(population)
-        return self.neurons.add(shape)
+        made = self.neurons.add(shape)
+        self._members.setdefault((origin.operator, origin.node), []).append(made)
+        return made
 
     def ids(self, population: PopulationId) -> Ids:
         """The neurons of a population, as [D, H, W]."""
@@ -335,7 +340,9 @@ class Builder:
 
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""
-        return Network(self.graph.name, tuple(self.populations), tuple(self.projections), tuple(tensors))
+        populations, projections = tuple(self.populations), tuple(self.projections)
+        layers = neuron_layers(populations, self._members)
+        return Network(self.graph.name, populations, projections, tuple(tensors), layers=layers)
 
 
 def _has_negative(projection: Projection) -> bool:

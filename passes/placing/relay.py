@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from ...ir.bitrun import BitRun
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
-from ...ir.network import AxisMap, Kernel, Population, PopulationId, Projection, Shape, Update
+from ...ir.network import (
+    AxisMap,
+    Kernel,
+    NeuronLayer,
+    Population,
+    PopulationId,
+    Projection,
+    Shape,
+    Update,
+    neuron_layer,
+)
 from ...ir.schedule import scheduled
 from ...ir.tables import Descriptor
 from ...ir.weights import exact_format
@@ -19,8 +29,6 @@ from .place import far_axons, out_of_reach
 
 Place = tuple[int, int]
 Truths = NDArray[np.bool_]
-
-PREFIX = "relay of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class _Relays:
                 self.contents[-1].add(self.plans[fragment])
         self.relays_of: dict[int, list[int]] = {}
         self.projections: list[Projection] = []
+        self.origin_of: dict[PopulationId, PopulationId] = {}  # what population a relay's events come from
 
     def inserted(self) -> Mapping:
         """The mapping in which nothing is out of reach. Raises DoesNotFit."""
@@ -73,6 +82,7 @@ class _Relays:
             self.mapping.network,
             populations=tuple(self.populations),
             projections=(*self.mapping.network.projections, *self.projections),
+            layers=(*self.mapping.network.layers, *self._layers()),
         )
         plans = tuple(
             replace(
@@ -171,6 +181,8 @@ class _Relays:
             self.contents.append(Contents(self.chip))
         made, relay = self._plan(parent, ()), FragmentId(len(self.plans))
         self.contents[core].add(made)
+        source = self.plans[parent].fragment.population
+        self.origin_of[made.fragment.population] = self.origin_of.get(source, source)
         self.populations.append(self._population(parent))
         self.projections.append(self._projection(parent, made.fragment.population))
         self.core_of.append(core)
@@ -195,15 +207,23 @@ class _Relays:
     def _population(self, index: int) -> Population:
         """The identity of a fragment."""
         box = self.plans[index].fragment
-        source = self.populations[box.population]
-        node = source.origin.node
-        origin = Origin(source.origin.file, node if node.startswith(PREFIX) else PREFIX + node, "Relay")
+        source = self.populations[self.origin_of.get(box.population, box.population)]
+        origin = Origin(source.origin.file, f"relay of {source.origin.node}", "Relay")
         return Population(
-            f"{PREFIX}{source.name.removeprefix(PREFIX)}",
+            f"relay of {source.name}",
             Shape(len(box.c), len(box.y), len(box.x)),
             origin,
             fires_on_zero=source.fires_on_zero,
         )
+
+    def _layers(self) -> list[NeuronLayer]:
+        """The relays of a layer's events are a layer of their own."""
+        layer_of = self.mapping.network.layer_of()
+        relays: dict[str, list[PopulationId]] = {}
+        for relay, source in self.origin_of.items():
+            name = layer_of[source].name if source in layer_of else self.populations[source].name
+            relays.setdefault(f"relay of {name}", []).append(relay)
+        return [neuron_layer(name, "Relay", self.populations, members) for name, members in relays.items()]
 
     def _projection(self, index: int, relay: PopulationId) -> Projection:
         """The identity from a fragment of a population to its relay."""

@@ -9,7 +9,6 @@ import onnx
 
 from snc.backends.emit import emit, image_layers
 from snc.backends.image.image import About, Image, Solver
-from snc.compiler.pipeline.about import layers_of
 from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.prepare import prepare
 from snc.ir.mapping import Mapping
@@ -38,6 +37,6 @@ def mapped(network: Network, states: str) -> Mapping:
 
 def image_of(mapping: Mapping, states: str) -> Image:
     """The image of a mapping, as its bytes hold it."""
-    layers = image_layers(mapping, layers_of(mapping.network))
+    layers = image_layers(mapping)
     about = About("m", "c", "float32", states, "cores", 0, Solver("", 0, 0, 1), layers, (), ())
     return reread(emit(mapping, about))
