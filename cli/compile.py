@@ -8,6 +8,8 @@ from . import options
 from .layers import show_front, show_report
 from .show import json_text, plain, progress, say, say_json
 
+STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
+
 
 @click.command("compile")
 @click.argument("model", type=options.FILE, metavar="MODEL.onnx")
@@ -78,6 +80,14 @@ from .show import json_text, plain, progress, say, say_json
     metavar="FILE.json|.html",
     help="Write the report, too: as JSON, or as a page with charts.",
 )
+@click.option(
+    "--dump",
+    type=click.Choice(STEPS),
+    multiple=True,
+    metavar="STEP",
+    help="Write what the model is after a step as text beside the image (MODEL.STEP.txt); may be given"
+    f" several times. Steps are {', '.join(STEPS)}.",
+)
 @options.as_json
 def compile_command(
     model: Path,
@@ -94,6 +104,7 @@ def compile_command(
     seed: int,
     reference: Path | None,
     report_file: Path | None,
+    dump: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compile an ONNX model into a memory image.
@@ -103,7 +114,9 @@ def compile_command(
     from ..backends.image.container import save, write_whole
     from ..compiler.frontend.read import to_onnx
     from ..compiler.pipeline.driver import compile_model, front
+    from ..compiler.pipeline.dump import text_of
     from ..compiler.pipeline.options import Options
+    from ..compiler.pipeline.steps import Step, Value
     from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
@@ -114,7 +127,15 @@ def compile_command(
         rule = "is named as its own image would be"
         raise BadInput(Origin(file=str(model)), rule, hint="give an ONNX model, or -o for its image")
     outputs.suffixed(report_file, ".json", ".html")
-    outputs.plan((image_file, reference, report_file), (model, Path(target)))
+    dumps = {step: image_file.with_name(f"{image_file.stem}.{step}.txt") for step in dump}
+    if dumps and pareto:
+        raise BadInput(None, "--dump is of one image, --pareto of many", hint="give one of them")
+    outputs.plan((image_file, reference, report_file, *dumps.values()), (model, Path(target)))
+
+    def watch(step: Step, value: Value) -> None:
+        if step in dumps:
+            outputs.save_text(dumps[step], text_of(value))
+
     chip = load_target(target)
     chosen = Options(weights, states, objective, seed, effort, time_limit, dict(input_shapes), force)
     if pareto:
@@ -123,7 +144,7 @@ def compile_command(
         show_front(points) if not as_json else say_json({"model": model.name, "front": points})
         return
     with progress("compile") as bar:
-        compiled = compile_model(model, chip, chosen, bar.stage)
+        compiled = compile_model(model, chip, chosen, bar.stage, watch)
     save(image_file, compiled.image)
     if reference is not None:
         graph = to_onnx(compiled.reference())
