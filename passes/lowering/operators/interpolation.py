@@ -42,7 +42,7 @@ Coordinate = Callable[[Line, Positions], Positions]
 
 
 def _aligned(line: Line, x: Positions) -> Positions:
-    return x * (line.source - 1) / max(line.target - 1, 1)
+    return np.asarray(x * (line.source - 1) / max(line.target - 1, 1), dtype=np.float32)
 
 
 def _half(line: Line, x: Positions) -> Positions:
