@@ -12,7 +12,7 @@ from ....ir.layers import Layer
 from ..builder import Builder
 
 Weights = dict[int, float]
-Positions = NDArray[np.float32]
+Positions = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,12 @@ class Line:
         """The target's size before it is rounded down."""
         return self.scale * self.source
 
-    def positions(self, coordinate: "Coordinate") -> Positions:
-        """Where each target position stands in the source: in single precision, as ONNX Runtime computes it,
-        for it rounds what it computes. A scale of 1 moves nothing, not even by a cut.
+    def positions(self, coordinate: "Coordinate", decides: bool) -> Positions:
+        """Where each target position stands in the source. Where it decides which source is read (`decides`),
+        in single precision, as ONNX Runtime computes it, for it rounds what it computes. A scale of 1 moves
+        nothing, not even by a cut.
         """
-        targets = np.arange(self.target, dtype=np.float32)
+        targets = np.arange(self.target, dtype=np.float32 if decides else np.float64)
         return targets if self.scale == 1.0 else coordinate(self, targets)
 
 
@@ -42,7 +43,7 @@ Coordinate = Callable[[Line, Positions], Positions]
 
 
 def _aligned(line: Line, x: Positions) -> Positions:
-    return np.asarray(x * (line.source - 1) / max(line.target - 1, 1), dtype=np.float32)
+    return np.asarray(x * (line.source - 1) / max(line.target - 1, 1))
 
 
 def _half(line: Line, x: Positions) -> Positions:
@@ -165,17 +166,18 @@ def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequenc
             "ONNX and ONNX Runtime read align_corners differently where a scale gives no whole size",
             hint="give the sizes instead",
         )
+    crops = coordinate_mode == "tf_crop_and_resize"
     filtered = _cubic(layer.number("cubic_coeff_a", -0.75)) if mode == "cubic" else _triangle
     return [
         Rule(
             line,
-            line.positions(COORDINATES[coordinate_mode]),
+            line.positions(COORDINATES[coordinate_mode], crops or mode == "nearest"),
             (_rounding(line) if old else ROUNDINGS[rounding_mode]) if mode == "nearest" else None,
             filtered,
             2 if mode == "cubic" else 1,
             layer.integer("antialias", 0) == 1,
             layer.integer("exclude_outside", 0) == 1,
-            coordinate_mode == "tf_crop_and_resize",
+            crops,
         )
         for line in lines
     ]
