@@ -169,14 +169,14 @@ class _Sizes:
     ) -> None:
         model = network.populations[population].neuron
         self.network, self.population, self.chip, self.into = network, population, chip, into
+        self.reaching: dict[tuple[Span, Span], Sequence[Sequence[Kernels]]] = {}
         self.more = int(shared and model.is_reset_each_frame and not model.lasts)
 
     def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
         block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
         words = block.block_words + self.more + sum(run.words for run in block.parameters)
         ports = 0
-        for update in {w.projection.update: None for w in self.into}:
-            into = [wired for wired in self.into if wired.projection.update == update]
+        for into in self._reaching(fragment.y, fragment.x):
             bills = [wired.bill(fragment) for wired in into]
             bases = -(-sum(length for length, _ in bills) // (self.chip.channel_offset_max + 1))
             table = sum(map(sum, bills))
@@ -185,6 +185,16 @@ class _Sizes:
                 table = min(table, runs + BREAK_WORDS * (bases - 1))
             ports, words = ports + bases, words + table
         return words + ports, ports
+
+    def _reaching(self, y: Span, x: Span) -> Sequence[Sequence[Kernels]]:
+        """What reaches fragments at these rows and columns, by how it updates them."""
+        if (y, x) not in self.reaching:
+            found: dict[object, list[Kernels]] = {}
+            for wired in self.into:
+                if wired.reaches(y, x):
+                    found.setdefault(wired.projection.update, []).append(wired)
+            self.reaching[y, x] = tuple(found.values())
+        return self.reaching[y, x]
 
     def fits(self, fragment: Fragment) -> bool:
         words, ports = self.words_and_ports(fragment)

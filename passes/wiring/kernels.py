@@ -37,6 +37,7 @@ class Kernels:
         self.counted: dict[
             tuple[bool, tuple[Span, ...], tuple[Span, ...]], tuple[NDArray[np.int64], int, int]
         ] = {}
+        self._reached: dict[tuple[Span, bool], tuple[Run, Span]] = {}
         self._tiles: dict[tuple[int, int, Span, Span, Span], list[Tile]] = {}
         self._bills: dict[tuple[object, ...], tuple[int, int, frozenset[BitRun]]] = {}
 
@@ -58,15 +59,26 @@ class Kernels:
 
     def tiles(self, target: Fragment) -> list[Tile]:
         """The tiles that reach a fragment; a fragment lies within one run on each axis."""
-        run_y, run_x = run_of(self.wiring.y, target.y), run_of(self.wiring.x, target.x)
-        y = self.extent(run_y, target.y, self.projection.y.source_size)
-        x = self.extent(run_x, target.x, self.projection.x.source_size)
+        (run_y, y), (run_x, x) = self._reach(target.y, False), self._reach(target.x, True)
         if not len(y) or not len(x):
             return []
         key = run_y.start, run_x.start, y, x, target.c
         if key not in self._tiles:
             self._tiles[key] = self._cut(run_y, run_x, y, x, self.apart, target.c)
         return self._tiles[key]
+
+    def reaches(self, y: Span, x: Span) -> bool:
+        """Whether any tiles reach the fragments at these rows and columns."""
+        return len(self._reach(y, False)[1]) > 0 and len(self._reach(x, True)[1]) > 0
+
+    def _reach(self, target: Span, along_x: bool) -> tuple[Run, Span]:
+        """The run of a target span, and the kernel positions that reach it."""
+        key = target, along_x
+        if key not in self._reached:
+            axis = self.projection.x if along_x else self.projection.y
+            run = run_of(self.wiring.x if along_x else self.wiring.y, target)
+            self._reached[key] = run, self.extent(run, target, axis.source_size)
+        return self._reached[key]
 
     def _cut(
         self, run_y: Run, run_x: Run, y: Span, x: Span, apart: tuple[bool, bool], channels: Span
