@@ -62,12 +62,16 @@ def options(
     most_y, most_x = most or (chip.height_max, chip.width_max)
     least_y, least_x = -(-shape.height // most_y), -(-shape.width // most_x)
     found: dict[Grid, Option] = {}
+    tried: set[tuple[tuple[Span, ...], tuple[Span, ...]]] = set()
     halvings = 0
     while halvings < least_halvings or (not found and 2**halvings < 2 * max(shape.height, shape.width)):
         for i in range(halvings + 1):
             for y, x in {(halvings, i), (i, halvings)}:
                 spans_y = _cut(cuts_y, -(-shape.height // (least_y * 2**y)))
                 spans_x = _cut(cuts_x, -(-shape.width // (least_x * 2**x)))
+                if (spans_y, spans_x) in tried:  # maps that are cut between runs are cut no finer
+                    continue
+                tried.add((spans_y, spans_x))
                 for option in _channel_cuts(sizes, spans_y, spans_x):
                     found.setdefault(option.grid, option)
         halvings += 1
