@@ -31,13 +31,15 @@ class Run:
     """Target positions start .. stop - 1 of one axis, which share one kernel and one stride.
 
     Source position s reaches target position x through kernel position k = s * up - x * stride + shift, where
-    0 <= k < K; row k of `matrix` [K, taps] says which taps of the projection's kernel stand there.
+    0 <= k < K; row k of `matrix` [K, taps] says which taps of the projection's kernel stand there. `kernel`
+    is the number of that matrix among the different ones of the axis.
     """
 
     start: int
     stop: int
     shift: int
     matrix: NDArray[np.float64]
+    kernel: int = 0
 
     @property
     def size(self) -> int:

@@ -45,9 +45,9 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
 def other_form(mapping: Mapping, states: str) -> Mapping:
     """The same fragments in the same cores, with strided tables where the target has none, or without."""
     chip = replace(mapping.chip, strided_tables=1 - mapping.chip.strided_tables)
-    wirings = Wire()(mapping.network, chip)
+    wiring = Wire()(mapping.network, chip)
     return replace(
-        Connect(states == "shared")(mapping.network, chip, wirings, mapping.grids), cores=mapping.cores
+        Connect(states == "shared")(mapping.network, chip, wiring, mapping.grids), cores=mapping.cores
     )
 
 

@@ -11,13 +11,14 @@ from math import inf, sqrt
 from ...ir.chip import Chip
 from ...ir.counts import operations
 from ...ir.errors import DoesNotFit
-from ...ir.mapping import Mapping, Wiring, core_size
+from ...ir.mapping import Mapping, core_size
 from ...ir.network import Network
 from ...passes.cutting.cut import Cut
 from ...passes.cutting.pack import Pack, too_large
 from ...passes.cutting.partition import Solution
 from ...passes.placing.locate import Locate
 from ...passes.wiring.connect import Connect
+from ...passes.wiring.wired import Wired
 from .options import Options
 
 PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
@@ -68,12 +69,12 @@ class Packer:
         network: Network,
         chip: Chip,
         options: Options,
-        wirings: Sequence[Wiring],
+        wiring: Sequence[Wired],
         even: Solution,
         hurry: Callable[[], bool] = lambda: False,
     ) -> None:
         self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
-        self.wirings, self.even = wirings, even
+        self.wiring, self.even = wiring, even
         self.shared = options.states == "shared"
 
     def choices(self) -> list[Choice]:
@@ -106,11 +107,11 @@ class Packer:
     def cut(self, penalty: float, work_max: float = inf) -> Solution:
         """The cuts at a price. Without seats, they are those of least memory."""
         cut = Cut(self.options.objective, self.shared, penalty, work_max, self.options.seed)
-        return cut(self.network, self.chip, self.wirings, self.even, self.hurry)
+        return cut(self.network, self.chip, self.wiring, self.even, self.hurry)
 
     def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
         """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
-        mapping = Connect(self.shared)(self.network, self.chip, self.wirings, solution.grids)
+        mapping = Connect(self.shared)(self.network, self.chip, self.wiring, solution.grids)
         if solution.seats and too_large(mapping):
             return None
         return Choice(solution, Pack(solution.seats, merge)(mapping))

@@ -57,8 +57,8 @@ def quantised(prepared: Prepared, weights: str) -> Network:
 
 def packer_of(network: Network, chip: Chip, options: Options, clock: Clock | None = None) -> Packer:
     """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit."""
-    wirings = Wire()(network, chip)
+    wiring = Wire()(network, chip)
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
     plain = options.objective != "memory"
-    even = Partition(options.effort, options.seed, plain, options.states == "shared")(network, chip, wirings)
-    return Packer(network, chip, options, wirings, even, (clock or Clock()).hurry(options.time_limit))
+    even = Partition(options.effort, options.seed, plain, options.states == "shared")(network, chip, wiring)
+    return Packer(network, chip, options, wiring, even, (clock or Clock()).hurry(options.time_limit))

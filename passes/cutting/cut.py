@@ -11,13 +11,11 @@ import numpy as np
 
 from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
-from ...ir.mapping import Fragment, Grid, Span, Wiring
-from ...ir.network import AxisMap, Network, PopulationId, Update
+from ...ir.mapping import Fragment, Grid, Span
+from ...ir.network import AxisMap, Network, PopulationId
 from ...ir.neurons import STATE_BITS
-from ...ir.weights import bias_codec
-from ..wiring.bills import about
-from ..wiring.connect import plan
-from ..wiring.kernels import Kernels
+from ..wiring.demand import Demand
+from ..wiring.wired import Wired
 from .bound import Least, least
 from .columns import fill_cores
 from .filler import Item, Room
@@ -52,7 +50,7 @@ class Cut:
         self,
         network: Network,
         chip: Chip,
-        wirings: Sequence[Wiring],
+        wiring: Sequence[Wired],
         base: Solution,
         hurry: Callable[[], bool] = lambda: False,
     ) -> Solution:
@@ -60,13 +58,12 @@ class Cut:
 
         Once `hurry` says so, what is found by then has to do.
         """
-        kernels = [Kernels(network, wiring, chip) for wiring in wirings]
-        limits = least(network, chip, kernels, self.shared)
+        limits = least(network, chip, wiring, self.shared)
         pieces = [piece for p, grid in enumerate(base.grids) for piece in _pieces(p, grid)]
         most = min(ITEMS_MAX, max(SMALL_ITEMS[0], SMALL_ITEMS[1] * limits.cores))
         if limits.cores <= 1 or self.objective == "memory" or len(pieces) > most:
             return replace(base, least_cores=limits.cores)
-        items = [self._item(network, chip, kernels, piece, limits) for piece in pieces]
+        items = [self._item(network, chip, wiring, piece, limits) for piece in pieces]
         room = Room(chip.core_words, chip.ports_max, self.work_max)
         if not all(room.holds(item) for item in items):
             return replace(base, least_cores=limits.cores)  # what is guessed of axons leaves too little room
@@ -75,39 +72,24 @@ class Cut:
         return replace(base, grids=grids, seats=seats, least_cores=limits.cores)
 
     def _item(
-        self, network: Network, chip: Chip, kernels: Sequence[Kernels], piece: Fragment, limits: Least
+        self, network: Network, chip: Chip, wiring: Sequence[Wired], piece: Fragment, limits: Least
     ) -> Item:
         p = piece.population
         population = network.populations[p]
-        into = [wired for wired in kernels if wired.projection.target == p]
+        demand = Demand(network, p, chip, wiring, self.shared)
         whole = _is_whole(population.shape.depth, piece)
         counts = np.arange(1, min(len(piece.c), chip.depth_max) + 1) if whole else np.array([len(piece.c)])
-        shared = self.shared and not population.neuron.lasts
-        pixels = len(piece.y) * len(piece.x)
-        states = pixels * population.neuron.bits_each / WORD_BITS
-        words, more = np.zeros(len(counts)), np.zeros(len(counts))
-        work = 0.0
-        lengths: dict[Update, int] = {}
-        for wired in into:
-            few = about(wired, piece, counts, _channels(network, wired, chip, limits))
-            words += few.tables + few.weights
-            more += about(wired, piece, counts, len(wired.kernel.first)).tables - few.tables
-            update = wired.projection.update
-            lengths[update] = lengths.get(update, 0) + int(few.channels.max())
-            work += _synapses(wired, piece) / population.shape.depth
-        reach = chip.channel_offset_max + 1
-        ports = sum(-(-length // reach) + (length > reach) for length in lengths.values())
-        bare = plan(population, replace(piece, c=Span(0, 0)), network.weight_format, (), ())
-        bias = 0 if population.bias is None else bias_codec(network.weight_format).bits
-        words += bare.block_words + ports + np.ceil(bias * counts / WORD_BITS) + shared
+        together = {w.projection.source: _channels(network, w, chip, limits) for w in demand.into}
+        words, more, ports = demand.about(piece, counts, together)
+        work = sum(_synapses(wired, piece) for wired in demand.into) / population.shape.depth
         words += sum(
             int(np.ceil(SPARE_FRAGMENTS * limits.fragments[w.projection.target]))
-            for w in kernels
+            for w in wiring
             if w.projection.source == p
         )
-        if shared:
-            words += 1  # states begin at a whole word
-        else:
+        shared = demand.shares_states
+        states = len(piece.y) * len(piece.x) * population.neuron.bits_each / WORD_BITS
+        if not shared:
             words += np.ceil(states * counts)
         # A fragment must fit a core of its own even if every source channel needs a descriptor.
         fits = words + more + MARGIN_WORDS + (states * counts if shared else 0) <= chip.core_words
@@ -119,7 +101,7 @@ class Cut:
         return Item(words, states * shared, *life, len(piece.c), ports, work)
 
 
-def _channels(network: Network, wired: Kernels, chip: Chip, limits: Least) -> int:
+def _channels(network: Network, wired: Wired, chip: Chip, limits: Least) -> int:
     """How many channels the source fragments of a projection have, about."""
     source = wired.projection.source
     shape, neuron = network.populations[source].shape, network.populations[source].neuron
@@ -140,7 +122,7 @@ def _pieces(p: int, grid: Grid) -> list[Fragment]:
     return [Fragment(pid, c, y, x) for c in grid.c for y in grid.y for x in grid.x]
 
 
-def _synapses(wired: Kernels, piece: Fragment) -> float:
+def _synapses(wired: Wired, piece: Fragment) -> float:
     """The synapses of a projection into all channels of a piece's rows and columns."""
     first, depth = wired.kernel.first, wired.kernel.depth
     return (

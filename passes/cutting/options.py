@@ -9,11 +9,10 @@ import numpy as np
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Run, Span
 from ...ir.network import Network, PopulationId
-from ...ir.tables import Strided
-from ..wiring.connect import plan
-from ..wiring.kernels import Kernels, axis_tiles, meeting, offset
+from ..wiring.demand import Demand, Need
+from ..wiring.meeting import axis_tiles, meeting, offset
+from ..wiring.wired import Wired
 
-BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 HALVINGS = 4  # cuts of 1, 2, 4 and 8 pieces are tried on each axis before any finer ones
 
 
@@ -42,7 +41,7 @@ def options(
     network: Network,
     population: int,
     chip: Chip,
-    kernels: Sequence[Kernels],
+    wiring: Sequence[Wired],
     breadth: int,
     least_halvings: int = HALVINGS,
     shared: bool = False,
@@ -55,10 +54,9 @@ def options(
     of a fragment, where the chip allows more.
     """
     shape = network.populations[population].shape
-    into = [wired for wired in kernels if wired.projection.target == population]
-    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
-    cuts_y = _forced([wired.wiring.y for wired in into], shape.height)
-    cuts_x = _forced([wired.wiring.x for wired in into], shape.width)
+    demand = Demand(network, population, chip, wiring, shared)
+    cuts_y = _forced([wired.wiring.y for wired in demand.into], shape.height)
+    cuts_x = _forced([wired.wiring.x for wired in demand.into], shape.width)
     most_y, most_x = most or (chip.height_max, chip.width_max)
     least_y, least_x = -(-shape.height // most_y), -(-shape.width // most_x)
     found: dict[Grid, Option] = {}
@@ -72,21 +70,21 @@ def options(
                 if (spans_y, spans_x) in tried:  # maps that are cut between runs are cut no finer
                     continue
                 tried.add((spans_y, spans_x))
-                for option in _channel_cuts(sizes, spans_y, spans_x):
+                for option in _channel_cuts(demand, spans_y, spans_x):
                     found.setdefault(option.grid, option)
         halvings += 1
     ranked = sorted(found.values(), key=lambda option: (option.words, option.grid.fragments))
     return ranked[:breadth]
 
 
-def within_reach(network: Network, population: int, chip: Chip, kernels: Sequence[Kernels]) -> Spans:
+def within_reach(network: Network, population: int, chip: Chip, wiring: Sequence[Wired]) -> Spans:
     """The most rows and columns of a population's fragments with which no offset leaves its field.
 
     A source position that meets a target has an offset of at least -(size - 1) * up - K + 1 and of at most
     (size of the target - 1) * stride, whatever else is cut.
     """
     most = [chip.height_max, chip.width_max]
-    for wired in kernels:
+    for wired in wiring:
         for axis, runs in enumerate((wired.wiring.y, wired.wiring.x)):
             if wired.projection.source == population:
                 kernel = min(chip.kernel_max, max(run.size for run in runs))
@@ -97,20 +95,19 @@ def within_reach(network: Network, population: int, chip: Chip, kernels: Sequenc
 
 
 def smallest(
-    network: Network, population: int, chip: Chip, kernels: Sequence[Kernels], shared: bool = False
+    network: Network, population: int, chip: Chip, wiring: Sequence[Wired], shared: bool = False
 ) -> tuple[int, int]:
     """The words and the ports of fragments of one neuron, the most of any: no cut is finer.
 
     Neurons at the edges of the feature map, and in its middle, stand for all.
     """
     shape = network.populations[population].shape
-    into = [wired for wired in kernels if wired.projection.target == population]
-    sizes = _Sizes(network, PopulationId(population), chip, into, shared)
+    demand = Demand(network, population, chip, wiring, shared)
     probes = [
-        sizes.words_and_ports(Fragment(PopulationId(population), *(Span(i, i + 1) for i in place)))
+        demand.most(Fragment(PopulationId(population), *(Span(i, i + 1) for i in place)))
         for place in product(*({0, size // 2, size - 1} for size in (shape.depth, shape.height, shape.width)))
     ]
-    return max(words for words, _ in probes), max(ports for _, ports in probes)
+    return max(need.words for need in probes), max(need.ports for need in probes)
 
 
 def _forced(wirings: Sequence[Sequence[Run]], size: int) -> list[int]:
@@ -131,16 +128,16 @@ def _even(start: int, stop: int, pieces: int) -> list[Span]:
     return [Span(a, b) for a, b in pairwise(edges)]
 
 
-def _channel_cuts(sizes: "_Sizes", y: tuple[Span, ...], x: tuple[Span, ...]) -> list[Option]:
+def _channel_cuts(demand: Demand, y: tuple[Span, ...], x: tuple[Span, ...]) -> list[Option]:
     """The fewest channel cuts that fit with these spans, and a few more."""
-    depth = sizes.network.populations[sizes.population].shape.depth
+    depth = demand.population.shape.depth
     big_y, big_x = max(y, key=len), max(x, key=len)
 
     def fits(pieces: int) -> bool:
         spans = _even(0, depth, pieces)
         probes = {max(spans, key=len), spans[0], spans[-1]}
-        return len(max(spans, key=len)) <= sizes.chip.depth_max and all(
-            sizes.fits(Fragment(sizes.population, c, big_y, big_x)) for c in probes
+        return len(max(spans, key=len)) <= demand.chip.depth_max and all(
+            _fits(demand, demand.most(Fragment(demand.pid, c, big_y, big_x))) for c in probes
         )
 
     if not fits(depth):
@@ -154,69 +151,28 @@ def _channel_cuts(sizes: "_Sizes", y: tuple[Span, ...], x: tuple[Span, ...]) -> 
         if pieces > depth:
             continue
         grid = Grid(tuple(_even(0, depth, pieces)), y, x)
-        option = sizes.option(grid)
+        option = _option(demand, grid)
         if option is not None:
             found.append(option)
     return found
 
 
-class _Sizes:
-    """The words of any fragment of one population, without its axons."""
-
-    def __init__(
-        self,
-        network: Network,
-        population: PopulationId,
-        chip: Chip,
-        into: Sequence[Kernels],
-        shared: bool,
-    ) -> None:
-        model = network.populations[population].neuron
-        self.network, self.population, self.chip, self.into = network, population, chip, into
-        self.reaching: dict[tuple[Span, Span], Sequence[Sequence[Kernels]]] = {}
-        self.more = int(shared and model.is_reset_each_frame and not model.lasts)
-
-    def words_and_ports(self, fragment: Fragment) -> tuple[int, int]:
-        block = plan(self.network.populations[self.population], fragment, self.network.weight_format, (), ())
-        words = block.block_words + self.more + sum(run.words for run in block.parameters)
-        ports = 0
-        for into in self._reaching(fragment.y, fragment.x):
-            bills = [wired.bill(fragment) for wired in into]
-            bases = -(-sum(length for length, _ in bills) // (self.chip.channel_offset_max + 1))
-            table = sum(map(sum, bills))
-            if self.chip.strided_tables:
-                runs = sum(sum(wired.strided_bill(fragment)) for wired in into)
-                table = min(table, runs + BREAK_WORDS * (bases - 1))
-            ports, words = ports + bases, words + table
-        return words + ports, ports
-
-    def _reaching(self, y: Span, x: Span) -> Sequence[Sequence[Kernels]]:
-        """What reaches fragments at these rows and columns, by how it updates them."""
-        if (y, x) not in self.reaching:
-            found: dict[object, list[Kernels]] = {}
-            for wired in self.into:
-                if wired.reaches(y, x):
-                    found.setdefault(wired.projection.update, []).append(wired)
-            self.reaching[y, x] = tuple(found.values())
-        return self.reaching[y, x]
-
-    def fits(self, fragment: Fragment) -> bool:
-        words, ports = self.words_and_ports(fragment)
-        return words <= self.chip.core_words and ports <= self.chip.ports_max
-
-    def option(self, grid: Grid) -> Option | None:
-        total = most = 0
-        for c in grid.c:
-            for y in grid.y:
-                for x in grid.x:
-                    words, ports = self.words_and_ports(Fragment(self.population, c, y, x))
-                    if words > self.chip.core_words or ports > self.chip.ports_max:
-                        return None
-                    total, most = total + words, max(most, words)
-        return Option(grid, total, most)
+def _option(demand: Demand, grid: Grid) -> Option | None:
+    """The words of a grid, or None where a fragment of it does not fit a core."""
+    total = largest = 0
+    for c, y, x in product(grid.c, grid.y, grid.x):
+        need = demand.most(Fragment(demand.pid, c, y, x))
+        if not _fits(demand, need):
+            return None
+        total, largest = total + need.words, max(largest, need.words)
+    return Option(grid, total, largest)
 
 
-def pair(wired: Kernels, source: Grid, target: Grid) -> Pair:
+def _fits(demand: Demand, need: Need) -> bool:
+    return need.words <= demand.chip.core_words and need.ports <= demand.chip.ports_max
+
+
+def pair(wired: Wired, source: Grid, target: Grid) -> Pair:
     """The axons of a projection between two grids."""
     along_y = _axis_pair(wired, False, source.y, target.y)
     along_x = _axis_pair(wired, True, source.x, target.x)
@@ -226,7 +182,7 @@ def pair(wired: Kernels, source: Grid, target: Grid) -> Pair:
     return Pair(total, most, (min(along_y[1], along_x[1]), max(along_y[2], along_x[2])))
 
 
-def _channel_pair(wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span, ...]) -> np.ndarray:
+def _channel_pair(wired: Wired, sources: tuple[Span, ...], targets: tuple[Span, ...]) -> np.ndarray:
     """How many channel spans of the target each channel span of the source reaches."""
     first, depth = wired.kernel.first, wired.kernel.depth
     starts = np.array([t.start for t in targets])
@@ -240,7 +196,7 @@ def _channel_pair(wired: Kernels, sources: tuple[Span, ...], targets: tuple[Span
 
 
 def _axis_pair(
-    wired: Kernels, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
+    wired: Wired, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
 ) -> tuple[np.ndarray, int, int]:
     """For each source span the number of (target span, tile) pairs it reaches, and the offsets' range."""
     key = along_x, sources, targets
@@ -250,7 +206,7 @@ def _axis_pair(
 
 
 def _counted(
-    wired: Kernels, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
+    wired: Wired, along_x: bool, sources: tuple[Span, ...], targets: tuple[Span, ...]
 ) -> tuple[np.ndarray, int, int]:
     counts = np.zeros(len(sources), dtype=np.int64)
     low = high = 0

@@ -12,9 +12,9 @@ from types import MappingProxyType
 
 from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin, raise_all
-from ...ir.mapping import Fragment, Grid, Wiring
+from ...ir.mapping import Fragment, Grid
 from ...ir.network import Network
-from ..wiring.kernels import Kernels
+from ..wiring.wired import Wired
 from .options import HALVINGS, Option, Pair, Spans, options, pair, smallest, within_reach
 
 WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
@@ -54,44 +54,43 @@ class Partition:
     plain: bool = False
     shared: bool = False
 
-    def __call__(self, network: Network, chip: Chip, wirings: Sequence[Wiring]) -> Solution:
+    def __call__(self, network: Network, chip: Chip, wiring: Sequence[Wired]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
-        kernels = [Kernels(network, wiring, chip) for wiring in wirings]
-        near = _near(network, chip, kernels)
+        near = _near(network, chip, wiring)
         for breadth, most in ((6, None), *([(6, near)] if near else []), (60, None)):
             if self.plain and breadth == 6:
-                wholes = self._lists(network, chip, kernels, 1, most, 1)
-                grids = _own_best(chip, kernels, wholes) if all(wholes) else None
+                wholes = self._lists(network, chip, wiring, 1, most, 1)
+                grids = _own_best(chip, wiring, wholes) if all(wholes) else None
                 if grids is not None:
                     return Solution(grids, "feasible", 0.0, 0.0)
-            lists = self._lists(network, chip, kernels, breadth, most)
+            lists = self._lists(network, chip, wiring, breadth, most)
             raise_all(
-                _no_cut(network, p, chip, kernels, self.shared) for p, found in enumerate(lists) if not found
+                _no_cut(network, p, chip, wiring, self.shared) for p, found in enumerate(lists) if not found
             )
-            if _far(kernels, lists, chip) is None:
-                solution = self._solve(network, chip, kernels, lists)
+            if _far(wiring, lists, chip) is None:
+                solution = self._solve(network, chip, wiring, lists)
                 if solution is not None:
                     return solution
-        tried = [lists, *([self._lists(network, chip, kernels, breadth, near)] if near else [])]
-        raise _explained(network, chip, kernels, min(tried, key=lambda each: _lack(kernels, each, chip)))
+        tried = [lists, *([self._lists(network, chip, wiring, breadth, near)] if near else [])]
+        raise _explained(network, chip, wiring, min(tried, key=lambda each: _lack(wiring, each, chip)))
 
     def _lists(
         self,
         network: Network,
         chip: Chip,
-        kernels: Sequence[Kernels],
+        wiring: Sequence[Wired],
         breadth: int,
         most: Sequence[Spans] | None,
         halvings: int = HALVINGS,
     ) -> list[list[Option]]:
         """The options of every population."""
         return [
-            options(network, p, chip, kernels, breadth, halvings, self.shared, most[p] if most else None)
+            options(network, p, chip, wiring, breadth, halvings, self.shared, most[p] if most else None)
             for p in range(len(network.populations))
         ]
 
     def _solve(
-        self, network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+        self, network: Network, chip: Chip, wiring: Sequence[Wired], lists: Sequence[Sequence[Option]]
     ) -> Solution | None:
         from ortools.sat.python import cp_model
 
@@ -107,7 +106,7 @@ class Partition:
                 for option, v in zip(found, variables, strict=True)
             ]
         axons: dict[tuple[int, int], list[cp_model.LinearExprT]] = {}
-        for wired in kernels:
+        for wired in wiring:
             source, target = wired.projection.source, wired.projection.target
             for i, a in enumerate(lists[source]):
                 for j, b in enumerate(lists[target]):
@@ -144,10 +143,10 @@ class Partition:
         return Solution(tuple(grids), name, solver.objective_value, solver.best_objective_bound)
 
 
-def _no_cut(network: Network, p: int, chip: Chip, kernels: Sequence[Kernels], shared: bool) -> DoesNotFit:
+def _no_cut(network: Network, p: int, chip: Chip, wiring: Sequence[Wired], shared: bool) -> DoesNotFit:
     """Why a population has no option: what its smallest fragments take."""
     population = network.populations[p]
-    words, ports = smallest(network, p, chip, kernels, shared)
+    words, ports = smallest(network, p, chip, wiring, shared)
     offsets = -(-ports * (chip.channel_offset_max + 1) // chip.ports_max) - 1
     also = f" and {ports} ports of {chip.ports_max}" if ports > chip.ports_max else ""
     return DoesNotFit(
@@ -168,10 +167,10 @@ def _beyond(chip: Chip, **needs: int) -> dict[str, int]:
 
 
 def _explained(
-    network: Network, chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+    network: Network, chip: Chip, wiring: Sequence[Wired], lists: Sequence[Sequence[Option]]
 ) -> DoesNotFit:
     """Why there is no choice among all options: the offsets of a pair, the axons of one, or all together."""
-    far = _far(kernels, lists, chip)
+    far = _far(wiring, lists, chip)
     if far is not None:
         wired, (low, high) = far
         return DoesNotFit(
@@ -182,7 +181,7 @@ def _explained(
             ways=({"offset_min": low, "offset_max": high},),
         )
     for p, population in enumerate(network.populations):
-        into = [wired for wired in kernels if wired.projection.source == p]
+        into = [wired for wired in wiring if wired.projection.source == p]
         needs = [_axons(option, into, lists, chip) for option in lists[p]]
         axons, words = min(
             needs, key=lambda n: max(0, n[0] - chip.axons_max) + max(0, n[1] - chip.core_words)
@@ -203,9 +202,9 @@ def _explained(
     )
 
 
-def _near(network: Network, chip: Chip, kernels: Sequence[Kernels]) -> list[Spans] | None:
+def _near(network: Network, chip: Chip, wiring: Sequence[Wired]) -> list[Spans] | None:
     """Sizes of fragments that reach each other in any case; None where every feature map is within them."""
-    found = [within_reach(network, p, chip, kernels) for p in range(len(network.populations))]
+    found = [within_reach(network, p, chip, wiring) for p in range(len(network.populations))]
     shapes = [population.shape for population in network.populations]
     if all(shape.height <= y and shape.width <= x for shape, (y, x) in zip(shapes, found, strict=True)):
         return None
@@ -213,10 +212,10 @@ def _near(network: Network, chip: Chip, kernels: Sequence[Kernels]) -> list[Span
 
 
 def _far(
-    kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip
-) -> tuple[Kernels, tuple[int, int]] | None:
+    wiring: Sequence[Wired], lists: Sequence[Sequence[Option]], chip: Chip
+) -> tuple[Wired, tuple[int, int]] | None:
     """A wiring none of whose pairs of options reach each other, and the offsets of the nearest."""
-    for wired in kernels:
+    for wired in wiring:
         source, target = wired.projection.source, wired.projection.target
         nearest: tuple[int, int] | None = None
         for a, b in product(lists[source], lists[target]):
@@ -231,14 +230,14 @@ def _far(
     return None
 
 
-def _lack(kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip) -> int:
+def _lack(wiring: Sequence[Wired], lists: Sequence[Sequence[Option]], chip: Chip) -> int:
     """By how much the first wiring that does not reach is beyond the field of offsets."""
-    far = _far(kernels, lists, chip)
+    far = _far(wiring, lists, chip)
     return 0 if far is None else _excess(far[1], chip)
 
 
 def _axons(
-    option: Option, into: Sequence[Kernels], lists: Sequence[Sequence[Option]], chip: Chip
+    option: Option, into: Sequence[Wired], lists: Sequence[Sequence[Option]], chip: Chip
 ) -> tuple[int, int]:
     """The axons that a fragment has at least with one option, and the words that it takes with them."""
     axons = 0
@@ -254,12 +253,12 @@ def _excess(offsets: tuple[int, int], chip: Chip) -> int:
 
 
 def _own_best(
-    chip: Chip, kernels: Sequence[Kernels], lists: Sequence[Sequence[Option]]
+    chip: Chip, wiring: Sequence[Wired], lists: Sequence[Sequence[Option]]
 ) -> tuple[Grid, ...] | None:
     """Each population's cuts of least memory, if their axons are within all limits together."""
     best = [found[0] for found in lists]
     axons = dict.fromkeys(range(len(lists)), 0)
-    for wired in kernels:
+    for wired in wiring:
         source, target = wired.projection.source, wired.projection.target
         facts = pair(wired, best[source].grid, best[target].grid)
         axons[source] += facts.axons_most

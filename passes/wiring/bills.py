@@ -1,101 +1,101 @@
-"""The words of kernel tables before connecting: about, for many cuts at once, and at least, for any cut."""
+"""The words of tiles before they are connected: kernel descriptors, or runs of them, and weights."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...ir.bitrun import WORD_BITS, words_for
-from ...ir.mapping import Fragment, Span
-from ...ir.tables import Strided, is_whole
+from ...ir.bitrun import WORD_BITS, BitRun, words_for
+from ...ir.mapping import Span
+from ...ir.tables import Strided, is_whole, series
 from ...ir.weights import EXPONENTS
-from .kernels import Kernels
-
-Floats = NDArray[np.float64]
-
-
-class About(NamedTuple):
-    """For each count of a target's channels: the table's channels, its words, and those of its numbers."""
-
-    channels: Floats
-    tables: Floats
-    weights: Floats
+from .stored import Stored
+from .tiles import Tile
 
 
-def about(wired: Kernels, target: Fragment, counts: NDArray[np.int64], together: int) -> About:
-    """What a wiring takes in a target of some of these channels.
+class Bill(NamedTuple):
+    """Words of a table's descriptors, and those of the numbers that they point to."""
 
-    Where a channel has few sources, its source fragments have some `together` channels, which all have
-    descriptors.
+    table: int
+    numbers: int
+
+    @property
+    def words(self) -> int:
+        """All of it."""
+        return self.table + self.numbers
+
+
+class _Part(NamedTuple):
+    """A tile's bill: `shared` are numbers that other tiles may have, too."""
+
+    table: int
+    numbers: int
+    shared: frozenset[BitRun]
+
+
+class Bills:
+    """What tiles take for some channels of the target, each tile counted once.
+
+    Equal weights of channels count once where all channels share their kernel.
     """
-    if wired.is_dense:
-        return _dense(wired, target, counts)
-    first = wired.kernel.first
-    some = sorted({min(int(counts[0]) * 2**power, int(counts[-1])) for power in range(16)})
-    boxes = [replace(target, c=Span(target.c.start, target.c.start + n)) for n in some]
-    bills = [wired.bill(box) for box in boxes]
-    reached = np.searchsorted(np.sort(first[first >= 0]), counts) + together
-    channels = max(table for table, _ in bills) * np.minimum(reached / len(first), 1.0)
-    listed = About(channels, channels, np.ceil(np.interp(counts, some, [weight for _, weight in bills])))
-    if not wired.chip.strided_tables:
-        return listed
-    bills = [wired.strided_bill(box) for box in boxes]
-    tables, weights = (np.interp(counts, some, numbers) for numbers in zip(*bills, strict=True))
-    return _less(listed, About(channels, np.ceil(tables), np.ceil(weights)))
+
+    def __init__(self, stored: Stored) -> None:
+        self.stored, self.kernel = stored, stored.kernel
+        self._listed: dict[tuple[object, ...], _Part] = {}
+        self._strided: dict[tuple[object, ...], _Part] = {}
+
+    def listed(self, tiles: list[Tile], span: Span) -> Bill:
+        """The words where each source channel has a descriptor."""
+        for tile in tiles:
+            if (key := (*tile.key, span)) not in self._listed:
+                self._listed[key] = self._descriptors(tile, span)
+        return _sum([self._listed[*tile.key, span] for tile in tiles])
+
+    def strided(self, tiles: list[Tile], span: Span) -> Bill:
+        """The same where runs of channels have words, and not each channel."""
+        for tile in tiles:
+            if (key := (*tile.key, span)) not in self._strided:
+                self._strided[key] = self._runs(tile, span)
+        return _sum([self._strided[*tile.key, span] for tile in tiles])
+
+    def _descriptors(self, tile: Tile, span: Span) -> _Part:
+        first, depth = self.kernel.first, self.kernel.depth
+        if self.stored.is_uniform:
+            low, high = np.maximum(first, span.start) - first, np.minimum(first + depth, span.stop) - first
+            inside = (high > low) & (first >= 0)
+            ranges = np.unique(np.stack([low[inside], high[inside]], axis=1), axis=0)
+            blobs = (self.stored.blob(tile, 0, int(a), int(b)) for a, b in ranges)
+            return _Part(len(first), 0, frozenset(blobs))
+        _, known, _ = self.stored.values(tile)
+        kd = np.minimum(first + depth, span.stop) - np.maximum(first, span.start)
+        kd = np.where(first >= 0, np.maximum(kd, 0), 0)
+        size_bits = known.size_bits(kd * tile.kh * tile.kw)
+        return _Part(len(first), int(sum(-(-size_bits // WORD_BITS))), frozenset())
+
+    def _runs(self, tile: Tile, span: Span) -> _Part:
+        _, known, exponents = self.stored.values(tile)
+        first, depth = self.kernel.first, self.kernel.depth
+        low = np.maximum(first, span.start)
+        kd = np.where(first >= 0, np.maximum(np.minimum(first + depth, span.stop) - low, 0), 0)
+        if not is_whole(known.size_bits(kd * tile.kh * tile.kw)).all():
+            return self._descriptors(tile, span)
+        found = series(kd, low)
+        numbers = 0
+        blobs: set[BitRun] = set()
+        for run in found:
+            held = slice(run.begin, run.begin + run.count)
+            start, size = int(low[run.begin] - first[run.begin]), int(kd[run.begin])
+            if self.stored.is_uniform and (low[held] - first[held] == start).all():
+                blobs.add(self.stored.blob(tile, 0, start, start + size))
+            else:
+                numbers += words_for(run.count * size * tile.kh * tile.kw, known.bits)
+            if (exponents[held] != exponents[run.begin]).any():
+                numbers += words_for(run.count, EXPONENTS.bits)
+        return _Part(len(found) * Strided.WORDS, numbers, frozenset(blobs))
 
 
-def _dense(wired: Kernels, target: Fragment, counts: NDArray[np.int64]) -> About:
-    """Where every source channel has a kernel of its own to the same channels."""
-    channels = len(wired.kernel.first)
-    listed = strided = About(*(np.zeros(len(counts)) for _ in range(3)))
-    for tile in wired.tiles(target):
-        _, known, exponents = wired.values(tile)
-        bits = known.size_bits(np.minimum(counts, wired.kernel.depth) * tile.kh * tile.kw)
-        every = np.full(len(counts), float(channels))
-        ports = -(-channels // (wired.chip.channel_offset_max + 1))
-        run = Strided.WORDS * ports + (
-            words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
-        )
-        listed = _sum(listed, About(every, every, channels * np.ceil(bits / WORD_BITS)))
-        numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
-        strided = _sum(strided, About(every, np.full_like(every, run), numbers))
-    return _less(listed, strided) if wired.chip.strided_tables else listed
-
-
-def _sum(a: About, b: About) -> About:
-    return About(*(x + y for x, y in zip(a, b, strict=True)))
-
-
-def _less(listed: About, strided: About) -> About:
-    """Of both forms of a table, the one with fewer words, count by count."""
-    better = strided.tables + strided.weights < listed.tables + listed.weights
-    return About(*(np.where(better, b, a) for a, b in zip(listed, strided, strict=True)))
-
-
-def least(wired: Kernels, target: Fragment) -> tuple[int, int]:
-    """Words of kernel descriptors and of weights that a target takes at least, however it is cut."""
-    if len(wired.wiring.y) * len(wired.wiring.x) > 1:
-        return 0, 0
-    strided = wired.chip.strided_tables
-    reached = int((wired.kernel.first >= 0).sum())
-    table = min(reached, Strided.WORDS) if strided else reached
-    if wired.is_uniform:
-        return table, 0
-    found = 0
-    for tile in wired.tiles(target):
-        _, known, exponents = wired.values(tile)
-        bits = known.size_bits(tile.taps * wired.kernel.depth)
-        if bits > 8:  # single bytes may be equal by chance
-            found += -(-reached * bits // WORD_BITS) if strided else reached * -(-bits // WORD_BITS)
-            if strided and wired.is_dense:
-                table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
-    return table * bool(found), found
-
-
-def _uneven(wired: Kernels, exponents: NDArray[np.int64]) -> int:
-    """How many channels of a dense table have exponents of their own, at least, wherever ports divide it."""
-    changes = (np.flatnonzero(np.diff(exponents)) + 1).tolist()
-    longest = int(np.diff([0, *changes, len(exponents)]).max())
-    parts = 1 - (-len(exponents) // (wired.chip.channel_offset_max + 1))
-    return max(0, len(exponents) - parts * longest)
+def _sum(parts: list[_Part]) -> Bill:
+    shared = frozenset().union(*(part.shared for part in parts))
+    return Bill(
+        sum(part.table for part in parts),
+        sum(part.numbers for part in parts) + sum(blob.words for blob in shared),
+    )

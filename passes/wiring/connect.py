@@ -15,7 +15,6 @@ from ...ir.mapping import (
     Plan,
     Span,
     Table,
-    Wiring,
     table,
 )
 from ...ir.network import Network, Population, Update
@@ -23,8 +22,9 @@ from ...ir.schedule import scheduled
 from ...ir.states import Life
 from ...ir.tables import Descriptor
 from ...ir.weights import PARAMETER_CODEC, bias_codec
-from .kernels import Kernels, meeting, offset
+from .meeting import meeting, offset
 from .tiles import Tile
+from .wired import Wired
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Connect:
     shared: bool = False
 
     def __call__(
-        self, network: Network, chip: Chip, wirings: Sequence[Wiring], grids: Sequence[Grid]
+        self, network: Network, chip: Chip, wiring: Sequence[Wired], grids: Sequence[Grid]
     ) -> Mapping:
         """The plans of all fragments of these cuts."""
         fragments = [
@@ -53,27 +53,26 @@ class Connect:
         descriptors: dict[tuple[FragmentId, Update], list[Descriptor]] = {}
         segments: dict[tuple[FragmentId, Update], list[int]] = {}
         axons: dict[FragmentId, list[Axon]] = {}
-        for wiring in wirings:
-            kernels = Kernels(network, wiring, chip)
-            projection = kernels.projection
+        for wired in wiring:
+            projection = wired.projection
             first = of[projection.source][0]
             for target in of[projection.target]:
                 box = fragments[target]
                 key = target, projection.update
                 listed = descriptors.setdefault(key, [])
-                for tile in kernels.tiles(box):
+                for tile in wired.tiles(box):
                     placed: dict[Span, int] = {}
-                    for source in _meeting(kernels, tile, box, grids[projection.source]):
+                    for source in _meeting(wired, tile, box, grids[projection.source]):
                         axon_box = fragments[first + source]
                         if axon_box.c not in placed:
-                            found = kernels.descriptors(tile, box, axon_box.c)
+                            found = wired.stored.descriptors(tile, box, axon_box.c)
                             if not any(d.format for d in found):
                                 continue
                             placed[axon_box.c] = len(listed)
                             segments.setdefault(key, []).append(len(listed))
                             listed += found
                         axons.setdefault(FragmentId(first + source), []).append(
-                            _axon(kernels, tile, axon_box, box, target, placed[axon_box.c])
+                            _axon(wired, tile, axon_box, box, target, placed[axon_box.c])
                         )
         lives = network.lives()
         plans = []
@@ -98,10 +97,10 @@ class Connect:
         return Mapping(network, chip, tuple(grids), tuple(plans), schedule)
 
 
-def _meeting(kernels: Kernels, tile: Tile, target: Fragment, sources: Grid) -> list[int]:
+def _meeting(wired: Wired, tile: Tile, target: Fragment, sources: Grid) -> list[int]:
     """Which fragments of a source, counted from its first, any synapse of a tile joins with a target."""
-    y = meeting(kernels, sources.y, target.y, tile.run_y.shift, tile.y0, tile.kh)
-    x = meeting(kernels, sources.x, target.x, tile.run_x.shift, tile.x0, tile.kw)
+    y = meeting(wired, sources.y, target.y, tile.run_y.shift, tile.y0, tile.kh)
+    x = meeting(wired, sources.x, target.x, tile.run_x.shift, tile.x0, tile.kw)
     rows, columns = len(sources.y), len(sources.x)
     return [(c * rows + i) * columns + j for c in range(len(sources.c)) for i in y for j in x]
 
@@ -143,18 +142,16 @@ def extension_count(population: Population) -> int:
     return sum(facts) + len(population.parameters)
 
 
-def _axon(
-    kernels: Kernels, tile: Tile, source: Fragment, target: Fragment, to: FragmentId, segment: int
-) -> Axon:
+def _axon(wired: Wired, tile: Tile, source: Fragment, target: Fragment, to: FragmentId, segment: int) -> Axon:
     return Axon(
         to,
-        kernels.projection.update,
+        wired.projection.update,
         segment,
-        offset(kernels, source.x, target.x, tile.run_x.shift, tile.x0, tile.kw),
-        offset(kernels, source.y, target.y, tile.run_y.shift, tile.y0, tile.kh),
-        len(target.x) * kernels.stride,
-        len(target.y) * kernels.stride,
+        offset(wired, source.x, target.x, tile.run_x.shift, tile.x0, tile.kw),
+        offset(wired, source.y, target.y, tile.run_y.shift, tile.y0, tile.kh),
+        len(target.x) * wired.stride,
+        len(target.y) * wired.stride,
         tile.kw,
         tile.kh,
-        kernels.wiring.us,
+        wired.wiring.us,
     )

@@ -26,6 +26,11 @@ class Tile:
     kw: int
 
     @property
+    def key(self) -> tuple[int, int, int, int, int, int]:
+        """What tells it from the others of a wiring that hold other numbers."""
+        return self.run_y.kernel, self.run_x.kernel, self.y0, self.kh, self.x0, self.kw
+
+    @property
     def taps(self) -> int:
         """The positions that are no holes."""
         rows, columns = taken(self.run_y), taken(self.run_x)

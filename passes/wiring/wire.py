@@ -15,6 +15,7 @@ from ...ir.chip import Chip
 from ...ir.mapping import Run, Wiring
 from ...ir.network import AxisMap, Network, Projection
 from ...ir.weights import FORMATS
+from .wired import Wired
 
 Row = tuple[tuple[int, float], ...]
 
@@ -23,9 +24,10 @@ Row = tuple[tuple[int, float], ...]
 class Wire:
     """Each projection gets the strides that need the least memory; nothing about its synapses changes."""
 
-    def __call__(self, network: Network, chip: Chip) -> tuple[Wiring, ...]:
-        """The wiring of every projection, in their order."""
-        return tuple(_wire(index, p, chip) for index, p in enumerate(network.projections))
+    def __call__(self, network: Network, chip: Chip) -> tuple[Wired, ...]:
+        """Every projection wired, in their order."""
+        wirings = (_wire(index, p, chip) for index, p in enumerate(network.projections))
+        return tuple(Wired(network, wiring, chip) for wiring in wirings)
 
 
 def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:
@@ -64,7 +66,7 @@ def _shares(projection: Projection, up: int, targets: int, chip: Chip) -> float:
 
 def _sizes(runs_of_axis: tuple[Run, ...]) -> list[int]:
     """The extents of the different kernels of an axis; equal ones are stored once."""
-    return [run.size for run in {(r.size, r.matrix.tobytes()): r for r in runs_of_axis}.values()]
+    return [run.size for run in {run.kernel: run for run in runs_of_axis}.values()]
 
 
 def _strides(chip: Chip) -> list[tuple[int, int]]:
@@ -88,12 +90,13 @@ def runs(axis: AxisMap, up: int, stride: int) -> tuple[Run, ...]:
         return rest == 0 and 0 <= s < axis.source_size
 
     found: list[Run] = []
+    numbers: dict[tuple[int, bytes], int] = {}  # of the different kernels
     start, kernel = 0, dict(rows[0])
     for x in range(1, axis.target_size + 1):
         if x < axis.target_size and _agrees(rows[x], kernel, x, range(start, x), has_source):
             kernel.update(rows[x])
             continue
-        found.append(_run(start, x, kernel, axis.tap_count))
+        found.append(_run(start, x, kernel, axis.tap_count, numbers))
         if x < axis.target_size:
             start, kernel = x, dict(rows[x])
     return tuple(found)
@@ -114,10 +117,13 @@ def _agrees(row: dict[int, Row], kernel: dict[int, Row], x: int, before: range, 
     return not any(k not in row and has_source(k, x) for k in kernel)
 
 
-def _run(start: int, stop: int, kernel: dict[int, Row], tap_count: int) -> Run:
+def _run(
+    start: int, stop: int, kernel: dict[int, Row], tap_count: int, numbers: dict[tuple[int, bytes], int]
+) -> Run:
     first, last = min(kernel, default=0), max(kernel, default=-1)
     matrix = np.zeros((last - first + 1, tap_count))
     for k, row in kernel.items():
         for tap, factor in row:
             matrix[k - first, tap] += factor
-    return Run(start, stop, -first, matrix)
+    number = numbers.setdefault((len(matrix), matrix.tobytes()), len(numbers))
+    return Run(start, stop, -first, matrix, number)

@@ -22,7 +22,6 @@ from snc.models.digits import digits_model
 from snc.passes.cutting.options import options as cuts
 from snc.passes.cutting.options import pair
 from snc.passes.wiring.connect import Connect
-from snc.passes.wiring.kernels import Kernels
 from snc.passes.wiring.wire import Wire
 
 from .test_random import CHIPS, choices, compiled_if_it_fits, drawn_chip, examples
@@ -56,9 +55,8 @@ def check_bytes(found: Compiled, chip: Chip) -> None:
 def check_options(found: Compiled, chip: Chip) -> None:
     """What the partitioner was told of the chosen cuts bounds what came of them, from above."""
     network, grids = found.network, found.mapping.grids[: len(found.network.populations)]
-    wirings = Wire()(network, chip)
-    kernels = [Kernels(network, wiring, chip) for wiring in wirings]
-    mapping = Connect()(network, chip, wirings, grids)
+    kernels = Wire()(network, chip)
+    mapping = Connect()(network, chip, kernels, grids)
     axons_of = dict.fromkeys(range(len(grids)), 0)
     for wired in kernels:
         projection = wired.projection

@@ -11,9 +11,10 @@ from snc.ir.tables import NULL, Descriptor
 from snc.ir.weights import FORMATS
 from snc.passes.lowering import axis
 from snc.passes.wiring.connect import Connect
-from snc.passes.wiring.kernels import Kernels, offset
+from snc.passes.wiring.meeting import offset
 from snc.passes.wiring.tiles import pieces
 from snc.passes.wiring.wire import Wire
+from snc.passes.wiring.wired import Wired
 
 from .networks import chain, kernel, network, population, projection, shrunken
 
@@ -29,11 +30,11 @@ def test_pieces_cover_an_extent_once(start: int, size: int, largest: int, even: 
         assert max(map(len, found)) == -(-size // len(found))
 
 
-def kernels_of(found: Network, kernel_max: int = 16) -> Kernels:
+def kernels_of(found: Network, kernel_max: int = 16) -> Wired:
     """The kernels of a network's only projection."""
     chip = shrunken(kernel_max=kernel_max)
-    (wiring,) = Wire()(found, chip)
-    return Kernels(found, wiring, chip)
+    (wired,) = Wire()(found, chip)
+    return wired
 
 
 def joined(y: AxisMap, x: AxisMap, weights: Kernel, depth: int) -> Network:
@@ -90,7 +91,7 @@ def test_descriptors_hold_the_weights_of_their_channels() -> None:
     kernels, weights = kernels_of(found), found.projections[0].kernel.weights
     target = Fragment(PopulationId(1), Span(2, 5), Span(0, 8), Span(0, 8))
     (tile,) = kernels.tiles(target)
-    listed = kernels.descriptors(tile, target, Span(1, 4))
+    listed = kernels.stored.descriptors(tile, target, Span(1, 4))
     assert len(listed) == 3
     for channel, descriptor in enumerate(listed, 1):
         assert (descriptor.kd, descriptor.first, descriptor.sl) == (3, 0, 0)
@@ -105,7 +106,7 @@ def test_depthwise_channels_reach_their_own_and_others_are_null() -> None:
     kernels = kernels_of(found)
     target = Fragment(PopulationId(1), Span(1, 3), Span(0, 6), Span(0, 6))
     (tile,) = kernels.tiles(target)
-    listed = kernels.descriptors(tile, target, Span(0, 4))
+    listed = kernels.stored.descriptors(tile, target, Span(0, 4))
     assert listed[0] == listed[3] == NULL
     assert [descriptor.first for descriptor in listed[1:3]] == [0, 1]
     assert np.array_equal(held(listed[2]), values[2])
@@ -138,7 +139,7 @@ def test_cut_kernels_meet_only_the_fragments_they_reach(size: tuple[int, int]) -
     rows, columns = y.target_size, x.target_size
     whole = Grid((Span(0, 2),), (Span(0, rows),), (Span(0, columns),))
     mapping = Connect()(found, chip, wirings, (halves, whole))
-    kernels = Kernels(found, wirings[0], chip)
+    kernels = wirings[0]
     for plan in mapping.plans[:4]:
         wanted = 0
         for tile in kernels.tiles(mapping.plans[4].fragment):

@@ -12,16 +12,16 @@ from snc.ir.network import Network
 from snc.passes.cutting.options import Option, options, pair
 from snc.passes.cutting.partition import WEIGHT_OF_MEMORY, Partition
 from snc.passes.wiring.connect import Connect
-from snc.passes.wiring.kernels import Kernels
 from snc.passes.wiring.wire import Wire
+from snc.passes.wiring.wired import Wired
 
 from .networks import chain, shrunken
 
 BREADTH = 6  # of the first lists that Partition tries
 
 
-def lists_of(network: Network, chip: Chip) -> tuple[list[Kernels], list[list[Option]]]:
-    kernels = [Kernels(network, wiring, chip) for wiring in Wire()(network, chip)]
+def lists_of(network: Network, chip: Chip) -> tuple[list[Wired], list[list[Option]]]:
+    kernels = list(Wire()(network, chip))
     return kernels, [options(network, p, chip, kernels, BREADTH) for p in range(len(network.populations))]
 
 

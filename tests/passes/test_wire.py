@@ -121,7 +121,7 @@ def wired(y: AxisMap, x: AxisMap, stride_max: int = 2, upsampling_max: int = 128
     )
     network.verify()
     (found,) = Wire()(network, replace(CHIP, stride_max=stride_max, upsampling_max=upsampling_max))
-    return found
+    return found.wiring
 
 
 @pytest.mark.parametrize(

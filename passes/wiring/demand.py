@@ -1,0 +1,239 @@
+"""Demand: the words and ports that fragments of a population take in a core, before they are connected.
+
+Exact is what `Plan` and `Contents` count once axons and tables are there (`ir/mapping.py`). Before that there
+are three views: `most` is never below the exact size, so what fits by it fits; `about` tells of many cuts at
+once, and what it says too little of is moved by the packer, or cut again; `least` is what no cuts can do
+without.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.bitrun import WORD_BITS, words_for
+from ...ir.chip import Chip
+from ...ir.mapping import Fragment, Span
+from ...ir.network import Network, PopulationId, Update
+from ...ir.tables import Strided, is_whole
+from ...ir.weights import EXPONENTS, bias_codec
+from .connect import plan
+from .wired import Wired
+
+Floats = NDArray[np.float64]
+
+BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
+
+
+class Need(NamedTuple):
+    """Words, axons apart, and ports of a fragment."""
+
+    words: int
+    ports: int
+
+
+class About(NamedTuple):
+    """For each count of a fragment's channels about its words, states and axons apart, and how many more it
+    takes where every source channel needs a descriptor; its ports.
+    """
+
+    words: Floats
+    more: Floats
+    ports: int
+
+
+class Least(NamedTuple):
+    """The fewest words of a population: those of each fragment, those that are somewhere once, and those of
+    its states where they may have the place of others.
+    """
+
+    each: int
+    once: int
+    states: int
+
+    def fragments(self, core_words: int) -> int:
+        """The fewest fragments that cores of so many words can hold."""
+        return max(1, -(-(self.once + self.states) // max(1, core_words - self.each)))
+
+
+class Demand:
+    """What fragments of one population take, axons apart. `shared`: states may have the place of others."""
+
+    def __init__(
+        self, network: Network, population: int, chip: Chip, wiring: Sequence[Wired], shared: bool
+    ) -> None:
+        self.network, self.chip = network, chip
+        self.pid = PopulationId(population)
+        self.population = network.populations[population]
+        self.into = [wired for wired in wiring if wired.projection.target == population]
+        neuron = self.population.neuron
+        self.shares_states = shared and not neuron.lasts
+        self.has_place = int(shared and neuron.is_reset_each_frame and not neuron.lasts)
+        self._reaching: dict[tuple[Span, Span], Sequence[Sequence[Wired]]] = {}
+
+    @property
+    def whole(self) -> Fragment:
+        """The population in one piece."""
+        shape = self.population.shape
+        return Fragment(self.pid, Span(0, shape.depth), Span(0, shape.height), Span(0, shape.width))
+
+    def _block_words(self, fragment: Fragment) -> int:
+        block = plan(self.population, fragment, self.network.weight_format, (), ())
+        return block.block_words + sum(run.words for run in block.parameters)
+
+    def _reaches(self, y: Span, x: Span) -> Sequence[Sequence[Wired]]:
+        """What reaches fragments at these rows and columns, by how it updates them."""
+        if (y, x) not in self._reaching:
+            found: dict[Update, list[Wired]] = {}
+            for wired in self.into:
+                if wired.reaches(y, x):
+                    found.setdefault(wired.projection.update, []).append(wired)
+            self._reaching[y, x] = tuple(found.values())
+        return self._reaching[y, x]
+
+    def most(self, fragment: Fragment) -> Need:
+        """Never less than the exact size."""
+        words, ports = self._block_words(fragment) + self.has_place, 0
+        for into in self._reaches(fragment.y, fragment.x):
+            bills = [wired.bill(fragment) for wired in into]
+            bases = -(-sum(bill.table for bill in bills) // (self.chip.channel_offset_max + 1))
+            table = sum(bill.words for bill in bills)
+            if self.chip.strided_tables:
+                runs = sum(wired.strided_bill(fragment).words for wired in into)
+                table = min(table, runs + BREAK_WORDS * (bases - 1))
+            ports, words = ports + bases, words + table
+        return Need(words + ports, ports)
+
+    def about(
+        self, piece: Fragment, counts: NDArray[np.int64], together: Mapping[PopulationId, int]
+    ) -> About:
+        """Fragments of the first channels of a piece. `together`: about how many channels the fragments of
+        each source population have.
+        """
+        words, more = np.zeros(len(counts)), np.zeros(len(counts))
+        lengths: dict[Update, int] = {}
+        for wired in self.into:
+            few = _tables(wired, piece, counts, together[wired.projection.source])
+            words += few.tables + few.weights
+            more += _tables(wired, piece, counts, len(wired.kernel.first)).tables - few.tables
+            update = wired.projection.update
+            lengths[update] = lengths.get(update, 0) + int(few.channels.max())
+        reach = self.chip.channel_offset_max + 1
+        ports = sum(-(-length // reach) + (length > reach) for length in lengths.values())
+        bias = 0
+        if self.population.bias is not None:
+            bias = bias_codec(self.network.weight_format).bits
+        own = self._block_words(replace(piece, c=Span(0, 0)))
+        words += own + ports + np.ceil(bias * counts / WORD_BITS)
+        return About(words + 2 * self.shares_states, more, ports)  # where shared states are, and whole words
+
+    def least(self) -> Least:
+        """The fewest words, however it is cut. It takes for granted what trained weights are: different
+        channels' weights differ.
+        """
+        each, once = 1, 0
+        for wired in self.into:
+            table, weights = _least_tables(wired, self.whole)
+            dense = wired.stored.is_dense
+            each += 1 + (table if dense else 0)
+            once += weights
+            # Tables of one kernel for all channels may be equal to another population's, and stored once.
+            update = wired.projection.update
+            alone = not any(w.stored.is_dense and w.projection.update == update for w in self.into)
+            if not dense and not (wired.stored.is_uniform and alone):
+                once += table
+        shape = self.population.shape
+        if self.population.bias is not None:
+            once += words_for(shape.depth, bias_codec(self.network.weight_format).bits)
+        states = self.population.neuron.state_bits(shape.neurons) // WORD_BITS
+        if self.shares_states:
+            return Least(each, once, states)
+        return Least(each, once + states, 0)
+
+
+class _Tables(NamedTuple):
+    """For each count of a target's channels: the table's channels, its words, and those of its numbers."""
+
+    channels: Floats
+    tables: Floats
+    weights: Floats
+
+
+def _tables(wired: Wired, target: Fragment, counts: NDArray[np.int64], together: int) -> _Tables:
+    """What a wiring takes in a target of some of these channels.
+
+    Where a channel has few sources, its source fragments have some `together` channels, which all have
+    descriptors.
+    """
+    if wired.stored.is_dense:
+        return _dense(wired, target, counts)
+    first = wired.kernel.first
+    some = sorted({min(int(counts[0]) * 2**power, int(counts[-1])) for power in range(16)})
+    boxes = [replace(target, c=Span(target.c.start, target.c.start + n)) for n in some]
+    bills = [wired.bill(box) for box in boxes]
+    reached = np.searchsorted(np.sort(first[first >= 0]), counts) + together
+    channels = max(bill.table for bill in bills) * np.minimum(reached / len(first), 1.0)
+    listed = _Tables(channels, channels, np.ceil(np.interp(counts, some, [bill.numbers for bill in bills])))
+    if not wired.chip.strided_tables:
+        return listed
+    bills = [wired.strided_bill(box) for box in boxes]
+    tables, weights = (np.interp(counts, some, numbers) for numbers in zip(*bills, strict=True))
+    return _less(listed, _Tables(channels, np.ceil(tables), np.ceil(weights)))
+
+
+def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables:
+    """Where every source channel has a kernel of its own to the same channels."""
+    channels = len(wired.kernel.first)
+    listed = strided = _Tables(*(np.zeros(len(counts)) for _ in range(3)))
+    for tile in wired.tiles(target):
+        _, known, exponents = wired.stored.values(tile)
+        bits = known.size_bits(np.minimum(counts, wired.kernel.depth) * tile.kh * tile.kw)
+        every = np.full(len(counts), float(channels))
+        ports = -(-channels // (wired.chip.channel_offset_max + 1))
+        run = Strided.WORDS * ports + (
+            words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
+        )
+        listed = _sum(listed, _Tables(every, every, channels * np.ceil(bits / WORD_BITS)))
+        numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
+        strided = _sum(strided, _Tables(every, np.full_like(every, run), numbers))
+    return _less(listed, strided) if wired.chip.strided_tables else listed
+
+
+def _sum(a: _Tables, b: _Tables) -> _Tables:
+    return _Tables(*(x + y for x, y in zip(a, b, strict=True)))
+
+
+def _less(listed: _Tables, strided: _Tables) -> _Tables:
+    """Of both forms of a table, the one with fewer words, count by count."""
+    better = strided.tables + strided.weights < listed.tables + listed.weights
+    return _Tables(*(np.where(better, b, a) for a, b in zip(listed, strided, strict=True)))
+
+
+def _least_tables(wired: Wired, target: Fragment) -> tuple[int, int]:
+    """Words of kernel descriptors and of weights that a target takes at least, however it is cut."""
+    if len(wired.wiring.y) * len(wired.wiring.x) > 1:
+        return 0, 0
+    strided = wired.chip.strided_tables
+    reached = int((wired.kernel.first >= 0).sum())
+    table = min(reached, Strided.WORDS) if strided else reached
+    if wired.stored.is_uniform:
+        return table, 0
+    found = 0
+    for tile in wired.tiles(target):
+        _, known, exponents = wired.stored.values(tile)
+        bits = known.size_bits(tile.taps * wired.kernel.depth)
+        if bits > 8:  # single bytes may be equal by chance
+            found += -(-reached * bits // WORD_BITS) if strided else reached * -(-bits // WORD_BITS)
+            if strided and wired.stored.is_dense:
+                table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
+    return table * bool(found), found
+
+
+def _uneven(wired: Wired, exponents: NDArray[np.int64]) -> int:
+    """How many channels of a dense table have exponents of their own, at least, wherever ports divide it."""
+    changes = (np.flatnonzero(np.diff(exponents)) + 1).tolist()
+    longest = int(np.diff([0, *changes, len(exponents)]).max())
+    parts = 1 - (-len(exponents) // (wired.chip.channel_offset_max + 1))
+    return max(0, len(exponents) - parts * longest)
