@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.targets.target import load_target
+from snc.ir.aims import StateUse
 
 CHANNELS, SIZE = 64, 32
 CHIP = replace(load_target("grai-vip"), name="benchmark", mesh=(120, 120), core_words=4096)
@@ -56,7 +57,7 @@ def measured(layers: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"deep{layers}.onnx"
         onnx.save(deep(layers), path)
-        found = compile_model(path, CHIP, Options(states="persistent"))
+        found = compile_model(path, CHIP, Options(states=StateUse.PERSISTENT))
     return Row(layers, len(found.mapping.plans), len(found.mapping.cores), found.seconds)
 
 

@@ -113,11 +113,12 @@ def compare_command(
     from ..compiler.reports.bill_page import comparison_page
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
+    from ..ir.aims import StateUse
 
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (model, Path(target)))
     chip = load_target(target)
-    chosen = Options(weights=weights, states=states, effort=effort, input_shapes=dict(input_shapes))
+    chosen = Options(weights=weights, states=StateUse(states), effort=effort, input_shapes=dict(input_shapes))
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("compare") as bar:
         bar.stage("lower")

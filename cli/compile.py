@@ -120,6 +120,7 @@ def compile_command(
     from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
+    from ..ir.aims import Objective, StateUse
     from ..ir.errors import BadInput, Origin
 
     image_file = output or model.parent / f"{model.stem}.snc"
@@ -137,7 +138,9 @@ def compile_command(
             outputs.save_text(dumps[step], text_of(value))
 
     chip = load_target(target)
-    chosen = Options(weights, states, objective, seed, effort, time_limit, dict(input_shapes), force)
+    chosen = Options(
+        weights, StateUse(states), Objective(objective), seed, effort, time_limit, dict(input_shapes), force
+    )
     if pareto:
         with progress("pareto") as bar:
             points = front(model, chip, chosen, bar.stage)

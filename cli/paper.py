@@ -55,6 +55,7 @@ def paper_command(
     from ..compiler.reports.bill_page import paper_page
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
+    from ..ir.aims import StateUse
 
     known = {name.lower(): name for name in PAPER}
     unknown = [name for name in networks if name.lower() not in known]
@@ -63,7 +64,7 @@ def paper_command(
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (Path(target),))
     names = [known[name.lower()] for name in networks] or list(PAPER)
-    chosen = Options(weights=weights, states=states, effort=effort)
+    chosen = Options(weights=weights, states=StateUse(states), effort=effort)
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("paper") as bar:
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.counts import padded_synapses, synapses, trained_weights
 from ...ir.errors import DoesNotFit
@@ -140,7 +141,7 @@ def _bill_ours(
     Cores need no places for it. `rules`, the bill by the paper's rules, tells when an attempt on the chip
     itself is in vain.
     """
-    least = rules.parameters_bytes + (rules.neurons_bytes if options.states == "persistent" else 0)
+    least = rules.parameters_bytes + (rules.neurons_bytes if options.states is StateUse.PERSISTENT else 0)
     wider = (WIDER_MESH * chip.mesh[0], WIDER_MESH * chip.mesh[1])
     for mesh in [chip.mesh, wider] if least <= chip.cores * chip.core_words * WORD_BYTES else [wider]:
         try:

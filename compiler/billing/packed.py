@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...ir.aims import StateUse
 from ...ir.bitrun import BYTE_BITS, BitRun, words_for
 from ...ir.mapping import WORD_BYTES, Mapping
 from ...ir.states import Life, region
@@ -42,12 +43,12 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
     return found
 
 
-def other_form(mapping: Mapping, states: str) -> Mapping:
+def other_form(mapping: Mapping, states: StateUse) -> Mapping:
     """The same fragments in the same cores, with strided tables where the target has none, or without."""
     chip = replace(mapping.chip, strided_tables=1 - mapping.chip.strided_tables)
     wiring = Wire()(mapping.network, chip)
     return replace(
-        Connect(states == "shared")(mapping.network, chip, wiring, mapping.grids), cores=mapping.cores
+        Connect(states is StateUse.SHARED)(mapping.network, chip, wiring, mapping.grids), cores=mapping.cores
     )
 
 

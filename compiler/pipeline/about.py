@@ -2,6 +2,7 @@
 
 from ...backends.emit import image_layers
 from ...backends.image.image import About, Solver
+from ...ir.aims import Objective
 from ...ir.counts import operations
 from ...ir.layers import LayerGraph
 from ...ir.version import __version__
@@ -19,8 +20,8 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
         prepared.name,
         __version__,
         options.weights,
-        options.states,
-        options.objective,
+        options.states.value,
+        options.objective.value,
         options.seed,
         _solver(options, choice),
         image_layers(choice.mapping),
@@ -35,9 +36,9 @@ def _solver(options: Options, choice: Choice) -> Solver:
     """What was minimised, and how near to the proven bound it is."""
     solution, mapping = choice.solution, choice.mapping
     least = solution.least_cores
-    if options.objective == "memory":
+    if options.objective is Objective.MEMORY:
         return Solver(solution.status, solution.objective, solution.bound, least)
-    if options.objective == "throughput":
+    if options.objective is Objective.THROUGHPUT:
         work = operations(mapping)
         used, bound = max(work), -(-sum(work) // mapping.chip.cores)
     else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin, SncError, each_of
 from ...ir.layers import LayerGraph
@@ -100,13 +101,13 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     return _result(path, chip, graph, division.parts, network, problems)
 
 
-def _too_large(network: Network, chip: Chip, states: str) -> list[SncError]:
+def _too_large(network: Network, chip: Chip, states: StateUse) -> list[SncError]:
     """Whether states alone take more than all cores have: no cut and no packing changes that.
 
     Persistent states count together; of shared ones, those of each population.
     """
     held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
-    if states == "persistent" or not held:
+    if states is StateUse.PERSISTENT or not held:
         origin, neurons = Origin(file=network.name), _neurons(network)
     else:
         largest = max(held, key=lambda population: population.shape.neurons)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 
+from ...ir.aims import Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.counts import operations
 from ...ir.errors import DoesNotFit
@@ -15,7 +16,7 @@ from ...ir.mapping import Mapping, core_size
 from ...ir.network import Network
 from ...passes.cutting.cut import Cut
 from ...passes.cutting.pack import Pack, too_large
-from ...passes.cutting.partition import Solution
+from ...passes.cutting.partition import Seated, Solution
 from ...passes.placing.locate import Locate
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wired import Wired
@@ -75,7 +76,7 @@ class Packer:
     ) -> None:
         self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
         self.wiring, self.even = wiring, even
-        self.shared = options.states == "shared"
+        self.shared = options.states is StateUse.SHARED
 
     def choices(self) -> list[Choice]:
         """The ways that were found, the best first. Raises DoesNotFit where the chip has too few cores."""
@@ -84,7 +85,8 @@ class Packer:
         for solution in self._solutions():
             if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.hurry()):
                 break
-            if found and not solution.seats and solution.fragments > EVEN_FRAGMENTS_MAX:
+            is_even = not isinstance(solution, Seated)
+            if found and is_even and solution.fragments > EVEN_FRAGMENTS_MAX:
                 break
             try:
                 choice = self.packed(solution)
@@ -99,22 +101,23 @@ class Packer:
     def _solutions(self) -> Iterator[Solution]:
         for penalty in PENALTIES:
             solution = self.cut(penalty)
-            if not solution.seats:
+            if not isinstance(solution, Seated):
                 break
             yield solution
         yield replace(self.even, least_cores=solution.least_cores)
 
     def cut(self, penalty: float, work_max: float = inf) -> Solution:
-        """The cuts at a price. Without seats, they are those of least memory."""
+        """The cuts at a price; those of least memory where cores are not chosen with the cuts."""
         cut = Cut(self.options.objective, self.shared, penalty, work_max, self.options.seed)
         return cut(self.network, self.chip, self.wiring, self.even, self.hurry)
 
     def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
         """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
         mapping = Connect(self.shared)(self.network, self.chip, self.wiring, solution.grids)
-        if solution.seats and too_large(mapping):
+        seats = solution.seats if isinstance(solution, Seated) else {}
+        if seats and too_large(mapping):
             return None
-        return Choice(solution, Pack(solution.seats, merge)(mapping))
+        return Choice(solution, Pack(seats, merge)(mapping))
 
     def balanced(self, choice: Choice) -> Choice:
         """The choice whose busiest core has least to do, as bisection finds it: cores are spent on it."""
@@ -148,7 +151,7 @@ class Packer:
     def _within(self, work: float) -> Choice | None:
         """Cores of which none is given more work, or None where that is not found."""
         solution = self.cut(PENALTIES[-1], work)
-        if not solution.seats:
+        if not isinstance(solution, Seated):
             return None
         try:
             return self.packed(solution, merge=False)
@@ -184,7 +187,7 @@ class Packer:
     def _fewer_pairs(self, choices: Sequence[Choice]) -> Iterator[Choice]:
         """The choices, then others with fewer and fewer pairs of cores that talk."""
         yield from choices
-        if not choices[0].solution.seats or self.options.objective == "throughput":
+        if not isinstance(choices[0].solution, Seated) or self.options.objective is Objective.THROUGHPUT:
             return
         for penalty in FEWER_PAIRS:
             if self.hurry():

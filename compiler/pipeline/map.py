@@ -1,5 +1,6 @@
 """The half of the pipeline that knows the target: a prepared network becomes fragments in cores."""
 
+from ...ir.aims import Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput
 from ...ir.network import Network
@@ -26,7 +27,7 @@ def map_network(
         network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
         packer = packer_of(network, chip, options, clock)  # wire, and the cuts of least memory
         choices = packer.choices()  # at each price: cut, connect, pack
-        if options.objective == "throughput":
+        if options.objective is Objective.THROUGHPUT:
             choices = [packer.balanced(choices[0])]
         verified(Step.PACKED, choices[0].mapping, watch)
     with clock("place"):
@@ -59,6 +60,7 @@ def packer_of(network: Network, chip: Chip, options: Options, clock: Clock | Non
     """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit."""
     wiring = Wire()(network, chip)
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
-    plain = options.objective != "memory"
-    even = Partition(options.effort, options.seed, plain, options.states == "shared")(network, chip, wiring)
+    plain = options.objective is not Objective.MEMORY
+    shared = options.states is StateUse.SHARED
+    even = Partition(options.effort, options.seed, plain, shared)(network, chip, wiring)
     return Packer(network, chip, options, wiring, even, (clock or Clock()).hurry(options.time_limit))

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ...ir.aims import Objective, StateUse
+from ...ir.errors import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -13,10 +16,19 @@ class Options:
     """
 
     weights: str = "fixed8"
-    states: str = "shared"
-    objective: str = "cores"
+    states: StateUse = StateUse.SHARED
+    objective: Objective = Objective.CORES
     seed: int = 0
     effort: float = 4.0
     time_limit: float | None = None
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """Takes names for what they name. Raises BadInput where they name nothing."""
+        for name, known in (("states", StateUse), ("objective", Objective)):
+            value = getattr(self, name)
+            if value not in tuple(known):
+                rule = f"{value!r} is no choice of {name}"
+                raise BadInput(None, rule, hint=f"known are {', '.join(known)}")
+            object.__setattr__(self, name, known(value))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from ...backends.words.limits import LIMITS, beyond
+from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
 from ...ir.weights import FORMATS
@@ -86,7 +87,7 @@ def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> 
 
 def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
-    states: list[Change] = [{"states": "shared"}] * (options.states != "shared")
+    states: list[Change] = [{"states": StateUse.SHARED}] * (options.states is not StateUse.SHARED)
     bits = FORMATS[options.weights].bits
     weights: list[Change] = [
         {"weights": name}

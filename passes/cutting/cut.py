@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...ir.aims import Objective
 from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Span
@@ -19,7 +20,7 @@ from ..wiring.wired import Wired
 from .bound import Least, least
 from .columns import fill_cores
 from .filler import Item, Room
-from .partition import Solution
+from .partition import Seated, Solution
 
 ITEMS_MAX = 400  # more pieces than these are packed first fit: the linear program would take minutes
 SMALL_ITEMS = (
@@ -34,13 +35,13 @@ SPARE_FRAGMENTS = 4.0  # axons are counted for this many times the fewest fragme
 class Cut:
     """The grids of a solution cut anew along the channels, with a core for every fragment, by few cores.
 
-    The cuts of an `objective` of "memory" stay as they are: they are best already.
+    The cuts of the least memory, an `objective`, stay as they are: they are best already.
     `shared`: states may have the place of others that live at other times. `penalty_words`: what a fragment
     costs beside its words: the knob between few cores and few pairs of cores that talk. `work_max`: synaptic
     operations a frame that a core may be given.
     """
 
-    objective: str = "cores"
+    objective: Objective = Objective.CORES
     shared: bool = False
     penalty_words: float = 0.0
     work_max: float = np.inf
@@ -54,14 +55,15 @@ class Cut:
         base: Solution,
         hurry: Callable[[], bool] = lambda: False,
     ) -> Solution:
-        """The cuts and the cores. Fragments that turn out too large for their core are `Pack`'s to move.
+        """The cuts and the cores; the given cuts where pieces are too many, or one core has room for all.
+        Fragments that turn out too large for their core are `Pack`'s to move.
 
         Once `hurry` says so, what is found by then has to do.
         """
         limits = least(network, chip, wiring, self.shared)
         pieces = [piece for p, grid in enumerate(base.grids) for piece in _pieces(p, grid)]
         most = min(ITEMS_MAX, max(SMALL_ITEMS[0], SMALL_ITEMS[1] * limits.cores))
-        if limits.cores <= 1 or self.objective == "memory" or len(pieces) > most:
+        if limits.cores <= 1 or self.objective is Objective.MEMORY or len(pieces) > most:
             return replace(base, least_cores=limits.cores)
         items = [self._item(network, chip, wiring, piece, limits) for piece in pieces]
         room = Room(chip.core_words, chip.ports_max, self.work_max)
@@ -69,7 +71,7 @@ class Cut:
             return replace(base, least_cores=limits.cores)  # what is guessed of axons leaves too little room
         cores = fill_cores(items, room, penalty=self.penalty_words, seed=self.seed, hurry=hurry)
         grids, seats = _seated(network, base.grids, pieces, cores)
-        return replace(base, grids=grids, seats=seats, least_cores=limits.cores)
+        return Seated(grids, base.status, base.objective, base.bound, least_cores=limits.cores, seats=seats)
 
     def _item(
         self, network: Network, chip: Chip, wiring: Sequence[Wired], piece: Fragment, limits: Least

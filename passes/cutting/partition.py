@@ -6,9 +6,8 @@ one option for each population so that all limits hold, memory is least, and the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
-from types import MappingProxyType
 
 from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin, raise_all
@@ -22,22 +21,25 @@ WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """The cuts of every population, and what the solver proved of them.
-
-    `seats`: the core of each fragment, where that is chosen with the cuts. `least_cores`: no cuts need fewer.
-    """
+    """The cuts of every population, and what the solver proved of them. `least_cores`: no cuts need fewer."""
 
     grids: tuple[Grid, ...]
     status: str
     objective: float
     bound: float
-    seats: Mapping[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
     least_cores: int = 1
 
     @property
     def fragments(self) -> int:
         """How many fragments the cuts make."""
         return sum(grid.fragments for grid in self.grids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seated(Solution):
+    """Cuts with which the core of each fragment was chosen."""
+
+    seats: Mapping[Fragment, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ from snc.compiler.pipeline.driver import Compiled, compile_model, front
 from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
+from snc.ir.aims import Objective, StateUse
 from snc.ir.counts import operations
+from snc.ir.errors import BadInput
+from snc.passes.cutting.partition import Seated
 
 from .trip import CHIP
 
@@ -59,7 +62,7 @@ def busiest(found: Compiled) -> int:
 
 def test_throughput_spends_cores_on_the_busiest_one(model: Path) -> None:
     few = compile_model(model, SMALL, Options())
-    fast = compile_model(model, SMALL, Options(objective="throughput"))
+    fast = compile_model(model, SMALL, Options(objective=Objective.THROUGHPUT))
     assert busiest(fast) <= 0.75 * busiest(few)
     assert len(few.mapping.cores) < len(fast.mapping.cores) <= SMALL.cores
     assert check(write_image(fast.image)).faults == ()
@@ -95,7 +98,7 @@ def test_a_price_for_fragments_makes_fewer_of_them(model: Path) -> None:
     options = Options()
     packer = packer_of(quantised(prepare(model), options.weights), SMALL, options)
     cheap, dear = packer.cut(0.0), packer.cut(400.0)
-    assert cheap.seats
+    assert isinstance(cheap, Seated)
     assert dear.fragments < cheap.fragments
 
 
@@ -104,3 +107,11 @@ def test_what_is_found_in_time_is_right(model: Path) -> None:
     assert check(write_image(found.image)).faults == ()
     solver = found.image.about.solver
     assert solver.bound <= solver.objective == len(found.mapping.cores)
+
+
+def test_options_are_named_as_they_are_shown() -> None:
+    found = Options(states="persistent", objective="memory")  # type: ignore[arg-type]
+    assert found == Options(states=StateUse.PERSISTENT, objective=Objective.MEMORY)
+    for wrong in ({"states": "none"}, {"objective": "least"}):
+        with pytest.raises(BadInput, match="known are"):
+            Options(**wrong)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from snc.compiler.billing.techniques import Memory, Widths, memory
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
+from snc.ir.aims import StateUse
 from snc.ir.chip import Chip
 from snc.models.catalogue import build
 
@@ -110,7 +111,7 @@ def test_the_bill_before_placing_is_the_images(seed: int, states: str, tables: i
     path = tmp_path / "model.onnx"
     path.write_bytes(random_model(seed).SerializeToString())
     chip = replace(CHIP, core_words=700, strided_tables=tables)
-    compiled = compile_model(path, chip, Options(states=states, effort=0.5))
+    compiled = compile_model(path, chip, Options(states=StateUse(states), effort=0.5))
     layers = {
         name: Memory(part.neurons, part.connectivity, part.parameters, part.biases, part.total)
         for name, part in bill(compiled.image).layers.items()

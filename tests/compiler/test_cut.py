@@ -9,6 +9,7 @@ import pytest
 
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.ir.aims import StateUse
 from snc.models.catalogue import CATALOGUE
 from snc.passes.cutting.columns import fill_cores
 from snc.passes.cutting.filler import Item, Room
@@ -48,7 +49,7 @@ def test_every_channel_is_in_a_core_that_holds_it(seed: int) -> None:
 def test_pilotnet_takes_the_two_cores_that_it_must(tmp_path: Path, states: str) -> None:
     path = tmp_path / "pilotnet.onnx"
     onnx.save(CATALOGUE["pilotnet"].build(), path)
-    found = compile_model(path, replace(CHIP, mesh=(2, 1)), Options(states=states))
+    found = compile_model(path, replace(CHIP, mesh=(2, 1)), Options(states=StateUse(states)))
     solver = found.image.about.solver
     assert len(found.mapping.cores) == 2 == solver.cores_lower_bound
     assert (solver.status, solver.gap) == ("optimal", 0.0)

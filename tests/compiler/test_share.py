@@ -16,6 +16,7 @@ from snc.backends.analysis.claims import Atlas, Role
 from snc.backends.words.words import Order, Step
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.pipeline.options import Options
+from snc.ir.aims import StateUse
 from snc.ir.mapping import core_size
 from snc.ir.states import Life, peak_words, region
 
@@ -80,7 +81,7 @@ def test_shared_states_compute_the_same_in_fewer_words(seed: int) -> None:
     model = chain(seed)
     chip = shrunken(core_words=3000)
     own, shared = (
-        compiled(model, chip, Options(weights="float32", states=states))
+        compiled(model, chip, Options(weights="float32", states=StateUse(states)))
         for states in ("persistent", "shared")
     )
     assert_computes(shared.image, model, random_input(model, seed))

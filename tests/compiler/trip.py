@@ -20,6 +20,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.reports.report import report
 from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
+from snc.ir.aims import Objective, StateUse
 from snc.ir.chip import Chip
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
@@ -36,7 +37,7 @@ def options(
     weights: str = "float32", states: str = "shared", objective: str = "cores", effort: float = 1.0
 ) -> Options:
     """Options with little effort: the cuts of small networks need none."""
-    return Options(weights=weights, states=states, objective=objective, effort=effort)
+    return Options(weights, StateUse(states), Objective(objective), effort=effort)
 
 
 def shrunken(**numbers: int | tuple[int, int]) -> Chip:

@@ -9,6 +9,7 @@ from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.targets.target import load_target
+from snc.ir.aims import StateUse
 from snc.models.catalogue import CATALOGUE
 from snc.passes.placing.place import far_axons
 
@@ -35,7 +36,7 @@ def test_few_cores_that_reach_each_other(
 ) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(CATALOGUE[name].build().SerializeToString())
-    chip, options = replace(load_target(target), mesh=mesh), Options(states=states)
+    chip, options = replace(load_target(target), mesh=mesh), Options(states=StateUse(states))
     packer = packer_of(quantised(prepare(path), options.weights), chip, options)
     found = packer.located(packer.choices())
     used, least = len(found.mapping.cores), found.solution.least_cores

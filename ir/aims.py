@@ -1,0 +1,18 @@
+"""What a user may want of a mapping, by the names that options, reports and images have for it."""
+
+from enum import StrEnum
+
+
+class Objective(StrEnum):
+    """What is least in a mapping."""
+
+    CORES = "cores"
+    MEMORY = "memory"  # words
+    THROUGHPUT = "throughput"  # the synaptic operations of the busiest core
+
+
+class StateUse(StrEnum):
+    """Whether neurons' states have words of their own."""
+
+    SHARED = "shared"  # populations that live at different times have the same
+    PERSISTENT = "persistent"
