@@ -251,7 +251,9 @@ def _layer(image: Image, layer: ImageLayer, part: Bill) -> LayerReport:
 
 
 def _main_fragments(image: Image, layer: ImageLayer) -> Sequence[ImageFragment]:
-    """The fragments of the layer's result, the last that make up its shape; before them are its helpers'."""
+    """The fragments of the layer's result. The emitter lists them last, behind those of helpers, and the
+    layer's shape is that of its result: so many neurons from the end are the result's.
+    """
     left = prod(layer.shape)
     for number, fragment in enumerate(reversed(layer.fragments), 1):
         population = population_at(image, fragment.core, fragment.population)
