@@ -16,9 +16,8 @@ from ...passes.quantise import held_constants
 from ..frontend.read import to_onnx
 from .about import about
 from .capacity import check_capacity
-from .choices import Point
+from .choices import Choice, Point
 from .clock import Clock, Progress
-from .host_work import too_much
 from .map import front_of, map_network
 from .options import Options
 from .prepare import Prepared, folded, lowered, prepare
@@ -63,19 +62,22 @@ def compile_model(
     clock = Clock(progress)
     with clock("lower"):
         graph = verified(Step.LAYERS, folded(path, options.input_shapes), watch)
-    once = cache(lambda: lowered(graph, watch))
+    prepared = cache(lambda: lowered(graph, watch))
 
-    def attempt(chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched) -> Compiled:
+    def attempt(
+        chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
+    ) -> tuple[Network, Choice]:
         with clock("lower"):
             check_capacity(graph, chip)  # what is out of all proportion to the target is not even lowered
-            prepared = once()
-        return compile_prepared(prepared, chip, options, clock, watch)
+            prepared()
+        return map_network(prepared(), chip, options, clock, watch)
 
     try:
-        return attempt(chip, options, clock, watch)
+        network, choice = attempt(chip, options, clock, watch)
     except SncError as error:
         progress("explain")
         raise remedied(error, chip, options, lambda other, chosen: attempt(other, chosen, Clock())) from None
+    return _emitted(prepared(), options, network, choice, clock, watch)
 
 
 def compile_prepared(
@@ -83,9 +85,14 @@ def compile_prepared(
 ) -> Compiled:
     """The image of a model that is prepared. Raises SncError as `compile_model` does, without a remedy."""
     clock = clock or Clock()
-    if not options.force and (refusal := too_much(prepared.graph, prepared.parts)):
-        raise refusal
     network, choice = map_network(prepared, chip, options, clock, watch)
+    return _emitted(prepared, options, network, choice, clock, watch)
+
+
+def _emitted(
+    prepared: Prepared, options: Options, network: Network, choice: Choice, clock: Clock, watch: Watch
+) -> Compiled:
+    """The image of a mapping, with what it says of itself."""
     with clock("emit"):
         before, after = prepared.parts.before, prepared.parts.after
         image = emit(choice.mapping, about(prepared, choice, options), _model(before), _model(after))

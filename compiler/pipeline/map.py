@@ -10,6 +10,7 @@ from ...passes.quantise import Quantise
 from ...passes.wiring.wire import Wire
 from .choices import Choice, Packer, Point
 from .clock import Clock
+from .host_work import too_much
 from .options import Options
 from .prepare import Prepared
 from .steps import Step, Watch, unwatched, verified
@@ -19,10 +20,12 @@ def map_network(
     prepared: Prepared, chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
 ) -> tuple[Network, Choice]:
     """A network's weights as the image holds them, and its fragments in cores that have places. Raises
-    DoesNotFit.
+    DoesNotFit, or Unsupported where the host would keep most of the work.
 
     Each step takes what those before it made; `watch` sees what stands between them.
     """
+    if not options.force and (refusal := too_much(prepared.graph, prepared.parts)):
+        raise refusal
     with clock("partition"):
         network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
         packer = packer_of(network, chip, options, clock)  # wire, and the cuts of least memory
