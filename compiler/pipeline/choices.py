@@ -4,7 +4,7 @@ A fragment has a price beside its words: the higher it is, the fewer pairs of co
 there may be. Which price fits a network best is tried, not known.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 
@@ -14,7 +14,8 @@ from ...ir.counts import operations
 from ...ir.errors import DoesNotFit
 from ...ir.mapping import Mapping, core_size
 from ...ir.network import Network
-from ...passes.cutting.cut import Cut
+from ...passes.cutting.columns import Columns, Deadline, never
+from ...passes.cutting.cut import Cut, pieces_of
 from ...passes.cutting.pack import Pack, too_large
 from ...passes.cutting.partition import Seated, Solution
 from ...passes.placing.locate import Locate
@@ -61,8 +62,8 @@ class Point:
 
 
 class Packer:
-    """A network's ways into cores. `even`: the cuts of least memory, from which `Cut` goes on. `hurry` says
-    when time is up: what is not begun is left out.
+    """A network's ways into cores. `even`: the cuts of least memory, from which `Cut` goes on. Once time
+    `is_over`, what is not begun is left out.
     """
 
     def __init__(
@@ -72,18 +73,20 @@ class Packer:
         options: Options,
         wiring: Sequence[Wired],
         even: Solution,
-        hurry: Callable[[], bool] = lambda: False,
+        is_over: Deadline = never,
     ) -> None:
-        self.network, self.chip, self.options, self.hurry = network, chip, options, hurry
+        self.network, self.chip, self.options, self.is_over = network, chip, options, is_over
         self.wiring, self.even = wiring, even
         self.shared = options.states is StateUse.SHARED
+        self.pieces = pieces_of(network, chip, wiring, even, self.shared)
+        self.columns = Columns()
 
     def choices(self) -> list[Choice]:
         """The ways that were found, the best first. Raises DoesNotFit where the chip has too few cores."""
         found: list[Choice] = []
         refused: list[DoesNotFit] = []
         for solution in self._solutions():
-            if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.hurry()):
+            if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.is_over()):
                 break
             is_even = not isinstance(solution, Seated)
             if found and is_even and solution.fragments > EVEN_FRAGMENTS_MAX:
@@ -108,8 +111,8 @@ class Packer:
 
     def cut(self, penalty: float, work_max: float = inf) -> Solution:
         """The cuts at a price; those of least memory where cores are not chosen with the cuts."""
-        cut = Cut(self.options.objective, self.shared, penalty, work_max, self.options.seed)
-        return cut(self.network, self.chip, self.wiring, self.even, self.hurry)
+        cut = Cut(self.options.objective, penalty, work_max, self.options.seed)
+        return cut(self.chip, self.pieces, self.columns, self.is_over)
 
     def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
         """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
@@ -123,7 +126,7 @@ class Packer:
         """The choice whose busiest core has least to do, as bisection finds it: cores are spent on it."""
         low, best = sum(operations(choice.mapping)) / self.chip.cores, choice
         for _ in range(BISECTIONS):
-            if self.hurry():
+            if self.is_over():
                 break
             middle = sqrt(low * best.busiest)
             found = self._within(middle)
@@ -136,7 +139,7 @@ class Packer:
     def front(self) -> tuple[Point, ...]:
         """Points from the fewest cores to the least work of the busiest core, none worse in both."""
         found = [self.choices()[0]]
-        while not self.hurry():
+        while not self.is_over():
             choice = self._within(EASING * found[-1].busiest)
             if choice is None or choice.busiest >= found[-1].busiest:
                 break
@@ -190,7 +193,7 @@ class Packer:
         if not isinstance(choices[0].solution, Seated) or self.options.objective is Objective.THROUGHPUT:
             return
         for penalty in FEWER_PAIRS:
-            if self.hurry():
+            if self.is_over():
                 return
             try:
                 choice = self.packed(self.cut(penalty))

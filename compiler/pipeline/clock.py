@@ -15,7 +15,7 @@ class Clock:
         self._begun = time.perf_counter()
         self._stage, self._start = "", 0.0
 
-    def hurry(self, limit: float | None) -> Callable[[], bool]:
+    def deadline(self, limit: float | None) -> Callable[[], bool]:
         """Tells whether so many seconds have passed since the clock began; None: as many as it takes."""
         return lambda: limit is not None and time.perf_counter() - self._begun > limit
 

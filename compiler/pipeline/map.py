@@ -66,4 +66,4 @@ def packer_of(network: Network, chip: Chip, options: Options, clock: Clock | Non
     plain = options.objective is not Objective.MEMORY
     shared = options.states is StateUse.SHARED
     even = Partition(options.effort, options.seed, plain, shared)(network, chip, wiring)
-    return Packer(network, chip, options, wiring, even, (clock or Clock()).hurry(options.time_limit))
+    return Packer(network, chip, options, wiring, even, (clock or Clock()).deadline(options.time_limit))

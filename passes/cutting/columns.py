@@ -14,11 +14,26 @@ from .filler import ANY, WHOLE, Counts, Filler, Floats, Item, Room
 from .prices import Prices
 
 ROUNDS = 60  # pricing rounds before the first copies are fixed
+ROUNDS_KNOWN = 20  # where other prices have found columns
 ROUNDS_LATER = 4  # and after each, when most columns are known
 PATIENCE = 3  # rounds without a new column that end the pricing
 EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 NEARLY = 0.2  # so near to the next whole number, copies are fixed as if they had reached it
+
+Deadline = Callable[[], bool]
+
+
+def never() -> bool:
+    """The deadline of who takes the time that it takes."""
+    return False
+
+
+class Columns:
+    """Columns that were found at some prices and serve at others: what fits a core depends on none."""
+
+    def __init__(self) -> None:
+        self.found: list[Counts] = []
 
 
 def fill_cores(
@@ -26,99 +41,127 @@ def fill_cores(
     room: Room,
     penalty: float = 0.0,
     seed: int = 0,
-    hurry: Callable[[], bool] = lambda: False,
+    known: Columns | None = None,
+    is_over: Deadline = never,
 ) -> list[dict[int, int]]:
     """What each core holds: channels by item. Every item's demand is covered, by few cores.
 
-    Once `hurry` says so, no more columns are made than it takes.
+    `known`: columns of earlier searches among the same items and for the same room; they grow by this
+    one's. Once time `is_over`, no more columns are made than it takes.
     """
-    demand = np.array([item.demand for item in items], dtype=np.int64)
-    filler = Filler(items, room, penalty)
-    random = np.random.default_rng(seed)
-    prices = Prices(demand, penalty / room.words)
-    density = np.array([item.words[-1] / len(item.words) + item.states for item in items]) / room.words
-    rows = len(items)
-    prices.add(list(filler.fill(np.tile(density, (rows, 1)), demand, np.arange(rows), np.zeros(rows))))
-    _priced(prices, filler, demand, random, ROUNDS, hurry)
-    cores = _dive(prices, filler, demand, random, density, hurry)
-    return [{int(i): int(column[i]) for i in np.flatnonzero(column)} for column in cores]
+    return _Search(items, room, penalty, seed, Columns() if known is None else known, is_over).cores()
 
 
-def _dive(
-    prices: Prices,
-    filler: Filler,
-    demand: Counts,
-    random: np.random.Generator,
-    density: Floats,
-    hurry: Callable[[], bool],
-) -> list[Counts]:
-    """Columns that cover the demand exactly: copies are fixed, and the program is solved for the rest."""
-    cores: list[Counts] = []
-    while demand.any():
-        copies, worth = _priced(prices, filler, demand, random, ROUNDS_LATER, hurry)
-        taken = _whole(prices.columns, copies, demand)
-        if not taken:
-            starts = np.flatnonzero(demand)
-            values = np.tile(worth + WHOLE * density, (len(starts), 1))
-            made = filler.fill(values, demand, starts, np.zeros(len(starts)))
-            columns = np.concatenate([made, np.array(prices.columns)])
-            score = columns @ values[0] + np.concatenate([np.zeros(len(made)), copies])
-            score[(columns > demand).any(axis=1)] = -1.0
-            taken = [(columns[int(score.argmax())], 1)]
-        for column, count in taken:
-            demand = demand - count * column
-            cores += [column] * count
-    return cores
+class _Search:
+    """The columns that are known, their prices, and what is left to cover."""
 
+    def __init__(
+        self,
+        items: Sequence[Item],
+        room: Room,
+        penalty: float,
+        seed: int,
+        known: Columns,
+        is_over: Deadline,
+    ) -> None:
+        self.filler = Filler(items, room, penalty)
+        self.random = np.random.default_rng(seed)
+        self.known, self.is_over = known, is_over
+        self.demand = np.array([item.demand for item in items], dtype=np.int64)
+        self.density = np.array([item.words[-1] / len(item.words) + item.states for item in items])
+        self.density /= room.words
+        self.prices = Prices(self.demand, self.filler.apart, penalty / room.words)
+        self.prices.add(self._filled_from_each(self.density))
+        if known.found:
+            self.prices.add(known.found[-1])
 
-def _priced(
-    prices: Prices,
-    filler: Filler,
-    demand: Counts,
-    random: np.random.Generator,
-    rounds: int,
-    hurry: Callable[[], bool],
-) -> tuple[Floats, Floats]:
-    """Prices and copies, with the columns that `rounds` more of pricing have found.
+    def cores(self) -> list[dict[int, int]]:
+        """Columns that cover the demand exactly: copies are fixed, and the program is solved for the rest."""
+        cores: list[Counts] = []
+        copies = self._priced(ROUNDS if not self.known.found else ROUNDS_KNOWN)
+        self.known.found.append(self.prices.columns)
+        while True:
+            for column, count in self._whole(copies) or [(self._likely(copies), 1)]:
+                self.demand = self.demand - count * column
+                cores += [column] * count
+            if not self.demand.any():
+                return [{int(i): int(column[i]) for i in np.flatnonzero(column)} for column in cores]
+            self.prices.reduce(self.demand)
+            self.prices.add(self._filled_from_each(self._values()))  # so that every item is in a column
+            copies = self._priced(ROUNDS_LATER)
 
-    Every third round fills new cores. The others take cores that the program likes, empty them in part, and
-    fill them again at the new prices: what is nearly right is better than what is made from nothing.
-    """
-    starts = np.concatenate([np.flatnonzero(demand), [ANY]])
-    idle = 0
-    for number in range(rounds):
-        copies, worth = prices.solve(demand)
-        if number % 3 == 0:
-            values = np.tile(worth, (2 * len(starts), 1))
-            values[len(starts) :] *= 1 + NOISE * random.uniform(-1, 1, (len(starts), len(worth)))
-            reserve = filler.room.words * random.uniform(0, 0.8, 2 * len(starts)) ** 2
-            reserve[: len(starts)][::2] = 0
-            found = filler.fill(values, demand, np.tile(starts, 2), reserve)
-        else:
-            liked = np.array(prices.columns)[np.flatnonzero(copies > WHOLE)]
-            given = np.minimum(np.tile(liked, (-(-len(starts) // len(liked)), 1)), demand)
-            emptied = random.uniform(*EMPTIED_PART, (len(given), 1))
-            given[random.random(given.shape) < emptied] = 0
-            values = worth * (1 + NOISE * random.uniform(-1, 1, given.shape))
-            values[::2] = worth
-            found = filler.fill(values, demand, np.full(len(given), ANY), np.zeros(len(given)), given)
-        cost = 1 + prices.fragment_cost * (found > 0).sum(axis=1)
-        added = prices.add(list(found[found @ worth > cost + WHOLE]))
-        idle = 0 if added else idle + 1
-        if idle == PATIENCE or hurry():
-            break
-    return prices.solve(demand)
+    def _priced(self, rounds: int) -> Floats:
+        """Copies of the columns, with those that `rounds` more of pricing have found.
 
+        Every third round fills new cores. The others take cores that the program likes, empty them in part,
+        and fill them again at the new prices: what is nearly right is better than what is made from nothing.
+        """
+        idle = 0
+        copies = self.prices.solve()
+        for number in range(rounds):
+            if self.is_over():
+                break
+            found = self._new() if number % 3 == 0 else self._refilled(copies)
+            gain = found @ self.prices.worth - self.prices.costs(found)
+            if self.prices.add(found[gain > WHOLE]):
+                idle = 0
+                copies = self.prices.solve()
+            else:
+                idle += 1
+            if idle == PATIENCE:
+                break
+        return copies
 
-def _whole(columns: Sequence[Counts], copies: Floats, demand: Counts) -> list[tuple[Counts, int]]:
-    """The columns of which the program takes whole copies, or nearly, as many as the demand holds in full."""
-    taken = []
-    for i in np.argsort(-copies, kind="stable").tolist():
-        if copies[i] < 1 - NEARLY:
-            break
-        held = np.flatnonzero(columns[i])
-        count = min(int(copies[i] + NEARLY), int((demand[held] // columns[i][held]).min()))
-        if count > 0:
-            taken.append((columns[i], count))
-            demand = demand - count * columns[i]
-    return taken
+    def _new(self) -> Counts:
+        """Cores that begin with each of the items that are left, at the prices and at others near them."""
+        starts = np.concatenate([np.flatnonzero(self.demand), [ANY]])
+        worth = self.prices.worth
+        values = np.tile(worth, (2 * len(starts), 1))
+        values[len(starts) :] *= 1 + NOISE * self.random.uniform(-1, 1, (len(starts), len(worth)))
+        reserve = self.filler.room.words * self.random.uniform(0, 0.8, 2 * len(starts)) ** 2
+        reserve[: len(starts)][::2] = 0
+        return self.filler.fill(values, self.demand, np.tile(starts, 2), reserve)
+
+    def _refilled(self, copies: Floats) -> Counts:
+        """Cores that the program likes, emptied in part and filled again."""
+        rows = int(np.count_nonzero(self.demand)) + 1
+        liked = self.prices.columns[np.flatnonzero(copies > WHOLE)]
+        given = np.minimum(np.tile(liked, (-(-rows // len(liked)), 1)), self.demand)
+        emptied = self.random.uniform(*EMPTIED_PART, (len(given), 1))
+        given[self.random.random(given.shape) < emptied] = 0
+        values = self.prices.worth * (1 + NOISE * self.random.uniform(-1, 1, given.shape))
+        values[::2] = self.prices.worth
+        return self.filler.fill(values, self.demand, np.full(len(given), ANY), np.zeros(len(given)), given)
+
+    def _whole(self, copies: Floats) -> list[tuple[Counts, int]]:
+        """The columns of which the program takes whole copies, or nearly, as many as the demand holds in
+        full.
+        """
+        taken, demand, columns = [], self.demand, self.prices.columns
+        for i in np.argsort(-copies, kind="stable").tolist():
+            if copies[i] < 1 - NEARLY:
+                break
+            held = np.flatnonzero(columns[i])
+            count = min(int(copies[i] + NEARLY), int((demand[held] // columns[i][held]).min()))
+            if count > 0:
+                taken.append((columns[i], count))
+                demand = demand - count * columns[i]
+        return taken
+
+    def _likely(self, copies: Floats) -> Counts:
+        """The column that is worth most for what is left, among the known ones and new ones."""
+        values = self._values()
+        made = self._filled_from_each(values)
+        columns = np.concatenate([made, self.prices.columns])
+        score = columns @ values + np.concatenate([np.zeros(len(made)), copies])
+        score[(columns > self.demand).any(axis=1)] = -1.0
+        return np.asarray(columns[int(score.argmax())])
+
+    def _values(self) -> Floats:
+        """What units are worth, the heavier first where that is nothing."""
+        return self.prices.worth + WHOLE * self.density
+
+    def _filled_from_each(self, values: Floats) -> Counts:
+        """A core that begins with each of the items that are left."""
+        starts = np.flatnonzero(self.demand)
+        return self.filler.fill(np.tile(values, (len(starts), 1)), self.demand, starts, np.zeros(len(starts)))

@@ -23,7 +23,7 @@ class Item:
     A fragment of n channels takes words[n - 1] words for itself, and n * states words from step `first` to
     step `last` of the firing order, which items that live at other steps may use before and after. `demand`:
     all its channels; `len(words)`: the most that one fragment may have. `work`: synaptic operations of a
-    channel.
+    channel. `apart`: the channels are pieces of which each is a fragment of its own, with `ports` each.
     """
 
     words: Floats
@@ -33,6 +33,7 @@ class Item:
     demand: int
     ports: int
     work: float = 0.0
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Filler:
         # Words of 0, 1, 2, ... channels of each item, end to end; item i's begin at begin[i].
         self.begin = np.concatenate([[0], np.cumsum(self.most + 1)])[:-1]
         self.words = np.concatenate([part for item in items for part in ([0.0], item.words)])
+        self.apart = np.array([item.apart for item in items], dtype=np.bool_)
         self.steps = int(self.last.max(initial=0)) + 1
 
     def fill(
@@ -89,6 +91,7 @@ class Filler:
             self.first,
             self.last,
             self.ports,
+            self.apart,
             self.steps,
             float(self.room.words),
             self.room.ports,
@@ -112,6 +115,7 @@ def _fill(
     first: Counts,
     last: Counts,
     ports: Counts,
+    apart: NDArray[np.bool_],
     steps: int,
     room_words: float,
     room_ports: int,
@@ -133,7 +137,7 @@ def _fill(
             if units:
                 used += words[begin[item] + units]
                 spent += units * work[item]
-                taken += ports[item]
+                taken += ports[item] * (units if apart[item] else 1)
                 live[first[item] : last[item] + 1] += units * states[item]
         peak = reserve[row]
         for step in range(steps):
@@ -171,6 +175,8 @@ def _fill(
                     most = low
                 if is_work_bound and work[item] > 0.0:
                     most = min(most, int(max(room_work - spent, 0.0) / work[item] + WHOLE))
+                if apart[item] and ports[item]:
+                    most = min(most, (room_ports - taken) // ports[item])
                 if not most:
                     continue  # nor will any fit later: cores only get fuller
                 hold[item] = most
@@ -187,7 +193,7 @@ def _fill(
                     if not units:
                         continue
                     grown = max(busy[item] + units * each - peak, 0.0)
-                    cost = words[at + units] + penalty + grown
+                    cost = words[at + units] + penalty * (units if apart[item] else 1) + grown
                     worth = units * values[row, item] / max(cost, 1.0)
                     if worth > best or (worth == best and best_item >= 0 and kind < best_kind):
                         best, best_kind, best_item, best_units = worth, kind, item, units
@@ -199,7 +205,7 @@ def _fill(
                 counts[row, best_item] = best_units
                 used += words[begin[best_item] + best_units]
                 spent += best_units * work[best_item]
-                taken += ports[best_item]
+                taken += ports[best_item] * (best_units if apart[best_item] else 1)
                 low, high = first[best_item], last[best_item]
                 for step in range(low, high + 1):
                     live[step] += best_units * states[best_item]

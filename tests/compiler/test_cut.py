@@ -8,12 +8,18 @@ import onnx
 import pytest
 
 from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.ir.aims import StateUse
+from snc.ir.mapping import Fragment
+from snc.ir.network import PopulationId
 from snc.models.catalogue import CATALOGUE
-from snc.passes.cutting.columns import fill_cores
+from snc.passes.cutting.columns import Columns, fill_cores
 from snc.passes.cutting.filler import Item, Room
+from snc.passes.cutting.partition import Seated
 
+from .test_choices import convolutions
 from .trip import CHIP
 
 CHIP_ROOM = Room(words=1000.0, ports=8)
@@ -53,3 +59,40 @@ def test_pilotnet_takes_the_two_cores_that_it_must(tmp_path: Path, states: str) 
     solver = found.image.about.solver
     assert len(found.mapping.cores) == 2 == solver.cores_lower_bound
     assert (solver.status, solver.gap) == ("optimal", 0.0)
+
+
+def test_equal_pieces_are_one_item_and_each_has_a_fragments_ports() -> None:
+    words = np.array([100.0, 200.0, 300.0, 400.0, 500.0, 600.0])
+    pieces = Item(words, 50.0, 0, 1, 6, 3, apart=True)
+    cores = fill_cores([pieces, *items(1, 3)], CHIP_ROOM)
+    assert sum(held.get(0, 0) for held in cores) == 6
+    assert max(held.get(0, 0) for held in cores) == 2  # of three ports each, where a core has eight
+
+
+def test_what_other_prices_have_found_serves_at_this_one() -> None:
+    given, known = items(3, 8), Columns()
+    dear = fill_cores(given, CHIP_ROOM, 400.0, known=known)
+    assert len(known.found) == 1
+    cheap = fill_cores(given, CHIP_ROOM, 0.0, known=known)
+    assert len(cheap) <= len(dear)
+    assert all(sum(held.get(i, 0) for held in cheap) == item.demand for i, item in enumerate(given))
+
+
+def test_a_map_cut_along_rows_keeps_its_fragments_in_the_cores_that_were_chosen(tmp_path: Path) -> None:
+    """All of them are packed where they were planned: none is cut along its channels, too."""
+    path = convolutions(tmp_path / "rows.onnx", (3, 6, 6, 6), size=48)
+    chip = replace(CHIP, name="flat", core_words=2048, height_max=12, width_max=48, mesh=(12, 12))
+    options = Options()
+    packer = packer_of(quantised(prepare(path), options.weights), chip, options)
+    solution = packer.cut(200.0)
+    assert isinstance(solution, Seated)
+    assert set(solution.seats) == {
+        Fragment(PopulationId(p), c, y, x)
+        for p, grid in enumerate(solution.grids)
+        for c in grid.c
+        for y in grid.y
+        for x in grid.x
+    }
+    choice = packer.packed(solution, merge=False)
+    assert choice is not None
+    assert len(choice.mapping.cores) <= 1 + max(solution.seats.values())
