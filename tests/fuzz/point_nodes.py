@@ -112,6 +112,21 @@ def several(name: str, d: Drawing) -> None:
     d.add(name, _operands(d, d.pick(1, 2, 2, 3, 3, 4), 0.3))
 
 
+def quotient(d: Drawing) -> None:
+    x = d.tensor()
+    divisor = d.weights(*partner(d, d.shape(x)))
+    fresh = f"c{len(d.constants)}"  # never shared: divisors are away from zero
+    d.constants[fresh] = np.where(divisor < 0, divisor - 0.3, divisor + 0.3).astype(np.float32)
+    d.add("Div", [x, fresh])
+
+
+def chosen(d: Drawing) -> None:
+    operands = _operands(d, 2, 0.4)
+    shapes = [d.constants[n].shape if n in d.constants else d.shape(n) for n in operands]
+    shape = partner(d, np.broadcast_shapes(*shapes))
+    d.add("Where", [d.constant(d.random.random(shape) < 0.5), *operands])
+
+
 def cast(d: Drawing) -> None:
     wide = d.add("Cast", [d.tensor()], to=d.pick(onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE))
     if d.values[wide][0].dtype == np.float64 and d.chance(0.8):
@@ -149,6 +164,8 @@ POINT_NODES: dict[str, Draw] = {
     "Clip": clip,
     "PRelu": prelu,
     "Cast": cast,
+    "Div": quotient,
+    "Where": chosen,
     "Dropout": dropout,
     **{name: functools.partial(binary, name) for name in ("Add", "Sub", "Mul")},
     **{name: functools.partial(several, name) for name in ("Sum", "Mean", "Max", "Min")},

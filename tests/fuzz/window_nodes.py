@@ -8,8 +8,12 @@ import onnx
 
 from .drawing import Attribute, Draw, Drawing, Rejected, Shape
 
+ROW = 20  # samples, from which on windows are those of networks for sound and sensors
+
 
 def _kernel(d: Drawing, sizes: Shape) -> list[int]:
+    if len(sizes) == 1 and sizes[0] >= ROW and d.chance(0.6):
+        return [d.pick(1, 3, 7, 8, 16, 25, d.between(2, 40))]
     return [min(d.pick(1, 1, 2, 3, 3, 4, 5), size + 1) for size in sizes]
 
 
@@ -18,11 +22,14 @@ def _windows(
 ) -> dict[str, Attribute]:
     """Strides, dilations and paddings of a window; any of them may be left out."""
     rank = len(sizes)
+    is_row = rank == 1 and sizes[0] >= ROW
     found: dict[str, Attribute] = {}
     if d.chance(0.6):
-        found["strides"] = [d.pick(1, 2, 2, 3, 4) for _ in sizes]
+        strides = (1, 2, 2, 3, 4, *((5, 6, 8) if is_row else ()))
+        found["strides"] = [d.pick(*strides) for _ in sizes]
     if dilated and d.chance(0.3):
-        found["dilations"] = [d.pick(1, 2, 3) for _ in sizes]
+        dilations = (1, 2, 3, *((4, 8, 16) if is_row else ()))
+        found["dilations"] = [d.pick(*dilations) for _ in sizes]
     form = d.pick("none", "pads", "pads", "SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET")
     if form == "pads":
         most = [min(pad_max, size - 1) for size in kernel]
