@@ -11,10 +11,10 @@ class Chip:
     """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
 
     `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
-    one to the next costs `chip_border_cost` hops more. `strided_tables`, 0 or 1: whether a kernel table may
-    have words for runs of source channels in place of a word for each. The last five numbers bind nothing:
-    estimates are made from them. An access to a memory of n words takes `access_fj` + `access_root_fj` *
-    sqrt(n) femtojoules.
+    one to the next costs `chip_border_cost` hops more. `strided_tables`: the most runs of source channels in
+    a kernel table that has words for these in place of a word for each channel; 0: there are no such tables.
+    The last five numbers bind nothing: estimates are made from them. An access to a memory of n words takes
+    `access_fj` + `access_root_fj` * sqrt(n) femtojoules.
     """
 
     name: str

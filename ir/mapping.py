@@ -125,7 +125,8 @@ class Table:
 def table(chip: Chip, update: Update, descriptors: Sequence[Descriptor], segments: Sequence[int]) -> Table:
     """The table of these descriptors. `segments`: where each begins.
 
-    On a chip with strided tables, what a port reaches has the form that takes fewer words.
+    On a chip with strided tables, what a port reaches has the form that takes fewer words; a list where there
+    would be more runs than the chip looks through.
     """
     bases: list[int] = []
     for segment in segments:
@@ -136,7 +137,7 @@ def table(chip: Chip, update: Update, descriptors: Sequence[Descriptor], segment
         return Table(update, tuple(Entry(base, whole, base) for base in bases))
     parts = (whole[start:stop] for start, stop in pairwise((*bases, len(whole))))
     # A port without strides leads to a list: what has no synapse at all stays one.
-    forms: list[tuple[Block, Block]] = [(part, strided(part) or part) for part in parts]
+    forms: list[tuple[Block, Block]] = [(part, strided(part, chip.strided_tables) or part) for part in parts]
     blocks = (min(form, key=_stored_words) for form in forms)
     return Table(update, tuple(Entry(base, block, 0) for base, block in zip(bases, blocks, strict=True)))
 

@@ -80,8 +80,8 @@ def is_whole(size_bits: Any) -> Any:
     return size_bits % BYTE_BITS == 0
 
 
-def strided(descriptors: Sequence[Descriptor]) -> tuple[Strided, ...]:
-    """The same descriptors, run by run; () where a channel's weights are not whole bytes."""
+def strided(descriptors: Sequence[Descriptor], runs_max: int) -> tuple[Strided, ...]:
+    """The same descriptors, run by run; () where a channel's weights are not whole bytes, or more runs."""
     if not all(is_whole(run.size_bits) for d in descriptors for run in d.blobs):
         return ()
     kinds: dict[tuple[object, ...], int] = {}
@@ -90,7 +90,10 @@ def strided(descriptors: Sequence[Descriptor]) -> tuple[Strided, ...]:
         for d in descriptors
     ]
     found = []
-    for run in series(np.array(keys), np.array([d.first for d in descriptors])):
+    runs = series(np.array(keys), np.array([d.first for d in descriptors]))
+    if len(runs) > runs_max:
+        return ()
+    for run in runs:
         held = descriptors[run.begin : run.begin + run.count]
         head = held[0]
         numbers = [weights for d in held for weights in d.blobs]

@@ -75,6 +75,8 @@ def _tensor_faults(image: Image) -> Iterator[str]:
         if (tensor.kind, tensor.name) in names:
             yield f"{title} is there twice"
         names.add((tensor.kind, tensor.name))
+        if tensor.layer and tensor.kind != "layer":
+            yield f"{title}: it is no layer, and names the layer {tensor.layer!r}"
         if (
             len(tensor.shape) > RANK_MAX
             or min(tensor.shape, default=1) < 1

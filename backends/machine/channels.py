@@ -29,7 +29,7 @@ from .columns import (
     Integers,
     States,
 )
-from .events import half, updated
+from .events import half, product, updated
 
 
 @compiled
@@ -62,13 +62,13 @@ def update_channels(
     v, w, s = np.uintp(value), np.uintp(weight), np.uintp(state)
     if mixed is None:
         for i in range(np.uintp(count)):  # w 0 adds nothing: silent neurons need no test
-            new = states[s + i] + weights[w + i] * values[v + i]
+            new = states[s + i] + product(weights[w + i], values[v + i], chip)
             states[s + i] = new if chip is None else half(new)
         return 0
     synapses = 0
     for i in range(np.uintp(count)):  # every state is written, so that nothing hangs on a guessed branch
         old, by, given = states[s + i], weights[w + i], values[v + i]
-        new = updated(update, old, by * given)
+        new = updated(update, old, product(by, given, chip))
         met = (given != 0 or fires_on_zero) and by != 0
         states[s + i] = (new if chip is None else half(new)) if met else old
         synapses += met

@@ -22,6 +22,7 @@ from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Pop
 from .columns import COUNTERS, ROW
 from .events import ADD
 from .kernels import Kernels, Row
+from .lives import Held, life_faults
 from .memory import Memory
 from .order import Act, Steps, order_faults
 from .shortcuts import Channels, Pixels, shortcut
@@ -145,7 +146,7 @@ class _Decoder:
         for index, what in order_faults(prologue, body, models, reached):
             raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
         rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
-        self._check_states()
+        self._check_states(prologue, body)
         for block, own in zip(self.blocks, bundles, strict=True):
             for i, bundle in enumerate(own):
                 if len(bundle.axons) == 1:
@@ -252,15 +253,23 @@ class _Decoder:
                     what = f"{tensor.kind} {tensor.name!r} names its neurons, and it never fires"
                     raise self.memories[piece.core].fault(piece.population, what)
 
-    def _check_states(self) -> None:
-        """Raises when a state would be written over a word that says something."""
-        for block in self.blocks:
+    def _check_states(self, prologue: Steps, body: Steps) -> None:
+        """Raises when a state would be written over a word that says something, or over another's state."""
+        held: dict[int, Held] = {}
+        for index, block in enumerate(self.blocks):
             if block.states:
                 at = self._state_address(block)
-                lost = np.flatnonzero(self.memories[block.core].read[at : at + self._state_words(block)])
+                words = slice(at, at + self._state_words(block))
+                held[index] = Held(block.core, words, block.word.neuron.lasts)
+                lost = np.flatnonzero(self.memories[block.core].read[words])
                 if lost.size:
                     what = f"its states, from address {at} on, lie over the word at {at + int(lost[0])}"
                     raise self.memories[block.core].fault(block.address, what)
+        sizes = [memory.words.size for memory in self.memories]
+        for index, other in life_faults(prologue, body, held, sizes):
+            block, there = self.blocks[index], self.blocks[other].address
+            what = f"is reset while the states of the population at {there} are in the same words"
+            raise self.memories[block.core].fault(block.address, what)
 
     def _bundles(self, block: Block) -> Iterator[Bundle]:
         """The axons of a block, gathered by target."""
@@ -305,8 +314,9 @@ class _Decoder:
             if (core, port.population) not in self.at:
                 what = f"the port leads to {port.population}, where no population of the firing order is"
                 raise self.memories[core].fault(at, what)
-            if port.strides and not self.image.chip.strided_tables:
-                raise self.memories[core].fault(at, "the port has a strided table, which the target has not")
+            if port.strides > (most := self.image.chip.strided_tables):
+                what = f"the port's strided table has {port.strides} pairs, the target's at most {most}"
+                raise self.memories[core].fault(at, what)
             model = self.blocks[self.at[core, port.population]].word.neuron
             if not model.states:
                 raise self.memories[core].fault(at, "the port leads to an input population, without states")

@@ -58,8 +58,8 @@ class Machine:
     """An image, decoded, with its states.
 
     `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded
-    once, when the neuron fires, so that the order of events does not show. "chip": values, first states, and
-    every state after every update, are rounded to float16, from products and sums in float32.
+    once, when the neuron fires, so that the order of events does not show. "chip": values and first states
+    are rounded to float16, and so is every state after every update, once, from the exact product and sum.
     Raises BadImage for an image that does not hold together; `file` is named in it.
     """
 

@@ -28,7 +28,7 @@ from .columns import (
     Integers,
     States,
 )
-from .events import add, half
+from .events import add, half, product
 
 TOGETHER = 4  # more do not fit the processor's registers
 
@@ -54,15 +54,15 @@ def add_four(
     for i in range(np.uintp(count)):
         new: Any = states[s + i]
         if chip is None:
-            new = new + weights[w_a + i] * v_a
-            new = new + weights[w_b + i] * v_b
-            new = new + weights[w_c + i] * v_c
-            states[s + i] = new + weights[w_d + i] * v_d
+            new = new + product(weights[w_a + i], v_a, chip)
+            new = new + product(weights[w_b + i], v_b, chip)
+            new = new + product(weights[w_c + i], v_c, chip)
+            states[s + i] = new + product(weights[w_d + i], v_d, chip)
         else:
-            new = half(new + weights[w_a + i] * v_a)
-            new = half(new + weights[w_b + i] * v_b)
-            new = half(new + weights[w_c + i] * v_c)
-            states[s + i] = half(new + weights[w_d + i] * v_d)
+            new = half(new + product(weights[w_a + i], v_a, chip))
+            new = half(new + product(weights[w_b + i], v_b, chip))
+            new = half(new + product(weights[w_c + i], v_c, chip))
+            states[s + i] = half(new + product(weights[w_d + i], v_d, chip))
 
 
 @kept(codes)

@@ -4,7 +4,7 @@ That no piece leaves its population or its tensor was checked when the image was
 """
 
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -44,6 +44,23 @@ def gathered(tensor: ImageTensor, values: dict[tuple[int, int], Floats]) -> Floa
     for piece in tensor.pieces:
         _box(piece, flat)[:] = _neurons(piece, values[piece.core, piece.population])
     return flat.reshape(tensor.shape)
+
+
+def cast_to(values: Floats, dtype: str) -> NDArray[Any]:
+    """Numbers as another type has them: integers towards zero, within the type's limits, 0 for a NaN."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        with np.errstate(over="ignore"):
+            return values.astype(kind)
+    limits = np.iinfo(kind)
+    wide = np.trunc(np.nan_to_num(values.astype(np.float64), nan=0.0))
+    low, high = (
+        wide <= limits.min,
+        wide >= float(limits.max),
+    )  # 2^63 - 1 is 2^63 there: no float32 lies between
+    found = np.where(low | high, 0.0, wide).astype(kind)
+    found[low], found[high] = limits.min, limits.max
+    return found
 
 
 def _neurons(piece: ImagePiece, values: Floats) -> Floats:

@@ -4,11 +4,12 @@ FILE = """\
 # The memory image
 
 <!-- Generated from the declarations in backends/: change those, or the prose in backends/manual/,
-     file.py, text.py and reasons.py, and run `make bless`. -->
+     file.py, text.py, hardware.py, tiny.py and reasons.py, and run `make bless`. -->
 
 `snc compile` writes one file. It holds the memory of every core of the chip, the order in which
 populations fire, and the names of what goes in and comes out. This page says everything that a decoder
-or a simulator needs; the reasons stand at its end. Where it says "the paper", it means Bamberg et al.,
+or a simulator needs, with one complete file in section 5; the reasons stand at its end. Where it says "the
+paper", it means Bamberg et al.,
 *Synapse Compression for Event-Based Convolutional-Neural-Network Accelerators*, arXiv 2112.07019;
 algorithm and equation numbers are that paper's.
 
@@ -25,8 +26,8 @@ All integers are little-endian and unsigned unless it is said otherwise. Sizes a
 | offset | size | content |
 | --- | --- | --- |
 | 0 | 8 | the ASCII letters `$magic` |
-| 8 | 4 | version: $version |
-| 12 | 4 | n, the number of sections |
+| 8 | 4 | version: $version; a file of any other version is refused |
+| 12 | 4 | n, the number of sections, at most $sections_max |
 | $head | $row n | the section table, a row of $row bytes for each section |
 | $head + $row n | 4 | CRC-32 of all bytes before this one |
 | | 0 to 7 | zero bytes up to the next multiple of $alignment |
@@ -62,7 +63,13 @@ The sections, in this order:
 
 A `CORE` payload: x (2 bytes) and y (2 bytes), the core's place on the mesh; the number of words (4
 bytes); the words, 8 bytes each, from address 0. No two cores have one place. Words beyond those in the
-file do not exist. Any other kind of section, and any other order, makes a file invalid.
+file do not exist. Any other kind of section, and any other order, makes a file invalid. There may be no
+core at all, and no step (`ORDR` of length 0): such an image computes nothing. Before it believes n, a
+reader should compare it with its limit and with the size of the file.
+
+`HSTB` and `HSTA` are ONNX `ModelProto` messages, whole: operators of ONNX's own domain alone, at one
+opset (the model's), IR version 8 or, from opset 19 on, 10, inputs and outputs with their shapes, all
+constants inside as initializers, none of which is an input, and nothing in other files.
 
 ### JSON sections
 
@@ -72,16 +79,17 @@ characters. Integers are within plus and minus 2^53, without fraction or exponen
 are finite, have a fraction or an exponent, and are the shortest decimal that reads back as the same
 double, spelt as Python's `repr` does. In strings, seven characters are escaped as `\\"`, `\\\\`, `\\b`,
 `\\f`, `\\n`, `\\r` and `\\t`, the others below U+0020 as `\\u00xx` with hexadecimal digits in lower case;
-all else stands as it is. A reader may rely on this; ours refuses anything else.
+all else stands as it is. A reader may rely on this; ours refuses anything else. Nobody who only fills the
+cores' memories needs these sections: their places and lengths stand in the section table.
 
 `TARG` is an object:
 
 $chip_table
 
-`mesh` and `chip_mesh` are at least 1 each way, and at most $cores_max cores. Three of these numbers bind a
-reader: all cores stand on the `mesh`, none has more than `core_words` words, and without `strided_tables`
-no port has a strided table. The others are what a compiler keeps to; a reader need not hold the words
-against them, and ours does not.
+`mesh` and `chip_mesh` are at least 1 each way, and at most $cores_max cores. Three of these numbers bind
+a reader: all cores stand on the `mesh`, none has more than `core_words` words, and no port has more than
+`strided_tables` pairs. The others are what a compiler keeps to; a reader need not hold the words against
+them, and ours does not.
 
 `TENS` is an array of objects:
 
@@ -95,8 +103,10 @@ The element types are
 
 $dtypes
 
-They are those of the image's interface, which may differ from the model's: tensors of float16 are
-float32 here.
+They are those of the image's interface, which may differ from the model's: our compiler computes models
+in half and double precision in float32, and writes `float32` for their tensors. So `float16` and
+`float64` stand in no image of ours; a reader takes them all the same. `layer` of a tensor that is an
+input or an output is "", or the image is invalid.
 
 Neuron (c0 + c, y0 + y, x0 + x) of the population is element `base + c * step_c + y * step_y + x *
 step_x` of the tensor, flat in row-major order, for 0 <= c < depth, 0 <= y < height, 0 <= x < width.

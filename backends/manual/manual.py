@@ -17,6 +17,7 @@ from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from .file import FILE
+from .hardware import HARDWARE, wires
 from .meanings import CODES, EXAMPLES, MEANINGS
 from .reasons import REASONS
 from .text import MEMORY, RUN
@@ -29,6 +30,7 @@ def manual() -> str:
     facts = {
         "magic": container.MAGIC.decode(),
         "version": container.VERSION,
+        "sections_max": container.SECTIONS_MAX,
         "head": container.HEAD.size,
         "row": container.ROW.size,
         "alignment": container.ALIGNMENT,
@@ -59,8 +61,10 @@ def manual() -> str:
             [(number, f"`{label(update)}`", update.value) for update, number in UPDATES.numbers.items()],
         ),
         "weights": _weight_table(),
+        "wires": _table(("field", "bits", "values", "meaning"), wires()),
+        "wire_bits": sum(bits for _, bits, _, _ in wires()),
     }
-    return "\n".join(Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, REASONS))
+    return "\n".join(Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, HARDWARE, REASONS))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -111,10 +115,24 @@ def _code_table(codes: type[IntEnum], meaning: str) -> str:
 
 def _activation_table() -> str:
     rows = [
-        (number, f"`{label(each)}`", ", ".join(each.parameters) or "none", each.formula)
+        (
+            number,
+            f"`{label(each)}`",
+            ", ".join(each.parameters) or "none",
+            each.formula,
+            _effort(each.formula),
+        )
         for each, number in ACTIVATIONS.numbers.items()
     ]
-    return _table((ACTIVATIONS.title, "name", "parameters, in order", "value, with s = scale * state"), rows)
+    head = ACTIVATIONS.title, "name", "parameters, in order", "value, with s = scale * state", "in chip mode"
+    return _table(head, rows)
+
+
+def _effort(formula: str) -> str:
+    """What a chip needs for a formula."""
+    if any(name in formula for name in ("exp", "tanh", "log")):
+        return "within a unit"
+    return "exact" if "/" in formula else "exact, minimal"
 
 
 def _neuron_table() -> str:

@@ -58,7 +58,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "ports_max": "ports of a core",
         "reach_min": "relative core address, in X and in Y",
         "reach_max": "relative core address, in X and in Y",
-        "strided_tables": "1 where ports may have strided tables",
+        "strided_tables": "the most pairs in a port's strided table, 0: ports have none",
         "state_bits": "bits of a state",
         "chip_mesh": "cores of one chip in X and in Y; a larger mesh is several chips",
         "chip_border_cost": "what the way from one chip to the next costs the mapper, in hops",

@@ -1,7 +1,7 @@
 """The reasons in docs/image.md: what the paper leaves open, what this image does, and why."""
 
 REASONS = """\
-## 4. What the paper leaves open, and why it is settled this way
+## 6. What the paper leaves open, and why it is settled this way
 
 The numbers are the project's own and have gaps: what is missing concerns the compiler and leaves no
 trace here.
@@ -103,4 +103,44 @@ does for what a descriptor's eight hold, and all weights stay as they are withou
 with a single exponent would save that byte too, and cost some 5 dB. Rules stand in a list, so that sources
 of several layers share a port, and a chip looks for the channel in one or two of them. Where a list is
 shorter, as for groups of a channel or two, the table is one.
+
+**18. Outputs are taken when their population fires.** Its states' words may belong to others from then
+on, and keeping those of outputs apart would cost the sharing of just the largest, last layers. The values
+pass through the PEG at that moment anyway. Layers, which `verify` looks at, are taken in the same way.
+
+**19. An order for each target, and none for the chip.** One serial order over all cores is easily said,
+and is what section 3 says, but a chip that kept it would work one core at a time. Sums in float16 do
+depend on order; hence what binds is the order in which one population's states see events, and that is
+known at the target: one source after the other, and within a source the order of a route. A mark behind a
+source's last event is enough to tell, without a barrier. Steps that share no words of states do not know
+of each other. That two populations in the same words never live at once is a rule that a reader checks,
+so no order of events to two targets can show.
+
+**20. A target bounds the pairs of a strided table.** `strides` of a port has 10 bits, and 1,023 pairs
+searched for each event are no hardware. `strided_tables` says how many a chip looks through; the compiler
+writes a list where a port would need more. Of 451 ports of ResNet50 on `grai-vip-strided` 228 have one
+pair, 215 two and 8 three, of 115 ports of MobileNetV1 all but three have one; the target's bound is 8,
+which comparators find at once.
+
+**21. Weights begin at any byte.** In a list of kernel descriptors every channel's weights begin at a
+whole word, in a strided table where the last channel's end. Whole words there, too, would take 0.8 % more
+memory for MobileNetV1 in 8 bits, 0.6 % for ResNet50, and spare a word's read for 1 % and 8 % of the
+channels: read end to end, n bytes that begin at byte b of a word take ceil((b + n) / 8) reads in place of
+ceil(n / 8). The shifter would stay, for KD is any number, and within a kernel the weights of each (dx,
+dy) begin where the last ones end, in either form. The estimates of `simulate` count a read for each
+weight, so these are within what they tell.
+
+**22. An update rounds once.** The sum of a float16 and a product of 19 or 22 bits, rounded to float32 and
+then to float16, takes a float32 adder in every core, and may round a number just off the middle between
+two float16 to that middle first. Rounded once, it is the fused multiply-add that IEEE 754 defines for
+binary16: a smaller unit, to be had ready-made, with one result. Activation functions stay in float32:
+there is one for each neuron and frame, not for each event, so a unit may be shared. exp, tanh and log
+have no cheap exact rounding, and a table with stated entries would bind every chip to one: so they may be a
+unit of float16 off, and a minimal chip goes without.
+
+**23. Firing walks channels outermost.** All events of one channel select one kernel descriptor at a
+target, and the same weights: fetched once for a feature map, not once for an event. A target takes an
+event the other way round, with all its channels side by side for one position, so states lie channels
+innermost and an update reads whole words. The price is paid where it is small: firing reads each state
+once, D apart.
 """

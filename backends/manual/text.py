@@ -9,17 +9,18 @@ our writer, and nothing to a reader.
 Nothing but the ports has a fixed place, and no word says of itself what it is: everything is found by
 following pointers.
 
-- **Ports** are the words at addresses 0, 1, 2 ..: an event's ID_p is the address of its port. There are
-  at most $ports of them. How many there are is not stored, and no reader needs to know. A word that some
-  axon names is a port if it lies in the memory, decodes as a `Port` word, and leads to a population with
-  a step in the firing order that is no input; else the image is invalid. Our images have the population
-  descriptors behind the ports, so the smallest descriptor address among a core's steps is their number.
-- **Population descriptors** are found through ports, through the steps of the firing order and through
-  pieces.
+- **Ports** are the words at addresses 0, 1, 2 ..: an event's ID_p is the address of its port. Those that
+  some axon names must be `Port` words, and lead to populations that have states and steps in the firing
+  order, with an update that the neuron type has. **The number of ports** is not stored, for no reader
+  needs it: there are at most $ports, and in our images, where the population descriptors stand behind
+  them, as many as the smallest descriptor address among a core's steps.
+- **Population descriptors** are found through the steps of the firing order; ports and pieces name no
+  others.
 - **Blocks** are found through population descriptors (`start`).
 - **Kernel descriptors** are found through a port's `table` and the event's channel; in strided tables, so
   are **strides**, one behind each kernel descriptor.
-- **Weights** are found through kernel descriptors (`address`), **exponents** through strides (`exponents`).
+- **Weights** are found through kernel descriptors (`address`), **exponents** through strides
+  (`exponents`).
 
 Several ports may share kernel descriptors, and several kernel descriptors weights.
 
@@ -27,7 +28,17 @@ Several ports may share kernel descriptors, and several kernel descriptors weigh
 
 Bit 0 is the lowest. *Signed* fields are in two's complement. *Stored minus one*: the bits hold the
 value less 1. float32 is IEEE 754 and never a NaN. A reserved bit that is set, or a code that no table
-below names, makes a word invalid.
+below names, makes a word invalid, and with it the image, if the word is *in use*. In use are
+
+- every step; the descriptor that it names; all words of that population's block;
+- every port that an axon in use names;
+- of a table that is a list, the kernel descriptors of the channels that some axon in use selects, c_off
+  to c_off + D - 1 (D of the population that has the axon), those with the code `NULL` too;
+- of a strided table, all its pairs and all their exponents, whether a channel selects them or not;
+- the weights of all channels that some axon selects and whose code is not `NULL`; the numbers of
+  `PARAMETERS`.
+
+No other word of a core says anything, and a reader does not look at it.
 
 $words
 
@@ -65,24 +76,27 @@ The block begins at the descriptor's `start`. Its parts follow each other withou
 The table of neuron types says which states a neuron has; `STANDARD` has one of 16 bits. The state of
 neuron (c, y, x) is number (y * W + x) * D + c, so ceil(D * H * W / 4) words hold those of 16 bits. Where
 there are several, those of all neurons follow each other, each from a whole word on. Events go into the
-first; a RESET step sets the others to 0. The file holds zeros there, which mean nothing: a step sets
-the states before they are used. Populations may share words for their states, where the firing order
-keeps them apart in time. A reader need not check that: it does what the steps say.
+first; a RESET step sets the others to 0. The file holds zeros there, which mean nothing: a step sets the
+states before they are used. States may lie in words that are not in use, and in those of other
+populations' states, where the firing order keeps them apart in time: the RESET of one population stands
+behind the FIRE of the other. Anything else makes an image invalid. "Words" are whole ones here: what is
+left of a word behind the last bias, weight, exponent or parameter belongs to these, and to nobody's
+states.
 
 ### Weights
 
-Of a kernel descriptor whose code is `NULL`, no other field has a meaning. Any other one has KW * KH *
-KD weights, side by side from `address` on. The weight of column dx, row dy and the i-th of the KD
-channels is number (dx * KH + dy) * KD + i. Its value is the number times 2^exponent, rounded to
-float32. Columns and rows are those of the broadcast kernel: of a convolution, the kernel turned by half
-a turn (paper, 4.1).
+Of a kernel descriptor whose code is `NULL`, no other field has a meaning; its reserved bits are 0. Any
+other one has KW * KH * KD weights, side by side from `address` on. The weight of column dx, row dy and
+the i-th of the KD channels is number (dx * KH + dy) * KD + i. Its value is the number times 2^exponent,
+rounded to float32, which must be finite. Columns and rows are those of the broadcast kernel: of a
+convolution, the kernel turned by half a turn (paper, 4.1).
 
 ### Strided tables
 
-Only where `strided_tables` of the target is 1 is a port's `strides` other than 0. Its table then has no
-word for each channel, but `strides` pairs of words from address `table` on: a kernel descriptor, and a
-stride behind it. A channel belongs to the first pair with begin <= channel < begin + count. Its kernel
-has the fields of the pair's kernel descriptor, but for these:
+A port whose `strides` is not 0 has no word for each channel, but `strides` pairs of words, at most as
+many as the target's `strided_tables`, from address `table` on: a kernel descriptor, and a stride behind
+it. The pairs lie in the memory, without wrapping at 2^15. A channel belongs to the first pair with begin
+<= channel < begin + count. Its kernel has the fields of the pair's kernel descriptor, but for these:
 
 - `first` is the descriptor's first + (channel - begin) * step.
 - The weights begin at byte 8 * address + (channel - begin) * stride of the core's memory, byte 0 being the
@@ -110,18 +124,23 @@ population that the step names.
                            if value[c, y, x] != 0 or fires_on_zero:
                                for axon in axons:          # in the order of their addresses
                                    peg(axon, c, y, x, value[c, y, x])
+               outputs and layers that name neurons of the population take their values
 
 - In a population of neuron type `INPUT` the value of a neuron is the element of an input tensor that a
   piece gives to it, and 0 where none does. An input computes nothing: with a RESET step, bias words, an
   activation function other than `IDENTITY`, or a `STATES`, `INITIAL` or `SCALE` word it is invalid.
 - `scale` is the number of the `SCALE` word, or 1. `fires_on_zero`: there is a `FIRING` word with
   `address` 1.
-- All values are computed before the first event is sent. A value, once computed, stays until the
-  population's next FIRE step; outputs are read from it.
+- No event of a population changes its own states, so a chip may compute the values one by one, as their turn
+  to be sent comes. **Outputs are taken when the population fires**, in its FIRE step: behind it, other
+  populations may have its states' words.
+- Firing walks channels outermost, while states lie channels innermost; inputs are fed, and outputs taken, in
+  the same order: c, then y, then x.
 - Minus zero is zero: it sends events only where the population fires on zero. The sign of a zero, in
   states and outputs, is not laid down. A NaN is not zero and sends events.
 - An event is worked off completely before the next one is made. So the order of all updates is known,
-  and two simulators agree to the last bit where their arithmetic does.
+  and two simulators agree to the last bit where their arithmetic does. What of this order a chip must keep,
+  and what may overlap, stands in section 4.
 - A RESET step with `once` 1 sets all states, one with `once` 0 those that live within a frame. The first
   state of a population begins as above, the others at 0. A population with states that live from frame to
   frame has one of the former, a population with states that live within a frame one of the latter.
@@ -140,6 +159,17 @@ population that the step names.
 
 x_min and y_min may be negative. Width and height here are the axon's fields as they stand, whatever the
 target's size is.
+
+What an axon holds, the compiler has computed by equation 12:
+
+    X_off = (X0_src << US) - KW + XP + 1 - (X0_dst << SL)
+    Y_off = (Y0_src << US) - KH + YP + 1 - (Y0_dst << SL)
+    C_off = C0_src
+
+(X0_src, Y0_src, C0_src) is where the firing population begins in its feature map, (X0_dst, Y0_dst) where
+the target begins in its own; both are 0 where nothing is cut. XP and YP are the padding to the left and
+above, KW and KH the kernel's size, US of the axon, SL of the kernel. Where several sources share a port,
+C_off is instead the place of the source's first kernel descriptor in the port's table.
 
 ### The event decoder (ESU, Algorithm 4)
 
@@ -178,24 +208,35 @@ float16, ties to even, with subnormal numbers and infinities.
 | first state s | bias or INITIAL number, as float32 | fl16 of it |
 | input value v | fl32 of the element | fl16(fl32 of the element) |
 | other value v | activation(fl32(scale * fl32(s))) in float32 | fl16 of the same |
-| product p | fl32(w * v) | fl32(w * v) |
-| ADD | fl64(s + p) | fl16(fl32(s + p)) |
-| MULTIPLY | fl64(s * p) | fl16(fl32(s * p)) |
+| product p | fl32(w * v) | w * v, not rounded |
+| ADD | fl64(s + p) | fl16(s + p) |
+| MULTIPLY | fl64(s * p) | fl16(s * p) |
 | MAXIMUM | p where p > s, else s | fl16(p) where p > s, else s |
 | MINIMUM | p where p < s, else s | fl16(p) where p < s, else s |
 
-In float32 mode states are wider than the memory set aside for them: they gather float32 products in
-float64 and are rounded once, when the neuron fires. So the order of additions does not show: another
-order, or a fused multiply-add, is well within the tolerance of 1e-5 of an output's peak, and so are
-states of float32 in all but the deepest networks. A reference has errors of its own, which count in that
-tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7. In chip mode the order and each rounding are
-binding. Within one event the order is free: no neuron is updated twice.
+In float32 mode states are wider than the memory set aside for them: there is a cell of 64 bits for every
+16 bits of a core's memory, and populations that share words share the cells of these. They gather float32
+products in float64 and are rounded once, when the neuron fires. So the order of additions does not show:
+another order, or a fused multiply-add, is well within the tolerance of 1e-5 of an output's peak, and so
+are states of float32 in all but the deepest networks. A reference has errors of its own, which count in
+that tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7.
 
-Activation functions are computed in float32. Every operation is rounded, in the order in which it is
-written above, without a fused multiply-add. expm1(s) is exp(s) - 1, and log1p(s) is log(1 + s), without
-the loss of digits near zero. exp, tanh, expm1 and log1p may be a few units of the last place off. In chip
-mode this may tip the rounding of a value to float16, which then differs by one unit of float16, and so
-may all that lies behind it.
+In chip mode the order of updates and each rounding are binding. An update rounds once: w * v is exact (8
+or 11 bits times 11), and so is the sum, before it becomes a float16. Where w is a float16 number, as it
+is but for weights in float32 and exponents beyond float16's, `ADD` is the fused multiply-add of IEEE
+754's binary16. Who has none may compute in float64, and round that to float16 at once: the product is
+exact there, and a sum that is not is too far from the middle between two float16 to matter. Rounding to
+float32 in between is wrong, as the vectors in section 5 show. Within one event the order is free: no
+neuron is updated twice.
+
+Activation functions are computed in float32: once for each neuron and frame, not for each event. Every
+operation is rounded, in the order in which it is written above, without a fused multiply-add, and the
+result is rounded to float16 in chip mode. expm1(s) is exp(s) - 1, and log1p(s) is log(1 + s), without the
+loss of digits near zero. Those marked *exact* take comparisons, additions, products and one division:
+their results are binding in chip mode, to the last bit. The others take exp, tanh or log: any value
+conforms that is within one unit of float16 of the formula's exact value, rounded to float16, and so does
+what follows from it. A minimal chip has those marked *minimal*, which take no division and no table;
+whoever loads an image into a chip that lacks a function of a population in use refuses it.
 
 Infinities and NaNs run their course as in IEEE 754: a comparison with a NaN is false, so `else` holds,
 and max and min give a NaN where either side is one. `RELU`, `CLIP`, `HARD_SIGMOID` and `SOFTPLUS` of a
@@ -212,15 +253,19 @@ NaN are thus NaNs, `THRESHOLDED_RELU` of a NaN is 0.
 
 An event whose weights are all zero is not empty, though it may be no synaptic operation. The events of
 inputs count as all others. Nothing is counted that the host computes. The counters of several frames are
-the sums of theirs.
+the sums of theirs. Where counters are told core by core or layer by layer, events and hops, and how many
+neurons fired, are those of the population that fires; empty events and synaptic operations are those of the
+population that is reached.
 
 ### Inputs and outputs
 
 Tensors of kind `input` are what the chip is fed with: the value of a neuron is the element that a piece
-gives it, and is finite as float32 (our reader refuses other inputs). Tensors of kind `output` are what
-it computes, tensors of kind `layer` what a layer computes, found in the same way: an element is the
-value of the neuron that a piece names, a neuron of type `INPUT` included, and 0 where no piece names
-it. Elements are cast to the tensor's dtype as C does, towards zero for integers.
+gives it, and is finite as float32 (our reader refuses other inputs). Tensors of kind `output` are what it
+computes, tensors of kind `layer` what a layer computes, found in the same way: an element is the value of
+the neuron that a piece names, a neuron of type `INPUT` included, and 0 where no piece names it. Elements
+become the tensor's type so: a float is rounded to the nearest; an integer is the number without its
+fraction, or the type's limit that it lies beyond, or 0 for a NaN; a bool is whether the number is other
+than 0, as a NaN is.
 
 A chip output may name the neurons of an input, and so repeat it; in chip mode its elements are then
 rounded to float16 like all values.
@@ -239,12 +284,12 @@ The network's inputs are all that these models and the chip read and none of the
 ### What makes an image invalid
 
 Besides a damaged file, and what is said to be invalid above: a pointer, or a block, states or weights,
-that reach beyond the core's words; states over words that are anything else; a step or a piece that
-names no population descriptor; a piece of a population that has no FIRE step; a piece of an input
-tensor that names a population of another neuron type; an axon to a place without a core; a kernel
-descriptor that some axon selects and whose KW or KH are not the axon's (`NULL` excepted), or whose
-first + KD is more than the target's depth (in a strided table, of the channels that some axon selects);
-an extension word too many or too few; a `FIRING` flag other than 0 and 1; a bias or a parameter that is
-a NaN; a weight that is not finite; a number in `TARG` beyond its limits. A decoder should find all of
-these before the first frame.
+that reach beyond the core's words; states over words in use, or over other states that live; a step or a
+piece that names no population descriptor; a piece of a population that has no FIRE step; a piece of an
+input tensor that names a population of another neuron type; an axon to a place without a core; a kernel
+descriptor that some axon selects and whose KW or KH are not the axon's (`NULL` excepted), or whose first
++ KD is more than the target's depth (in a strided table, of the channels that some axon selects); an
+extension word too many or too few; a `FIRING` flag other than 0 and 1; a bias or a parameter that is a
+NaN; a weight whose value, after its exponent, is not finite in float32; a number in `TARG` beyond its
+limits. A decoder should find all of these before the first frame.
 """

@@ -29,7 +29,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "ports_max": (1, PORTS),
     "reach_min": (_AXON["core_x"].minimum, 0),
     "reach_max": (0, _AXON["core_x"].maximum),
-    "strided_tables": (0, 1),
+    "strided_tables": (0, Port.field("strides").maximum),
     "state_bits": (STATE_BITS, STATE_BITS),
     "chip_border_cost": (0, CORES),  # no way through a mesh is longer
     **dict.fromkeys(("access_fj", "access_root_fj", "operation_fj", "hop_fj", "cycle_ps"), (0, 10**9)),

@@ -10,7 +10,10 @@ from ...ir.states import Life, region
 from ...ir.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
+from ..targets.target import load_target
 from .techniques import Memory
+
+STRIDED = "grai-vip-strided"  # says how many runs a table may have, where a target has none
 
 
 def packed_bill(mapping: Mapping) -> dict[str, Memory]:
@@ -45,7 +48,8 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
 
 def other_form(mapping: Mapping, states: StateUse) -> Mapping:
     """The same fragments in the same cores, with strided tables where the target has none, or without."""
-    chip = replace(mapping.chip, strided_tables=1 - mapping.chip.strided_tables)
+    most = load_target(STRIDED).strided_tables
+    chip = replace(mapping.chip, strided_tables=0 if mapping.chip.strided_tables else most)
     wiring = Wire()(mapping.network, chip)
     return replace(
         Connect(states is StateUse.SHARED)(mapping.network, chip, wiring, mapping.grids), cores=mapping.cores

@@ -66,7 +66,7 @@ def estimate(found: Simulation, chip: Chip) -> Estimates:
 
 
 def _event_words(chip: Chip) -> int:
-    return EVENT_WORDS + STRIDED_WORDS * chip.strided_tables
+    return EVENT_WORDS + STRIDED_WORDS * (chip.strided_tables > 0)
 
 
 def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerEstimate:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from ...backends.image.image import Image, ImageTensor
+from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Runner:
         hosts = {*reads, *(() if self.before is None else (*self.before.inputs, *self.before.outputs))}
         fed = {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
         run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step)
-        outputs: Arrays = {name: run.outputs[name].astype(dtype) for name, dtype in self.dtypes.items()}
+        outputs: Arrays = {name: cast_to(run.outputs[name], dtype) for name, dtype in self.dtypes.items()}
         if self.after is not None:
             behind = self.after({**known, **outputs})
             outputs = {name: array for name, array in outputs.items() if name not in reads} | behind

@@ -101,8 +101,11 @@ class Demand:
             bases = -(-sum(bill.table for bill in bills) // (self.chip.channel_offset_max + 1))
             table = sum(bill.words for bill in bills)
             if self.chip.strided_tables:
-                runs = sum(wired.strided_bill(fragment).words for wired in into)
-                table = min(table, runs + BREAK_WORDS * (bases - 1))
+                found = [wired.strided_bill(fragment) for wired in into]
+                runs = sum(bill.table for bill in found) + Strided.WORDS * (bases - 1)
+                if 0 < runs <= Strided.WORDS * self.chip.strided_tables:
+                    strided = sum(bill.words for bill in found)
+                    table = min(table, strided + BREAK_WORDS * (bases - 1))
             ports, words = ports + bases, words + table
         return Need(words + ports, ports)
 
@@ -180,7 +183,7 @@ def _tables(wired: Wired, target: Fragment, counts: NDArray[np.int64], together:
         return listed
     bills = [wired.strided_bill(box) for box in boxes]
     tables, weights = (np.interp(counts, some, numbers) for numbers in zip(*bills, strict=True))
-    return _less(listed, _Tables(channels, np.ceil(tables), np.ceil(weights)))
+    return _less(wired, listed, _Tables(channels, np.ceil(tables), np.ceil(weights)))
 
 
 def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables:
@@ -198,16 +201,18 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
         listed = _sum(listed, _Tables(every, every, channels * np.ceil(bits / WORD_BITS)))
         numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
         strided = _sum(strided, _Tables(every, np.full_like(every, run), numbers))
-    return _less(listed, strided) if wired.chip.strided_tables else listed
+    return _less(wired, listed, strided) if wired.chip.strided_tables else listed
 
 
 def _sum(a: _Tables, b: _Tables) -> _Tables:
     return _Tables(*(x + y for x, y in zip(a, b, strict=True)))
 
 
-def _less(listed: _Tables, strided: _Tables) -> _Tables:
+def _less(wired: Wired, listed: _Tables, strided: _Tables) -> _Tables:
     """Of both forms of a table, the one with fewer words, count by count."""
+    ports = np.ceil(strided.channels / (wired.chip.channel_offset_max + 1))
     better = strided.tables + strided.weights < listed.tables + listed.weights
+    better &= strided.tables <= Strided.WORDS * wired.chip.strided_tables * np.maximum(ports, 1)
     return _Tables(*(np.where(better, b, a) for a, b in zip(listed, strided, strict=True)))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Run, Span, Wiring
 from ...ir.network import Network
+from ...ir.tables import Strided
 from .bills import Bill, Bills
 from .stored import Stored
 from .tiles import Tile, cut, has_holes, run_of, taken
@@ -98,7 +99,9 @@ class Wired:
             tiles = self._cut(run_y, run_x, y, x, way, every)
             found = self._bills.listed(tiles, every).words
             if self.chip.strided_tables:
-                found = min(found, self._bills.strided(tiles, every).words)
+                strided = self._bills.strided(tiles, every)
+                if 0 < strided.table <= Strided.WORDS * self.chip.strided_tables:
+                    found = min(found, strided.words)
             return found + len(tiles)  # an axon for each
 
         return min(ways, key=words_of)

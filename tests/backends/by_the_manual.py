@@ -134,7 +134,6 @@ class Chip:
 
     def __init__(self, data: bytes, arithmetic: str = "float32") -> None:
         self.rounded: Any = f16 if arithmetic == "chip" else f32
-        self.wide: Any = f32 if arithmetic == "chip" else np.float64
         payloads = sections(data)
         self.tensors = json.loads(next(payload for kind, payload in payloads if kind == b"TENS"))
         order = next(payload for kind, payload in payloads if kind == b"ORDR")
@@ -277,8 +276,9 @@ class Chip:
         if how and number == 0:
             return
         self.counts["synaptic_operations"][p.key] += 1
-        state, product = p.core.states[p.slot(neuron)], f32(f32(math.ldexp(float(number), exponent)) * v)
-        state = self.wide(state)
+        # float64 holds the product of a float32 and a float16, and any sum that lies near a tie of float16.
+        state, weight = np.float64(p.core.states[p.slot(neuron)]), f32(math.ldexp(float(number), exponent))
+        product = np.float64(weight) * v if self.rounded is f16 else np.float64(weight * v)
         larger, smaller = (product if further else state for further in (product > state, product < state))
         new = (state + product, state * product, larger, smaller)[how]
-        p.core.states[p.slot(neuron)] = f32(f16(new)) if self.wide is f32 else new
+        p.core.states[p.slot(neuron)] = f32(f16(new)) if self.rounded is f16 else new

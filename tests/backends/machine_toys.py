@@ -46,7 +46,7 @@ CHIP = Chip(
     ports_max=32,
     reach_min=-8,
     reach_max=7,
-    strided_tables=1,
+    strided_tables=16,
 )
 
 

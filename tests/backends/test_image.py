@@ -313,6 +313,7 @@ UNSOUND: dict[str, tuple[Image, str]] = {
     "shape": (with_tensor(shape=(1, 0, 2)), "shape"),
     "vast shape": (with_tensor(shape=(2**20, 2**20)), "shape"),
     "shape of many axes": (with_tensor(shape=(1,) * 65), "shape"),
+    "layer of an output": (with_tensor(layer="conv"), "is no layer"),
     "doubled tensor": (replace(toy_image(), tensors=(toy_image().tensors[0],) * 2), "is there twice"),
     "core of a piece": (with_piece(core=2), "piece 0: there is no core 2"),
     "negative core": (with_piece(core=-1), "no core -1"),

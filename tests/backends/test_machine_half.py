@@ -1,5 +1,7 @@
 """The float16 of the compiled code is numpy's."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,13 +10,13 @@ from snc.ir.compiled import kept
 
 
 @kept()
-def _halves(values: NDArray[np.float32], into: NDArray[np.float32]) -> None:
+def _halves(values: NDArray[np.floating[Any]], into: NDArray[np.float32]) -> None:
     for i in range(len(values)):
         into[i] = half(values[i])
 
 
-def _same(values: NDArray[np.float32]) -> None:
-    got = np.empty_like(values)
+def _same(values: NDArray[np.floating[Any]]) -> None:
+    got = np.empty(values.shape, np.float32)
     _halves(values, got)
     with np.errstate(over="ignore"):
         want = values.astype(np.float16).astype(np.float32)
@@ -33,9 +35,17 @@ def test_midpoints_go_to_even_and_their_neighbours_to_the_nearest() -> None:
         values = np.nextafter(middle, towards)
         _same(values)
         _same(-values)
+        wide = np.nextafter(
+            middle.astype(np.float64), np.float64(towards)
+        )  # rounded twice these are midpoints
+        _same(wide)
+        _same(-wide)
 
 
 def test_any_float() -> None:
     bits = np.random.default_rng(0).integers(0, 2**32, 500_000, dtype=np.uint32)
     _same(bits.view(np.float32))
     _same(np.random.default_rng(1).standard_normal(500_000).astype(np.float32))
+    bits = np.random.default_rng(2).integers(0, 2**64, 500_000, dtype=np.uint64)
+    _same(bits.view(np.float64))
+    _same(np.random.default_rng(3).standard_normal(500_000))

@@ -97,3 +97,18 @@ def test_an_input_computes_nothing(facts: dict[str, Any]) -> None:
         setattr(made.cells[0], name, value)
     with pytest.raises(BadImage, match="address 0: is an input population, which has no states, biases"):
         Machine(made.image())
+
+
+def test_states_in_the_same_words_live_at_different_times() -> None:
+    made = toy()
+    made.cells[TARGET].states_of = MIDDLE
+    made.join(TARGET, made.population((1, 1, 1)), np.ones((1, 1, 1, 1)))
+    last = TARGET + 1
+    made.order = [(RESET, last), *SOUND, (FIRE, last)]
+    with pytest.raises(BadImage) as error:  # while MIDDLE fires, its states and those of TARGET live
+        Machine(made.image())
+    assert "address 5: is reset while the states of the population at 4 are in the same" in str(error.value)
+    made.cells[TARGET].states_of, made.cells[last].states_of = None, MIDDLE
+    made.order = [*SOUND[:4], (RESET, last), SOUND[4], (FIRE, last)]
+    made.output("z", last)
+    assert Machine(made.image()).run({"x": np.full((1, 1, 1, 1), 3)}).outputs["z"].item() == 3

@@ -109,10 +109,13 @@ def test_the_formulas_are_the_machines(function: Activation, arithmetic: Arithme
     parameters = (0.25, 0.75)[: len(function.parameters)]
     toy = Toy()
     source = toy.input("x", (depth, 1, 1))
+    between = toy.population((depth, 1, 1))
     target = toy.population((depth, 1, 1), activation=function, parameters=parameters, bias=bias)
     behind = toy.population((depth, 1, 1), fires_on_zero=True)
-    toy.join(source, target, weights.reshape(-1, 1, 1, 1), first=range(depth))
-    toy.join(target, behind, np.ones((depth, 1, 1, 1)), first=range(depth), update=Update.MAXIMUM)
+    ones = np.ones((depth, 1, 1, 1))
+    toy.join(source, between, weights.reshape(-1, 1, 1, 1), first=range(depth))
+    toy.join(between, target, ones, first=range(depth))
+    toy.join(target, behind, ones, first=range(depth), update=Update.MAXIMUM)
     toy.output("y", target).output("z", behind)
     image, frame = toy.image(), {"x": np.array(numbers, np.float32).reshape(1, depth, 1, 1)}
     with np.errstate(all="ignore"):

@@ -91,7 +91,7 @@ def test_the_first_pair_that_holds_a_channel_counts() -> None:
 @pytest.mark.parametrize(
     ("address", "edit", "message"),
     [
-        (PORT, changed(Port, strides=1023), "address 0: leads to a strided table at 10 to 2055"),
+        (PORT, changed(Port, strides=16), "address 0: leads to a strided table at 10 to 41"),
         (KERNEL, lambda word: word | 15 << 29, "address 10: is no kernel word"),
         (KERNEL, changed(Kernel, kd=3), "address 10: the kernel's channels end beyond its population's 5"),
         (KERNEL, changed(Kernel, kh=2), "address 10: the kernel is not 1 x 1"),
@@ -114,7 +114,9 @@ def test_a_damage_is_named(address: int, edit: Callable[[int], int], message: st
 
 def test_a_target_without_strided_tables_has_none() -> None:
     image = toy().image()
-    with pytest.raises(BadImage, match="core 1, address 0: the port has a strided table, which the target"):
+    with pytest.raises(
+        BadImage, match="core 1, address 0: the port's strided table has 1 pairs, the target's at most 0"
+    ):
         Machine(replace(image, chip=replace(image.chip, strided_tables=0)))
 
 

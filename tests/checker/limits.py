@@ -39,8 +39,8 @@ def target_limits(picture: Picture) -> Iterator[Fault]:
             or max(ports["update"], default=0) >= UPDATES
         ):
             yield Fault("field", f"core {core.index}: a port is none")
-        if ports["strides"].any() and not picture.limit("strided_tables"):
-            yield Fault("strided_tables", f"core {core.index}: a port has a strided table")
+        if ports["strides"].max(initial=0) > picture.limit("strided_tables"):
+            yield Fault("strided_tables", f"core {core.index}: a port's strided table has too many pairs")
     if picture.steps["reserved"].any() or picture.steps["order"].max(initial=0) >= ORDERS:
         yield Fault("field", "a step is none")
 

@@ -66,7 +66,7 @@ def drawn_chip(seed: int) -> Chip:
         kernel_max=int(random.choice([2, 3, 16])),
         upsampling_max=int(random.choice([2, 128])),
         stride_max=int(random.choice([1, 2])),
-        strided_tables=int(random.choice([0, 1])),
+        strided_tables=int(random.choice([0, 1, 3])),
     )
 
 

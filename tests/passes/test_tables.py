@@ -60,7 +60,7 @@ def said(runs: tuple[Strided, ...], count: int) -> list[Descriptor]:
 
 @hypothesis.given(lists())
 def test_runs_say_what_the_list_says(descriptors: list[Descriptor]) -> None:
-    runs = strided(descriptors)
+    runs = strided(descriptors, len(descriptors))
     assert said(runs, len(descriptors)) == descriptors
     ends = [run.begin + run.count for run in runs]
     assert all(end <= run.begin for end, run in zip(ends, runs[1:], strict=False))
@@ -77,7 +77,7 @@ def test_every_port_leads_to_its_segments(descriptors: list[Descriptor], reach: 
     segments = range(0, len(descriptors), gap)
     chip = replace(CHIP, channel_offset_max=reach)
     listed = table(chip, Update.ADD, descriptors, segments)
-    other = table(replace(chip, strided_tables=1), Update.ADD, descriptors, segments)
+    other = table(replace(chip, strided_tables=8), Update.ADD, descriptors, segments)
     assert [entry.base for entry in other.entries] == [entry.base for entry in listed.entries]
     for found in (listed, other):
         for segment in segments:
@@ -89,6 +89,14 @@ def test_every_port_leads_to_its_segments(descriptors: list[Descriptor], reach: 
                 assert held[entry.offset + c - entry.base] == descriptors[c]
     if len(listed.entries) == 1:
         assert size(other) <= size(listed)
+
+
+def test_a_table_has_no_more_runs_than_the_chip_looks_through() -> None:
+    runs = [Descriptor(kd, 1, 1, 0, 0, "fixed8", 0, BitRun(8, bytes([kd]) * kd)) for kd in (8, 16, 24)]
+    descriptors = [each for each in runs for _ in range(9)]
+    for most, words in ((2, 27), (3, 6)):
+        found = table(replace(CHIP, strided_tables=most), Update.ADD, descriptors, (0,))
+        assert [block_words(block) for block in found.blocks] == [words]
 
 
 def test_a_dense_layer_takes_two_words() -> None:
