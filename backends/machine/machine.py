@@ -135,6 +135,13 @@ class Machine:
             counters=self._counted(firing),
         )
 
+    def states(self, core: int, population: int) -> tuple[Floats, ...]:
+        """What the states of a population hold now, [D, H, W] each."""
+        block = self._program.blocks[self._program.at[core, population]]
+        shape = block.word.height, block.word.width, block.word.depth
+        held = (self._held(block, first) for first in block.states)
+        return tuple(each.astype(np.float32).reshape(shape).transpose(2, 0, 1) for each in held)
+
     def restart(self) -> None:
         """The next frame is the first of a run: all states are set before it."""
         self._begun = False

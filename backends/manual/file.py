@@ -4,7 +4,7 @@ FILE = """\
 # The memory image
 
 <!-- Generated from the declarations in backends/: change those, or the prose in backends/manual/,
-     file.py, text.py, hardware.py, tiny.py and reasons.py, and run `make bless`. -->
+     file.py, text.py, hardware.py, example.py and reasons.py, and run `make bless`. -->
 
 `snc compile` writes one file. It holds the memory of every core of the chip, the order in which
 populations fire, and the names of what goes in and comes out. This page says everything that a decoder

@@ -16,6 +16,7 @@ from ..words.bits import Field, Word, label
 from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
+from .example import EXAMPLE, example
 from .file import FILE
 from .hardware import HARDWARE, wires
 from .meanings import CODES, EXAMPLES, MEANINGS
@@ -62,9 +63,12 @@ def manual() -> str:
         ),
         "weights": _weight_table(),
         "wires": _table(("field", "bits", "values", "meaning"), wires()),
+        **example(),
         "wire_bits": sum(bits for _, bits, _, _ in wires()),
     }
-    return "\n".join(Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, HARDWARE, REASONS))
+    return "\n".join(
+        Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, HARDWARE, EXAMPLE, REASONS)
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

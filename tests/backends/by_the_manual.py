@@ -148,6 +148,7 @@ class Chip:
         self.begun = False
         self.populations: dict[tuple[int, int], Population] = {}
         self.counts = {name: Counter[tuple[int, int]]() for name in COUNTERS}  # by core and population
+        self.events: list[tuple[Any, ...]] = []  # source, neuron, value, core, port, x_min, y_min, channel
 
     def counted(self, name: str) -> int:
         """A counter of the whole chip."""
@@ -227,7 +228,9 @@ class Chip:
             self.counts["events"][source.key] += 1
             self.counts["hops"][source.key] += abs(dx) + abs(dy)
             target = self.places[source.core.x + dx, source.core.y + dy]
-            self.esu(target, bits(axon, 59, 63), x_min, y_min, c + bits(axon, 18, 27), v)
+            wire = target, bits(axon, 59, 63), x_min, y_min, c + bits(axon, 18, 27)
+            self.events.append((source.key, (c, y, x), v, *wire))
+            self.esu(*wire, v)
 
     def esu(self, core: int, port: int, x_min: int, y_min: int, c: int, v: np.float32) -> None:
         words = self.cores[core].words
