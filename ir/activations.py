@@ -28,6 +28,23 @@ def _softplus(x: Floats) -> Floats:
     return np.asarray(np.maximum(x, np.float32(0)) + np.log1p(np.exp(-np.abs(x))))
 
 
+def _each(function: Callable[[float], float], x: Floats) -> Floats:
+    """A function of the standard library, element by element: numpy has no error function."""
+    return np.asarray(np.frompyfunc(function, 1, 1)(x.astype(np.float64)), dtype=np.float32)
+
+
+def _gelu(x: Floats) -> Floats:
+    return np.asarray(x * _each(math.erfc, -x / np.float32(math.sqrt(2))) / np.float32(2))
+
+
+def _swish(x: Floats, slope: Floats, cubic: Floats) -> Floats:
+    return np.asarray(x / (np.float32(1) + np.exp(-x * (slope + cubic * x * x))))
+
+
+def _shrink(x: Floats, limit: Floats, bias: Floats) -> Floats:
+    return np.asarray(np.where(x < -limit, x + bias, np.where(x > limit, x - bias, np.float32(0))))
+
+
 class Activation(Enum):
     """Activation function of a population.
 
@@ -67,6 +84,25 @@ class Activation(Enum):
         lambda x, alpha: np.where(x > alpha, x, np.float32(0)),
     )
     ABSOLUTE = (), "abs(s)", np.abs, 0.0
+    EXP = (), "exp(s)", np.exp, 0.0
+    LOG = (), "log(s)", np.log
+    SQRT = (), "sqrt(s)", np.sqrt, 0.0
+    RECIPROCAL = (), "1 / s", lambda x: np.float32(1) / x
+    POWER = ("exponent",), "s^exponent", np.power
+    ERF = (), "erf(s)", lambda x: _each(math.erf, x)
+    GELU = (), "s * erfc(-s / sqrt(2)) / 2", _gelu
+    SWISH = ("slope", "cubic"), "s / (1 + exp(-s * (slope + cubic * s * s)))", _swish
+    MISH = (), "s * tanh(SOFTPLUS(s))", lambda x: x * np.tanh(_softplus(x))
+    SHRINK = (
+        ("limit", "bias"),
+        "s + bias where s < -limit, s - bias where s > limit, else 0",
+        _shrink,
+    )
+    SINE = ("phase",), "sin(s + phase)", lambda x, phase: np.sin(x + phase)
+    SIGN = (), "1 where s > 0, -1 where s < 0, else s", np.sign
+    FLOOR = (), "the largest integer that is not above s", np.floor
+    CEIL = (), "the least integer that is not below s", np.ceil
+    ROUND = (), "the nearest integer, ties to even", np.rint
 
     def __repr__(self) -> str:
         return f"Activation.{self.name}"  # the same in every process: functions say where they lie in memory

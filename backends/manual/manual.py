@@ -134,9 +134,9 @@ def _activation_table() -> str:
 
 def _effort(formula: str) -> str:
     """What a chip needs for a formula."""
-    if any(name in formula for name in ("exp", "tanh", "log")):
+    if any(name in formula for name in ("exp", "tanh", "log", "erf", "sin", "^", "SOFTPLUS")):
         return "within a unit"
-    return "exact" if "/" in formula else "exact, minimal"
+    return "exact" if "/" in formula or "sqrt" in formula else "exact, minimal"
 
 
 def _neuron_table() -> str:

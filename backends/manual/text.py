@@ -232,15 +232,22 @@ neuron is updated twice.
 Activation functions are computed in float32: once for each neuron and frame, not for each event. Every
 operation is rounded, in the order in which it is written above, without a fused multiply-add, and the
 result is rounded to float16 in chip mode. expm1(s) is exp(s) - 1, and log1p(s) is log(1 + s), without the
-loss of digits near zero. Those marked *exact* take comparisons, additions, products and one division:
-their results are binding in chip mode, to the last bit. The others take exp, tanh or log: any value
-conforms that is within one unit of float16 of the formula's exact value, rounded to float16, and so does
-what follows from it. A minimal chip has those marked *minimal*, which take no division and no table;
-whoever loads an image into a chip that lacks a function of a population in use refuses it.
+loss of digits near zero; erf(s) is the error function, and erfc(s) is 1 - erf(s), without that loss
+either. Those marked *exact* take comparisons, additions, products, rounding, and one division or root:
+their results are binding in chip mode, to the last bit. The others take a function that is more: any
+value conforms that is within one unit of float16 of the formula's exact value, rounded to float16, and so
+does what follows from it. A minimal chip has those marked *minimal*, which take no division, no root and
+no table; whoever loads an image into a chip that lacks a function of a population in use refuses it.
+
+Of every state that a float16 can be, the chip's value is within 0.501 units of its last place of the
+function of real numbers, from `EXP` on. Behind a `SINE` with a phase other than 0 comes what is lost when the
+phase is added in float32: a unit of the last place of the angle, or 2^-24 where that is more.
 
 Infinities and NaNs run their course as in IEEE 754: a comparison with a NaN is false, so `else` holds,
 and max and min give a NaN where either side is one. `RELU`, `CLIP`, `HARD_SIGMOID` and `SOFTPLUS` of a
-NaN are thus NaNs, `THRESHOLDED_RELU` of a NaN is 0.
+NaN are thus NaNs, `THRESHOLDED_RELU` and `SHRINK` of a NaN are 0. `LOG` of 0 is minus infinity,
+`RECIPROCAL` of 0 an infinity, `LOG` and `SQRT` of less than 0 are NaNs, and so is `POWER` of less than 0 with
+an exponent that is no integer. They are sent like other values: mostly what reads them is a NaN or infinite.
 
 ### Counters
 

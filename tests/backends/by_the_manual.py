@@ -33,6 +33,21 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     13: lambda s: f32(s / (f32(1) + abs(s))),
     14: lambda s, alpha: s if s > alpha else f32(0),
     15: abs,
+    16: np.exp,
+    17: np.log,
+    18: np.sqrt,
+    19: lambda s: f32(1) / s,
+    20: np.power,
+    21: lambda s: f32(math.erf(s)),
+    22: lambda s: f32(f32(s * f32(math.erfc(f32(-s / f32(math.sqrt(2)))))) / f32(2)),
+    23: lambda s, slope, cubic: s / (f32(1) + np.exp(-s * (slope + cubic * s * s))),
+    24: lambda s: s * np.tanh(np.maximum(s, f32(0)) + np.log1p(np.exp(-abs(s)))),
+    25: lambda s, limit, bias: s + bias if s < -limit else s - bias if s > limit else f32(0),
+    26: lambda s, phase: np.sin(s + phase),
+    27: np.sign,
+    28: np.floor,
+    29: np.ceil,
+    30: np.rint,
 }
 WEIGHTS = {1: ("<f4", 4), 2: ("<f2", 2), 3: ("i1", 1)}
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}

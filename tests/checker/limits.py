@@ -18,8 +18,9 @@ from .reading import (
     Wire,
 )
 
-PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1}  # the activation functions that have any
-ACTIVATIONS, UPDATES, ORDERS = 16, 4, 2
+# The activation functions that have any.
+PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1}
+ACTIVATIONS, UPDATES, ORDERS = 31, 4, 2
 
 
 def target_limits(picture: Picture) -> Iterator[Fault]:

@@ -8,11 +8,12 @@ import onnx
 from onnx import helper, numpy_helper
 
 from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
+from .function_nodes import FUNCTION_NODES
 from .point_nodes import POINT_NODES
 from .shape_nodes import SHAPE_NODES
 from .window_nodes import WINDOW_NODES
 
-NODES: Mapping[str, Draw] = {**WINDOW_NODES, **POINT_NODES, **SHAPE_NODES}
+NODES: Mapping[str, Draw] = {**WINDOW_NODES, **POINT_NODES, **FUNCTION_NODES, **SHAPE_NODES}
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form
 NODES_MAX = 8

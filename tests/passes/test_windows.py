@@ -23,3 +23,11 @@ def test_dilated_pools_are_padded_as_onnx_runtime_pads_them() -> None:
 def test_dilated_pools_of_a_size_that_only_onnx_gives_are_refused() -> None:
     with pytest.raises(Unsupported, match="give the pads instead"):
         pool((6, 4))
+
+
+def test_a_window_wider_than_its_padded_map_is_refused() -> None:
+    """ONNX has no such window; ONNX Runtime rounds the count of windows up to one and computes something."""
+    attributes: dict[str, Attribute] = {"strides": (1, 2), "kernel_shape": (1, 2)}
+    layer = Layer("p", "AveragePool", ("x",), ("y",), attributes, Origin("m.onnx", "p", "AveragePool"))
+    with pytest.raises(Unsupported, match="its window of 2 positions is wider than the padded map of 1"):
+        spatial_windows(layer, (64, 1), (1, 2), (1, 4, 64, 1))

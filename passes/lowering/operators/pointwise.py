@@ -45,12 +45,6 @@ def _is_bare(builder: Builder, population: PopulationId) -> bool:
     return found.activation is Activation.IDENTITY and found.neuron is not Neuron.INPUT
 
 
-@lowers("Relu")
-def relu(builder: Builder, layer: Layer) -> None:
-    """The rectifier, max(0, x)."""
-    activate(builder, layer, Activation.RELU)
-
-
 @lowers("Clip")
 def clip(builder: Builder, layer: Layer) -> None:
     """min(max(x, minimum), maximum) with constant bounds; Relu6 is one."""
@@ -62,12 +56,6 @@ def clip(builder: Builder, layer: Layer) -> None:
     activate(builder, layer, Activation.CLIP, (bounds[0], bounds[1]))
 
 
-@lowers("LeakyRelu")
-def leaky_relu(builder: Builder, layer: Layer) -> None:
-    """x, or alpha x below zero."""
-    activate(builder, layer, Activation.LEAKY_RELU, (layer.number("alpha", 0.01),))
-
-
 @lowers("Sigmoid")
 def sigmoid(builder: Builder, layer: Layer) -> None:
     """1 / (1 + exp(-x)); the product of x and its sigmoid is one activation function."""
@@ -75,12 +63,6 @@ def sigmoid(builder: Builder, layer: Layer) -> None:
         builder.gates[layer.outputs[0]] = Activation.SILU, ()
     else:
         activate(builder, layer, Activation.SIGMOID)
-
-
-@lowers("Tanh")
-def tanh(builder: Builder, layer: Layer) -> None:
-    """The hyperbolic tangent."""
-    activate(builder, layer, Activation.TANH)
 
 
 @lowers("HardSigmoid")
@@ -91,56 +73,6 @@ def hard_sigmoid(builder: Builder, layer: Layer) -> None:
         builder.gates[layer.outputs[0]] = Activation.HARD_SWISH, parameters
     else:
         activate(builder, layer, Activation.HARD_SIGMOID, parameters)
-
-
-@lowers("Elu")
-def elu(builder: Builder, layer: Layer) -> None:
-    """x, or alpha (exp(x) - 1) below zero."""
-    activate(builder, layer, Activation.ELU, (layer.number("alpha", 1.0),))
-
-
-@lowers("Selu")
-def selu(builder: Builder, layer: Layer) -> None:
-    """Gamma x, or gamma alpha (exp(x) - 1) below zero."""
-    defaults = 1.67326319217681884765625, 1.05070102214813232421875  # of ONNX
-    alpha, gamma = layer.number("alpha", defaults[0]), layer.number("gamma", defaults[1])
-    activate(builder, layer, Activation.SELU, (alpha, gamma))
-
-
-@lowers("Celu")
-def celu(builder: Builder, layer: Layer) -> None:
-    """x, or alpha (exp(x / alpha) - 1) below zero."""
-    activate(builder, layer, Activation.CELU, (layer.number("alpha", 1.0),))
-
-
-@lowers("HardSwish")
-def hard_swish(builder: Builder, layer: Layer) -> None:
-    """The product of x and max(0, min(1, x / 6 + 1 / 2))."""
-    activate(builder, layer, Activation.HARD_SWISH, (1 / 6, 0.5))
-
-
-@lowers("Softplus")
-def softplus(builder: Builder, layer: Layer) -> None:
-    """log(1 + exp(x))."""
-    activate(builder, layer, Activation.SOFTPLUS)
-
-
-@lowers("Softsign")
-def softsign(builder: Builder, layer: Layer) -> None:
-    """The soft sign, x / (1 + abs(x))."""
-    activate(builder, layer, Activation.SOFTSIGN)
-
-
-@lowers("ThresholdedRelu")
-def thresholded_relu(builder: Builder, layer: Layer) -> None:
-    """The input where it is above alpha, else 0."""
-    activate(builder, layer, Activation.THRESHOLDED_RELU, (layer.number("alpha", 1.0),))
-
-
-@lowers("Abs")
-def absolute(builder: Builder, layer: Layer) -> None:
-    """The absolute value."""
-    activate(builder, layer, Activation.ABSOLUTE)
 
 
 @lowers("PRelu")

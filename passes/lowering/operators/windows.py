@@ -97,6 +97,13 @@ def spatial_windows(
                 )
         elif mode == "VALID":
             begin = end = 0
+        padded = source[i] + begin + end
+        if not transposed and extent > padded and not layer.integer("ceil_mode", 0):
+            raise Unsupported(
+                layer.origin,
+                f"its window of {extent} positions is wider than the padded map of {padded}",
+                hint="take a smaller kernel, or more padding",
+            )
         found.append(Window(source[i], sizes[i], kernel[i], strides[i], begin, end, dilations[i]))
     return found[0], found[1]
 
