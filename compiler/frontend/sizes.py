@@ -20,6 +20,7 @@ FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than 
 FOLDED_SUM_MAX = 2**26  # of all of them
 SMALL_ELEMENTS = 2**10  # constants that may say a shape
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
+LIKE_THEIR_OPERAND = ("GroupNormalization",)  # of which onnx infers nothing
 # Their results are no constants, though they read nothing else, or nothing at all.
 RANDOM = (
     "Bernoulli",
@@ -175,6 +176,9 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
 
 def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[tuple[str, onnx.TypeProto]]:
     """The types of a node's results as onnx infers them from what is known of its operands."""
+    if node.op_type in LIKE_THEIR_OPERAND and read and read[0] in scope.types:
+        yield node.output[0], scope.types[read[0]]
+        return
     inputs = [_declared(name, scope) for name in dict.fromkeys(read)]
     outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
     # Told to propagate values, onnx makes an object of every element that a large tensor might have.

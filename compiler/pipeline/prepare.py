@@ -17,6 +17,7 @@ from ...ir.network import Network
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
 from ...passes.hoist import Hoist
+from ...passes.lowering.compose import Compose
 from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
 from ..frontend.agree import assert_agrees
@@ -78,7 +79,7 @@ def prepare(
 def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does."""
     reading = read_model(path, input_shapes)
-    graph = Hoist()(Fold()(reading.graph))
+    graph = Hoist()(Fold()(Compose()(reading.graph)))
     assert_agrees(graph, reading)
     return graph
 

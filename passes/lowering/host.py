@@ -43,7 +43,7 @@ def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Sp
 
     `refused`: what lowering said of layers, by the name of their first output.
     """
-    flow = _Flow(graph)
+    flow = Flow(graph)
     before: set[int] = set()
     after: set[int] = set()
     reasons: dict[str, str] = {}
@@ -107,7 +107,7 @@ def _why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | No
     return None
 
 
-class _Flow:
+class Flow:
     """Which layers read what other layers make."""
 
     def __init__(self, graph: LayerGraph) -> None:
@@ -131,6 +131,11 @@ class _Flow:
         """Whether a layer multiplies by constants: the chip's own work."""
         layer = self.graph.layers[index]
         return layer.op in WEIGHTED and any(name in self.graph.constants for name in layer.inputs[:2])
+
+    def is_between(self, index: int) -> bool:
+        """Whether layers with weights stand before a layer, and behind it: the host cannot have it."""
+        around = self.ancestors(index), self.descendants(index)
+        return all(any(map(self.is_weighted, each)) for each in around)
 
     def reaches_weights(self, index: int, within: set[int]) -> bool:
         """Whether a layer depends on one of `within` that has weights."""
@@ -159,7 +164,7 @@ def _closure(index: int, edges: Sequence[set[int]]) -> set[int]:
     return found
 
 
-def _refusals(flow: _Flow, index: int, between: set[int], refused: Refused) -> Iterable[SncError]:
+def _refusals(flow: Flow, index: int, between: set[int], refused: Refused) -> Iterable[SncError]:
     """What cannot be mapped of layers between layers with weights, and where one split serves them all."""
     host = {index, *between}
     later = flow.descendants(index) - between
@@ -192,7 +197,7 @@ def _listed(names: Sequence[str]) -> str:
 def _cut(graph: LayerGraph, before: set[int], after: set[int], reasons: Mapping[str, str]) -> Split:
     if not before and not after:
         return Split(graph)
-    flow = _Flow(graph)
+    flow = Flow(graph)
     chip = set(range(len(graph.layers))) - before - after
     # What the host reads of the network's own inputs, it reads without the chip.
     views = {i for i in chip if _names_inputs(flow, i, before)}
@@ -241,7 +246,7 @@ def _cut(graph: LayerGraph, before: set[int], after: set[int], reasons: Mapping[
     return Split(kept, first, last, MappingProxyType(dict(reasons)), share)
 
 
-def _names_inputs(flow: _Flow, index: int, before: set[int]) -> bool:
+def _names_inputs(flow: Flow, index: int, before: set[int]) -> bool:
     """Whether a layer only names elements of the network's inputs, or of what the host makes of them."""
     return all(flow.graph.layers[i].op in VIEWS or i in before for i in (index, *flow.ancestors(index)))
 

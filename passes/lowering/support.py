@@ -1,5 +1,6 @@
 """The support table: what lowering understands, operator by operator, as docs/operators.md lists it."""
 
+from .compose import COMPOSITIONS
 from .lower import HANDLERS
 
 HEAD = """# Operators
@@ -8,8 +9,9 @@ HEAD = """# Operators
 
 What the compiler maps onto the chip. Everything else, and whatever a line rules out, goes to the host where
 it stands before the chip's first layer or behind its last, and is refused elsewhere. `snc check` says which,
-for every node of a model. Operators have the meaning that ONNX gives them, opsets 6 to 28; weights, axes,
-sizes and scales are constants.
+for every node of a model. Softmax, normalisations and quotients, which are made of other operators, are on
+the chip between its layers only: where the host can have them, it has. Operators have the meaning that ONNX
+gives them, opsets 6 to 28; weights, axes, sizes and scales are constants.
 
 | operator | what is mapped |
 | --- | --- |
@@ -18,4 +20,10 @@ sizes and scales are constants.
 
 def support_table() -> str:
     """docs/operators.md."""
-    return HEAD + "".join(f"| {name} | {HANDLERS[name].summary} |\n" for name in sorted(HANDLERS))
+    return HEAD + "".join(f"| {name} | {summary} |\n" for name, summary in sorted(summaries().items()))
+
+
+def summaries() -> dict[str, str]:
+    """What is mapped of each operator, those that are made of others included."""
+    found = {name: handler.summary for name, handler in HANDLERS.items()}
+    return found | {name: composition.summary for name, composition in COMPOSITIONS.items()}

@@ -9,6 +9,7 @@ from .drawing import Attribute, Draw, Drawing, Rejected
 LEAST = 0.5  # of what stands below a fraction bar, in a root or a logarithm
 STEEP = 4.0  # from where an exponential makes much of a rounding
 TURNS = 8.0  # from where the rounding of an angle shows
+SWISH = 24
 NEAR = 1e-3  # how near to a jump a value may be
 
 
@@ -76,13 +77,19 @@ def shrink(d: Drawing) -> None:
     d.add("Shrink", [x], lambd=limit, bias=bias)
 
 
+def gated(name: str, d: Drawing) -> None:
+    """Gelu or Swish. ONNX Runtime has Swish at the opset that brought it, and at no later one."""
+    if d.opset == SWISH and d.chance(0.8):
+        smooth("Swish", (("alpha", (0.5, 1.0, 1.7)),), d)
+    else:
+        smooth(name, (("approximate", ("none", "tanh")),) if name == "Gelu" else (), d)
+
+
 FUNCTION_NODES: dict[str, Draw] = {
     **{name: functools.partial(above_zero, name) for name in ("Log", "Sqrt", "Reciprocal")},
     "Exp": functools.partial(within, "Exp", STEEP),
     **{name: functools.partial(within, name, TURNS) for name in ("Sin", "Cos")},
-    **{name: functools.partial(smooth, name, ()) for name in ("Erf", "Mish")},
-    "Gelu": functools.partial(smooth, "Gelu", (("approximate", ("none", "tanh")),)),
-    "Swish": functools.partial(smooth, "Swish", (("alpha", (0.5, 1.0, 1.7)),)),
+    **{name: functools.partial(gated, name) for name in ("Erf", "Mish", "Gelu")},
     "Pow": power,
     **{name: functools.partial(stepped, name) for name in ("Sign", "Floor", "Ceil", "Round")},
     "Shrink": shrink,

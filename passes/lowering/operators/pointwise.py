@@ -143,7 +143,7 @@ def _linear(builder: Builder, layer: Layer, signs: Sequence[float], **facts: Unp
     stack, operands = _operands(builder, layer)
     target = builder.add(layer, Shape(*stack.sizes), **facts)
     for maps, sign in zip(operands, signs, strict=True):
-        _join(builder, layer, maps, target, Update.ADD, sign)
+        join(builder, layer, maps, target, Update.ADD, sign)
     builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
 
 
@@ -171,7 +171,7 @@ def _extreme(builder: Builder, layer: Layer, update: Update, neutral: float) -> 
     operands = [builder.heard(layer, maps) for maps in operands]
     target = builder.add(layer, Shape(*stack.sizes), initial=neutral)
     for maps in operands:
-        _join(builder, layer, maps, target, update)
+        join(builder, layer, maps, target, update)
     builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
 
 
@@ -192,8 +192,8 @@ def mul(builder: Builder, layer: Layer) -> None:
         second = builder.ids(builder.copied(layer, second, (d, h, w)))
     second = builder.heard(layer, second)
     target = builder.add(layer, Shape(*stack.sizes))
-    _join(builder, layer, first, target, Update.ADD)
-    _join(builder, layer, second, target, Update.MULTIPLY)
+    join(builder, layer, first, target, Update.ADD)
+    join(builder, layer, second, target, Update.MULTIPLY)
     builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
 
 
@@ -213,7 +213,7 @@ def is_gate(builder: Builder, layer: Layer) -> bool:
     return sorted(readers[0].inputs) == sorted((out, source))
 
 
-def _join(
+def join(
     builder: Builder, layer: Layer, maps: Ids, target: PopulationId, update: Update, weight: float = 1.0
 ) -> None:
     """Pointwise synapses from a stack of maps to a population; axes that are 1 long are broadcast."""

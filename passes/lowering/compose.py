@@ -1,0 +1,63 @@
+"""Composing: what has no lowering, and the host may not have, is written with operators that have one."""
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from ...ir.layers import Array, Layer, LayerGraph, Value
+from . import compositions
+from .host import VIEWS, Flow
+from .layer_writer import COMPOSITIONS, Writer
+from .lower import HANDLERS
+
+__all__ = ["COMPOSITIONS", "Compose"]
+
+FAMILIES = (compositions,)  # importing them fills COMPOSITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """The same function; no layer between layers with weights is made of others.
+
+    Where a network has nothing else for the chip, neither is any other layer.
+    """
+
+    def __call__(self, graph: LayerGraph) -> LayerGraph:
+        """The composed layers."""
+        flow = Flow(graph)
+        chosen = [index for index, layer in enumerate(graph.layers) if _is_composed(graph, layer)]
+        if _has_work(graph):
+            chosen = [index for index in chosen if flow.is_between(index)]
+        if not chosen:
+            return graph
+        taken = {*graph.values, *graph.constants, *(layer.name for layer in graph.layers)}
+        layers: list[Layer] = []
+        constants: dict[str, Array] = dict(graph.constants)
+        values: dict[str, Value] = dict(graph.values)
+        for index, layer in enumerate(graph.layers):
+            writer = Writer(graph, layer, taken)
+            result = COMPOSITIONS[layer.op].compose(writer, layer) if index in chosen else None
+            if result is None:
+                layers.append(layer)
+                continue
+            layers += writer.finished(result)
+            constants |= writer.constants
+            values |= writer.values
+        return replace(
+            graph,
+            layers=tuple(layers),
+            constants=MappingProxyType(constants),
+            values=MappingProxyType(values),
+        )
+
+
+def _is_composed(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a layer of single-precision floats is made of others."""
+    return layer.op in COMPOSITIONS and graph.values[layer.outputs[0]].dtype == "float32"
+
+
+def _has_work(graph: LayerGraph) -> bool:
+    """Whether a network has layers that the chip computes as they are."""
+    return any(
+        layer.op in HANDLERS and layer.op not in VIEWS and not _is_composed(graph, layer)
+        for layer in graph.layers
+    ) or any(Flow(graph).is_weighted(index) for index in range(len(graph.layers)))

@@ -1,0 +1,132 @@
+"""Layers that one layer becomes, and the table of the operators that become several.
+
+A function of the table returns the tensor that is the result, or None where it cannot express a layer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
+
+REDUCES_BY_INPUT = {"ReduceSum": 13}  # the opset from which on axes are an input; of others it is 18
+AXES_BY_INPUT = 18
+
+
+class Writer:
+    """The layers that one layer becomes, while they are written, with constants and tensors of their own."""
+
+    def __init__(self, graph: LayerGraph, layer: Layer, taken: set[str]) -> None:
+        self.graph, self.layer, self.taken = graph, layer, taken
+        self.layers: list[Layer] = []
+        self.constants: dict[str, Array] = {}
+        self.values: dict[str, Value] = {}
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor or constant."""
+        if name in self.constants:
+            return tuple(self.constants[name].shape)
+        return self.values[name].shape if name in self.values else self.graph.shape(name)
+
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is constant."""
+        return name in self.constants or name in self.graph.constants
+
+    def held(self, name: str) -> Array:
+        """The value of a constant."""
+        return self.constants[name] if name in self.constants else self.graph.constants[name]
+
+    def constant(self, value: Array | float | Sequence[int], kind: type = np.float32) -> str:
+        """A new constant."""
+        name = self._free("constant")
+        self.constants[name] = np.asarray(value, dtype=kind)
+        return name
+
+    def add(
+        self, op: str, *inputs: str, shape: tuple[int, ...] | None = None, **attributes: Attribute
+    ) -> str:
+        """The result of a new layer, which is of the shape that its inputs broadcast to, or of another."""
+        name = self._free(op)
+        found = shape if shape is not None else np.broadcast_shapes(*(self.shape(each) for each in inputs))
+        self.values[name] = Value(name, tuple(int(size) for size in found))
+        origin = replace(self.layer.origin, output=name)
+        made = Layer(name, op, inputs, (name,), MappingProxyType(attributes), origin)
+        self.layers.append(made)
+        return name
+
+    def reduced(self, op: str, x: str, axes: Sequence[int]) -> str:
+        """A reduction along some axes, which are then 1 long."""
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(self.shape(x)))
+        if self.graph.opset >= REDUCES_BY_INPUT.get(op, AXES_BY_INPUT):
+            return self.add(op, x, self.constant(list(axes), np.int64), shape=shape, keepdims=1)
+        return self.add(op, x, shape=shape, axes=tuple(axes), keepdims=1)
+
+    def reshaped(self, x: str, shape: Sequence[int]) -> str:
+        """The same elements in another shape."""
+        if self.shape(x) == tuple(shape):
+            return x
+        if self.is_constant(x):
+            return self.constant(self.held(x).reshape(shape))
+        return self.add("Reshape", x, self.constant(list(shape), np.int64), shape=tuple(shape))
+
+    def transposed(self, x: str, order: Sequence[int]) -> str:
+        """The same elements with their axes in another order."""
+        shape = tuple(self.shape(x)[axis] for axis in order)
+        return self.add("Transpose", x, shape=shape, perm=tuple(order))
+
+    def power(self, x: str, exponent: float) -> str:
+        """A power with one exponent."""
+        return x if exponent == 1 else self.add("Pow", x, self.constant(exponent))
+
+    def finished(self, result: str) -> list[Layer]:
+        """The layers, the last of which makes what the given layer made, and has its name."""
+        own = self.layer.outputs[0]
+        if self.shape(result) != self.graph.shape(own):
+            result = self.reshaped(result, self.graph.shape(own))
+        if result not in self.values:
+            result = self.add("Identity", result)
+        del self.values[result]
+        layers = []
+        for layer in self.layers:
+            inputs = tuple(own if name == result else name for name in layer.inputs)
+            if layer.outputs[0] == result:
+                layer = replace(layer, name=self.layer.name, outputs=(own,), origin=self.layer.origin)
+            layers.append(replace(layer, inputs=inputs))
+        return layers
+
+    def _free(self, label: str) -> str:
+        base = f"{self.layer.outputs[0]}/{label.lower()}"
+        name, count = base, 2
+        while name in self.taken:
+            name, count = f"{base}{count}", count + 1
+        self.taken.add(name)
+        return name
+
+
+Composed = Callable[[Writer, Layer], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What an operator is made of, and the words that the support table says of it."""
+
+    operator: str
+    compose: Composed
+    summary: str
+
+
+COMPOSITIONS: dict[str, Composition] = {}
+
+
+def composes(*operators: str) -> Callable[[Composed], Composed]:
+    """Enters a function into the table; the first line of its docstring is what the support table says."""
+
+    def enter(function: Composed) -> Composed:
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        for operator in operators:
+            COMPOSITIONS[operator] = Composition(operator, function, summary)
+        return function
+
+    return enter
