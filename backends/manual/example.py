@@ -134,7 +134,9 @@ def _run(arithmetic: Arithmetic) -> tuple[list[tuple[str, str, str, str]], Tally
     for name, core, address in (("a", 1, 1), ("b", 0, 2)):
         (states,) = machine.states(core, address)
         for neuron, state in np.ndenumerate(states):
-            rows.append((f"{name}", str(neuron), show(state), show(run.outputs[name][0][neuron])))
+            rows.append(
+                (f"{name}", str(neuron), show(float(state)), show(float(run.outputs[name][0][neuron])))
+            )
     return rows, run.counters.total
 
 

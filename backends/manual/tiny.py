@@ -189,7 +189,7 @@ def events(image: Image, values: dict[tuple[int, int], NDArray[np.float32]]) -> 
         axons = [Axon.decode(int(word)) for word in core.words[at : at + population.axons]]
         for (c, y, x), value in np.ndenumerate(values[step.core, step.population]):
             for axon in axons:
-                x_min, y_min = (x << axon.us) + axon.x_off, (y << axon.us) + axon.y_off
+                x_min, y_min = x * 2**axon.us + axon.x_off, y * 2**axon.us + axon.y_off
                 across = x_min < 8 * axon.width and x_min + axon.kw > 0
                 if value != 0 and across and y_min < 8 * axon.height and y_min + axon.kh > 0:
                     target = places[core.x + axon.core_x, core.y + axon.core_y]

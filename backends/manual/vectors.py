@@ -49,7 +49,7 @@ def updated(state: float, update: Update, weight: float, value: float, *, single
         new = kind(s * by)
     elif weight != 0 and (by > s) == (update is Update.MAXIMUM):
         new = by
-    return half(new)
+    return half(float(new))
 
 
 VECTORS = tuple(

@@ -69,7 +69,7 @@ def packed(says: str) -> int:
 
 def words(where: str) -> bytes:
     """The words of a core, or of the firing order, from their fields."""
-    found = []
+    found: list[int] = []
     for place, address, word, what, says in rows(part("The words of the tiny file")):
         if place == where:
             assert int(address) == len(found)
