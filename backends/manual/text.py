@@ -293,10 +293,11 @@ The network's inputs are all that these models and the chip read and none of the
 Besides a damaged file, and what is said to be invalid above: a pointer, or a block, states or weights,
 that reach beyond the core's words; states over words in use, or over other states that live; a step or a
 piece that names no population descriptor; a piece of a population that has no FIRE step; a piece of an
-input tensor that names a population of another neuron type; an axon to a place without a core; a kernel
-descriptor that some axon selects and whose KW or KH are not the axon's (`NULL` excepted), or whose first
-+ KD is more than the target's depth (in a strided table, of the channels that some axon selects); an
-extension word too many or too few; a `FIRING` flag other than 0 and 1; a bias or a parameter that is a
-NaN; a weight whose value, after its exponent, is not finite in float32; a number in `TARG` beyond its
-limits. A decoder should find all of these before the first frame.
+input tensor that names a population of another neuron type; an axon to a place without a core; a port
+with more pairs than `strided_tables`, or that leads to no population with states and steps, or with an
+update that this has not; a kernel descriptor that some axon selects and whose KW or KH are not the axon's
+(`NULL` excepted), or whose first + KD is more than the target's depth (in a strided table, of the
+channels that some axon selects); an extension word too many or too few; a `FIRING` flag other than 0 and
+1; a bias or a parameter that is a NaN; a weight whose value, after its exponent, is not finite in
+float32; a number in `TARG` beyond its limits. A decoder should find all of these before the first frame.
 """
