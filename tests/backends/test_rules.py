@@ -26,7 +26,7 @@ from .test_machine_faults import changed
 from .toy import toy_image
 
 FRAME = {"x": np.ones((1, 2, 1, 1), np.float32)}
-# Port, input, target; behind the input's axon the target's extension and bias; behind its own states, kernels.
+# Port, input, target; behind the input's axon the target's extension and bias; behind its states, kernels.
 PORT, INPUT, TARGET, EXTENSION, BIAS, KERNELS, WEIGHTS = 0, 1, 2, 4, 5, 7, 9
 
 
