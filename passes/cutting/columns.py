@@ -15,7 +15,7 @@ from .prices import Prices
 
 ROUNDS = 60  # pricing rounds before the first copies are fixed
 ROUNDS_KNOWN = 20  # where other prices have found columns
-ROUNDS_LATER = 4  # and after each, when most columns are known
+ROUNDS_LATER = 12  # and after each, when most columns are known
 PATIENCE = 3  # rounds without a new column that end the pricing
 EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
 NOISE = 0.15  # how far the pricer's restarts bend the prices
@@ -86,6 +86,9 @@ class _Search:
                 cores += [column] * count
             if not self.demand.any():
                 return [{int(i): int(column[i]) for i in np.flatnonzero(column)} for column in cores]
+            if self.is_over():
+                copies = np.zeros(len(self.prices.columns))  # nothing more is solved: cores are only filled
+                continue
             self.prices.reduce(self.demand)
             self.prices.add(self._filled_from_each(self._values()))  # so that every item is in a column
             copies = self._priced(ROUNDS_LATER)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from .filler import Counts, Floats
 
-COLUMNS_EACH = 6  # so many times the items are columns kept when the program begins afresh
+COLUMNS_EACH = 10  # so many times the items are columns kept when the program begins afresh
 FIRST_SETTINGS = ""
 # Going on from the basis of the last program, GLOP now and then loses its way: these begin afresh.
 OTHER_SETTINGS = ("", "use_dual_simplex: true", "use_preprocessing: false")
