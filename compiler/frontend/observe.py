@@ -18,7 +18,7 @@ from ...ir.layers import Value
 from .runtime import Arrays, session
 from .sizes import Scope
 
-ELEMENTS_MAX = 2**26  # of all tensors together, that are kept at once
+ELEMENTS_MAX = 2**27  # of all tensors together, that are kept at once
 MACS_MAX = 2**36  # about a second
 SEED = 0
 CULPRITS = (
@@ -43,8 +43,8 @@ def observe(model: onnx.ModelProto, scope: Scope, file: str) -> Observed:
     if is_whole:
         frame = random_inputs([declared(value) for value in model.graph.input], file)
         return Observed({**frame, **run_tensors(model, wanted(model, scope), frame, file)}, True)
-    part = _constant_part(model, scope)
-    return Observed(run_tensors(part, wanted(part, scope), {}, file) if part.graph.node else {}, False)
+    names = [name for name in wanted(model, scope) if name in scope.constants]
+    return Observed(run_tensors(_constant_part(model, scope), names, {}, file) if names else {}, False)
 
 
 def wanted(model: onnx.ModelProto, scope: Scope) -> list[str]:

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from snc.compiler.frontend import observe
 from snc.compiler.frontend.agree import assert_agrees, first_difference
 from snc.compiler.frontend.observe import random_inputs, run_tensors
-from snc.compiler.frontend.read import Reading, original, read_model, read_onnx, to_layers
+from snc.compiler.frontend.read import UNTRIED, Reading, original, read_model, read_onnx, to_layers
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
@@ -462,3 +463,14 @@ def test_what_cancels_is_no_difference() -> None:
     zero, tiny = np.zeros(2, dtype=np.float32), np.full(2, 1e-7, dtype=np.float32)
     made = model(text, w=weights, b=large, s=zero + 1, z=zero, m=large, v=tiny)
     assert_agrees(Fold()(to_layers(made, "m")), seen(made))
+
+
+@pytest.mark.parametrize("is_computed", [False, True])
+def test_a_model_too_large_to_be_tried_has_its_constants_all_the_same(
+    is_computed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observe, "ELEMENTS_MAX", 0)
+    factor = "k = Add(m, m)" if is_computed else "k = Identity(m)"
+    text = f"(float[1,3,4,4] x) => (y) {{ c = Conv(x, w) {factor} r = Relu(c) y = Mul(r, k) }}"
+    graph = assert_right(model(text, w=(3, 3, 1, 1), m=np.linspace(1, 2, 4, dtype=np.float32)))
+    assert graph.notes == (UNTRIED,)
