@@ -1,5 +1,6 @@
 """Numbers that lie side by side in memory, of any count of bits each, before anything is packed."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ def words_for(count: int, bits_each: int) -> int:
     return -(-count * bits_each // WORD_BITS)
 
 
+@cache
 def code_type(bits_each: int) -> np.dtype[Any]:
     """The unsigned type of an array that holds codes of so many bits, one in each element."""
     return np.dtype(next(name for most, name in CODE_TYPES.items() if bits_each <= most))
