@@ -18,6 +18,9 @@ ROUNDS_KNOWN = 20  # where other prices have found columns
 ROUNDS_LATER = 12  # and after each, when most columns are known
 PATIENCE = 3  # rounds without a new column that end the pricing
 EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
+# What a search may take: the numbers of all linear programs that it solves. They are counted, not timed, so
+# that the same input gives the same cores; large networks get fewer rounds.
+EFFORT = 40e6
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 NEARLY = 0.2  # so near to the next whole number, copies are fixed as if they had reached it
 
@@ -70,6 +73,8 @@ class _Search:
         self.demand = np.array([item.demand for item in items], dtype=np.int64)
         self.density = np.array([item.words[-1] / len(item.words) + item.states for item in items])
         self.density /= room.words
+        self.left = EFFORT
+        self.all = float(self.demand @ self.density)
         self.prices = Prices(self.demand, self.filler.apart, penalty / room.words)
         self.prices.add(self._filled_from_each(self.density))
         if known.found:
@@ -86,7 +91,7 @@ class _Search:
                 cores += [column] * count
             if not self.demand.any():
                 return [{int(i): int(column[i]) for i in np.flatnonzero(column)} for column in cores]
-            if self.is_over():
+            if self.is_over() or self.left < 0:
                 copies = np.zeros(len(self.prices.columns))  # nothing more is solved: cores are only filled
                 continue
             self.prices.reduce(self.demand)
@@ -100,20 +105,26 @@ class _Search:
         and fill them again at the new prices: what is nearly right is better than what is made from nothing.
         """
         idle = 0
-        copies = self.prices.solve()
+        copies = self._solved()
+        # The first half is for the first prices; the rest lasts until everything is covered.
+        reserve = EFFORT / 2 * float(self.demand @ self.density) / self.all
         for number in range(rounds):
-            if self.is_over():
+            if self.is_over() or self.left < reserve:
                 break
             found = self._new() if number % 3 == 0 else self._refilled(copies)
             gain = found @ self.prices.worth - self.prices.costs(found)
             if self.prices.add(found[gain > WHOLE]):
                 idle = 0
-                copies = self.prices.solve()
+                copies = self._solved()
             else:
                 idle += 1
             if idle == PATIENCE:
                 break
         return copies
+
+    def _solved(self) -> Floats:
+        self.left -= self.prices.columns.size
+        return self.prices.solve()
 
     def _new(self) -> Counts:
         """Cores that begin with each of the items that are left, at the prices and at others near them."""

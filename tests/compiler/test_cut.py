@@ -16,8 +16,9 @@ from snc.ir.mapping import Fragment
 from snc.ir.network import PopulationId
 from snc.models.catalogue import CATALOGUE
 from snc.passes.cutting.columns import Columns, fill_cores
-from snc.passes.cutting.filler import Item, Room
+from snc.passes.cutting.filler import Floats, Item, Room
 from snc.passes.cutting.partition import Seated
+from snc.passes.cutting.prices import Prices
 
 from .test_choices import convolutions
 from .trip import CHIP
@@ -96,3 +97,26 @@ def test_a_map_cut_along_rows_keeps_its_fragments_in_the_cores_that_were_chosen(
     choice = packer.packed(solution, merge=False)
     assert choice is not None
     assert len(choice.mapping.cores) <= 1 + max(solution.seats.values())
+
+
+@pytest.mark.parametrize("how", ["effort", "time"])
+def test_what_is_left_when_the_search_must_end_is_filled_without_prices(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, solved = items(2, 12), []
+    solve = Prices.solve
+
+    def counted(prices: Prices) -> Floats:
+        solved.append(len(prices.columns))
+        return solve(prices)
+
+    monkeypatch.setattr(Prices, "solve", counted)
+    many = fill_cores(given, CHIP_ROOM)
+    assert len(solved) > 10
+    solved.clear()
+    if how == "effort":
+        monkeypatch.setattr("snc.passes.cutting.columns.EFFORT", 1.0)
+    cores = fill_cores(given, CHIP_ROOM, is_over=lambda: how == "time")
+    assert len(solved) == 1
+    assert all(sum(held.get(i, 0) for held in cores) == item.demand for i, item in enumerate(given))
+    assert len(many) <= len(cores) <= 2 * len(many)
