@@ -16,6 +16,7 @@ from .prices import Prices
 ROUNDS = 60  # pricing rounds before the first copies are fixed
 ROUNDS_KNOWN = 20  # where other prices have found columns
 ROUNDS_LATER = 12  # and after each, when most columns are known
+NEW_MOST = 250  # columns of a round: those of most gain
 PATIENCE = 3  # rounds without a new column that end the pricing
 EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
 # What a search may take: the numbers of all linear programs that it solves. They are counted, not timed, so
@@ -113,7 +114,8 @@ class _Search:
                 break
             found = self._new() if number % 3 == 0 else self._refilled(copies)
             gain = found @ self.prices.worth - self.prices.costs(found)
-            if self.prices.add(found[gain > WHOLE]):
+            best = np.sort(np.argsort(-gain, kind="stable")[:NEW_MOST])
+            if self.prices.add(found[best[gain[best] > WHOLE]]):
                 idle = 0
                 copies = self._solved()
             else:

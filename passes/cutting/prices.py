@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from .filler import Counts, Floats
 
 COLUMNS_EACH = 10  # so many times the items are columns kept when the program begins afresh
+COLUMNS_MOST = 1500  # and no more than so many
 FIRST_SETTINGS = ""
 # Going on from the basis of the last program, GLOP now and then loses its way: these begin afresh.
 OTHER_SETTINGS = ("", "use_dual_simplex: true", "use_preprocessing: false")
@@ -61,7 +62,7 @@ class Prices:
         columns = np.unique(np.minimum(self.columns, demand), axis=0)
         columns = columns[columns.any(axis=1)]
         left = self.costs(columns) - columns @ self.worth
-        order = np.argsort(left, kind="stable")[: COLUMNS_EACH * len(demand)]
+        order = np.argsort(left, kind="stable")[: min(COLUMNS_EACH * len(demand), COLUMNS_MOST)]
         self._begin(columns[np.sort(order)], FIRST_SETTINGS)
 
     def _begin(self, columns: Counts, settings: str) -> None:
