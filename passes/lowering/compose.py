@@ -5,9 +5,8 @@ from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from . import compositions
-from .host import VIEWS, Flow
+from .host import Flow
 from .layer_writer import COMPOSITIONS, Writer
-from .lower import HANDLERS
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
@@ -16,16 +15,15 @@ FAMILIES = (compositions,)  # importing them fills COMPOSITIONS
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """The same function; no layer between layers with weights is made of others.
-
-    Where a network has nothing else for the chip, neither is any other layer.
+    """The same function; no layer between layers with weights is made of others, and none at all of a network
+    without weights. Elsewhere the host has it.
     """
 
     def __call__(self, graph: LayerGraph) -> LayerGraph:
         """The composed layers."""
         flow = Flow(graph)
         chosen = [index for index, layer in enumerate(graph.layers) if _is_composed(graph, layer)]
-        if _has_work(graph):
+        if any(flow.is_weighted(index) for index in range(len(graph.layers))):
             chosen = [index for index in chosen if flow.is_between(index)]
         if not chosen:
             return graph
@@ -39,7 +37,7 @@ class Compose:
             if result is None:
                 layers.append(layer)
                 continue
-            layers += writer.finished(result)
+            layers += writer.finished((result,) if isinstance(result, str) else result)
             constants |= writer.constants
             values |= writer.values
         return replace(
@@ -53,11 +51,3 @@ class Compose:
 def _is_composed(graph: LayerGraph, layer: Layer) -> bool:
     """Whether a layer of single-precision floats is made of others."""
     return layer.op in COMPOSITIONS and graph.values[layer.outputs[0]].dtype == "float32"
-
-
-def _has_work(graph: LayerGraph) -> bool:
-    """Whether a network has layers that the chip computes as they are."""
-    return any(
-        layer.op in HANDLERS and layer.op not in VIEWS and not _is_composed(graph, layer)
-        for layer in graph.layers
-    ) or any(Flow(graph).is_weighted(index) for index in range(len(graph.layers)))

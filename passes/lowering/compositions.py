@@ -10,6 +10,8 @@ from .layer_writer import Writer, composes
 
 SOFTMAX_OF_ONE_AXIS = 13  # before, what follows the axis was one axis with it
 TINY = 1e-30  # what a norm is at least, so that zeros stay zeros
+WINDOW = ("kernel_shape", "strides", "pads", "auto_pad")
+DILATED_MEANS = 19  # the opset from which on AveragePool has dilations
 DEVIATION_MORE = 1e-9  # of ONNX's MeanVarianceNormalization
 
 
@@ -103,18 +105,17 @@ def instance_normalization(w: Writer, layer: Layer) -> str | None:
     """Each channel by its own mean and variance."""
     x, scale, shift = layer.inputs[:3]
     shape = w.shape(x)
-    found = _normalised(w, x, range(2, len(shape)), layer.number("epsilon", 1e-5))
+    found, _, _ = _normalised(w, x, range(2, len(shape)), layer.number("epsilon", 1e-5))
     ones = (1,) * (len(shape) - 2)
     return _scaled(w, found, w.reshaped(scale, (shape[1], *ones)), w.reshaped(shift, (shape[1], *ones)))
 
 
 @composes("LayerNormalization")
-def layer_normalization(w: Writer, layer: Layer) -> str | None:
-    """By the mean and variance along the axes from `axis` on; mean and deviation are not made."""
-    if any(layer.outputs[1:]):
-        return None
-    found = _normalised(w, layer.inputs[0], _from_axis(w, layer), layer.number("epsilon", 1e-5))
-    return _scaled(w, found, layer.input(1), layer.input(2))
+def layer_normalization(w: Writer, layer: Layer) -> tuple[str, ...] | None:
+    """By the mean and variance along the axes from `axis` on."""
+    epsilon = layer.number("epsilon", 1e-5)
+    found, mean, inverse = _normalised(w, layer.inputs[0], _from_axis(w, layer), epsilon)
+    return _scaled(w, found, layer.input(1), layer.input(2)), mean, inverse
 
 
 @composes("GroupNormalization")
@@ -123,7 +124,7 @@ def group_normalization(w: Writer, layer: Layer) -> str | None:
     x, scale, shift = layer.inputs[:3]
     shape, groups = w.shape(x), layer.integer("num_groups", 1)
     apart = w.reshaped(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
-    found = _normalised(w, apart, range(2, len(shape) + 1), layer.number("epsilon", 1e-5))
+    found, _, _ = _normalised(w, apart, range(2, len(shape) + 1), layer.number("epsilon", 1e-5))
     ones = (1,) * (len(shape) - 2)
     wide = (shape[1], *ones)
     return _scaled(w, w.reshaped(found, shape), w.reshaped(scale, wide), w.reshaped(shift, wide))
@@ -153,7 +154,8 @@ def lp_normalization(w: Writer, layer: Layer) -> str | None:
     x = layer.inputs[0]
     axis = layer.integer("axis", -1) % len(w.shape(x))
     norm = _norm(w, x, [axis], layer.integer("p", 2))
-    return w.add("Mul", x, w.add("Reciprocal", w.add("Max", norm, w.constant(TINY))))
+    least = w.constant(np.full(w.shape(norm), TINY))  # which Max did not broadcast before opset 8
+    return w.add("Mul", x, w.add("Reciprocal", w.add("Max", norm, least)))
 
 
 def _from_axis(w: Writer, layer: Layer) -> range:
@@ -161,10 +163,12 @@ def _from_axis(w: Writer, layer: Layer) -> range:
     return range(layer.integer("axis", -1) % rank, rank)
 
 
-def _normalised(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> str:
-    """A tensor less its mean, by its deviation."""
-    apart = w.add("Sub", x, w.reduced("ReduceMean", x, axes))
-    return w.add("Mul", apart, _inverse_deviation(w, apart, axes, epsilon))
+def _normalised(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> tuple[str, str, str]:
+    """A tensor less its mean, by its deviation; the mean; and 1 / the deviation."""
+    mean = w.reduced("ReduceMean", x, axes)
+    apart = w.add("Sub", x, mean)
+    inverse = _inverse_deviation(w, apart, axes, epsilon)
+    return w.add("Mul", apart, inverse), mean, inverse
 
 
 def _inverse_deviation(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> str:
@@ -190,18 +194,17 @@ def _norm(w: Writer, x: str, axes: Sequence[int], order: int) -> str:
 
 @composes("LpPool")
 def lp_pool(w: Writer, layer: Layer) -> str | None:
-    """Any window, padding and stride, without ceil_mode and dilations."""
-    if layer.integer("ceil_mode", 0) or any(step != 1 for step in layer.integers("dilations")):
+    """Any window, padding and stride, without ceil_mode; dilations from opset 19 on."""
+    is_dilated = any(step != 1 for step in layer.integers("dilations"))
+    if layer.integer("ceil_mode", 0) or (is_dilated and w.graph.opset < DILATED_MEANS):
         return None
     x, order = layer.inputs[0], layer.integer("p", 2)
     powers = w.power(w.add("Abs", x) if order % 2 else x, order)
-    kept = {name: layer.attributes[name] for name in WINDOW if name in layer.attributes}
+    names = (*WINDOW, "dilations") if is_dilated else WINDOW
+    kept = {name: layer.attributes[name] for name in names if name in layer.attributes}
     shape = w.graph.shape(layer.outputs[0])
     means = w.add("AveragePool", powers, shape=shape, count_include_pad=1, **kept)
     return w.power(w.add("Mul", means, w.constant(math.prod(layer.integers("kernel_shape")))), 1 / order)
-
-
-WINDOW = ("kernel_shape", "strides", "pads", "auto_pad")
 
 
 @composes("GlobalLpPool")

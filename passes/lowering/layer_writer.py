@@ -1,6 +1,6 @@
 """Layers that one layer becomes, and the table of the operators that become several.
 
-A function of the table returns the tensor that is the result, or None where it cannot express a layer.
+A function of the table returns the tensors that are the results, or None where it cannot express a layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,21 +80,25 @@ class Writer:
         """A power with one exponent."""
         return x if exponent == 1 else self.add("Pow", x, self.constant(exponent))
 
-    def finished(self, result: str) -> list[Layer]:
-        """The layers, the last of which makes what the given layer made, and has its name."""
-        own = self.layer.outputs[0]
-        if self.shape(result) != self.graph.shape(own):
-            result = self.reshaped(result, self.graph.shape(own))
-        if result not in self.values:
-            result = self.add("Identity", result)
-        del self.values[result]
+    def finished(self, results: Sequence[str]) -> list[Layer]:
+        """The layers, of which some make what the given layer made; that of its first result has its name."""
+        made = zip(results, self.layer.outputs, strict=False)
+        own = {self._shaped(result, self.graph.shape(name)): name for result, name in made if name}
         layers = []
         for layer in self.layers:
-            inputs = tuple(own if name == result else name for name in layer.inputs)
-            if layer.outputs[0] == result:
-                layer = replace(layer, name=self.layer.name, outputs=(own,), origin=self.layer.origin)
-            layers.append(replace(layer, inputs=inputs))
+            inputs = tuple(own.get(name, name) for name in layer.inputs)
+            output = own.get(layer.outputs[0], layer.outputs[0])
+            if output == self.layer.outputs[0]:
+                layer = replace(layer, name=self.layer.name, origin=self.layer.origin)
+            layers.append(replace(layer, inputs=inputs, outputs=(output,)))
+        for name in own:
+            del self.values[name]
         return layers
+
+    def _shaped(self, result: str, shape: tuple[int, ...]) -> str:
+        """A result in the shape that the given layer gave it, of a layer of its own."""
+        found = self.reshaped(result, shape)
+        return found if found in self.values else self.add("Identity", found)
 
     def _free(self, label: str) -> str:
         base = f"{self.layer.outputs[0]}/{label.lower()}"
@@ -105,7 +109,7 @@ class Writer:
         return name
 
 
-Composed = Callable[[Writer, Layer], str | None]
+Composed = Callable[[Writer, Layer], str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)

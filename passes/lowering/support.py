@@ -9,9 +9,9 @@ HEAD = """# Operators
 
 What the compiler maps onto the chip. Everything else, and whatever a line rules out, goes to the host where
 it stands before the chip's first layer or behind its last, and is refused elsewhere. `snc check` says which,
-for every node of a model. Softmax, normalisations and quotients, which are made of other operators, are on
-the chip between its layers only: where the host can have them, it has. Operators have the meaning that ONNX
-gives them, opsets 6 to 28; weights, axes, sizes and scales are constants.
+for every node of a model. What is made of other operators, as Softmax and the normalisations are, is the
+chip's only between its layers: where the host can have it, it has. Operators have the meaning that ONNX gives
+them, opsets 6 to 28; weights, axes, sizes and scales are constants.
 
 | operator | what is mapped |
 | --- | --- |

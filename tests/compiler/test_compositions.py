@@ -124,6 +124,11 @@ ON_MAPS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
         11,
         {},
     ),
+    "pool of dilated windows": (
+        [node("LpPool", "a", "b", kernel_shape=[2, 2], dilations=[2, 2], pads=[1, 1, 1, 1])],
+        22,
+        {},
+    ),
     "global pool": ([node("GlobalLpPool", "a", "g", p=3), node("Add", "a g", "b")], 13, {}),
     "quotient of maps": (
         [node("Softplus", "a", "p"), node("Add", "p one", "q"), node("Div", "a q", "b")],
@@ -167,6 +172,15 @@ ON_ROWS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
     "softmax": ([node("Softmax", "a", "b", axis=-1)], 17, {}),
     "layer": ([node("LayerNormalization", "a s t", "b")], 17, {"s": WIDE_GAIN, "t": WIDE_SHIFT}),
     "layer without a shift": ([node("LayerNormalization", "a s", "b", epsilon=1e-3)], 17, {"s": WIDE_GAIN}),
+    "layer with mean and deviation": (
+        [
+            helper.make_node("LayerNormalization", ["a", "s", "t"], ["n", "m", "d"], "n"),
+            node("Add", "n m", "o"),
+            node("Mul", "o d", "b"),
+        ],
+        17,
+        {"s": WIDE_GAIN, "t": WIDE_SHIFT},
+    ),
     "root mean square": ([node("RMSNormalization", "a s", "b")], 23, {"s": WIDE_GAIN}),
     "product of two maps": (
         [node("Transpose", "a", "t", perm=[0, 2, 1]), node("MatMul", "a t", "s"), node("MatMul", "s a", "b")],

@@ -85,11 +85,16 @@ def test_a_power_has_one_constant_exponent(exponent: float, low: float) -> None:
     holds(model)
 
 
-def test_exponents_that_differ_are_refused() -> None:
+def test_exponents_of_each_channel() -> None:
     model = between([helper.make_node("Pow", ["a", "e"], ["b"], "f")], 0, 3)
-    model.graph.initializer.append(numpy_helper.from_array(np.float32([1, 2, 3, 2, 1]), "e"))
-    with pytest.raises(Unsupported, match="its exponents differ"):
-        compiled(model)
+    exponents = np.float32([2, 1, 3, 0.5]).reshape(4, 1, 1)
+    model.graph.initializer.append(numpy_helper.from_array(exponents, "e"))
+    holds(model)
+
+
+def test_an_exponent_that_is_computed_is_refused() -> None:
+    with pytest.raises(Unsupported, match=r"its input 1 \(a\) must be constant"):
+        compiled(between([helper.make_node("Pow", ["a", "a"], ["b"], "f")], 0.5, 3))
 
 
 @pytest.mark.parametrize("operator", JUMPS)

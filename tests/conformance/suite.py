@@ -20,7 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 
 # Operators in scope, and how many of their leading inputs are feature maps (0: all of them).
 OPERATORS: Mapping[str, int] = {
-    **dict.fromkeys(("Add", "Sub", "Mul", "Sum", "Mean", "Max", "Min", "Concat"), 0),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "Concat"), 0),
     **dict.fromkeys(
         (
             *(
@@ -47,7 +47,11 @@ OPERATORS: Mapping[str, int] = {
                 "Neg",
             ),
             *("ThresholdedRelu", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth"),
-            *("ReduceMean", "ReduceSum", "ReduceMax"),
+            *("ReduceMean", "ReduceSum", "ReduceMax", "ReduceL1", "ReduceL2", "ReduceSumSquare"),
+            *("ReduceLogSum", "ReduceLogSumExp", "Softmax", "LogSoftmax", "LRN", "LpPool", "GlobalLpPool"),
+            *("InstanceNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"),
+            *("MeanVarianceNormalization", "LpNormalization", "Pow", "Exp", "Log", "Sqrt", "Reciprocal"),
+            *("Erf", "Gelu", "Mish", "Swish", "Shrink", "Sin", "Cos", "Sign", "Floor", "Ceil", "Round"),
         ),
         1,
     ),
@@ -57,6 +61,9 @@ BY_FRAME = {
     *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "Relu"),
     *("BatchNormalization", "Resize", "Upsample", "DepthToSpace", "SpaceToDepth", "Elu", "Selu", "Celu"),
     *("Sigmoid", "Tanh", "Clip", "LeakyRelu", "Softplus", "Softsign", "Abs", "Neg"),
+    *("Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Gelu", "Mish", "Swish", "Shrink", "Sin", "Cos", "Sign"),
+    *("Floor", "Ceil", "Round", "InstanceNormalization", "LRN", "LpPool", "GlobalLpPool"),
+    "GroupNormalization",
 }
 WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
 RANK_MAX = 4

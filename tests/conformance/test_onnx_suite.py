@@ -22,6 +22,7 @@ from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
 from snc.passes.fold import Fold
+from snc.passes.lowering.compose import Compose
 from snc.passes.lowering.lower import Lower
 
 from .suite import SuiteCase, cases
@@ -47,7 +48,7 @@ def outcome(case: SuiteCase) -> Outcome:
         path = Path(folder) / "model.onnx"
         path.write_bytes(case.model.SerializeToString())
         try:
-            Lower()(Fold()(read_onnx(path))).whole()
+            Lower()(Fold()(Compose()(read_onnx(path)))).whole()
         except SncError as error:
             reason = str(error)
         try:

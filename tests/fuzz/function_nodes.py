@@ -17,7 +17,7 @@ def _values(d: Drawing, x: str) -> np.ndarray:
     return np.concatenate([np.asarray(value).ravel() for value in d.values[x]])
 
 
-def _positive(d: Drawing) -> str:
+def positive(d: Drawing) -> str:
     """A tensor that is well above zero: one that is, or the magnitude of one, and something more."""
     x = d.tensor()
     if _values(d, x).min() >= LEAST:
@@ -26,12 +26,12 @@ def _positive(d: Drawing) -> str:
 
 
 def above_zero(name: str, d: Drawing) -> None:
-    d.add(name, [_positive(d)])
+    d.add(name, [positive(d)])
 
 
 def power(d: Drawing) -> None:
     exponent = d.pick(2.0, 3.0, 0.5, -0.5, 1.5, 1.0)
-    x = d.tensor() if exponent in (1.0, 2.0, 3.0) else _positive(d)
+    x = d.tensor() if exponent in (1.0, 2.0, 3.0) else positive(d)
     if exponent > 1 and np.abs(_values(d, x)).max() > TURNS:
         raise Rejected("too large a power")
     d.add("Pow", [x, d.constant(np.asarray(exponent) if d.chance(0.5) else np.full(1, exponent))])
@@ -78,9 +78,11 @@ def shrink(d: Drawing) -> None:
 
 
 def gated(name: str, d: Drawing) -> None:
-    """Gelu or Swish. ONNX Runtime has Swish at the opset that brought it, and at no later one."""
-    if d.opset == SWISH and d.chance(0.8):
+    """A smooth function; often Swish, which ONNX Runtime has at one opset alone."""
+    if d.opset == SWISH and (name in ("Swish", "Gelu") or d.chance(0.8)):
         smooth("Swish", (("alpha", (0.5, 1.0, 1.7)),), d)
+    elif name == "Swish":
+        raise Rejected("no such operator")
     else:
         smooth(name, (("approximate", ("none", "tanh")),) if name == "Gelu" else (), d)
 
@@ -89,7 +91,7 @@ FUNCTION_NODES: dict[str, Draw] = {
     **{name: functools.partial(above_zero, name) for name in ("Log", "Sqrt", "Reciprocal")},
     "Exp": functools.partial(within, "Exp", STEEP),
     **{name: functools.partial(within, name, TURNS) for name in ("Sin", "Cos")},
-    **{name: functools.partial(gated, name) for name in ("Erf", "Mish", "Gelu")},
+    **{name: functools.partial(gated, name) for name in ("Erf", "Mish", "Gelu", "Swish")},
     "Pow": power,
     **{name: functools.partial(stepped, name) for name in ("Sign", "Floor", "Ceil", "Round")},
     "Shrink": shrink,

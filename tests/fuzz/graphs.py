@@ -7,13 +7,20 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .composition_nodes import COMPOSITION_NODES
 from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
 from .function_nodes import FUNCTION_NODES
 from .point_nodes import POINT_NODES
 from .shape_nodes import SHAPE_NODES
 from .window_nodes import WINDOW_NODES
 
-NODES: Mapping[str, Draw] = {**WINDOW_NODES, **POINT_NODES, **FUNCTION_NODES, **SHAPE_NODES}
+NODES: Mapping[str, Draw] = {
+    **WINDOW_NODES,
+    **POINT_NODES,
+    **FUNCTION_NODES,
+    **COMPOSITION_NODES,
+    **SHAPE_NODES,
+}
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form
 NODES_MAX = 8

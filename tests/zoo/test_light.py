@@ -1,4 +1,4 @@
-"""The onnx package's light models with seeded weights: compiled and right, or refused with a place to cut."""
+"""The onnx package's light models with seeded weights: compiled and right."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +9,12 @@ from checker.check import check
 from snc.backends.image.container import write_image
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
-from snc.ir.errors import ManyErrors
 from snc.ir.network import PopulationId
 from snc.passes.placing.place import far_axons
 
 from .light import light_input, light_model
 from .networks import LARGE
 from .test_zoo import check_layers
-
-NORMALISED = {  # where local response normalisation stands: what the parts end with, what they begin with
-    "bvlc_alexnet": (("r1", "r3"), ("r5", "r7")),
-    "inception_v1": (("r2", "r3"), ("r7", "r9, r20")),
-    "zfnet512": (("r1", "r3"), ("r5", "r7")),
-}
 
 
 def written(name: str, folder: Path) -> Path:
@@ -32,23 +25,16 @@ def written(name: str, folder: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "inception_v2", "resnet50", "densenet121"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("squeezenet", "shufflenet", "inception_v2", "resnet50", "densenet121"),
+        *("inception_v1", "bvlc_alexnet", "zfnet512"),  # with local response normalisation
+    ],
+)
 def test_a_light_model_computes(name: str, tmp_path: Path) -> None:
     found = compile_model(written(name, tmp_path), LARGE, Options())
     check_layers(found, [light_input(light_model(name))])
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["inception_v1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("bvlc_alexnet", "zfnet512"))],
-)
-def test_local_response_normalisation_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ManyErrors) as caught:
-        compile_model(written(name, tmp_path), LARGE, Options())
-    assert len(caught.value.errors) == len(NORMALISED[name])
-    for error, (ends, begins) in zip(caught.value.errors, NORMALISED[name], strict=True):
-        assert "(LRN): the operator cannot be mapped" in str(error)
-        assert error.hint == f"split the model: end the first part at {ends}, begin the second at {begins}"
 
 
 @pytest.mark.slow

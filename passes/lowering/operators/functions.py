@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable
 
-from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import Activation
 from ..builder import Builder
-from .pointwise import activate
-from .table import HANDLERS, Handler
+from .pointwise import activate, activate_each
+from .table import HANDLERS, Handler, lowers
 
 Parameters = tuple[float, ...]
 GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 2 * math.sqrt(2 / math.pi) * 0.044715  # of ONNX
@@ -23,13 +22,6 @@ def numbers(*attributes: tuple[str, float]) -> Callable[[Builder, Layer], Parame
 def fixed(*values: float) -> Callable[[Builder, Layer], Parameters]:
     """Parameters that are the same for every layer."""
     return lambda builder, layer: values
-
-
-def _exponent(builder: Builder, layer: Layer) -> Parameters:
-    exponents = builder.constant(layer, 1)
-    if exponents.size == 0 or (exponents != exponents.flat[0]).any():
-        raise Unsupported(layer.origin, "its exponents differ", hint="use one exponent for all elements")
-    return (float(exponents.flat[0]),)
 
 
 def _gelu(builder: Builder, layer: Layer) -> tuple[Activation, Parameters]:
@@ -74,7 +66,6 @@ FUNCTIONS: tuple[tuple[str, Activation, Callable[[Builder, Layer], Parameters], 
     ("Log", Activation.LOG, NONE, "The natural logarithm: minus infinity at 0, NaN below."),
     ("Sqrt", Activation.SQRT, NONE, "The square root: NaN below 0."),
     ("Reciprocal", Activation.RECIPROCAL, NONE, "1 / x: infinite at 0."),
-    ("Pow", Activation.POWER, _exponent, "With one constant exponent for all elements."),
     ("Erf", Activation.ERF, NONE, "The error function."),
     ("Mish", Activation.MISH, NONE, "The product of x and tanh(log(1 + exp(x)))."),
     (
@@ -107,6 +98,12 @@ def _enter(operator: str, chosen: Chosen, summary: str) -> None:
 
 def _always(activation: Activation, parameters: Callable[[Builder, Layer], Parameters]) -> Chosen:
     return lambda builder, layer: (activation, parameters(builder, layer))
+
+
+@lowers("Pow")
+def power(builder: Builder, layer: Layer) -> None:
+    """With a constant exponent: one, one for each channel, or one for each element."""
+    activate_each(builder, layer, Activation.POWER, builder.constant(layer, 1), "exponent")
 
 
 for _operator, _activation, _parameters, _summary in FUNCTIONS:

@@ -81,35 +81,45 @@ def p_relu(builder: Builder, layer: Layer) -> None:
     ids, slope = builder.operand(layer, 0), builder.constant(layer, 1)
     if slope.ndim == 1 and ids.ndim > 2 and slope.size == ids.shape[1] != ids.shape[-1]:
         slope = slope.reshape(-1, *[1] * (ids.ndim - 2))  # as opset 6 had it
-    if slope.size == 1:
-        activate(builder, layer, Activation.LEAKY_RELU, (float(slope.ravel()[0]),))
+    activate_each(builder, layer, Activation.LEAKY_RELU, slope, "slope")
+
+
+def activate_each(
+    builder: Builder, layer: Layer, activation: Activation, values: np.ndarray, label: str
+) -> None:
+    """The activation with a parameter of its own for each channel, on the populations that the input is, or
+    on an identity layer behind them.
+    """
+    if values.size and (values == values.flat[0]).all():
+        activate(builder, layer, activation, (float(values.flat[0]),))
         return
+    ids = builder.operand(layer, 0)
     populations = builder.neurons.populations(ids)
     exclusive = builder.is_exclusive(layer.input(0)) and all(_is_bare(builder, p) for p in populations)
     alike = like(builder.neurons, ids)
-    if exclusive and alike is not None and (found := _by_channel(alike, slope)) is not None:
+    if exclusive and alike is not None and (found := _by_channel(alike, values)) is not None:
         nodes = (*builder.populations[populations[0]].nodes, layer.name)
-        builder.change(populations[0], activation=Activation.LEAKY_RELU, parameters=(found,), nodes=nodes)
+        builder.change(populations[0], activation=activation, parameters=(found,), nodes=nodes)
         builder.define(layer.outputs[0], ids)
         return
     for stack in arrangements(ids.shape):
-        found = _by_channel(stack, slope)
+        found = _by_channel(stack, values)
         if found is not None and builder.is_planar(stack.maps(ids)):
             target = builder.copied(
-                layer, stack.maps(ids), stack.sizes, activation=Activation.LEAKY_RELU, parameters=(found,)
+                layer, stack.maps(ids), stack.sizes, activation=activation, parameters=(found,)
             )
             builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
             return
     raise Unsupported(
         layer.origin,
-        f"its slope {list(slope.shape)} differs along rows or columns",
-        hint="use one slope for each channel",
+        f"its {label} {list(values.shape)} differs along rows or columns",
+        hint=f"use one {label} for each channel",
     )
 
 
-def _by_channel(stack: Stack, slope: np.ndarray) -> tuple[float, ...] | None:
-    """The slope of each channel of a stack, or None where it differs within a channel."""
-    maps = np.broadcast_to(stack.maps(slope), stack.sizes)
+def _by_channel(stack: Stack, values: np.ndarray) -> tuple[float, ...] | None:
+    """The value of each channel of a stack, or None where it differs within a channel."""
+    maps = np.broadcast_to(stack.maps(values), stack.sizes)
     if not (maps == maps[:, :1, :1]).all():
         return None
     return tuple(float(value) for value in maps[:, 0, 0])
