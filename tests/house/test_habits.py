@@ -1,4 +1,4 @@
-"""Habits that no linter knows: who may talk, who may shift, and what no file may say."""
+"""Habits that no linter knows: who may print, who may shift, and what no file may say."""
 
 import ast
 import re
@@ -44,7 +44,7 @@ def shifts(tree: ast.Module) -> Iterator[int]:
                 yield node.lineno
 
 
-def talk(tree: ast.Module) -> Iterator[int]:
+def prints(tree: ast.Module) -> Iterator[int]:
     """Lines that print, or end the process."""
     for node in ast.walk(tree):
         match node:
@@ -59,12 +59,12 @@ def talk(tree: ast.Module) -> Iterator[int]:
 def test_the_checks_see_what_they_forbid() -> None:
     code = "a << 1\nb >>= c\nd & 0xFF\nnp.left_shift(e, 2)\nf | g\nh & (i > 2)\nint | None"
     assert sorted(shifts(ast.parse(code))) == [1, 2, 3, 4]
-    assert sorted(talk(ast.parse("print(1)\nsys.exit(2)\nlog.print(3)\nos._exit(4)"))) == [1, 2, 4]
+    assert sorted(prints(ast.parse("print(1)\nsys.exit(2)\nlog.print(3)\nos._exit(4)"))) == [1, 2, 4]
     assert MACHINE_PATH.search("see " + "/wo" + "rk/x")
     assert not MACHINE_PATH.search("net/wo" + "rk/x")
 
 
-def test_shifts_and_masks_stay_in_their_rooms() -> None:
+def test_shifts_and_masks_stay_in_their_modules() -> None:
     found = [
         f"{name}:{line}"
         for name, tree in modules()
@@ -74,9 +74,9 @@ def test_shifts_and_masks_stay_in_their_rooms() -> None:
     assert found == []
 
 
-def test_only_the_command_line_talks() -> None:
+def test_only_the_command_line_prints() -> None:
     found = [
-        f"{name}:{line}" for name, tree in modules() if not name.startswith("cli/") for line in talk(tree)
+        f"{name}:{line}" for name, tree in modules() if not name.startswith("cli/") for line in prints(tree)
     ]
     assert found == []
 

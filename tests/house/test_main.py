@@ -25,7 +25,7 @@ ENDS: dict[str, Exception | type[BaseException]] = {
 @click.argument("end", required=False)
 @click.option("--size", type=int)
 def dummy(end: str | None, size: int | None) -> None:
-    """Ends as it is told."""
+    """Ends as its argument says."""
     if end:
         raise ENDS[end]
     click.echo(f"size {size}")
@@ -35,7 +35,7 @@ def dummy(end: str | None, size: int | None) -> None:
 def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`snc dummy`, registered as every command is."""
     monkeypatch.setitem(sys.modules, "snc.cli.dummy", sys.modules[__name__])
-    cli.snc.add_command(cli.LazyCommand("dummy", ".dummy:dummy", "Ends as it is told."))
+    cli.snc.add_command(cli.LazyCommand("dummy", ".dummy:dummy", "Ends as its argument says."))
     yield
     del cli.snc.commands["dummy"]
 

@@ -1,4 +1,4 @@
-"""Imports run one way: the contracts of pyproject.toml hold, and notice a broken wall."""
+"""Imports run one way: the contracts of pyproject.toml hold, and notice a breach."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from .tree import ROOT, folders
 
-# A line that breaks a wall, the room it is added to, and the contract that must notice.
+# A line that breaks a contract, the module it is added to, and the contract that must notice.
 BREACHES = [
     ("from ..compiler import __doc__", "passes/__init__.py", "one way"),
     ("from ..cli import __doc__", "compiler/__init__.py", "one way"),
@@ -51,13 +51,13 @@ def test_contracts_hold() -> None:
 
 @pytest.mark.parametrize(("line", "file", "contract"), BREACHES)
 def test_contracts_notice_a_breach(line: str, file: str, contract: str, tmp_path: Path) -> None:
-    house = tmp_path / "snc"
-    house.mkdir()
+    package = tmp_path / "snc"
+    package.mkdir()
     for folder in folders():
-        (house / folder).mkdir(parents=True, exist_ok=True)
+        (package / folder).mkdir(parents=True, exist_ok=True)
         for module in (ROOT / folder).glob("*.py"):
-            shutil.copy(module, house / folder)
-    with (house / file).open("a") as text:
+            shutil.copy(module, package / folder)
+    with (package / file).open("a") as text:
         text.write(f"\n{line}\n")
     done = lint_imports(tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The checkout as the tests of the house see it: what git tracks, or would on `git add`."""
+"""The checkout as these tests see it: what git tracks, or would on `git add`."""
 
 import ast
 import subprocess
