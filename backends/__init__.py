@@ -1,1 +1,1 @@
-"""What is written, and what reads it back: words, image, listing, machine. Decides nothing, knows no ONNX."""
+"""Writing an image, and reading it: words, image, listing, machine. Decides nothing, knows no ONNX."""

@@ -1,1 +1,1 @@
-"""The command line: click commands and rich rendering. Computes nothing: the rooms below answer."""
+"""The command line: click commands and rich rendering. Computes nothing: the packages below do."""

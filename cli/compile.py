@@ -36,13 +36,13 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     type=click.Choice(["cores", "memory", "throughput"]),
     default="cores",
     show_default=True,
-    help="What the cuts of the feature maps, and the packing, make least: cores, words, or the synaptic "
-    "operations of the busiest core.",
+    help="What the mapping minimises: cores, words of memory, or the synaptic operations of the busiest "
+    "core.",
 )
 @click.option(
     "--pareto",
     is_flag=True,
-    help="Write no image: print how many cores it takes to leave the busiest core how many operations.",
+    help="Write no image: print numbers of cores with the synaptic operations of the busiest core.",
 )
 @click.option(
     "--force",

@@ -87,7 +87,7 @@ def input_shape(function: F) -> F:
         "input_shapes",
         type=InputShape(),
         multiple=True,
-        help="The shape of an input whose file leaves it open; once for each input.",
+        help="The shape of an input that the file leaves open; once for each input.",
     )(function)
 
 
@@ -116,14 +116,14 @@ def pictures(function: F) -> F:
             type=Numbers(),
             default="0",
             show_default=True,
-            help="Taken off a picture's 0..255, for each colour.",
+            help="Subtracted from a picture's 0..255, for each colour.",
         ),
         click.option(
             "--scale",
             type=Numbers(zero=False),
             default="1",
             show_default=True,
-            help="What is left is divided by this.",
+            help="The difference is divided by this.",
         ),
         click.option("--bgr", is_flag=True, help="Blue, green, red instead of red, green, blue."),
     )

@@ -79,9 +79,9 @@ def verify_command(
     """Compare an image with its model in ONNX Runtime.
 
     Front end: the network as it was read against the model as given. Mapping: the image against the network
-    with the image's own weights. Both bind: the exit code is 1 where either is wrong. Quantisation: the image
-    against the original model, whatever it costs. With --arithmetic chip the mapping is judged in float32
-    arithmetic all the same, and what the chip rounds is shown beside it.
+    with the image's own weights. Both must hold: the exit code is 1 where either is wrong. Quantisation: the
+    image against the original model, whatever it costs. With --arithmetic chip the mapping is judged in
+    float32 arithmetic all the same, and what the chip rounds is shown beside it.
     In JSON, sqnr_db is 999 where nothing differs.
     """
     from ..backends.image.container import load

@@ -1,1 +1,1 @@
-"""The trip from an ONNX file to an image and its report. Holds no algorithm: passes and backends do."""
+"""The pipeline from an ONNX file to an image and its report. Algorithms are in passes and backends."""

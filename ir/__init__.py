@@ -1,1 +1,1 @@
-"""What is said: layers, networks, chips, mappings, errors. Imports nothing of ours, reads no file."""
+"""The intermediate representations, the chip, and errors. Imports nothing of ours, reads no file."""

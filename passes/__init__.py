@@ -1,1 +1,1 @@
-"""What changes: passes from one IR to the next. Reads no file, knows no ONNX and no bit of a word."""
+"""Passes, from one intermediate representation to the next. They read no file and know no ONNX and no bits."""

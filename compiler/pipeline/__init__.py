@@ -1,1 +1,1 @@
-"""The pipeline from a model to its image, its choices, and what is said where it does not fit."""
+"""The pipeline from a model to its image, the choice of a mapping, and the remedy where none fits."""

@@ -1,4 +1,4 @@
-"""Whether a network is in any proportion to a target, told from the shapes of its tensors alone."""
+"""Whether a network is far too large for a target, as the shapes of its tensors alone show."""
 
 import math
 
@@ -7,14 +7,14 @@ from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.layers import LayerGraph
 
-VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to tell which target would hold it
+VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to find a target that holds it
 # A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.
 TENSORS_PER_STATE = 8
 STATES_PER_TENSOR = 2  # inputs have no states, and views name neurons more than once
 
 
 def check_capacity(graph: LayerGraph, chip: Chip) -> None:
-    """Raises DoesNotFit for a network that is out of all proportion to a chip, before it is lowered."""
+    """Raises DoesNotFit for a network that is far too large for a chip, before it is lowered."""
     states = chip.cores * chip.core_words * WORD_BITS // chip.state_bits
     made: list[tuple[Origin, tuple[str, ...]]] = [
         (Origin(file=graph.name, node=value.name, operator="input"), (value.name,)) for value in graph.inputs

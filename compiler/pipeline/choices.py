@@ -1,7 +1,7 @@
 """Choices: the ways in which a network's fragments may fill cores, and which of them is taken.
 
-A fragment has a price beside its words: the higher it is, the fewer pairs of cores talk, and the more cores
-there may be. Which price fits a network best is tried, not known.
+A fragment has a price beside its words: the higher it is, the fewer pairs of cores exchange events, and the
+more cores there may be. Which price fits a network best is tried, not known.
 """
 
 from collections.abc import Iterator, Sequence
@@ -188,7 +188,7 @@ class Packer:
         return best
 
     def _fewer_pairs(self, choices: Sequence[Choice]) -> Iterator[Choice]:
-        """The choices, then others with fewer and fewer pairs of cores that talk."""
+        """The choices, then others with fewer and fewer pairs of cores that exchange events."""
         yield from choices
         if not isinstance(choices[0].solution, Seated) or self.options.objective is Objective.THROUGHPUT:
             return

@@ -1,4 +1,4 @@
-"""The seconds that stages take, told to whoever shows progress."""
+"""The seconds that stages take, the progress that is shown, and the deadline."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ Progress = Callable[[str], None]
 
 
 class Clock:
-    """Times the stages and tells the progress bar. A stage that is entered again adds to its seconds."""
+    """Times the stages and reports each as progress. A stage that is entered again adds to its seconds."""
 
     def __init__(self, progress: Progress = lambda stage: None) -> None:
         self.progress = progress
@@ -16,7 +16,7 @@ class Clock:
         self._stage, self._start = "", 0.0
 
     def deadline(self, limit: float | None) -> Callable[[], bool]:
-        """Tells whether so many seconds have passed since the clock began; None: as many as it takes."""
+        """Says whether so many seconds have passed since the clock began; None: there is no limit."""
         return lambda: limit is not None and time.perf_counter() - self._begun > limit
 
     def __call__(self, stage: str) -> "Clock":

@@ -1,4 +1,4 @@
-"""The whole trip on one screen: an ONNX model in, a memory image out."""
+"""The whole pipeline on one screen: an ONNX model in, a memory image out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def compile_model(
         chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
     ) -> tuple[Network, Choice]:
         with clock("lower"):
-            check_capacity(graph, chip)  # what is out of all proportion to the target is not even lowered
+            check_capacity(graph, chip)  # what is far too large is not even lowered
             prepared()
         return map_network(prepared(), chip, options, clock, watch)
 

@@ -1,4 +1,4 @@
-"""What the host is left with: how much of a network's multiplications, and which layers with weights."""
+"""The host's part: how much of a network's multiplications, and which layers with weights."""
 
 from collections.abc import Iterator
 

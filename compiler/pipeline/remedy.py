@@ -28,10 +28,10 @@ def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) ->
         return error
     remedy = _chosen(error, chip, options, attempt) or _enlarged(error, chip, options, attempt)
     hint = _sentence(remedy) if remedy else "no change that was tried makes it fit"
-    told = [
+    found = [
         DoesNotFit(one.origin, one.message, hint, getattr(one, "ways", ()), remedy) for one in each_of(error)
     ]
-    return told[0] if len(told) == 1 else ManyErrors(told)
+    return found[0] if len(found) == 1 else ManyErrors(found)
 
 
 def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:

@@ -1,1 +1,1 @@
-"""Which fragments there are, and which core holds each."""
+"""Cutting feature maps into fragments, and which core holds each."""

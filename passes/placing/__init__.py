@@ -1,1 +1,1 @@
-"""Where the cores lie on the mesh, and relays where axons do not reach."""
+"""The places of the cores on the mesh, and relays where axons do not reach."""
