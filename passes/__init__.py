@@ -1,1 +1,1 @@
-"""Passes, from one intermediate representation to the next. They read no file and know no ONNX and no bits."""
+"""Passes, from one intermediate representation to the next. Reads no file, knows no ONNX and no bit."""
