@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ir.bitrun import BitRun, words_for
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
 from ..ir.network import Piece, Tensor, Update
 from ..ir.network import Population as Source
-from ..ir.states import region
-from ..ir.tables import Block, Descriptor, Strided, block_words
-from ..ir.weights import bias_codec
+from ..ir.storage.bitrun import BitRun, words_for
+from ..ir.storage.states import region
+from ..ir.storage.tables import Block, Descriptor, Strided, block_words
+from ..ir.storage.weights import bias_codec
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words.bits import Word, pack
 from .words.words import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .show import Sheet, paragraph, plain, say, say_json, times
+from .views.show import Sheet, paragraph, plain, say, say_json, times
 
 if TYPE_CHECKING:
     from ..compiler.pipeline.check import Check, Problem

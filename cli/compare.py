@@ -8,8 +8,8 @@ from typing import TypeVar
 import click
 
 from . import options
-from .bills import show_comparison
-from .show import plain, progress, say_json
+from .views.bills import show_comparison
+from .views.show import plain, progress, say_json
 
 F = TypeVar("F", bound=Callable[..., object])
 WIDTHS = {

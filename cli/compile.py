@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from . import options
-from .layers import show_front, show_report
-from .show import json_text, plain, progress, say, say_json
+from .views.layers import show_front, show_report
+from .views.show import json_text, plain, progress, say, say_json
 
 STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 

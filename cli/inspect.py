@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .layers import cuts, show_report
-from .show import Sheet, bar, console, listed, say, say_json, size, times
+from .views.layers import cuts, show_report
+from .views.show import Sheet, bar, console, listed, say, say_json, size, times
 
 if TYPE_CHECKING:
     from ..compiler.reports.detail import CoreDetail, LayerDetail

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from . import options
-from .show import Sheet, say, say_json
+from .views.show import Sheet, say, say_json
 
 
 @click.group("models")

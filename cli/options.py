@@ -20,7 +20,7 @@ class WeightFormat(click.Choice[str]):
     @property
     def choices(self) -> tuple[str, ...]:
         """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
-        from ..ir.weights import FORMATS
+        from ..ir.storage.weights import FORMATS
 
         return tuple(FORMATS)
 

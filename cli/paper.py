@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .bills import TECHNIQUES, ratio
 from .compare import image_options, widths
-from .show import Sheet, plain, progress, say, say_json, size
+from .views.bills import TECHNIQUES, ratio
+from .views.show import Sheet, plain, progress, say, say_json, size
 
 if TYPE_CHECKING:
     from ..compiler.billing.paper import Deviation, Reproduction

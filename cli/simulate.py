@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from . import options
-from .show import Sheet, json_text, plain, progress, say, say_json, times
+from .views.show import Sheet, json_text, plain, progress, say, say_json, times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

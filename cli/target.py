@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from . import options
-from .show import Sheet, say_json, size
+from .views.show import Sheet, say_json, size
 
 
 @click.group("target")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .show import Sheet, progress, say, say_json
+from .views.show import Sheet, progress, say, say_json
 
 if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic

@@ -12,14 +12,14 @@ from typing import NamedTuple, NewType
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitrun import BYTE_BITS, WORD_BITS, BitRun, words_for
 from .chip import Chip
 from .errors import VerifyError
 from .network import Network, PopulationId, Update
 from .schedule import FragmentId as FragmentId
 from .schedule import Schedule
-from .states import Life, region
-from .tables import Block, Descriptor, block_blobs, block_words, strided
+from .storage.bitrun import BYTE_BITS, WORD_BITS, BitRun, words_for
+from .storage.states import Life, region
+from .storage.tables import Block, Descriptor, block_blobs, block_words, strided
 
 CoreId = NewType("CoreId", int)
 

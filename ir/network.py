@@ -19,9 +19,11 @@ from .errors import Origin, VerifyError
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
 from .neurons import Update as Update
-from .states import Life, lives
+from .storage.states import Life, lives
 
 PopulationId = NewType("PopulationId", int)
+
+STRIDES = (1, 2)  # of a kernel, whatever the target: the field of the architecture's words has one bit
 
 
 @dataclass(frozen=True, slots=True)

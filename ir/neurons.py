@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitrun import WORD_BITS, words_for
+from .storage.bitrun import WORD_BITS, words_for
 
 STATE_BITS = 16  # of the paper's states
 

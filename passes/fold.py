@@ -85,7 +85,6 @@ class _Folding:
         self.layers.append(rewritten)
 
     # -- rewriting one layer
-    # -------------------------------------------------------------------------------------
 
     def parts(self, layer: Layer) -> Iterator[Layer]:
         """The layer; a Gemm that scales what is computed is a product, and a sum that has no factors."""
@@ -230,7 +229,6 @@ class _Folding:
         return self.values[layer.outputs[0]].dtype == "float32"
 
     # -- folding into the layer before
-    # ---------------------------------------------------------------------------
 
     def _scale_and_shift(self, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         if layer.outputs[0] not in self.affine:
@@ -285,7 +283,6 @@ class _Folding:
         return replace(layer, inputs=tuple(names))
 
     # -- constants
-    # -----------------------------------------------------------------------------------------------
 
     def _constant(self, layer: Layer, index: int) -> Array:
         return self.constants[layer.inputs[index]]

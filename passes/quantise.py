@@ -6,7 +6,7 @@ import numpy as np
 
 from ..ir.layers import Array
 from ..ir.network import Network, Projection
-from ..ir.weights import FORMATS, bias_codec
+from ..ir.storage.weights import FORMATS, bias_codec
 
 
 @dataclass(frozen=True, slots=True)

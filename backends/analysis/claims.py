@@ -13,8 +13,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import BYTE_BITS
-from ...ir.weights import EXPONENTS, FORMATS, PARAMETER_CODEC, Codec
+from ...ir.storage.bitrun import BYTE_BITS
+from ...ir.storage.weights import EXPONENTS, FORMATS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from ...ir.errors import BadImage, Origin
 from ...ir.network import Activation
-from ...ir.weights import PARAMETER_CODEC
+from ...ir.storage.weights import PARAMETER_CODEC
 from ..image.faults import faults
 from ..image.image import Image
 from ..words.bits import WORD_BITS, unpack, words_for
 from ..words.codes import NEURONS, UPDATES
 from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
-from .columns import COUNTERS, ROW
-from .events import ADD
 from .kernels import Kernels, Row
 from .lives import Held, life_faults
+from .loops.columns import COUNTERS, ROW
+from .loops.events import ADD
+from .loops.shortcuts import Channels, Pixels, shortcut
 from .memory import Memory
 from .order import Act, Steps, order_faults
-from .shortcuts import Channels, Pixels, shortcut
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .channels import fire_channels
-from .columns import States
 from .decode import Program
-from .events import fire_many, fire_one
-from .pixels import fire_pixels
-from .shortcuts import Channels, Pixels
+from .loops.channels import fire_channels
+from .loops.columns import States
+from .loops.events import fire_many, fire_one
+from .loops.pixels import fire_pixels
+from .loops.shortcuts import Channels, Pixels
 
 Floats = NDArray[np.float32]
 

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import BYTE_BITS, WORD_BITS
-from ...ir.weights import EXPONENTS, FORMATS
+from ...ir.storage.bitrun import BYTE_BITS, WORD_BITS
+from ...ir.storage.weights import EXPONENTS, FORMATS
 from ..words.bits import WORD_BYTES, Gather, unpack, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES
 from ..words.words import Kernel, Stride
-from .columns import KERNEL_COLUMNS, tap_order
+from .loops.columns import KERNEL_COLUMNS, tap_order
 from .memory import Memory
 
 Floats = NDArray[np.float32]

@@ -8,7 +8,7 @@ from string import Template
 from typing import get_args
 
 from ...ir.chip import Chip
-from ...ir.weights import FORMATS
+from ...ir.storage.weights import FORMATS
 from ..analysis.regions import fields_text
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver

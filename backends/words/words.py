@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from ...ir.activations import Activation
 from ...ir.neurons import NeuronModel, Update
-from ...ir.weights import FORMATS, Codec
+from ...ir.storage.weights import FORMATS, Codec
 from .bits import Word, bits, float32, padding
 from .codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...ir.aims import StateUse
-from ...ir.bitrun import BYTE_BITS, BitRun, words_for
 from ...ir.mapping import WORD_BYTES, Mapping
-from ...ir.states import Life, region
-from ...ir.tables import Block, Strided, block_blobs, block_words
+from ...ir.storage.bitrun import BYTE_BITS, BitRun, words_for
+from ...ir.storage.states import Life, region
+from ...ir.storage.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
 from ..targets.target import load_target

@@ -20,7 +20,7 @@ from .observe import Observed, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
 from .precision import precision_notes, widen
-from .qdq import NOTE, float_form, is_quantised
+from .quantised.qdq import NOTE, float_form, is_quantised
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 

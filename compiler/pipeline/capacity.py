@@ -2,10 +2,10 @@
 
 import math
 
-from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.layers import LayerGraph
+from ...ir.storage.bitrun import WORD_BITS
 
 VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to find a target that holds it
 # A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.

@@ -4,7 +4,7 @@ from ...ir.aims import Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput
 from ...ir.network import Network
-from ...ir.weights import FORMATS
+from ...ir.storage.weights import FORMATS
 from ...passes.cutting.partition import Partition
 from ...passes.quantise import Quantise
 from ...passes.wiring.wire import Wire

@@ -14,10 +14,10 @@ import numpy as np
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
+from ...passes.composing.compose import Compose
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
 from ...passes.hoist import Hoist
-from ...passes.lowering.compose import Compose
 from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
 from ..frontend.agree import assert_agrees

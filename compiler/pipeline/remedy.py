@@ -7,7 +7,7 @@ from ...backends.words.limits import LIMITS, beyond
 from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
-from ...ir.weights import FORMATS
+from ...ir.storage.weights import FORMATS
 from .options import Options
 
 ATTEMPTS_MAX = 12  # compilations with a larger target; most models take one or two

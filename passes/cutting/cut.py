@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.aims import Objective
-from ...ir.bitrun import WORD_BITS
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Grid, Span
 from ...ir.network import AxisMap, Network
 from ...ir.neurons import STATE_BITS
+from ...ir.storage.bitrun import WORD_BITS
 from ..wiring.demand import Demand
 from ..wiring.wired import Wired
 from .bound import Least, least

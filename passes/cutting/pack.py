@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
-from ...ir.tables import block_words
+from ...ir.storage.tables import block_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from ...ir.network import (
 )
 from . import axis
 from .arrangement import Stack, arrangements, best
-from .views import PIECES_MAX, PLANES_MAX, Ids, Neurons, NotPlanar, TooManyPieces
+from .boxes import PIECES_MAX, TooManyPieces
+from .views import PLANES_MAX, Ids, Neurons, NotPlanar
 from .weights import Weights, ones, trained
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
@@ -71,7 +72,6 @@ class Builder:
         self._outputs = {output.name for output in graph.outputs}
 
     # -- tensors
-    # -------------------------------------------------------------------------------------------------
 
     def define(self, tensor: str, ids: Ids) -> None:
         """Says what a tensor's elements are, unless a layout has. Raises BadInput where its stated shape has
@@ -139,7 +139,6 @@ class Builder:
         return ids.reshape(-1, height, width)
 
     # -- populations
-    # ---------------------------------------------------------------------------------------------
 
     def add(self, layer: Layer | None, shape: Shape, name: str = "", **facts: Unpack[Facts]) -> PopulationId:
         """A new population, named after its layer."""
@@ -187,7 +186,6 @@ class Builder:
         return any(_has_negative(p) or self.can_be_negative(p.source) for p in into)
 
     # -- projections
-    # ---------------------------------------------------------------------------------------------
 
     def project(
         self,
@@ -311,7 +309,6 @@ class Builder:
         return found
 
     # -- the result
-    # ----------------------------------------------------------------------------------------------
 
     def tensor(self, kind: str, name: str, dtype: str, layer: str = "") -> Tensor:
         """The tensor record of a view. Raises Unsupported where its elements lie scattered."""
@@ -340,12 +337,12 @@ class Builder:
 
     def network(self, tensors: Sequence[Tensor]) -> Network:
         """Everything built."""
-        populations, projections = tuple(self.populations), tuple(self.projections)
+        populations = tuple(self.populations)
         layers = neuron_layers(populations, self._members)
-        return Network(self.graph.name, populations, projections, tuple(tensors), layers=layers)
+        return Network(self.graph.name, populations, tuple(self.projections), tuple(tensors), layers=layers)
 
 
 def _has_negative(projection: Projection) -> bool:
     """Whether a synapse may have a weight below zero."""
-    factors = projection.y.factors, projection.x.factors
-    return any(bool(each.min(initial=0) < 0) for each in (projection.kernel.weights, *factors))
+    numbers = projection.kernel.weights, projection.y.factors, projection.x.factors
+    return any(bool(each.min(initial=0) < 0) for each in numbers)

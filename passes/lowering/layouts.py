@@ -10,8 +10,8 @@ from math import prod
 
 import numpy as np
 
-from ...ir.architecture import STRIDES
 from ...ir.layers import LayerGraph, Value
+from ...ir.network import STRIDES
 from .arrangement import Arrangement, Phases, arrangements
 from .feeds import Feeds, Layout, is_distinct
 from .readers import FirstReaders

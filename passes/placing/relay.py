@@ -7,7 +7,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import BitRun
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
 from ...ir.network import (
@@ -22,8 +21,9 @@ from ...ir.network import (
     neuron_layer,
 )
 from ...ir.schedule import scheduled
-from ...ir.tables import Descriptor
-from ...ir.weights import exact_format
+from ...ir.storage.bitrun import BitRun
+from ...ir.storage.tables import Descriptor
+from ...ir.storage.weights import exact_format
 from ..wiring.connect import plan
 from .place import far_axons, out_of_reach
 

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...ir.bitrun import WORD_BITS, BitRun, words_for
 from ...ir.mapping import Span
-from ...ir.tables import Strided, is_whole, series
-from ...ir.weights import EXPONENTS
+from ...ir.storage.bitrun import WORD_BITS, BitRun, words_for
+from ...ir.storage.tables import Strided, is_whole, series
+from ...ir.storage.weights import EXPONENTS
 from .stored import Stored
 from .tiles import Tile
 

@@ -19,9 +19,9 @@ from ...ir.mapping import (
 )
 from ...ir.network import Network, Population, Update
 from ...ir.schedule import scheduled
-from ...ir.states import Life
-from ...ir.tables import Descriptor
-from ...ir.weights import PARAMETER_CODEC, bias_codec
+from ...ir.storage.states import Life
+from ...ir.storage.tables import Descriptor
+from ...ir.storage.weights import PARAMETER_CODEC, bias_codec
 from .meeting import meeting, offset
 from .tiles import Tile
 from .wired import Wired

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import WORD_BITS, words_for
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Span
 from ...ir.network import Network, PopulationId, Update
-from ...ir.tables import Strided, is_whole
-from ...ir.weights import EXPONENTS, bias_codec
+from ...ir.storage.bitrun import WORD_BITS, words_for
+from ...ir.storage.tables import Strided, is_whole
+from ...ir.storage.weights import EXPONENTS, bias_codec
 from .connect import plan
 from .wired import Wired
 

@@ -5,11 +5,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.bitrun import BitRun
 from ...ir.mapping import Fragment, Span, Wiring
 from ...ir.network import Kernel
-from ...ir.tables import NULL, Descriptor
-from ...ir.weights import FORMATS, Codec, exact_format
+from ...ir.storage.bitrun import BitRun
+from ...ir.storage.tables import NULL, Descriptor
+from ...ir.storage.weights import FORMATS, Codec, exact_format
 from .tiles import Tile
 
 Values = NDArray[np.float32]

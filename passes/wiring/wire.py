@@ -14,7 +14,7 @@ import numpy as np
 from ...ir.chip import Chip
 from ...ir.mapping import Run, Wiring
 from ...ir.network import AxisMap, Network, Projection
-from ...ir.weights import FORMATS
+from ...ir.storage.weights import FORMATS
 from .wired import Wired
 
 Row = tuple[tuple[int, float], ...]

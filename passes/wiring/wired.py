@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Run, Span, Wiring
 from ...ir.network import Network
-from ...ir.tables import Strided
+from ...ir.storage.tables import Strided
 from .bills import Bill, Bills
 from .stored import Stored
 from .tiles import Tile, cut, has_holes, run_of, taken

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snc.backends.machine.events import half
+from snc.backends.machine.loops.events import half
 from snc.ir.compiled import kept
 
 

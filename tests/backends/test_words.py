@@ -10,7 +10,7 @@ from snc.backends.words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, 
 from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step
 from snc.ir.activations import Activation
 from snc.ir.neurons import Neuron, NeuronModel, Update
-from snc.ir.weights import FORMATS
+from snc.ir.storage.weights import FORMATS
 
 from .strategies import word_strategy
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from snc.cli.show import (
+from snc.cli.views.show import (
     Sheet,
     bar,
     begun,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snc.compiler.frontend.qdq import float_form
+from snc.compiler.frontend.quantised.qdq import float_form
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.targets.target import load_target

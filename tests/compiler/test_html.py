@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from snc.backends.image.container import save
-from snc.cli.show import plain
+from snc.cli.views.show import plain
 from snc.compiler.billing.compare import compare
 from snc.compiler.billing.paper import reproduce
 from snc.compiler.billing.techniques import Widths

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from snc.compiler.frontend.qdq import float_form
+from snc.compiler.frontend.quantised.qdq import float_form
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner

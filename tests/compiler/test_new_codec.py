@@ -19,7 +19,7 @@ from snc.backends.words.codes import WEIGHTS
 from snc.cli.compile import compile_command
 from snc.cli.options import WeightFormat
 from snc.compiler.pipeline.driver import Compiled, compile_model
-from snc.ir.weights import FORMATS, Codec, Scale, fixed
+from snc.ir.storage.weights import FORMATS, Codec, Scale, fixed
 
 from .trip import CHIP, assert_layers, options
 

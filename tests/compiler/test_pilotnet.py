@@ -8,7 +8,7 @@ from snc.backends.analysis.bill import bill
 from snc.backends.words.words import Kernel
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
-from snc.ir.weights import FORMATS
+from snc.ir.storage.weights import FORMATS
 from snc.models.pilotnet import pilotnet
 
 from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, run, truth

@@ -17,10 +17,9 @@ from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model, compile_prepared
 from snc.compiler.pipeline.options import Options
 from snc.ir.activations import Activation
-from snc.ir.architecture import STRIDES
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, ManyErrors, SncError
-from snc.ir.network import Neuron
+from snc.ir.network import STRIDES, Neuron
 from snc.models.digits import digits_model
 
 from .trip import CHIP, options, shrunken

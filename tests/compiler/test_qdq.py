@@ -9,7 +9,7 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from snc.compiler.frontend.qdq import NOTE, float_form
+from snc.compiler.frontend.quantised.qdq import NOTE, float_form
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from snc.compiler.frontend.qdq import NOTE, float_form
+from snc.compiler.frontend.quantised.qdq import NOTE, float_form
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner

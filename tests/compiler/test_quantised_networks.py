@@ -8,7 +8,7 @@ import onnxruntime as ort
 import pytest
 from onnxruntime.quantization import QuantFormat, QuantType
 
-from snc.compiler.frontend.qdq import NOTE, float_form
+from snc.compiler.frontend.quantised.qdq import NOTE, float_form
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner

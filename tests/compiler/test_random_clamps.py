@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from snc.compiler.frontend.qdq import float_form
+from snc.compiler.frontend.quantised.qdq import float_form
 
 from .lines import CONSTANTS, frame, model, run
 

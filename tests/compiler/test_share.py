@@ -18,7 +18,7 @@ from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.pipeline.options import Options
 from snc.ir.aims import StateUse
 from snc.ir.mapping import core_size
-from snc.ir.states import Life, peak_words, region
+from snc.ir.storage.states import Life, peak_words, region
 
 from .trip import CHIP, assert_computes, compiled, shrunken
 

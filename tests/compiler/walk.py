@@ -23,7 +23,7 @@ from snc.backends.words.words import (
     Stride,
 )
 from snc.ir.network import Update
-from snc.ir.weights import EXPONENTS, FORMATS
+from snc.ir.storage.weights import EXPONENTS, FORMATS
 
 Key = tuple[int, int]  # core, address of the descriptor
 Integers = npt.NDArray[np.int64]

@@ -21,8 +21,8 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
+from snc.passes.composing.compose import Compose
 from snc.passes.fold import Fold
-from snc.passes.lowering.compose import Compose
 from snc.passes.lowering.lower import Lower
 
 from .suite import SuiteCase, cases

@@ -14,7 +14,7 @@ import pytest
 
 from snc.ir.layers import Layer
 from snc.passes.lowering.operators.table import HANDLERS, Handler
-from snc.passes.lowering.support import summaries
+from snc.passes.support import summaries
 
 from .graphs import OPSETS, Case, case, graph
 from .harness import fuzz

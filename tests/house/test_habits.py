@@ -2,11 +2,15 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from pathlib import Path
 
 from .tree import ROOT, files, modules
 
+LINES_MAX = 350
+FILES_MAX = 14  # of a folder, its __init__.py apart
 MAY_SHIFT = {
     "backends/words/bits.py": "the one place where words become bits",
     "backends/machine/*.py": "geometry: equation 12 and Algorithms 3 to 5 shift by SL and US",
@@ -91,3 +95,11 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
             if MACHINE_PATH.search(line) or REGISTRY.search(line):
                 found.append(f"{name}:{number}: {line.strip()}")
     assert found == []
+
+
+def test_files_and_folders_stay_small_enough_to_be_seen_at_once() -> None:
+    shipped = [name for name, _ in modules()]
+    lines = {name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name in shipped}
+    assert {name: count for name, count in lines.items() if count > LINES_MAX} == {}
+    held = Counter(str(Path(name).parent) for name in shipped if not name.endswith("__init__.py"))
+    assert {folder: count for folder, count in held.items() if count > FILES_MAX} == {}

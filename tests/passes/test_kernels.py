@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from snc.ir.mapping import Fragment, Grid, Span
 from snc.ir.network import AxisMap, Kernel, Network, PopulationId, Shape
-from snc.ir.tables import NULL, Descriptor
-from snc.ir.weights import FORMATS
+from snc.ir.storage.tables import NULL, Descriptor
+from snc.ir.storage.weights import FORMATS
 from snc.passes.lowering import axis
 from snc.passes.wiring.connect import Connect
 from snc.passes.wiring.meeting import offset

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snc.ir.bitrun import BitRun
 from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, Origin
 from snc.ir.mapping import Fragment, FragmentId, Mapping, Plan, Span, Table, core_size
 from snc.ir.mapping import table as listed
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
 from snc.ir.schedule import scheduled
-from snc.ir.tables import Descriptor
+from snc.ir.storage.bitrun import BitRun
+from snc.ir.storage.tables import Descriptor
 from snc.passes.cutting.pack import Pack
 
 from .networks import shrunken

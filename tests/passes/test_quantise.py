@@ -14,7 +14,7 @@ from oracle.graphs import random_model
 from snc.compiler.frontend.read import to_layers
 from snc.ir.layers import LayerGraph
 from snc.ir.network import Network
-from snc.ir.weights import FORMATS, exact_format
+from snc.ir.storage.weights import FORMATS, exact_format
 from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
 from snc.passes.lowering import axis

@@ -13,7 +13,7 @@ from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span, core_size
 from snc.ir.network import Network, Population, PopulationId, Shape, Update
 from snc.ir.schedule import scheduled
-from snc.ir.states import Life
+from snc.ir.storage.states import Life
 from snc.passes.placing.place import far_axons
 from snc.passes.placing.settle import Settle
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from snc.passes.lowering.support import summaries, support_table
+from snc.passes.support import summaries, support_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "operators.md"
 

@@ -6,11 +6,11 @@ import hypothesis
 import numpy as np
 from hypothesis import strategies as st
 
-from snc.ir.bitrun import BitRun
 from snc.ir.mapping import Table, table
 from snc.ir.network import Update
-from snc.ir.tables import NULL, Descriptor, Strided, block_blobs, block_words, strided
-from snc.ir.weights import EXPONENTS
+from snc.ir.storage.bitrun import BitRun
+from snc.ir.storage.tables import NULL, Descriptor, Strided, block_blobs, block_words, strided
+from snc.ir.storage.weights import EXPONENTS
 
 from .networks import CHIP
 

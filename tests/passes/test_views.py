@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snc.ir.network import PopulationId, Shape
-from snc.passes.lowering.views import Ids, Neurons, NotPlanar, TooManyPieces
+from snc.passes.lowering.boxes import TooManyPieces
+from snc.passes.lowering.views import Ids, Neurons, NotPlanar
 
 SHAPES = st.builds(Shape, st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 Step = Callable[[list[Ids], np.random.Generator], Ids]

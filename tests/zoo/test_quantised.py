@@ -8,7 +8,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from snc.compiler.frontend.qdq import float_form
+from snc.compiler.frontend.quantised.qdq import float_form
 
 from .networks import FOLDER
 

@@ -35,7 +35,7 @@ class Line:
         in single precision, as ONNX Runtime computes it, for it rounds what it computes. A scale of 1 moves
         nothing, not even by a cut.
         """
-        targets = np.arange(self.target, dtype=np.float32 if decides else np.float64)
+        targets: Positions = np.arange(self.target).astype(np.float32 if decides else np.float64)
         return targets if self.scale == 1.0 else coordinate(self, targets)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...ir.errors import BadInput
+from ....ir.errors import BadInput
 from .quantisation import Quantisation, limits
 from .rewriting import Rewriting, attribute, input_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from ...ir.errors import BadInput, Unsupported
+from ....ir.errors import BadInput, Unsupported
 from .quantisation import ROUNDINGS, Reals, rounded
 from .rewriting import Rewriting, attribute
 

@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ...ir.errors import BadInput, Origin
-from .opset import IR_VERSION
+from ....ir.errors import BadInput, Origin
+from ..opset import IR_VERSION
 
 Naming = Generator[onnx.NodeProto, None, str]  # nodes, and in the end the name of the tensor that they make
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from .show import Sheet, bar, begun, say, short, size, times
 
 if TYPE_CHECKING:
-    from ..compiler.billing.compare import Comparison, Ratios
-    from ..compiler.billing.techniques import Memory
+    from ...compiler.billing.compare import Comparison, Ratios
+    from ...compiler.billing.techniques import Memory
 
 OP_MAX = 11  # characters of an operator's name
 TECHNIQUES = {

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
+from ..lowering.host import Flow
 from . import compositions
-from .host import Flow
 from .layer_writer import COMPOSITIONS, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.compiled import compiled, kept
-from ..words import codes
+from ....ir.compiled import compiled, kept
+from ...words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,

@@ -1,7 +1,7 @@
 """The support table: what lowering understands, operator by operator, as docs/operators.md lists it."""
 
-from .compose import COMPOSITIONS
-from .lower import HANDLERS
+from .composing.compose import COMPOSITIONS
+from .lowering.lower import HANDLERS
 
 HEAD = """# Operators
 

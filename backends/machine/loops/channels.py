@@ -6,8 +6,8 @@ events in the order of `events`, with the same result; but channels lie side by 
 
 import numpy as np
 
-from ...ir.compiled import compiled, kept
-from ..words import codes
+from ....ir.compiled import compiled, kept
+from ...words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from ...ir.errors import BadInput, Unsupported
+from ....ir.errors import BadInput, Unsupported
 from .quantisers import DEQUANTISE, QUANTISE
 from .rewriting import CLIP_WITH_INPUTS, OWN, Rewriting, attribute, input_of, like
 

@@ -12,9 +12,9 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from ...ir.compiled import compiled, config, kept
-from ...ir.neurons import Update
-from ..words import codes
+from ....ir.compiled import compiled, config, kept
+from ....ir.neurons import Update
+from ...words import codes
 from .columns import (
     EMPTY_EVENTS,
     EVENTS,

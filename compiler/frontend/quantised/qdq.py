@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from ...ir.errors import Unsupported
+from ....ir.errors import Unsupported
+from ..onnx_file import opset_of
 from . import dynamic, integer_operators, qonnx
 from .integer_operators import MICROSOFT, is_integer_operator
-from .onnx_file import opset_of
 from .quantisation import Quantisation, Reals, limits
 from .quantisers import DEQUANTISE, QUANTISE, fold, quantisation_of
 from .ranges import EVERYTHING, Range, bounds_of, inside, joined, range_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from .show import Sheet, begun, listed, paragraph, say, short, size, times
 
 if TYPE_CHECKING:
-    from ..compiler.pipeline.choices import Point
-    from ..compiler.reports.report import Cuts, LayerReport, Report
+    from ...compiler.pipeline.choices import Point
+    from ...compiler.reports.report import Cuts, LayerReport, Report
 
 OP_MAX = 11  # characters of an operator's name
 NODES_SHOWN = 5  # of the host's, on each side
@@ -94,7 +94,7 @@ def cuts(found: "Cuts") -> str:
 
 def show_host(report: "Report") -> None:
     """What stays on the host, and why."""
-    from ..compiler.pipeline.host_work import percent
+    from ...compiler.pipeline.host_work import percent
 
     host = report.host
     if not host.before and not host.after:
