@@ -133,17 +133,17 @@ ON_MAPS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
     "quotient of maps": (
         [node("Softplus", "a", "p"), node("Add", "p one", "q"), node("Div", "a q", "b")],
         13,
-        {"one": np.float32(1)},
+        {"one": np.array(1, dtype=np.float32)},
     ),
     "quotient of a constant": (
         [node("Softplus", "a", "p"), node("Add", "p one", "q"), node("Div", "c q", "b")],
         13,
-        {"one": np.float32(1), "c": drawn(8, 1, 1)},
+        {"one": np.array(1, dtype=np.float32), "c": drawn(8, 1, 1)},
     ),
     "reciprocal as a quotient": (
         [node("Softplus", "a", "p"), node("Add", "p one", "q"), node("Div", "one q", "b")],
         13,
-        {"one": np.float32(1)},
+        {"one": np.array(1, dtype=np.float32)},
     ),
     **{
         f"{operator} at opset {opset}": (
@@ -208,7 +208,7 @@ def test_an_operator_on_rows(name: str) -> None:
 
 def test_alone_a_composition_is_the_chips() -> None:
     made = model([node("Softmax", "x", "y")], [1, 5], 17, {})
-    assert_computes(compiled(made).image, made, {"x": np.float32([[1, 2, 3, 2, 0]])})
+    assert_computes(compiled(made).image, made, {"x": np.array([[1, 2, 3, 2, 0]], dtype=np.float32)})
 
 
 def test_behind_the_last_weights_it_stays_on_the_host() -> None:

@@ -25,7 +25,9 @@ def toy() -> onnx.ModelProto:
     x = w.input((1, 2, 4, 4))
     weights = np.arange(-27, 27, dtype=np.float32).reshape(3, 2, 3, 3)
     y = w.add("Conv", x, w.constant(weights), w.constant(np.array([1, 2, -3], np.float32)), pads=[1, 1, 1, 1])
-    y = w.add("Clip", y, w.constant(np.float32(-1)), w.constant(np.float32(6)))
+    y = w.add(
+        "Clip", y, w.constant(np.array(-1, dtype=np.float32)), w.constant(np.array(6, dtype=np.float32))
+    )
     y = w.add("Flatten", w.add("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2]))
     dense = np.arange(24, dtype=np.float32).reshape(12, 2)
     return w.model([w.add("MatMul", y, w.constant(dense))], "toy")

@@ -72,7 +72,7 @@ def style_transfer() -> onnx.ModelProto:
     x = net.add("Relu", conv("x", 3, 8))
     x = net.add("Relu", conv(x, 8, 12, 2))
     x = net.add("Add", x, conv(net.add("Relu", conv(x, 12, 12)), 12, 12))
-    scales = net.constant(np.float32([1, 1, 2, 2]))
+    scales = net.constant(np.array([1, 1, 2, 2], dtype=np.float32))
     x = net.add("Resize", x, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric")
     x = net.add("Relu", conv(x, 12, 8))
     return net.model(net.add("Tanh", net.add("Conv", x, net.weights(3, 8, 3, 3), pads=[1] * 4)))
@@ -95,7 +95,7 @@ def vision_transformer(blocks: int = 2, tokens: int = 4, width: int = 16, heads:
     def attention(x: str) -> str:
         query, key, value = (dense(x, width, width) for _ in range(3))
         scores = net.add("MatMul", headed(query, (0, 2, 1, 3)), headed(key, (0, 2, 3, 1)))
-        scores = net.add("Div", scores, net.constant(np.float32(np.sqrt(each))))
+        scores = net.add("Div", scores, net.constant(np.array(np.sqrt(each), dtype=np.float32)))
         mixed = net.add("MatMul", net.add("Softmax", scores, axis=-1), headed(value, (0, 2, 1, 3)))
         mixed = shaped(net.add("Transpose", mixed, perm=(0, 2, 1, 3)), 1, count, width)
         return dense(mixed, width, width)

@@ -81,13 +81,13 @@ def test_a_function_stands_between_convolutions(name: str) -> None:
 def test_a_power_has_one_constant_exponent(exponent: float, low: float) -> None:
     power = helper.make_node("Pow", ["a", "e"], ["b"], "f")
     model = between([power], low, 3)
-    model.graph.initializer.append(numpy_helper.from_array(np.float32([exponent]), "e"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([exponent], dtype=np.float32), "e"))
     holds(model)
 
 
 def test_exponents_of_each_channel() -> None:
     model = between([helper.make_node("Pow", ["a", "e"], ["b"], "f")], 0, 3)
-    exponents = np.float32([2, 1, 3, 0.5]).reshape(4, 1, 1)
+    exponents = np.array([2, 1, 3, 0.5], dtype=np.float32).reshape(4, 1, 1)
     model.graph.initializer.append(numpy_helper.from_array(exponents, "e"))
     holds(model)
 
@@ -101,7 +101,7 @@ def test_an_exponent_that_is_computed_is_refused() -> None:
 def test_a_function_with_jumps_stands_between_convolutions(operator: str) -> None:
     model = between([helper.make_node(operator, ["a"], ["b"], "f")], -8, 8)
     found = compiled(model)
-    frame = {"x": np.round(random_frames(found.image, 1, 3)[0]["x"] * 64) / 64}
+    frame = {"x": (np.round(random_frames(found.image, 1, 3)[0]["x"] * 64) / 64).astype(np.float32)}
     for tensor in model.graph.initializer:  # sums of sixteenths are exact, ties among them
         if tensor.name == "w":
             tensor.CopyFrom(numpy_helper.from_array(np.round(WEIGHTS * 8) / 8, "w"))
