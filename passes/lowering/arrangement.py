@@ -4,9 +4,9 @@ A layer that works element by element may choose: in the order of the axes, chan
 populations of one of its operands already lie. The one that takes the fewest projections is taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, permutations
 from math import prod
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .views import PLANES_MAX, Ids, Neurons, NotPlanar
 
 CHANNELS_MOST = 4096  # elements of a tensor that may become channels of their own
+PLANES_MANY = 64  # from where on rows and columns are looked for among axes that are no neighbours, too
 SEARCHED_MAX = 2**24  # elements of a tensor for which other arrangements than the first two are looked at
 
 
@@ -121,6 +122,14 @@ def arrangements(shape: tuple[int, ...]) -> Iterator[Arrangement]:
         yield Arrangement(shape, (every, (), ()))
 
 
+def apart(shape: tuple[int, ...]) -> Iterator[Arrangement]:
+    """The ways to make rows and columns of two axes that do not follow each other."""
+    every = tuple(range(len(shape)))
+    for y, x in permutations((a for a in every if shape[a] > 1), 2):
+        if x != y + 1:
+            yield Arrangement(shape, (tuple(a for a in every if a not in (y, x)), (y,), (x,)))
+
+
 def like(neurons: Neurons, ids: Ids) -> Scattered | None:
     """The arrangement in which a tensor is one population as it lies, or None."""
     populations = neurons.populations(ids)
@@ -139,14 +148,31 @@ def best(neurons: Neurons, shape: tuple[int, ...], operands: Sequence[Ids]) -> S
     natural = list(arrangements(shape))
     others = natural[2:] if prod(shape) <= SEARCHED_MAX else []
     stacks: list[Stack] = [*natural[:2], *alike, *others]
-    found: tuple[int, int] | None = None  # the fewest planes, and the first of the stacks with so many
     # Those that are alike are counted at once, and then it soon shows that others take more.
-    for rank in sorted(range(len(stacks)), key=lambda rank: isinstance(stacks[rank], Arrangement)):
+    order = sorted(range(len(stacks)), key=lambda rank: isinstance(stacks[rank], Arrangement))
+    found = _fewest(neurons, stacks, order, operands, least, None)
+    if (found is None or found[0] > PLANES_MANY) and prod(shape) <= SEARCHED_MAX:
+        first = len(stacks)
+        stacks += apart(shape)
+        found = _fewest(neurons, stacks, range(first, len(stacks)), operands, least, found)
+    return None if found is None else stacks[found[1]]
+
+
+def _fewest(
+    neurons: Neurons,
+    stacks: Sequence[Stack],
+    order: Iterable[int],
+    operands: Sequence[Ids],
+    least: int,
+    found: tuple[int, int] | None,
+) -> tuple[int, int] | None:
+    """The fewest planes, and the first of the stacks with so many; `found`: of those tried before."""
+    for rank in order:
         most = PLANES_MAX * len(operands) if found is None else found[0] - (rank > found[1])
         planes = _planes(neurons, stacks[rank], operands, most) if most >= least else None
         if planes is not None:
             found = planes, rank
-    return None if found is None else stacks[found[1]]
+    return found
 
 
 def _planes(neurons: Neurons, stack: Stack, operands: Sequence[Ids], most: int) -> int | None:

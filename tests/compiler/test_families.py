@@ -11,6 +11,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from snc.backends.image.container import write_image
+from snc.compiler.pipeline.check import Check, check
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.inputs import random_frames
@@ -134,3 +135,23 @@ def test_a_network_of_a_family_verifies(name: str, tmp_path: Path) -> None:
     verdict = verify(path, found.image, random_frames(found.image, 2, 3))
     assert verdict.is_right, {name: each.first_divergence for name, each in verdict.compared.items()}
     assert all(figures.sqnr_db > 20 for figures in verdict.outputs)
+
+
+def checked(model: onnx.ModelProto, folder: Path) -> Check:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return check(path, CHIP, Options())
+
+
+def test_attention_of_many_tokens_has_rows_and_columns_of_its_own(tmp_path: Path) -> None:
+    """Tokens lie along rows for one factor and along columns for the other, features are channels."""
+    found = checked(vision_transformer(blocks=1, tokens=7, width=64, heads=4), tmp_path)
+    assert found.is_supported
+    assert found.projections is not None
+    assert found.projections < 1000
+
+
+def test_a_product_of_maps_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> None:
+    found = checked(vision_transformer(blocks=1, tokens=32, width=64, heads=1), tmp_path)
+    assert [(problem.operator, problem.exit_code) for problem in found.problems] == [("MatMul", 3)]
+    assert f"one tensor has {1024 * 1024 * 64} values" in found.problems[0].rule

@@ -5,10 +5,11 @@ from math import prod
 
 import numpy as np
 
+from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import Shape, Update
 from .. import axis
-from ..arrangement import Arrangement, arrangements
+from ..arrangement import PLANES_MANY, Arrangement, apart, arrangements
 from ..builder import Builder
 from ..views import Ids, NotPlanar
 from ..weights import ones
@@ -89,7 +90,7 @@ def _reduced(
     initial: float = 0.0,
 ) -> None:
     """A population in which each neuron hears all that it is the sum, or the largest, of."""
-    stack = _stack(builder, ids, axes)
+    stack = _stack(builder, layer, ids, axes)
     maps = np.broadcast_to(stack.maps(ids), stack.sizes)
     if initial:
         maps = builder.heard(layer, maps)
@@ -106,22 +107,30 @@ def _reduced(
     builder.define(layer.outputs[0], Arrangement(shape, stack.groups).tensor(builder.ids(target)))
 
 
-def _stack(builder: Builder, ids: Ids, axes: tuple[int, ...]) -> Arrangement:
+def _stack(builder: Builder, layer: Layer, ids: Ids, axes: tuple[int, ...]) -> Arrangement:
     """Rows and columns are kept whole, or reduced whole; the arrangement of the fewest planes."""
     found: tuple[int, Arrangement] | None = None
     least = max(len(builder.neurons.populations(ids)), 1)
-    for stack in arrangements(ids.shape):
-        if any(len({a in axes for a in group if ids.shape[a] > 1}) > 1 for group in stack.groups[1:]):
-            continue
-        try:
-            planes = len(builder.neurons.planes(stack.maps(ids)))
-        except NotPlanar:
-            continue
-        if found is None or planes < found[0]:
-            found = planes, stack
-        if planes <= least:
+    for others in (arrangements(ids.shape), apart(ids.shape)):
+        for stack in others:
+            if any(len({a in axes for a in group if ids.shape[a] > 1}) > 1 for group in stack.groups[1:]):
+                continue
+            try:
+                planes = len(builder.neurons.planes(stack.maps(ids)))
+            except NotPlanar:
+                continue
+            if found is None or planes < found[0]:
+                found = planes, stack
+            if planes <= least:
+                break
+        if found is not None and found[0] <= PLANES_MANY:
             break
-    assert found is not None
+    if found is None:
+        raise Unsupported(
+            layer.origin,
+            f"its input {list(ids.shape)} is no stack of feature maps",
+            hint="keep channels, rows and columns apart before this layer",
+        )
     return found[1]
 
 
