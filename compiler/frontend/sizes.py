@@ -20,7 +20,7 @@ FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than 
 FOLDED_SUM_MAX = 2**26  # of all of them
 SMALL_ELEMENTS = 2**10  # constants that may say a shape
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
-LIKE_THEIR_OPERAND = ("GroupNormalization",)  # of which onnx infers nothing
+LIKE_THEIR_OPERAND = ("GroupNormalization", "MeanVarianceNormalization")  # onnx may infer nothing of them
 # Their results are no constants, though they read nothing else, or nothing at all.
 RANDOM = (
     "Bernoulli",

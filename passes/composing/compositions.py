@@ -9,7 +9,8 @@ from ...ir.layers import Layer
 from .layer_writer import Writer, composes
 
 SOFTMAX_OF_ONE_AXIS = 13  # before, what follows the axis was one axis with it
-TINY = 1e-30  # what a norm is at least, so that zeros stay zeros
+INVERSE_MAX = 2.0**15  # of a deviation or norm: where it is 0, or too small for a half, zeros stay zeros
+EPSILON_LEAST = 1e-6  # from where on a half holds it, and the inverse deviation
 WINDOW = ("kernel_shape", "strides", "pads", "auto_pad")
 DILATED_MEANS = 19  # the opset from which on AveragePool has dilations
 DEVIATION_MORE = 1e-9  # of ONNX's MeanVarianceNormalization
@@ -145,7 +146,8 @@ def mean_variance_normalization(w: Writer, layer: Layer) -> str | None:
     axes = [axis % len(w.shape(x)) for axis in layer.integers("axes", (0, 2, 3))]
     apart = w.add("Sub", x, w.reduced("ReduceMean", x, axes))
     deviation = w.power(w.reduced("ReduceMean", w.power(apart, 2), axes), 0.5)
-    return w.add("Mul", apart, w.add("Reciprocal", w.add("Add", deviation, w.constant(DEVIATION_MORE))))
+    inverse = w.add("Reciprocal", w.add("Add", deviation, w.constant(DEVIATION_MORE)))
+    return w.add("Mul", apart, w.at_most(inverse, INVERSE_MAX))
 
 
 @composes("LpNormalization")
@@ -154,8 +156,7 @@ def lp_normalization(w: Writer, layer: Layer) -> str | None:
     x = layer.inputs[0]
     axis = layer.integer("axis", -1) % len(w.shape(x))
     norm = _norm(w, x, [axis], layer.integer("p", 2))
-    least = w.constant(np.full(w.shape(norm), TINY))  # which Max did not broadcast before opset 8
-    return w.add("Mul", x, w.add("Reciprocal", w.add("Max", norm, least)))
+    return w.add("Mul", x, w.at_most(w.add("Reciprocal", norm), INVERSE_MAX))
 
 
 def _from_axis(w: Writer, layer: Layer) -> range:
@@ -174,7 +175,8 @@ def _normalised(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> tuple
 def _inverse_deviation(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> str:
     """1 / sqrt(mean square + epsilon)."""
     square = w.reduced("ReduceMean", w.power(x, 2), axes)
-    return w.power(w.add("Add", square, w.constant(epsilon)), -0.5)
+    inverse = w.power(w.add("Add", square, w.constant(epsilon)), -0.5)
+    return inverse if epsilon >= EPSILON_LEAST else w.at_most(inverse, INVERSE_MAX)
 
 
 def _scaled(w: Writer, x: str, scale: str, shift: str) -> str:

@@ -13,6 +13,7 @@ from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
 
 REDUCES_BY_INPUT = {"ReduceSum": 13}  # the opset from which on axes are an input; of others it is 18
 AXES_BY_INPUT = 18
+CLIPS_BY_INPUT = 11  # the opset from which on Clip's bounds are inputs
 
 
 class Writer:
@@ -79,6 +80,12 @@ class Writer:
     def power(self, x: str, exponent: float) -> str:
         """A power with one exponent."""
         return x if exponent == 1 else self.add("Pow", x, self.constant(exponent))
+
+    def at_most(self, x: str, bound: float) -> str:
+        """The smaller of each element and a bound."""
+        if self.graph.opset >= CLIPS_BY_INPUT:
+            return self.add("Clip", x, "", self.constant(bound), shape=self.shape(x))
+        return self.add("Clip", x, max=bound)
 
     def finished(self, results: Sequence[str]) -> list[Layer]:
         """The layers, of which some make what the given layer made; that of its first result has its name."""

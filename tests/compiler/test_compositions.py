@@ -9,10 +9,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from snc.backends.machine.machine import Arithmetic
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.runner import network_inputs
 
-from .trip import assert_computes, assert_layers, compiled
+from .trip import assert_computes, assert_layers, compiled, options, run, truth
 
 Node = onnx.NodeProto
 RANDOM = np.random.default_rng(5)
@@ -111,6 +113,7 @@ ON_MAPS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
         for size, bias in ((1, 1.0), (3, 2.0), (5, 0.5), (11, 1.0), (17, 1.0))
     },
     "mean and variance": ([node("MeanVarianceNormalization", "a", "b", axes=[0, 2, 3])], 13, {}),
+    "mean and variance at opset 9": ([node("MeanVarianceNormalization", "a", "b")], 9, {}),
     "mean and variance of all": ([node("MeanVarianceNormalization", "a", "b", axes=[0, 1, 2, 3])], 13, {}),
     "norm of magnitudes": ([node("LpNormalization", "a", "b", axis=1, p=1)], 13, {}),
     "norm of squares": ([node("LpNormalization", "a", "b", axis=3)], 13, {}),
@@ -204,6 +207,27 @@ ON_ROWS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
 def test_an_operator_on_rows(name: str) -> None:
     nodes, opset, constants = ON_ROWS[name]
     holds(on_rows(nodes, opset, **constants))
+
+
+CONSTANT_ROWS: dict[str, onnx.ModelProto] = {
+    "norm of magnitudes": on_maps([node("LpNormalization", "a", "b", axis=1, p=1)], 13),
+    "norm of squares before opset 11": on_maps([node("LpNormalization", "a", "b", axis=1)], 10),
+    "instance": on_maps([node("InstanceNormalization", "a s t", "b", epsilon=1e-12)], 13, s=GAIN, t=SHIFT),
+    "layer": on_rows([node("LayerNormalization", "a s", "b", epsilon=1e-8)], 17, s=WIDE_GAIN),
+    "root mean square": on_rows([node("RMSNormalization", "a s", "b")], 23, s=WIDE_GAIN),
+}
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "chip"])
+@pytest.mark.parametrize("weights", ["float32", "float16", "fixed8"])
+@pytest.mark.parametrize("name", CONSTANT_ROWS)
+def test_what_is_normalised_may_be_zero(name: str, weights: str, arithmetic: Arithmetic) -> None:
+    """Whatever becomes of epsilon in a half: no deviation is inverted to infinity, and zero times that."""
+    made = CONSTANT_ROWS[name]
+    found = compiled(made, choices=options(weights=weights))
+    given = {each.name: np.zeros(each.shape, np.float32) for each in network_inputs(found.image)}
+    got, want = run(found.image, given, arithmetic)["y"], truth(made, given)["y"]
+    assert np.abs(got - want).max() <= {"float32": 1e-3, "float16": 1e-3, "fixed8": 0.02}[weights]
 
 
 def test_alone_a_composition_is_the_chips() -> None:
