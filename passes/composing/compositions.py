@@ -144,8 +144,8 @@ def mean_variance_normalization(w: Writer, layer: Layer) -> str | None:
     """By the mean and deviation along any axes."""
     x = layer.inputs[0]
     axes = [axis % len(w.shape(x)) for axis in layer.integers("axes", (0, 2, 3))]
-    apart = w.add("Sub", x, w.reduced("ReduceMean", x, axes))
-    deviation = w.power(w.reduced("ReduceMean", w.power(apart, 2), axes), 0.5)
+    apart = w.add("Sub", x, w.mean(x, axes))
+    deviation = w.power(w.mean(w.power(apart, 2), axes), 0.5)
     inverse = w.add("Reciprocal", w.add("Add", deviation, w.constant(DEVIATION_MORE)))
     return w.add("Mul", apart, w.at_most(inverse, INVERSE_MAX))
 
@@ -166,7 +166,7 @@ def _from_axis(w: Writer, layer: Layer) -> range:
 
 def _normalised(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> tuple[str, str, str]:
     """A tensor less its mean, by its deviation; the mean; and 1 / the deviation."""
-    mean = w.reduced("ReduceMean", x, axes)
+    mean = w.mean(x, axes)
     apart = w.add("Sub", x, mean)
     inverse = _inverse_deviation(w, apart, axes, epsilon)
     return w.add("Mul", apart, inverse), mean, inverse
@@ -174,7 +174,7 @@ def _normalised(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> tuple
 
 def _inverse_deviation(w: Writer, x: str, axes: Sequence[int], epsilon: float) -> str:
     """1 / sqrt(mean square + epsilon)."""
-    square = w.reduced("ReduceMean", w.power(x, 2), axes)
+    square = w.mean(w.power(x, 2), axes)
     inverse = w.power(w.add("Add", square, w.constant(epsilon)), -0.5)
     return inverse if epsilon >= EPSILON_LEAST else w.at_most(inverse, INVERSE_MAX)
 

@@ -3,6 +3,7 @@
 A function of the table returns the tensors that are the results, or None where it cannot express a layer.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
 
 REDUCES_BY_INPUT = {"ReduceSum": 13}  # the opset from which on axes are an input; of others it is 18
 AXES_BY_INPUT = 18
+SUMMED_AT_ONCE = 64  # elements of a mean
 CLIPS_BY_INPUT = 11  # the opset from which on Clip's bounds are inputs
 
 
@@ -63,6 +65,17 @@ class Writer:
         if self.graph.opset >= REDUCES_BY_INPUT.get(op, AXES_BY_INPUT):
             return self.add(op, x, self.constant(list(axes), np.int64), shape=shape, keepdims=1)
         return self.add(op, x, shape=shape, axes=tuple(axes), keepdims=1)
+
+    def mean(self, x: str, axes: Sequence[int]) -> str:
+        """The mean along some axes, one after the other where these have many elements: a half does not count
+        beyond 2048.
+        """
+        shape = self.shape(x)
+        if math.prod(shape[axis] for axis in axes) <= SUMMED_AT_ONCE:
+            return self.reduced("ReduceMean", x, axes)
+        for axis in sorted(axes, reverse=True):
+            x = x if shape[axis] == 1 else self.reduced("ReduceMean", x, [axis])
+        return x
 
     def reshaped(self, x: str, shape: Sequence[int]) -> str:
         """The same elements in another shape."""

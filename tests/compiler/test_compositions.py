@@ -230,6 +230,20 @@ def test_what_is_normalised_may_be_zero(name: str, weights: str, arithmetic: Ari
     assert np.abs(got - want).max() <= {"float32": 1e-3, "float16": 1e-3, "fixed8": 0.02}[weights]
 
 
+def test_halves_hold_the_mean_of_a_large_map() -> None:
+    """Summed at once, 6144 squares of about one would end at 2048, where a half and one are a half again."""
+    around = [
+        node("Conv", "x w", "a", pads=[1, 1, 1, 1]),
+        node("InstanceNormalization", "a s t", "b"),
+        node("Conv", "b v", "y"),
+    ]
+    made = model(around, [1, 3, 64, 96], 13, MAPS | {"s": GAIN, "t": SHIFT})
+    found = compiled(made)
+    frame = random_frames(found.image, 1, 3)[0]
+    got, want = run(found.image, frame, "chip")["y"], truth(made, frame)["y"]
+    assert np.abs(got - want).max() <= 0.02 * np.abs(want).max()
+
+
 def test_alone_a_composition_is_the_chips() -> None:
     made = model([node("Softmax", "x", "y")], [1, 5], 17, {})
     assert_computes(compiled(made).image, made, {"x": np.array([[1, 2, 3, 2, 0]], dtype=np.float32)})
