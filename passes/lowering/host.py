@@ -213,7 +213,7 @@ def _cut(graph: LayerGraph, before: set[int], after: set[int], reasons: Mapping[
     before_outputs = dict.fromkeys(
         [n for n in outputs if n in made_before] + [n for n in (*read_chip, *read_after) if n in made_before]
     )
-    through = [n for n in outputs if n in made_before]
+    through = [n for n in outputs if n in made_before or n in own]  # neither the chip's nor behind it
     after_inputs = [n for n in (*read_after, *through) if n not in made_after and n not in graph.constants]
     read = {*read_chip, *read_after, *_read(graph, before)}
     unread = [value.name for value in graph.inputs if value.name not in read]
@@ -234,7 +234,7 @@ def _cut(graph: LayerGraph, before: set[int], after: set[int], reasons: Mapping[
             inputs=_values(graph, [n for n in _read(graph, before) if n in own]),
             outputs=_values(graph, before_outputs),
         )
-    if after or made_before.intersection(outputs):
+    if after or through:
         last = replace(
             graph,
             name=f"{graph.name}:after",

@@ -112,6 +112,13 @@ def test_an_input_may_be_an_output_too() -> None:
     assert [tensor.name for tensor in network_inputs(found.image)] == ["x"]
 
 
+def test_an_input_that_the_host_alone_reads_may_be_an_output_too() -> None:
+    made = model([node("Sinh", "x", "e"), conv("e", "y")], ["y"])
+    made.graph.output.append(made.graph.input[0])
+    found = holds(made)
+    assert [tensor.name for tensor in network_inputs(found.image)] == ["x"]
+
+
 def test_a_result_that_is_constant_comes_from_the_host() -> None:
     nodes = [conv("x", "y"), node("Shape", "x", "n")]
     made = model(nodes, ["y", "n"])
