@@ -42,7 +42,9 @@ def _solver(options: Options, choice: Choice) -> Solver:
         work = operations(mapping)
         used, bound = max(work), -(-sum(work) // mapping.chip.cores)
     else:
-        used, bound = len(mapping.cores), least
+        used = len(mapping.cores)
+        # The bound takes kernels of different layers for different: if not, what was found counts.
+        least = bound = min(least, used)
     return Solver("optimal" if used <= bound else "feasible", float(used), float(bound), least)
 
 

@@ -20,6 +20,7 @@ from ...ir.storage.bitrun import WORD_BITS, words_for
 from ...ir.storage.tables import Strided, is_whole
 from ...ir.storage.weights import EXPONENTS, bias_codec
 from .connect import plan
+from .tiles import Tile
 from .wired import Wired
 
 Floats = NDArray[np.float64]
@@ -133,8 +134,8 @@ class Demand:
         return About(words + 2 * self.shares_states, more, ports)  # where shared states are, and whole words
 
     def least(self) -> Least:
-        """The fewest words, however it is cut. It takes for granted what trained weights are: different
-        channels' weights differ.
+        """The fewest words, however it is cut. It takes for granted what trained weights are: where kernels
+        of channels differ, parts of them do.
         """
         each, once = 1, 0
         for wired in self.into:
@@ -230,10 +231,19 @@ def _least_tables(wired: Wired, target: Fragment) -> tuple[int, int]:
         _, known, exponents = wired.stored.values(tile)
         bits = known.size_bits(tile.taps * wired.kernel.depth)
         if bits > 8:  # single bytes may be equal by chance
-            found += -(-reached * bits // WORD_BITS) if strided else reached * -(-bits // WORD_BITS)
+            stored = _different(wired, tile)
+            found += -(-stored * bits // WORD_BITS) if strided else stored * -(-bits // WORD_BITS)
             if strided and wired.stored.is_dense:
                 table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
     return table * bool(found), found
+
+
+def _different(wired: Wired, tile: Tile) -> int:
+    """How many source channels have kernels of their own, as they are stored: equal ones are stored once."""
+    values, known, exponents = wired.stored.values(tile)
+    block = values[:, :, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
+    reached = np.flatnonzero(wired.kernel.first >= 0)
+    return len({known.encode(block[c : c + 1], exponents[c : c + 1]).tobytes() for c in reached.tolist()})
 
 
 def _uneven(wired: Wired, exponents: NDArray[np.int64]) -> int:

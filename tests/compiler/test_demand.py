@@ -3,6 +3,7 @@
 import hypothesis
 import numpy as np
 from oracle.graphs import Recipe, recipes
+from oracle.writer import Writer
 
 from snc.compiler.pipeline.options import Options
 from snc.ir.chip import Chip
@@ -15,6 +16,7 @@ from snc.passes.wiring.demand import Demand
 from snc.passes.wiring.wire import Wire
 
 from .test_random import CHIPS, choices, compiled_if_it_fits, examples
+from .trip import compiled, shrunken
 
 
 def exact(chip: Chip, plan: Plan) -> tuple[int, int]:
@@ -69,3 +71,18 @@ def test_what_is_said_to_fit_a_core_of_its_own_does(recipe: Recipe, chip: Chip, 
         states = -(-plan.state_bits // 64)
         words, _ = exact(chip, plan)  # a port more than was thought of is the packer's to move
         assert words - states <= about.words[0] + about.more[0] + MARGIN_WORDS
+
+
+def test_channels_without_weights_are_stored_once_and_bound_nothing() -> None:
+    weights = np.random.default_rng(0).standard_normal((32, 64, 3, 3)).astype(np.float32)
+    weights[:, 8:] = 0  # as a pruned network has them
+    w = Writer(13, 0)
+    y = w.add("Conv", w.input((1, 64, 6, 6)), w.constant(weights), pads=[1, 1, 1, 1])
+    found = compiled(
+        w.model([w.add("Relu", y)], "pruned"), shrunken(core_words=1500), Options(weights="fixed8")
+    )
+    chip, network = found.mapping.chip, found.network
+    held = [core_size(chip, (found.mapping.plans[f] for f in core)).words for core in found.mapping.cores]
+    bound = least(network, chip, Wire()(network, chip), shared=True)
+    assert bound.static_words + bound.state_words <= sum(held)
+    assert bound.cores <= len(held)
