@@ -1,24 +1,33 @@
 """PilotNet as the paper counts it: neurons, weights, connectivity, cores; and what it computes."""
 
+from typing import NamedTuple
+
 import numpy as np
 import onnx
 import pytest
+from checker.reading import WEIGHT_BITS, Picture, wires, words_of
 
 from snc.backends.analysis.bill import bill
-from snc.backends.words.words import Kernel
+from snc.backends.image.container import write_image
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
-from snc.ir.storage.weights import FORMATS
 from snc.models.pilotnet import pilotnet
 
 from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, run, truth
-from .walk import Walk
 
 NEURONS_BYTES = 214_066  # two for each of 107,033, the input's not counted (paper, table 2: 0.20 MB)
 WEIGHTS = 251_822
 PARAMETERS_BYTES_MAX = 253_500
 CONNECTIVITY_BYTES_MAX = 4_300
 CORES_MAX = 3
+
+
+class Kernel(NamedTuple):
+    """What a descriptor says of its weights: the word where they begin, how many, and the bits of each."""
+
+    address: int
+    weights: int
+    bits: int
 
 
 @pytest.fixture(scope="module")
@@ -55,26 +64,26 @@ def test_bytes_are_the_papers(fixed8: Compiled) -> None:
 
 def test_parameters_are_the_weights_of_the_kernel_descriptors(fixed8: Compiled) -> None:
     """Counted again, from the words: every weight once, and at most the end of a word beside it."""
-    walk = Walk(reread(fixed8.image))
+    picture = Picture(write_image(fixed8.image))
     kernels: dict[tuple[int, int], Kernel] = {}
-    for key in walk.keys:
-        for axon in walk.axons(key):
-            core, port = walk.port(key, axon)
-            for c in range(walk.population(key).depth):
-                address = (port.table + axon.c_off + c) % 2**15
-                kernel, _, _ = walk.kernel(core, port, axon.c_off + c)
-                if kernel.code != "null":
-                    kernels[core, address] = kernel
-    assert sum(k.kd * k.kw * k.kh for k in kernels.values()) == WEIGHTS
+    for population in picture.populations.values():
+        for wire in wires(picture, population):
+            for i, entry in enumerate(wire.entries.tolist()):
+                fields = {name: int(values[i]) for name, values in wire.kernels.items()}
+                if fields["code"]:
+                    size = fields["kd"] * fields["kw"] * fields["kh"]
+                    kernels[wire.target.core.index, entry] = Kernel(
+                        fields["address"], size, WEIGHT_BITS[fields["code"]]
+                    )
+    assert sum(kernel.weights for kernel in kernels.values()) == WEIGHTS
     blocks = {(core, kernel.address): kernel for (core, _), kernel in kernels.items()}  # equal ones are one
-    bits = [k.kd * k.kw * k.kh * FORMATS[k.code].bits for k in blocks.values()]
-    assert 8 * sum(-(-each // 64) for each in bits) == bill(fixed8.image).total.parameters
+    words = [words_of(kernel.weights, kernel.bits) for kernel in blocks.values()]
+    assert 8 * sum(words) == bill(fixed8.image).total.parameters
 
 
 def test_neurons_are_the_papers(fixed8: Compiled) -> None:
-    walk = Walk(fixed8.image)
-    words = [walk.population(key) for key in walk.keys]
-    sizes = [word.depth * word.height * word.width for word in words if word.neuron.states]
+    populations = Picture(write_image(fixed8.image)).populations.values()
+    sizes = [population.neurons for population in populations if not population.is_input]
     assert 2 * sum(sizes) == NEURONS_BYTES
 
 

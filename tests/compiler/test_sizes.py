@@ -11,9 +11,11 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from checker.reading import Picture, wires
 from oracle.graphs import Recipe, random_model, recipes
 
 from snc.backends.image.container import write_image
+from snc.backends.image.image import Image
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.ir.chip import Chip
@@ -26,7 +28,6 @@ from snc.passes.wiring.wire import Wire
 
 from .test_random import CHIPS, choices, compiled_if_it_fits, drawn_chip, examples
 from .trip import CHIP, compiled, options, reread, shrunken
-from .walk import Walk
 
 SEEDS = range(6)
 
@@ -40,7 +41,7 @@ def test_sizes_and_limits_hold_of_any_network(recipe: Recipe, chip: Chip, chosen
     check_bytes(found, chip)
     if chosen.objective == "memory":
         check_options(found, chip)
-    check_limits(Walk(reread(found.image)), chip)
+    check_limits(found.image, chip)
 
 
 def check_bytes(found: Compiled, chip: Chip) -> None:
@@ -79,48 +80,49 @@ def alone(mapping: Mapping, fragment: int) -> int:
     return Contents(mapping.chip).with_plan(mapping.plans[fragment]).words
 
 
-def check_limits(walk: Walk, chip: Chip) -> None:
+def check_limits(image: Image, chip: Chip) -> None:
     """Every limit that a target states, read off the words."""
-    cores = walk.image.cores
+    picture = Picture(write_image(image))
+    cores, populations = picture.cores, picture.populations
     assert all(0 <= core.x < chip.mesh[0] and 0 <= core.y < chip.mesh[1] for core in cores)
-    assert len(walk.places) == len(cores) <= chip.mesh[0] * chip.mesh[1]
+    assert len(picture.places) == len(cores) <= chip.mesh[0] * chip.mesh[1]
     assert max(core.words.size for core in cores) <= chip.core_words
-    first = {core: min(address for index, address in walk.keys if index == core) for core, _ in walk.keys}
+    first = {core: min(address for index, address in populations if index == core) for core, _ in populations}
     assert max(first.values()) <= chip.ports_max  # ports stand before the first population
-    for key in walk.keys:
-        word, axons = walk.population(key), walk.axons(key)
-        assert word.width <= chip.width_max
-        assert word.height <= chip.height_max
-        assert word.depth <= chip.depth_max
-        assert len(axons) <= chip.axons_max
-        for axon in axons:
-            assert chip.offset_min <= min(axon.x_off, axon.y_off)
-            assert max(axon.x_off, axon.y_off) <= chip.offset_max
-            assert axon.c_off <= chip.channel_offset_max
-            assert max(axon.kw, axon.kh) <= chip.kernel_max
-            assert 2**axon.us <= chip.upsampling_max
-            assert chip.reach_min <= min(axon.core_x, axon.core_y)
-            assert max(axon.core_x, axon.core_y) <= chip.reach_max
-            core, port = walk.port(key, axon)
-            assert axon.port < first[core]
-            target = walk.population((core, port.population))
-            assert chip.strided_tables or not port.strides
-            for c in range(word.depth):
-                kernel, channel, weights = walk.kernel(core, port, axon.c_off + c)
-                if weights is not None:
-                    assert (kernel.kw, kernel.kh) == (axon.kw, axon.kh)
-                    assert 2**kernel.sl <= chip.stride_max
-                    assert channel + kernel.kd <= target.depth
-                    # no event that hits is dropped, and no more pass than the field's eights make
-                    assert 0 <= 8 * axon.width - target.width * 2**kernel.sl < 8
-                    assert 0 <= 8 * axon.height - target.height * 2**kernel.sl < 8
+    for population in populations.values():
+        assert population.width <= chip.width_max
+        assert population.height <= chip.height_max
+        assert population.depth <= chip.depth_max
+        assert population.fields["axons"] <= chip.axons_max
+        for wire in wires(picture, population):
+            axon, target = wire.axon, wire.target
+            assert chip.offset_min <= min(axon["x_off"], axon["y_off"])
+            assert max(axon["x_off"], axon["y_off"]) <= chip.offset_max
+            assert axon["c_off"] <= chip.channel_offset_max
+            assert max(axon["kw"], axon["kh"]) <= chip.kernel_max
+            assert 2 ** axon["us"] <= chip.upsampling_max
+            assert chip.reach_min <= min(axon["core_x"], axon["core_y"])
+            assert max(axon["core_x"], axon["core_y"]) <= chip.reach_max
+            assert wire.port < first[target.core.index]
+            assert chip.strided_tables or not wire.pairs.size
+            real = wire.kernels["code"] != 0
+            kernels = {name: values[real] for name, values in wire.kernels.items()}
+            strides = 2 ** kernels["sl"]
+            assert (kernels["kw"] == axon["kw"]).all()
+            assert (kernels["kh"] == axon["kh"]).all()
+            assert (strides <= chip.stride_max).all()
+            assert (kernels["first"] + kernels["kd"] <= target.depth).all()
+            # no event that hits is dropped, and no more pass than the field's eights make
+            for name, size in (("width", target.width), ("height", target.height)):
+                spare = 8 * axon[name] - size * strides
+                assert ((spare >= 0) & (spare < 8)).all()
 
 
 def test_a_narrow_reach_is_kept() -> None:
     chip = shrunken(core_words=128, mesh=(5, 5), reach_min=-3, reach_max=3)
     found = compiled(digits_model(), chip, options("fixed8"))
     assert len(found.image.cores) > 9
-    check_limits(Walk(reread(found.image)), chip)
+    check_limits(found.image, chip)
 
 
 def test_every_population_fires_once_behind_its_sources() -> None:
@@ -128,14 +130,12 @@ def test_every_population_fires_once_behind_its_sources() -> None:
         found = compiled_if_it_fits(random_model(seed), drawn_chip(seed))
         if found is None:
             continue
-        walk = Walk(found.image)
-        steps = [(int(word) % 4, int(word) // 4 % 2**16, int(word) // 2**18) for word in found.image.steps]
-        fired = {(core, address): i for i, (order, core, address) in enumerate(steps) if order == 1}
-        assert Counter(order for order, _, _ in steps)[1] == len(fired) == len(walk.keys)
-        for key in walk.keys:
-            for axon in walk.axons(key):
-                core, port = walk.port(key, axon)
-                assert fired[key] < fired[core, port.population]
+        picture = Picture(write_image(found.image))
+        fired = {key: i for i, (order, key) in enumerate(picture.order) if order == 1}
+        assert Counter(order for order, _ in picture.order)[1] == len(fired) == len(picture.populations)
+        for key, population in picture.populations.items():
+            for wire in wires(picture, population):
+                assert fired[key] < fired[wire.target.key]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -152,6 +152,7 @@ SCRIPT = """
 import hashlib, sys
 from pathlib import Path
 from snc.backends.image.container import write_image
+from snc.backends.image.image import Image
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.targets.target import load_target

@@ -11,11 +11,11 @@ from oracle.reading import Reading, Source
 from oracle.synapses import ELEMENTWISE, node_synapses
 from oracle.views import VIEWS, origins
 
+from snc.backends.image.container import write_image
 from snc.ir.chip import Chip
-from snc.ir.network import Update
 
-from .trip import CHIP, compiled, reread, shrunken
-from .walk import Walk
+from .trip import CHIP, compiled, shrunken
+from .walk import Place, Walk
 
 SMALL = shrunken(
     core_words=1200,
@@ -49,14 +49,14 @@ def expected(reading: Reading, node: onnx.NodeProto) -> dict[Pair, float]:
     }
 
 
-def names_of(walk: Walk, reading: Reading, made: str) -> list[Source | None]:
+def names_of(walk: Walk, reading: Reading, made: str) -> dict[Place, Source]:
     """Each neuron's element upstream of all views; where that is not an input's, it is one of `made`."""
-    inputs = {tensor.name for tensor in walk.image.tensors if tensor.kind == "input"}
-    found: list[Source | None] = [None] * walk.neurons
-    for tensor in walk.image.tensors:
-        if tensor.name in reading.shapes:
-            known = origins(reading, tensor.name)
-            for element, neuron in walk.elements(tensor):
+    inputs = {tensor["name"] for tensor in walk.tensors if tensor["kind"] == "input"}
+    found: dict[Place, Source] = {}
+    for tensor in walk.tensors:
+        if tensor["name"] in reading.shapes:
+            known = origins(reading, tensor["name"])
+            for neuron, element in walk.named(tensor):
                 name, position = known[element]
                 found[neuron] = (name if name in inputs else made, position)
     return found
@@ -67,24 +67,20 @@ def check(model: onnx.ModelProto, chip: Chip) -> None:
     (node,) = computing(model)
     reading = Reading.of(model)
     want = expected(reading, node)
-    walk = Walk(reread(compiled(model, chip).image))
+    walk = Walk(write_image(compiled(model, chip).image))
     named = names_of(walk, reading, node.output[0])
     got: defaultdict[Pair, float] = defaultdict(float)
-    met = Counter[tuple[Source | None, Source | None, Update]]()
+    met = Counter[tuple[Source, Source, str]]()
     silent: set[tuple[Source | None, Source | None]] = set()
-    updates: defaultdict[Source, set[Update]] = defaultdict(set)
+    updates: defaultdict[Source, set[str]] = defaultdict(set)
     for found in walk.synapses():
-        columns = (found.sources.tolist(), found.targets.tolist(), found.weights.tolist())
-        for s, t, weight in zip(*columns, strict=True):
-            source, target = named[s], named[t]
-            if weight == 0:  # nothing happens: a trained zero, or the hole of a dilation
-                silent.add((source, target))
-                continue
-            assert source is not None
-            assert target is not None
-            met[source, target, found.update] += 1
-            got[source, target] += weight
-            updates[target].add(found.update)
+        if found.weight == 0:  # nothing happens: a trained zero, or the hole of a dilation
+            silent.add((named.get(found.source), named.get(found.target)))
+            continue
+        source, target = named[found.source], named[found.target]
+        met[source, target, found.update] += 1
+        got[source, target] += found.weight
+        updates[target].add(found.update)
     assert max(met.values()) == max(Counter(filter(None, node.input)).values()), "a synapse is there twice"
     assert got.keys() == {pair for pair, weight in want.items() if weight}
     assert silent >= {pair for pair, weight in want.items() if not weight}
@@ -92,13 +88,13 @@ def check(model: onnx.ModelProto, chip: Chip) -> None:
     assert set(map(frozenset, updates.values())) == {frozenset(of_operator(node, reading))}
 
 
-def of_operator(node: onnx.NodeProto, reading: Reading) -> Iterable[Update]:
+def of_operator(node: onnx.NodeProto, reading: Reading) -> Iterable[str]:
     """How the neurons of an operator are updated."""
     if node.op_type in ("MaxPool", "GlobalMaxPool"):
-        return [Update.MAXIMUM]
+        return ["maximum"]
     if node.op_type == "Mul" and not any(name in reading.constants for name in node.input):
-        return [Update.ADD, Update.MULTIPLY]
-    return [Update.ADD]
+        return ["add", "multiply"]
+    return ["add"]
 
 
 # More than one population computes these: strides of 4 and 8 take identity layers of stride 2, the square of
