@@ -49,9 +49,9 @@ class Place:
     `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
     """
 
-    sweeps: int = 200
     seed: int = 0
     gaps: tuple[int, int] = (0, 0)
+    sweeps: int = 200
 
     def fits(self, mapping: Mapping) -> bool:
         """Whether the mesh has room for all cores beside the gaps."""

@@ -2,27 +2,39 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from checker.check import assert_obeys
 from hypothesis import event, given, settings
 from oracle.graphs import Recipe, random_input, random_recipe, recipes
 from oracle.writer import Writer
 
+from snc.backends.emit import emit
+from snc.backends.image.container import write_image
+from snc.backends.image.image import Image
 from snc.backends.machine.machine import Machine
-from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.pipeline.about import about
+from snc.compiler.pipeline.map import packer_of, quantised
+from snc.compiler.pipeline.prepare import prepare
+from snc.compiler.pipeline.steps import Step, verified
+from snc.compiler.reports.report import report
+from snc.ir.chip import Chip
 from snc.ir.counts import operations
 from snc.ir.errors import DoesNotFit
 from snc.ir.mapping import FragmentId, Mapping
-from snc.passes.placing import locate
+from snc.passes.placing.locate import Locate, Pass
 from snc.passes.placing.place import Place, out_of_reach
 
-from .trip import assert_computes, compiled, shrunken
+from .trip import assert_computes, compiled, options, shrunken
 
 # Small pieces make many cores, and an axon reaches only the eight around its own.
 TINY = shrunken(
     core_words=300, width_max=5, height_max=5, depth_max=2, reach_min=-1, reach_max=1, mesh=(20, 20)
 )
+ROW = replace(TINY, mesh=(600, 3))
 
 
 class Apart(Place):
@@ -30,6 +42,25 @@ class Apart(Place):
 
     def __call__(self, mapping: Mapping) -> Mapping:
         return replace(mapping, places=tuple((3 * i, 1) for i in range(len(mapping.cores))))
+
+
+def unsettled(seed: int) -> Pass:
+    """No search for cores: it would find a way without relays."""
+    return lambda mapping: mapping
+
+
+def located(folder: Path, model: onnx.ModelProto, chip: Chip, locate: Locate) -> tuple[Mapping, Image]:
+    """What a model becomes where places are found so, and its image, checked against every limit."""
+    path, chosen = folder / "model.onnx", options()
+    path.write_bytes(model.SerializeToString())
+    prepared = prepare(path, chosen.input_shapes)
+    packed = packer_of(quantised(prepared, chosen.weights), chip, chosen).choices()[0]
+    choice = replace(packed, mapping=verified(Step.PLACED, locate(packed.mapping)))
+    image = emit(choice.mapping, about(prepared, choice, chosen))
+    file = path.with_suffix(".snc")
+    file.write_bytes(write_image(image))
+    assert_obeys(file.read_bytes(), report(image, file))
+    return choice.mapping, image
 
 
 def assert_within_reach(mapping: Mapping) -> None:
@@ -40,24 +71,22 @@ def assert_within_reach(mapping: Mapping) -> None:
             assert out_of_reach(mapping.chip, delta) == 0
 
 
-def relays(found: Compiled) -> int:
-    return sum(population.origin.operator == "Relay" for population in found.mapping.network.populations)
+def relays(mapping: Mapping) -> int:
+    return sum(population.origin.operator == "Relay" for population in mapping.network.populations)
 
 
 @pytest.mark.parametrize("seed", [4, 7, 9])
-def test_relays_pass_on_what_they_get(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "Place", Apart)
+def test_relays_pass_on_what_they_get(seed: int, tmp_path: Path) -> None:
     model = random_recipe(seed).model()
-    found = compiled(model, replace(TINY, mesh=(600, 3)))
-    assert_within_reach(found.mapping)
-    assert relays(found)
-    assert_computes(found.image, model, random_input(model, 0))
+    mapping, image = located(tmp_path, model, ROW, Locate(place=Apart))
+    assert_within_reach(mapping)
+    assert relays(mapping)
+    assert_computes(image, model, random_input(model, 0))
 
 
-def test_the_report_names_relays_as_layers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "Place", Apart)
-    found = compiled(random_recipe(4).model(), replace(TINY, mesh=(600, 3)))
-    names = [layer.name for layer in found.image.about.layers if layer.op == "Relay"]
+def test_the_report_names_relays_as_layers_of_their_own(tmp_path: Path) -> None:
+    _, image = located(tmp_path, random_recipe(4).model(), ROW, Locate(place=Apart))
+    names = [layer.name for layer in image.about.layers if layer.op == "Relay"]
     assert names
     assert all(name.startswith("relay of ") for name in names)
 
@@ -95,7 +124,7 @@ def test_a_fan_out_and_a_fan_in_beyond_the_window_take_relays() -> None:
     found = compiled(model, chip)
     window = (chip.reach_max - chip.reach_min + 1) ** 2
     assert len(found.mapping.cores) > window
-    assert relays(found)
+    assert relays(found.mapping)
     assert_within_reach(found.mapping)
     assert_computes(found.image, model, random_input(model, 0))
 
@@ -106,15 +135,14 @@ def test_the_work_of_relays_is_counted() -> None:
     y = w.add("Gemm", w.input((1, 24)), w.weights((24, 160), 24))
     model = w.model([w.add("Gemm", y, w.weights((160, 40), 160))], "dense")
     found = compiled(model, replace(TINY, depth_max=24, core_words=420))
-    assert relays(found)
+    assert relays(found.mapping)
     loud = {name: np.abs(values) + 1 for name, values in random_input(model, 0).items()}
     run = Machine(found.image).run(loud)
     counted = [tally.synaptic_operations for tally in run.counters.per_core(len(found.image.cores))]
     assert counted == operations(found.mapping)
 
 
-def test_no_room_for_a_relay_is_refused_with_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "Place", Apart)
-    monkeypatch.setattr(locate, "Settle", lambda seed: lambda mapping: mapping)  # it would find a way
+def test_no_space_for_a_relay_is_refused_with_what_it_takes(tmp_path: Path) -> None:
+    locate = Locate(place=Apart, settle=unsettled)
     with pytest.raises(DoesNotFit, match=r"no chain of cores with \d+ words and 1 ports left leads there"):
-        compiled(random_recipe(4).model(), replace(TINY, mesh=(600, 3), reach_min=0))
+        located(tmp_path, random_recipe(4).model(), replace(ROW, reach_min=0), locate)
