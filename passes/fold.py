@@ -181,7 +181,7 @@ class _Folding:
             if (variance + layer.number("epsilon", 1e-5) <= 0).any():
                 rule = f"its variance {layer.inputs[4]!r} is not above -epsilon: the result is no number"
                 raise BadInput(layer.origin, rule, hint="train or export the model again")
-            with np.errstate(all="ignore"):  # what is no number then is told
+            with np.errstate(all="ignore"):  # what is no number then is reported
                 factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
                 found = factor, shift - mean * factor
         elif layer.op in ("Add", "Sub", "Mul", "Div") and len(layer.inputs) == 2 and len(shape) in (2, 3, 4):

@@ -246,7 +246,7 @@ def _payloads(
 
 def _core(payload: bytes, index: int, origin: Origin) -> CoreImage:
     if len(payload) < CORE.size:
-        raise BadImage(origin, f"section CORE {index} has no room for its head")
+        raise BadImage(origin, f"section CORE {index} is too short for its head")
     x, y, count = CORE.unpack_from(payload)
     if len(payload) != CORE.size + WORD_BYTES * count:
         raise BadImage(origin, f"section CORE {index} claims {count} words in {len(payload)} bytes")

@@ -1,7 +1,7 @@
 """The memory image: one file with every core's memory, the firing order and the names of inputs and outputs.
 
-The layout of the file is described in docs/image.md, which is generated from this room's declarations; it is
-written and read by `container`.
+The layout of the file is described in docs/image.md, which is generated from this package's declarations; it
+is written and read by `container`.
 """
 
 from dataclasses import dataclass

@@ -282,8 +282,8 @@ class _Decoder:
         for i, address in enumerate(addresses.tolist()):
             core, port = self._port(block, fields, i, address)
             target = self.at[core, port.population]
-            told, kw, kh, c_off = (int(fields[name][i]) for name in ("port", "kw", "kh", "c_off"))
-            row = Row(core, told, port.table, port.strides, c_off, block.word.depth, target, kw, kh)
+            port_at, kw, kh, c_off = (int(fields[name][i]) for name in ("port", "kw", "kh", "c_off"))
+            row = Row(core, port_at, port.table, port.strides, c_off, block.word.depth, target, kw, kh)
             rows.append(self.kernels.row(row))
             targets.append(target)
             updates.append(UPDATES.numbers[port.update])

@@ -96,11 +96,11 @@ class Kernels:
         )
 
     def _fields(self, core: int, wanted: Sequence[Row], keys: Integers) -> dict[str, Integers]:
-        """The fields of the kernels that keys stand for. `told`: the descriptor's address, `place`: the byte
-        where the weights begin.
+        """The fields of the kernels that keys stand for. `pointer`: the descriptor's address, `place`: the
+        byte where the weights begin.
         """
         memory = self.memories[core]
-        fields = {name: np.zeros(keys.size, dtype=np.int64) for name in (*FIELDS, "told", "place")}
+        fields = {name: np.zeros(keys.size, dtype=np.int64) for name in (*FIELDS, "pointer", "place")}
         listed = np.flatnonzero(keys < ADDRESSES * CHANNELS)
         addresses = keys[listed] // CHANNELS
         for row in wanted:
@@ -109,7 +109,7 @@ class Kernels:
         found = memory.array(Kernel, addresses, wanted[0].port)
         for name in FIELDS:
             fields[name][listed] = found[name]
-        fields["told"][listed] = addresses
+        fields["pointer"][listed] = addresses
         fields["place"][listed] = found["address"] * WORD_BYTES
         for table, strides, port in sorted({(row.table, row.strides, row.port) for row in wanted}):
             if strides:
@@ -134,7 +134,7 @@ class Kernels:
         index = channels - runs["begin"][pair]
         found["first"] = found["first"] + index * runs["step"][pair]
         found["place"] = heads["address"][pair] * WORD_BYTES + index * runs["stride"][pair]
-        found["told"] = pairs[pair]
+        found["pointer"] = pairs[pair]
         for number in np.flatnonzero(runs["exponents"]).tolist():
             at, count = int(runs["exponents"][number]), int(runs["count"][number])
             taken = memory.take(at, words_for(count, EXPONENTS.bits), "exponents", int(pairs[number]) + 1)
@@ -153,7 +153,7 @@ class Kernels:
         ):
             bad = np.flatnonzero(live & wrong)
             if bad.size:
-                raise self.memories[row.core].fault(int(fields["told"][chosen[bad[0]]]), what)
+                raise self.memories[row.core].fault(int(fields["pointer"][chosen[bad[0]]]), what)
 
     def _weights(self, core: int, fields: dict[str, Integers]) -> tuple[Integers, list[Floats]]:
         """Each kernel's first weight in the core's weights, and these in parts; -1 for a null kernel."""
@@ -175,8 +175,8 @@ class Kernels:
             begins = fields["place"][members] * BYTE_BITS
             first, last = begins // WORD_BITS, -(-(begins + codec.size_bits(count)) // WORD_BITS)
             worst = int(last.argmax())
-            told = int(fields["told"][members[worst]])
-            memory.span(int(first[worst]), int(last[worst] - first[worst]), "weights", told)
+            pointer = int(fields["pointer"][members[worst]])
+            memory.span(int(first[worst]), int(last[worst] - first[worst]), "weights", pointer)
             # Kernels may share weights, in a table or between tables.
             stand, which = distinct(fields["place"][members], fields["exponent"][members])
             places, exponents = (fields[name][members[stand]] for name in ("place", "exponent"))

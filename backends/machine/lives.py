@@ -1,7 +1,7 @@
 """Shared states: populations may have the same words, from RESET to FIRE one at a time.
 
-So what a word of states is told between its population's RESET and FIRE comes from the events that reach this
-population alone, and their order says what it holds.
+So what a word of states receives between its population's RESET and FIRE comes from the events that reach
+this population alone, and their order says what it holds.
 """
 
 from collections.abc import Iterator, Mapping

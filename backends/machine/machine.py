@@ -98,8 +98,8 @@ class Machine:
 
         States that last go on from the frame before; `restart` begins anew.
 
-        `keep_layers` keeps the layers' tensors too. `trace` is told of every population that fired, `on_step`
-        how many of all steps are done.
+        `keep_layers` keeps the layers' tensors too. `trace` is called for every population that fired,
+        `on_step` with how many of all steps are done.
         """
         given = self._given(inputs)
         outputs = self._tensors("output")

@@ -28,35 +28,35 @@ class Memory:
             self._origin, f"core {self.index}, address {address}: {what}", hint="compile it again"
         )
 
-    def span(self, address: int, count: int, what: str, told: int) -> slice:
-        """The words address .. address + count - 1, which the word at `told` says are there."""
+    def span(self, address: int, count: int, what: str, pointer: int) -> slice:
+        """The words address .. address + count - 1, which the word at `pointer` says are there."""
         if address + count > self.words.size:
             place = f"{address}" if count == 1 else f"{address} to {address + count - 1}"
-            raise self.fault(told, f"leads to {what} at {place}, the core has {self.words.size} words")
+            raise self.fault(pointer, f"leads to {what} at {place}, the core has {self.words.size} words")
         return slice(address, address + count)
 
-    def take(self, address: int, count: int, what: str, told: int) -> NDArray[np.uint64]:
+    def take(self, address: int, count: int, what: str, pointer: int) -> NDArray[np.uint64]:
         """The words of a span, marked as read."""
-        span = self.span(address, count, what, told)
+        span = self.span(address, count, what, pointer)
         self.read[span] = True
         return self.words[span]
 
-    def word(self, kind: type[W], address: int, told: int) -> W:
+    def word(self, kind: type[W], address: int, pointer: int) -> W:
         """One decoded word."""
-        word = self.take(address, 1, f"the {kind.__name__.lower()} word", told)[0]
+        word = self.take(address, 1, f"the {kind.__name__.lower()} word", pointer)[0]
         try:
             return kind.decode(int(word))
         except WordError as error:
             raise self.fault(address, f"is no {kind.__name__.lower()} word: {error}") from None
 
-    def array(self, kind: type[Word], addresses: Integers, told: int) -> dict[str, Integers]:
+    def array(self, kind: type[Word], addresses: Integers, pointer: int) -> dict[str, Integers]:
         """Many decoded words, as one array for each field."""
         if addresses.size:
-            self.span(int(addresses.max()), 1, f"the {kind.__name__.lower()} word", told)
+            self.span(int(addresses.max()), 1, f"the {kind.__name__.lower()} word", pointer)
         self.read[addresses] = True
         try:
             return kind.decode_array(self.words[addresses])
         except WordError:
             for address in addresses.tolist():
-                self.word(kind, address, told)
+                self.word(kind, address, pointer)
             raise

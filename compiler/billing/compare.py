@@ -138,7 +138,7 @@ def _bill_ours(
 ) -> _Ours | None:
     """The bill of our image, on a larger mesh where the chip is too small; None where that is, too.
 
-    Cores need no places for it. `rules`, the bill by the paper's rules, tells when an attempt on the chip
+    Cores need no places for it. `rules`, the bill by the paper's rules, says when an attempt on the chip
     itself is in vain.
     """
     least = rules.parameters_bytes + (rules.neurons_bytes if options.states is StateUse.PERSISTENT else 0)

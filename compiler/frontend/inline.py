@@ -86,7 +86,7 @@ def without_constant_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_branches(model: onnx.ModelProto, taken: Mapping[str, str]) -> onnx.ModelProto:
-    """The model with each If replaced by the branch that it takes, told by its first output."""
+    """The model with each If replaced by the branch that it takes, named by its first output."""
     found = onnx.ModelProto()
     found.CopyFrom(model)
     del found.graph.node[:]

@@ -41,7 +41,7 @@ def _slopes_along_channels(model: onnx.ModelProto) -> None:
     """Gives the slopes of PRelu, one for each channel, the axes behind it: the converter does not."""
     try:
         inferred = onnx.shape_inference.infer_shapes(model)
-    except Exception:  # what is wrong with the model is told when it is run
+    except Exception:  # what is wrong with the model is reported when it is run
         return
     values = (*inferred.graph.input, *inferred.graph.value_info)
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in values}

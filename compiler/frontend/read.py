@@ -55,7 +55,7 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Readi
     try:
         found = _reading(rewritten, path.name)
     except SncError:
-        if rewritten is not loaded:  # a fault of the model is told in the model's own words
+        if rewritten is not loaded:  # a fault of the model is reported in the model's own words
             accepted(loaded, path.name)
         raise
     notes = (*notes, *precision_notes(loaded), *found.graph.notes)

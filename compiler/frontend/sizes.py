@@ -1,4 +1,4 @@
-"""How large a model becomes: told from shapes alone, before its constants are folded or neurons are made.
+"""How large a model becomes: computed from shapes alone, before its constants are folded or neurons are made.
 
 Node by node, shapes are inferred by onnx, and only small constants (those that say shapes) are computed. This
 bounds what may be run; what the tensors' shapes are, ONNX Runtime says.
@@ -155,7 +155,7 @@ def _visit(node: onnx.NodeProto, scope: Scope) -> None:
     made = [_elements(scope.types.get(name)) for name in node.output if name]
     if min(made, default=0) < 0 and node.op_type not in DATA_DEPENDENT:
         raise BadInput(
-            _origin(node, scope), "how large its constant result is cannot be told", hint="fold the model"
+            _origin(node, scope), "the size of its constant result is unknown", hint="fold the model"
         )
     if max(made, default=0) > max(FOLDED_ELEMENTS_MAX, largest):
         raise BadInput(

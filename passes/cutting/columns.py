@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .filler import ANY, WHOLE, Counts, Filler, Floats, Item, Room
+from .filler import ANY, WHOLE, CoreSpace, Counts, Filler, Floats, Item
 from .prices import Prices
 
 ROUNDS = 60  # pricing rounds before the first copies are fixed
@@ -42,7 +42,7 @@ class Columns:
 
 def fill_cores(
     items: Sequence[Item],
-    room: Room,
+    space: CoreSpace,
     penalty: float = 0.0,
     seed: int = 0,
     known: Columns | None = None,
@@ -50,10 +50,10 @@ def fill_cores(
 ) -> list[dict[int, int]]:
     """What each core holds: channels by item. Every item's demand is covered, by few cores.
 
-    `known`: columns of earlier searches among the same items and for the same room; they grow by this
+    `known`: columns of earlier searches among the same items and for the same space; they grow by this
     one's. Once time `is_over`, no more columns are made than it takes.
     """
-    return _Search(items, room, penalty, seed, Columns() if known is None else known, is_over).cores()
+    return _Search(items, space, penalty, seed, Columns() if known is None else known, is_over).cores()
 
 
 class _Search:
@@ -62,21 +62,21 @@ class _Search:
     def __init__(
         self,
         items: Sequence[Item],
-        room: Room,
+        space: CoreSpace,
         penalty: float,
         seed: int,
         known: Columns,
         is_over: Deadline,
     ) -> None:
-        self.filler = Filler(items, room, penalty)
+        self.filler = Filler(items, space, penalty)
         self.random = np.random.default_rng(seed)
         self.known, self.is_over = known, is_over
         self.demand = np.array([item.demand for item in items], dtype=np.int64)
         self.density = np.array([item.words[-1] / len(item.words) + item.states for item in items])
-        self.density /= room.words
+        self.density /= space.words
         self.left = EFFORT
         self.all = float(self.demand @ self.density)
-        self.prices = Prices(self.demand, self.filler.apart, penalty / room.words)
+        self.prices = Prices(self.demand, self.filler.apart, penalty / space.words)
         self.prices.add(self._filled_from_each(self.density))
         if known.found:
             self.prices.add(known.found[-1])
@@ -134,7 +134,7 @@ class _Search:
         worth = self.prices.worth
         values = np.tile(worth, (2 * len(starts), 1))
         values[len(starts) :] *= 1 + NOISE * self.random.uniform(-1, 1, (len(starts), len(worth)))
-        reserve = self.filler.room.words * self.random.uniform(0, 0.8, 2 * len(starts)) ** 2
+        reserve = self.filler.space.words * self.random.uniform(0, 0.8, 2 * len(starts)) ** 2
         reserve[: len(starts)][::2] = 0
         return self.filler.fill(values, self.demand, np.tile(starts, 2), reserve)
 

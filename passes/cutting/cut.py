@@ -20,7 +20,7 @@ from ..wiring.demand import Demand
 from ..wiring.wired import Wired
 from .bound import Least, least
 from .columns import Columns, Deadline, fill_cores, never
-from .filler import Floats, Item, Room
+from .filler import CoreSpace, Floats, Item
 from .partition import Seated, Solution
 
 ITEMS_MAX = 400  # more different pieces than these are packed first fit
@@ -99,11 +99,11 @@ class Cut:
             return base
         if len(pieces.items) > ITEMS_MAX or pieces.count > most:
             return base
-        room = Room(chip.core_words, chip.ports_max, self.work_max)
-        if not all(room.holds(item) for item in pieces.items):
-            return base  # what is guessed of axons leaves too little room
+        space = CoreSpace(chip.core_words, chip.ports_max, self.work_max)
+        if not all(space.holds(item) for item in pieces.items):
+            return base  # what is guessed of axons leaves too little space
         known = Columns() if known is None or np.isfinite(self.work_max) else known
-        cores = fill_cores(pieces.items, room, self.penalty_words, self.seed, known, is_over)
+        cores = fill_cores(pieces.items, space, self.penalty_words, self.seed, known, is_over)
         grids, seats = _seated(base.grids, pieces.members, cores)
         return Seated(grids, base.status, base.objective, base.bound, base.least_cores, seats=seats)
 

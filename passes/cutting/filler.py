@@ -37,7 +37,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class CoreSpace:
     """What a core has: words, ports, and the synaptic operations it may be given."""
 
     words: float
@@ -45,7 +45,7 @@ class Room:
     work: float = np.inf
 
     def holds(self, item: Item) -> bool:
-        """Whether an empty core has room for the smallest fragment of an item."""
+        """Whether the smallest fragment of an item fits an empty core."""
         return (
             item.words[0] + item.states <= self.words and item.ports <= self.ports and item.work <= self.work
         )
@@ -54,8 +54,8 @@ class Room:
 class Filler:
     """The items as arrays, for the compiled pricer."""
 
-    def __init__(self, items: Sequence[Item], room: Room, penalty: float = 0.0) -> None:
-        self.room, self.penalty = room, penalty
+    def __init__(self, items: Sequence[Item], space: CoreSpace, penalty: float = 0.0) -> None:
+        self.space, self.penalty = space, penalty
         self.states, self.work = (
             np.array([getattr(item, name) for item in items], dtype=np.float64) for name in ("states", "work")
         )
@@ -93,9 +93,9 @@ class Filler:
             self.ports,
             self.apart,
             self.steps,
-            float(self.room.words),
-            self.room.ports,
-            self.room.work,
+            float(self.space.words),
+            self.space.ports,
+            self.space.work,
             self.penalty,
         )
         return counts
@@ -117,14 +117,14 @@ def _fill(
     ports: Counts,
     apart: NDArray[np.bool_],
     steps: int,
-    room_words: float,
-    room_ports: int,
-    room_work: float,
+    core_words: float,
+    core_ports: int,
+    core_work: float,
     penalty: float,
 ) -> None:
     """Each row of `counts` is filled until nothing more fits, or is worth anything."""
     rows, items = counts.shape
-    is_work_bound = np.isfinite(room_work)
+    is_work_bound = np.isfinite(core_work)
     live = np.empty(steps)
     open_items = np.empty(items, dtype=np.int64)  # those that may still be taken
     hold = np.empty(items, dtype=np.int64)  # at most so many of their channels
@@ -156,27 +156,30 @@ def _fill(
             still = 0
             for place in range(left):
                 item = open_items[place]
-                if taken + ports[item] > room_ports:
+                if taken + ports[item] > core_ports:
                     continue
                 most = hold[item]
                 at, each = begin[item], states[item]
-                room = room_words - used
-                if words[at + most] > room - peak or words[at + most] + most * each > room - busy[item]:
+                left_words = core_words - used
+                if (
+                    words[at + most] > left_words - peak
+                    or words[at + most] + most * each > left_words - busy[item]
+                ):
                     low, high = 0, most  # low channels fit, high do not
                     while high - low > 1:
                         middle = (low + high) // 2
                         if (
-                            words[at + middle] <= room - peak
-                            and words[at + middle] + middle * each <= room - busy[item]
+                            words[at + middle] <= left_words - peak
+                            and words[at + middle] + middle * each <= left_words - busy[item]
                         ):
                             low = middle
                         else:
                             high = middle
                     most = low
                 if is_work_bound and work[item] > 0.0:
-                    most = min(most, int(max(room_work - spent, 0.0) / work[item] + WHOLE))
+                    most = min(most, int(max(core_work - spent, 0.0) / work[item] + WHOLE))
                 if apart[item] and ports[item]:
-                    most = min(most, (room_ports - taken) // ports[item])
+                    most = min(most, (core_ports - taken) // ports[item])
                 if not most:
                     continue  # nor will any fit later: cores only get fuller
                 hold[item] = most
@@ -210,7 +213,7 @@ def _fill(
                 for step in range(low, high + 1):
                     live[step] += best_units * states[best_item]
                     peak = max(peak, live[step])
-            if not started:  # also where there is no room for the item to start with
+            if not started:  # also where there is no space for the item to start with
                 started = True
                 left = 0
                 for item in range(items):

@@ -18,7 +18,7 @@ from ...ir.storage.tables import block_words
 class Pack:
     """Every fragment is in one core, and every core holds what it must: memory and ports.
 
-    A fragment goes to its core of `seats` while that has room. The others go first fit, the largest first; at
+    A fragment goes to its core of `seats` while it fits there. The others go first fit, the largest first; at
     last, with `merge`, cores are emptied into the others, the smallest first. Sizes are exact, equal tables
     and weights within a core count once.
     """

@@ -27,7 +27,7 @@ class Split:
     """The chip's part of a network, and the host's before and behind it, or None.
 
     `reasons`: why each of the host's layers stays there, by its name. `problems`: what neither can have; then
-    the chip's part is what could be lowered of the rest, so that all that is wrong with it can be told, too.
+    the chip's part is what could be lowered of the rest, so that all that is wrong with it is reported, too.
     """
 
     chip: LayerGraph

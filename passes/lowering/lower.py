@@ -45,7 +45,7 @@ class Lowering:
 class Lower:
     """The network computes what the layers compute, neuron for neuron; nothing is cut and no target is known.
 
-    What cannot be lowered is told as data, all of it at once: whoever asks may have another place for it.
+    What cannot be lowered is returned as data, all of it at once: whoever asks may have another place for it.
     """
 
     def __call__(self, graph: LayerGraph) -> Lowering:

@@ -54,7 +54,7 @@ class Place:
     sweeps: int = 200
 
     def fits(self, mapping: Mapping) -> bool:
-        """Whether the mesh has room for all cores beside the gaps."""
+        """Whether all cores fit the mesh beside the gaps."""
         return self._lattice(mapping.chip).cores >= len(mapping.cores)
 
     def _lattice(self, chip: Chip) -> Chip:

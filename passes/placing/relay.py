@@ -37,11 +37,11 @@ class Relay:
 
     A relay has its fragment's shape, one synapse a neuron and the axons that it takes over as they were, and
     fires on zeros if the fragment does. Where one relay is not enough there is a chain or a tree. Relays lie
-    in cores with room left, or in cores that were free.
+    in cores with free words, or in cores that were free.
     """
 
     def __call__(self, mapping: Mapping) -> Mapping:
-        """The mapping with its relays. Raises DoesNotFit where one has no room."""
+        """The mapping with its relays. Raises DoesNotFit where one fits nowhere."""
         if not any(True for _ in far_axons(mapping)):
             return mapping
         return _Relays(mapping).inserted()
@@ -121,7 +121,7 @@ class _Relays:
         bare = self._plan(index, ())
         root = self._place(index)
         parents: dict[Place, Place] = {}
-        level = [place for place, node in tree.items() if node == index or self._room(place) > 0]
+        level = [place for place, node in tree.items() if node == index or self._free_words(place) > 0]
         while level:
             found = self._next_level(level, {*tree, *parents}, bare)
             if not found:
@@ -133,7 +133,7 @@ class _Relays:
             best = min(
                 range(len(level)),
                 key=lambda i: (
-                    -min(int(covered[i].sum()), self._room(level[i], bare)),
+                    -min(int(covered[i].sum()), self._free_words(level[i], bare)),
                     level[i] not in self.places,
                     abs(level[i][0] - root[0]) + abs(level[i][1] - root[1]),
                 ),
@@ -146,24 +146,24 @@ class _Relays:
                 for place in reversed(path):
                     node = tree[place] = self._add(node, place)
                 taken = [axon for axon, hit in zip(far, covered[best], strict=True) if hit]
-                self._take(index, node, taken[: self._room(path[0])])
+                self._take(index, node, taken[: self._free_words(path[0])])
                 return
-        raise self._no_room(index, bare, list(parents))
+        raise self._no_space(index, bare, list(parents))
 
     def _next_level(self, level: Sequence[Place], known: set[Place], bare: Plan) -> dict[Place, Place]:
-        """The places with room for a relay that these places reach, each with the first that does."""
+        """The places with space for a relay that these places reach, each with the first that does."""
         found: dict[Place, Place] = {}
         steps = range(self.chip.reach_min, self.chip.reach_max + 1)
         for x, y in level:
             for dy, dx in product(steps, steps):
                 place = x + dx, y + dy
                 inside = 0 <= place[0] < self.chip.mesh[0] and 0 <= place[1] < self.chip.mesh[1]
-                if inside and place not in known and place not in found and self._room(place, bare) > 0:
+                if inside and place not in known and place not in found and self._free_words(place, bare) > 0:
                     found[place] = x, y
         return found
 
-    def _room(self, place: Place, more: Plan | None = None) -> int:
-        """Words left in a core, beside one more fragment; 0 where that has no room."""
+    def _free_words(self, place: Place, more: Plan | None = None) -> int:
+        """Words left in a core, beside one more fragment; 0 where that does not fit."""
         core = self._core(place)
         contents = Contents(self.chip) if core is None else self.contents[core]
         size = contents.size if more is None else contents.with_plan(more)
@@ -192,7 +192,7 @@ class _Relays:
         return relay
 
     def _give(self, index: int, axons: Sequence[Axon]) -> None:
-        """More axons for a fragment. An original one has lost others for them: its core has the room."""
+        """More axons for a fragment. An original one has lost others for them: its core has the space."""
         self.plans[index] = replace(self.plans[index], axons=(*self.plans[index].axons, *axons))
         if index >= len(self.mapping.plans):
             contents = self.contents[self.core_of[index]]
@@ -253,7 +253,7 @@ class _Relays:
         held = table(self.chip, Update.ADD, [_identity(c) for c in range(shape.depth)], (0,))
         return plan(population, box, self.mapping.network.weight_format, axons, (held,))
 
-    def _no_room(self, index: int, bare: Plan, met: Sequence[Place]) -> DoesNotFit:
+    def _no_space(self, index: int, bare: Plan, met: Sequence[Place]) -> DoesNotFit:
         need = Contents(self.chip).with_plan(bare)
         source = self.populations[self.plans[index].fragment.population]
         return DoesNotFit(

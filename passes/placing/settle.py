@@ -21,7 +21,7 @@ MOVES, MOVES_MAX = 5, 5000  # for each fragment, and in all
 PATIENCE, PATIENCE_MAX = 2, 1000  # the same, in a row, that bring nothing nearer
 ATTEMPTS = 4  # from the beginning, where few axons stay out of reach
 FEW = 50.0  # weighted positions, counted at both ends
-LOOKED_AT = 200  # of the moves of a fragment, the best ones: most turn out to lack the room
+LOOKED_AT = 200  # of the moves of a fragment, the best ones: most turn out to lack the space
 SIZED = 8  # of those that seem to have it, exactly: states may not lie as close as they live
 HEAT = 1.0  # in positions out of reach: enough to get past a fragment that nobody takes
 CORE_GAIN = 2.0  # the same: less is better won by fragments
@@ -31,7 +31,7 @@ CORE_GAIN = 2.0  # the same: less is better won by fragments
 class Settle:
     """Fewer axons are out of reach, on the same cores at the same places; a core that is left empty is free.
 
-    A fragment that has such axons, or is their target, moves to a core with room for it, or changes places
+    A fragment that has such axons, or is their target, moves to a core where it fits, or changes places
     with a fragment elsewhere, alone or with its whole core, as chance and a little heat prefer. Sizes are
     exact. The best state of a few attempts counts.
     """
@@ -62,7 +62,7 @@ class _Trade:
     def __init__(self, mapping: Mapping, random: np.random.Generator) -> None:
         self.plans, self.chip, self.random = mapping.plans, mapping.chip, random
         self.core = np.array([core for _, core in sorted(mapping.core_of().items())], dtype=np.int64)
-        self.rooms = _Rooms(mapping)
+        self.occupancy = _Occupancy(mapping)
         places = np.array(mapping.places, dtype=np.int64)
         self.beyond = out_of_reach(self.chip, places[None] - places[:, None]).astype(np.float32)
         self.weight = np.array([relay_weight(self.chip, p.fragment) for p in self.plans], dtype=np.float32)
@@ -100,13 +100,13 @@ class _Trade:
         return float(self.standing().sum())
 
     def move(self, fragment: int) -> None:
-        """The best move for a fragment that there is room for, if it is better than none."""
+        """The best move for a fragment that fits, if it is better than none."""
         here = int(self.core[fragment])
         if self._core_moves(here):
             return
         cores, others = self._wanted(fragment, here)
-        roomy = np.flatnonzero(self.rooms.likely(fragment, here, cores, others))[:SIZED]
-        for core, other in zip(cores[roomy].tolist(), others[roomy].tolist(), strict=True):
+        likely = np.flatnonzero(self.occupancy.likely(fragment, here, cores, others))[:SIZED]
+        for core, other in zip(cores[likely].tolist(), others[likely].tolist(), strict=True):
             moves = [(fragment, core), (other, here)] if other >= 0 else [(fragment, core)]
             if self._fits(moves):
                 for each, into in moves:
@@ -176,7 +176,7 @@ class _Trade:
     def _put(self, fragment: int, into: int) -> None:
         """A fragment in another core; what its neighbours would cost follows."""
         old = int(self.core[fragment])
-        self.rooms.put(fragment, old, into)
+        self.occupancy.put(fragment, old, into)
         taken = self.weight[fragment] * (self.beyond[into] - self.beyond[old])
         self.costs[self.targets[fragment]] += taken
         sources = self.sources[fragment]
@@ -184,7 +184,7 @@ class _Trade:
         self.core[fragment] = into
 
 
-class _Rooms:
+class _Occupancy:
     """The least that cores hold: words that no fragments share, and states that live at one step."""
 
     def __init__(self, mapping: Mapping) -> None:
@@ -205,7 +205,7 @@ class _Rooms:
         return np.asarray(self.states[fragments, None] * ((first <= self.steps) & (self.steps <= last)))
 
     def likely(self, fragment: int, here: int, cores: Integers, others: Integers) -> Truths:
-        """Whether a fragment may have room in these cores, and others, which leave them for it (-1: none),
+        """Whether a fragment may fit these cores, and others, which leave them for it (-1: none),
         here in its place. Without sharing they have.
         """
         comes = others >= 0

@@ -1,8 +1,8 @@
 """Demand: the words and ports that fragments of a population take in a core, before they are connected.
 
 Exact is what `Plan` and `Contents` count once axons and tables are there (`ir/mapping.py`). Before that there
-are three views: `most` is never below the exact size, so what fits by it fits; `about` tells of many cuts at
-once, and what it says too little of is moved by the packer, or cut again; `least` is what no cuts can do
+are three views: `most` is never below the exact size, so what fits by it fits; `about` estimates many cuts
+at once, and what it sets too low is moved by the packer, or cut again; `least` is what no cuts can do
 without.
 """
 

@@ -27,7 +27,7 @@ class Tile:
 
     @property
     def key(self) -> tuple[int, int, int, int, int, int]:
-        """What tells it from the others of a wiring that hold other numbers."""
+        """What distinguishes it from the others of a wiring that hold other numbers."""
         return self.run_y.kernel, self.run_x.kernel, self.y0, self.kh, self.x0, self.kw
 
     @property

@@ -201,7 +201,7 @@ WRONG_FILES: dict[str, tuple[bytes, str]] = {
     "checksum": (lying(1, 4, lambda checksum: checksum ^ 1), "INFO is damaged"),
     "reserved": (lying(1, 5, lambda _: 1), "INFO begins at"),
     "padding": (TOY[:215] + b"\1" + TOY[216:], "TARG has bytes before it"),
-    "core head": (with_payload(b"CORE", lambda _: b"\0" * 7), "CORE 0 has no room"),
+    "core head": (with_payload(b"CORE", lambda _: b"\0" * 7), "CORE 0 is too short"),
     "core claims": (
         with_payload(b"CORE", lambda old: struct.pack("<HHI", 0, 0, 2**32 - 1) + old[8:]),
         "claims",

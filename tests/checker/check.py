@@ -1,4 +1,4 @@
-"""Whether an image obeys every limit of its target: told from its bytes, with nothing that made them."""
+"""Whether an image obeys every limit of its target: checked from its bytes, with nothing that made them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -16,14 +16,14 @@ from snc.ir.mapping import Fragment
 from snc.ir.network import PopulationId
 from snc.models.catalogue import CATALOGUE
 from snc.passes.cutting.columns import Columns, fill_cores
-from snc.passes.cutting.filler import Floats, Item, Room
+from snc.passes.cutting.filler import CoreSpace, Floats, Item
 from snc.passes.cutting.partition import Seated
 from snc.passes.cutting.prices import Prices
 
 from .test_choices import convolutions
 from .trip import CHIP
 
-CHIP_ROOM = Room(words=1000.0, ports=8)
+SPACE = CoreSpace(words=1000.0, ports=8)
 
 
 def items(seed: int, count: int) -> list[Item]:
@@ -40,16 +40,16 @@ def items(seed: int, count: int) -> list[Item]:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_channel_is_in_a_core_that_holds_it(seed: int) -> None:
     given = items(seed, 8)
-    cores = fill_cores(given, CHIP_ROOM)
+    cores = fill_cores(given, SPACE)
     for i, item in enumerate(given):
         assert sum(held.get(i, 0) for held in cores) == item.demand
     for held in cores:
         live = np.zeros(8)
         for i, n in held.items():
             live[given[i].first : given[i].last + 1] += given[i].states * n
-        assert sum(given[i].words[n - 1] for i, n in held.items()) + live.max() <= CHIP_ROOM.words
-        assert len(held) <= CHIP_ROOM.ports
-    assert cores == fill_cores(given, CHIP_ROOM)
+        assert sum(given[i].words[n - 1] for i, n in held.items()) + live.max() <= SPACE.words
+        assert len(held) <= SPACE.ports
+    assert cores == fill_cores(given, SPACE)
 
 
 @pytest.mark.parametrize("states", ["shared", "persistent"])
@@ -65,16 +65,16 @@ def test_pilotnet_takes_the_two_cores_that_it_must(tmp_path: Path, states: str) 
 def test_equal_pieces_are_one_item_and_each_has_a_fragments_ports() -> None:
     words = np.array([100.0, 200.0, 300.0, 400.0, 500.0, 600.0])
     pieces = Item(words, 50.0, 0, 1, 6, 3, apart=True)
-    cores = fill_cores([pieces, *items(1, 3)], CHIP_ROOM)
+    cores = fill_cores([pieces, *items(1, 3)], SPACE)
     assert sum(held.get(0, 0) for held in cores) == 6
     assert max(held.get(0, 0) for held in cores) == 2  # of three ports each, where a core has eight
 
 
 def test_what_other_prices_have_found_serves_at_this_one() -> None:
     given, known = items(3, 8), Columns()
-    dear = fill_cores(given, CHIP_ROOM, 400.0, known=known)
+    dear = fill_cores(given, SPACE, 400.0, known=known)
     assert len(known.found) == 1
-    cheap = fill_cores(given, CHIP_ROOM, 0.0, known=known)
+    cheap = fill_cores(given, SPACE, 0.0, known=known)
     assert len(cheap) <= len(dear)
     assert all(sum(held.get(i, 0) for held in cheap) == item.demand for i, item in enumerate(given))
 
@@ -111,12 +111,12 @@ def test_what_is_left_when_the_search_must_end_is_filled_without_prices(
         return solve(prices)
 
     monkeypatch.setattr(Prices, "solve", counted)
-    many = fill_cores(given, CHIP_ROOM)
+    many = fill_cores(given, SPACE)
     assert len(solved) > 10
     solved.clear()
     if how == "effort":
         monkeypatch.setattr("snc.passes.cutting.columns.EFFORT", 1.0)
-    cores = fill_cores(given, CHIP_ROOM, is_over=lambda: how == "time")
+    cores = fill_cores(given, SPACE, is_over=lambda: how == "time")
     assert len(solved) == 1
     assert all(sum(held.get(i, 0) for held in cores) == item.demand for i, item in enumerate(given))
     assert len(many) <= len(cores) <= 2 * len(many)

@@ -54,7 +54,7 @@ def check_bytes(found: Compiled, chip: Chip) -> None:
 
 
 def check_options(found: Compiled, chip: Chip) -> None:
-    """What the partitioner was told of the chosen cuts bounds what came of them, from above."""
+    """What the partitioner estimated of the chosen cuts bounds what came of them, from above."""
     network, grids = found.network, found.mapping.grids[: len(found.network.populations)]
     kernels = Wire()(network, chip)
     mapping = Connect()(network, chip, kernels, grids)

@@ -14,7 +14,7 @@ SECONDS = 20.0
 
 @pytest.mark.parametrize("target", ["model", "image"])
 def test_damaged_files_end_in_one_error(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where the child finds this room
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where the child finds these modules
     found = fuzz(target, seed=1, count=100_000, seconds=SECONDS)
     assert found.cases
     assert not found.failures, found.failures[0].what

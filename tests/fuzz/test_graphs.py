@@ -66,7 +66,7 @@ def test_onnx_runtime_seldom_refuses_what_is_drawn(drawn: list[Case]) -> None:
 
 
 def test_well_formed_graphs_compute_what_onnx_runtime_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where the child finds this room
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])  # where the child finds these modules
     found = fuzz("graph", seed=0, count=len(SEEDS))
     assert found.cases == len(SEEDS)
     assert not found.failures, "\n".join(f"{each.number}: {each.what}" for each in found.failures)

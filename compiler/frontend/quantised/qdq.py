@@ -314,7 +314,7 @@ class _Walk:
             self.ranks = self.graph.inferred_ranks()
         rank = self.ranks.get(node.input[0], 0)
         if not rank:
-            rule = "along which axis its scales differ cannot be told"
+            rule = "the axis along which its scales differ is unknown"
             raise Unsupported(self.graph.origin(node), rule, hint="quantise activations with one scale")
         return rank
 

@@ -156,7 +156,7 @@ class Rewriting:
         return found
 
     def inferred_ranks(self) -> dict[str, int]:
-        """How many axes the tensors have of which ONNX can tell."""
+        """How many axes the tensors have for which ONNX can infer it."""
         model = onnx.helper.make_model(
             self.graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)], ir_version=IR_VERSION
         )
