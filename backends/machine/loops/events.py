@@ -57,8 +57,7 @@ if config.DISABLE_JIT:
 else:
     # The bits of a float64 that a float32 has not. Rounding to odd leaves no tie that was none, so the second
     # rounding, for which processors have an instruction, gives what one alone would.
-    LOST_BITS = 29
-    LOST = 2**LOST_BITS - 1
+    LOST = 2**29 - 1
 
     @intrinsic
     def half(_context: Any, value: Any) -> Any:
@@ -69,9 +68,9 @@ else:
         def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             bits = ir.IntType(64)
             whole = builder.bitcast(arguments[0], bits)
-            lost = builder.icmp_unsigned("!=", builder.and_(whole, bits(LOST)), bits(0))
-            odd = builder.shl(builder.zext(lost, bits), bits(LOST_BITS))
-            kept = builder.or_(builder.and_(whole, bits(2**64 - 1 - LOST)), odd)
+            # Where any lost bit is 1, the sum has a 1 in the lowest bit that is kept.
+            odd = builder.add(builder.and_(whole, bits(LOST)), bits(LOST))
+            kept = builder.and_(builder.or_(whole, odd), bits(2**64 - 1 - LOST))
             single = builder.fptrunc(builder.bitcast(kept, ir.DoubleType()), ir.FloatType())
             return builder.fpext(builder.fptrunc(single, ir.HalfType()), ir.FloatType())
 
