@@ -20,8 +20,8 @@ from .boxes import NOWHERE, PIECES_MAX, TooManyPieces, boxes, entire
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Each plane is a projection with a table of its own; a layer with more would be mostly tables.
-PLANES_MAX = 512
+# Each plane is a projection with a table and axons of its own: with more, no fragment has axons enough.
+PLANES_MAX = 256
 TABLES_MAX = 2**30  # elements of the tables in which pieces are looked for
 ELEMENTS_AT_ONCE = 2**20  # of a stack whose sources are looked up
 
