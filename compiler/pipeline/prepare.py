@@ -20,6 +20,7 @@ from ...passes.fuse import Fuse
 from ...passes.hoist import Hoist
 from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
+from ...passes.order import Arrange
 from ..frontend.agree import assert_agrees
 from ..frontend.read import Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
@@ -79,7 +80,7 @@ def prepare(
 def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does."""
     reading = read_model(path, input_shapes)
-    graph = Hoist()(Fold()(Compose()(reading.graph)))
+    graph = Arrange()(Hoist()(Fold()(Compose()(reading.graph))))
     assert_agrees(graph, reading)
     return graph
 
