@@ -122,3 +122,17 @@ def test_constants_may_be_empty() -> None:
 def test_the_axes_of_an_old_slice_come_in_any_order() -> None:
     cut = "h = Abs(x) y = Slice<axes = [3, 1], starts = [-2, 0], ends = [9, 1]>(h)"
     assert_right(model(cut, "1,2,3,4", 9))
+
+
+@pytest.mark.parametrize(("width", "scale"), [(145, 0.84827584), (233, 1.1373391), (247, 0.54655874)])
+def test_long_rows_are_interpolated_where_onnx_runtime_rounds_positions(width: int, scale: float) -> None:
+    constants = f"float[4] s = {{1.0, 1.0, 1.0, {scale}}}, float[0] r = {{}}"
+    assert_right(model(resize('mode = "linear"', "r, s"), f"1,1,1,{width}", 13, constants))
+
+
+def test_an_antialiased_symmetric_resize_to_no_whole_size_is_refused_or_the_host_s() -> None:
+    attributes = 'mode = "linear", coordinate_transformation_mode = "half_pixel_symmetric", antialias = 1'
+    constants = "float[4] s = {1.0, 1.0, 1.3, 2.5}, float[0] r = {}"
+    made = model(resize(attributes, "r, s"), "1,1,2,20", 18, constants)
+    assert compiled(made).image.about.host_after == ("Resize_y",)
+    assert_right(made)

@@ -30,12 +30,11 @@ class Line:
         """The target's size before it is rounded down."""
         return self.scale * self.source
 
-    def positions(self, coordinate: "Coordinate", decides: bool) -> Positions:
-        """Where each target position stands in the source. Where it decides which source is read (`decides`),
-        in single precision, as ONNX Runtime computes it, for it rounds what it computes. A scale of 1 moves
-        nothing, not even by a cut.
+    def positions(self, coordinate: "Coordinate") -> Positions:
+        """Where each target position stands in the source: in single precision, as ONNX Runtime computes it,
+        for it rounds what it computes. A scale of 1 moves nothing, not even by a cut.
         """
-        targets: Positions = np.arange(self.target).astype(np.float32 if decides else np.float64)
+        targets: Positions = np.arange(self.target).astype(np.float32)
         return targets if self.scale == 1.0 else coordinate(self, targets)
 
 
@@ -143,7 +142,7 @@ class Rule:
         return {s: w for s, w in found.items() if abs(w) > NOTHING}
 
 
-NOTHING = 1e-12  # what rounding leaves of a weight that is zero
+NOTHING = 1e-6  # what rounding leaves of a weight that is zero, single precision's of positions below ten
 
 
 def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequence[int]) -> list[Rule]:
@@ -160,10 +159,18 @@ def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequenc
             hint="use nearest, linear or cubic",
         )
     lines = _lines(layer, builder, source, target)
-    if coordinate_mode == "align_corners" and any(abs(line.whole - line.target) > WHOLE for line in lines):
+    is_cut = any(abs(line.whole - line.target) > WHOLE for line in lines)
+    if coordinate_mode == "align_corners" and is_cut:
         raise Unsupported(
             layer.origin,
             "ONNX and ONNX Runtime read align_corners differently where a scale gives no whole size",
+            hint="give the sizes instead",
+        )
+    if coordinate_mode == "half_pixel_symmetric" and layer.integer("antialias", 0) and is_cut:
+        raise Unsupported(
+            layer.origin,
+            "ONNX and ONNX Runtime read half_pixel_symmetric differently with antialias where a scale gives "
+            "no whole size",
             hint="give the sizes instead",
         )
     crops = coordinate_mode == "tf_crop_and_resize"
@@ -171,7 +178,7 @@ def rules(layer: Layer, builder: Builder, source: Sequence[int], target: Sequenc
     return [
         Rule(
             line,
-            line.positions(COORDINATES[coordinate_mode], crops or mode == "nearest"),
+            line.positions(COORDINATES[coordinate_mode]),
             (_rounding(line) if old else ROUNDINGS[rounding_mode]) if mode == "nearest" else None,
             filtered,
             2 if mode == "cubic" else 1,
