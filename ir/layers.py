@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from .errors import Origin, VerifyError
 
+# Operators that only name elements: of the network's inputs the host does them without asking the chip.
+VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather")
+
 Array = NDArray[Any]
 
 

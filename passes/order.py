@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from ..ir.layers import LayerGraph
+from ..ir.layers import VIEWS, LayerGraph
 
 # Their results are neurons of what they read, or its activation functions.
 WITHOUT_STATES = (
-    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather"),
+    *VIEWS,
     *("Concat", "Pad", "Tile", "Expand", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh"),
 )
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ...ir.errors import Origin, SncError, Unsupported, each_of
-from ...ir.layers import Layer, LayerGraph, Value
+from ...ir.layers import VIEWS, Layer, LayerGraph, Value
 from .lower import HANDLERS
 
 NAMES_SHOWN = 8
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-# Operators that only name elements: of the network's inputs the host does them without asking the chip.
-VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather")
 
 READS_INPUTS = "reads nothing but the network's inputs"
 
