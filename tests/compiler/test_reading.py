@@ -26,6 +26,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import folded
 from snc.ir.errors import BadInput, SncError, Unsupported, VerifyError
 from snc.ir.layers import LayerGraph
+from snc.passes.composing.compose import Compose
 from snc.passes.fold import Fold
 
 from .test_random import examples
@@ -463,6 +464,20 @@ def test_what_cancels_is_no_difference() -> None:
     zero, tiny = np.zeros(2, dtype=np.float32), np.full(2, 1e-7, dtype=np.float32)
     made = model(text, w=weights, b=large, s=zero + 1, z=zero, m=large, v=tiny)
     assert_agrees(Fold()(to_layers(made, "m")), seen(made))
+
+
+def test_what_is_ill_conditioned_is_no_difference() -> None:
+    """Two numbers that are nearly equal are normalised: what the model's own sums round is made large."""
+    text = "(float[1,2,1] x) => (y) { k = Add(x, c) y = GroupNormalization<num_groups = 1>(k, s, s) }"
+    made = model(text, opset=21, c=np.float32([1.0]), s=np.float32([0.6, 0.6]))
+    frame = {"x": np.float32([[[0.6257302], [0.6321049]]])}
+    names = [name for node in made.graph.node for name in node.output]
+    graph = to_layers(made, "m")
+    reading = Reading(graph, {**frame, **run_tensors(made, names, frame, "m")})
+    assert_agrees(Fold()(Compose()(graph)), reading)
+    wrong = dict(graph.constants) | {"s": graph.constants["s"] * np.float32(1.1)}
+    with pytest.raises(VerifyError, match="'y' is"):
+        assert_agrees(Fold()(Compose()(graph.with_constants(wrong))), reading)
 
 
 @pytest.mark.parametrize("is_computed", [False, True])
