@@ -17,14 +17,17 @@ __all__ = [
     "__version__",
     "compile_model",
     "compile_prepared",
+    "load_export",
     "load_image",
     "load_target",
     "prepare",
+    "save_export",
     "save_image",
     "verify_image",
 ]
 
 if TYPE_CHECKING:
+    from .backends.exchange.export import load_export, save_export
     from .backends.image.container import load as load_image
     from .backends.image.container import save as save_image
     from .backends.image.image import Image
@@ -51,8 +54,10 @@ else:
         "__version__": (".ir.version", "__version__"),
         "compile_model": (".compiler.pipeline.driver", "compile_model"),
         "compile_prepared": (".compiler.pipeline.driver", "compile_prepared"),
+        "load_export": (".backends.exchange.export", "load_export"),
         "load_image": (".backends.image.container", "load"),
         "load_target": (".compiler.targets.target", "load_target"),
+        "save_export": (".backends.exchange.export", "save_export"),
         "save_image": (".backends.image.container", "save"),
         "prepare": (".compiler.pipeline.prepare", "prepare"),
         "verify_image": (".compiler.running.verify", "verify"),

@@ -52,7 +52,17 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "inspect", ".inspect:inspect_command", "Show the mapping of an image: layers, cores, memory."
     ),
     LazyCommand(
-        "disasm", ".disasm:disasm_command", "List every word of an image with address, fields and origin."
+        "disasm",
+        ".images.disasm:disasm_command",
+        "List every word of an image with address, fields and origin.",
+    ),
+    LazyCommand(
+        "assemble",
+        ".images.assemble:assemble_command",
+        "Write the image of a listing of `snc disasm --whole`.",
+    ),
+    LazyCommand(
+        "export", ".images.export:export_command", "Write the memories of an image as files for a loader."
     ),
     LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),

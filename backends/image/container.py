@@ -9,7 +9,7 @@ import secrets
 import stat
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,13 +33,16 @@ SUM = struct.Struct("<I")  # CRC-32 of everything before it
 CORE = struct.Struct("<HHI")  # x, y, number of words
 ALIGNMENT = 8
 
-FIRST = ("TARG", "INFO", "TENS", "ORDR")  # one of each, in this order, then the cores
+PLAIN_SECTIONS = ("TARG", "INFO", "TENS")  # JSON
+ORDER_SECTION, CORE_SECTION = "ORDR", "CORE"
+FIRST = (*PLAIN_SECTIONS, ORDER_SECTION)  # one of each, in this order, then the cores
 LAST = ("HSTB", "HSTA")  # at most one of each, after the cores
 SECTIONS_MAX = len(FIRST) + CORES + len(LAST)
 PLAIN_MAX = 2**24  # bytes of a JSON section, which takes twenty times its size once read
 ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
 
 T = TypeVar("T")
+Payload = tuple[str, int, bytes]  # kind and index of a section, and what it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,59 +61,73 @@ class Section:
         return self.offset + self.length
 
     def __str__(self) -> str:
-        return f"section {self.kind} {self.index}" if self.kind == "CORE" else f"section {self.kind}"
+        return f"section {self.kind} {self.index}" if self.kind == CORE_SECTION else f"section {self.kind}"
 
 
 def write_image(image: Image) -> bytes:
     """The file's bytes. The same image gives the same bytes; raises VerifyError when it is unsound."""
     for fault in faults(image):
         raise VerifyError(f"image: {fault}")
-    payloads = [
+    return joined(payloads(image))
+
+
+def payloads(image: Image) -> list[Payload]:
+    """What the sections of an image's file hold, in their order."""
+    found = [
         ("TARG", 0, _plain_bytes(Chip, image.chip)),
         ("INFO", 0, _plain_bytes(About, image.about)),
         ("TENS", 0, _plain_bytes(tuple[ImageTensor, ...], image.tensors)),
-        ("ORDR", 0, _words_bytes(image.steps)),
+        (ORDER_SECTION, 0, words_bytes(image.steps)),
     ]
-    for index, core in enumerate(image.cores):
-        payload = CORE.pack(core.x, core.y, core.words.size) + _words_bytes(core.words)
-        payloads.append(("CORE", index, payload))
+    found += [
+        (CORE_SECTION, index, core_bytes(core.x, core.y, core.words))
+        for index, core in enumerate(image.cores)
+    ]
     hosts = zip(LAST, (image.host_before, image.host_after), strict=True)
-    payloads += [(kind, 0, host) for kind, host in hosts if host is not None]
+    return found + [(kind, 0, host) for kind, host in hosts if host is not None]
 
-    offset = _aligned(_table_size(len(payloads)))
+
+def joined(sections: Sequence[Payload]) -> bytes:
+    """A file of sections, with their table."""
+    offset = _aligned(_table_size(len(sections)))
     rows, body = b"", []
-    for kind, index, payload in payloads:
+    for kind, index, payload in sections:
         rows += ROW.pack(kind.encode(), index, offset, len(payload), zlib.crc32(payload), 0)
         body.append(payload)
         offset = _aligned(offset + len(payload))
-    head = HEAD.pack(MAGIC, VERSION, len(payloads)) + rows
+    head = HEAD.pack(MAGIC, VERSION, len(sections)) + rows
     head += SUM.pack(zlib.crc32(head))
     return b"".join(part + bytes(_aligned(len(part)) - len(part)) for part in (head, *body[:-1])) + body[-1]
+
+
+def core_bytes(x: int, y: int, words: NDArray[np.uint64]) -> bytes:
+    """What the section of a core holds."""
+    return CORE.pack(x, y, words.size) + words_bytes(words)
 
 
 def read_image(data: bytes, file: str = "") -> Image:
     """The image that a file's bytes hold. Raises BadImage, with the file's name, for any other bytes."""
     origin = Origin(file=file)
     sections = list(_sections(data, len(data), origin))
-    payloads = dict(_payloads(data, sections, origin))
-    chip = _plain(Chip, payloads["TARG", 0], "TARG", origin)
+    found = dict(_payloads(data, sections, origin))
+    chip = _plain(Chip, found["TARG", 0], "TARG", origin)
     cores = tuple(
-        _core(payload, index, origin) for (kind, index), payload in payloads.items() if kind == "CORE"
+        _core(payload, index, origin) for (kind, index), payload in found.items() if kind == CORE_SECTION
     )
-    if len(payloads["ORDR", 0]) % WORD_BYTES:
+    if len(found[ORDER_SECTION, 0]) % WORD_BYTES:
         raise BadImage(origin, "section ORDR is not made of whole words")
     image = Image(
         chip=chip,
         cores=cores,
-        steps=_words(payloads["ORDR", 0]),
-        tensors=_plain(tuple[ImageTensor, ...], payloads["TENS", 0], "TENS", origin),
-        about=_plain(About, payloads["INFO", 0], "INFO", origin),
-        host_before=payloads.get(("HSTB", 0)),
-        host_after=payloads.get(("HSTA", 0)),
+        steps=_words(found[ORDER_SECTION, 0]),
+        tensors=_plain(tuple[ImageTensor, ...], found["TENS", 0], "TENS", origin),
+        about=_plain(About, found["INFO", 0], "INFO", origin),
+        host_before=found.get(("HSTB", 0)),
+        host_after=found.get(("HSTA", 0)),
     )
-    found = list(faults(image))
-    if found:
-        raise BadImage(origin, "; ".join(found[:3]), hint="compile it again")
+    unsound = list(faults(image))
+    if unsound:
+        raise BadImage(origin, "; ".join(unsound[:3]), hint="compile it again")
     return image
 
 
@@ -176,7 +193,8 @@ def _plain_bytes(kind: type[T], value: T) -> bytes:
     return payload
 
 
-def _words_bytes(words: NDArray[np.uint64]) -> bytes:
+def words_bytes(words: NDArray[np.uint64]) -> bytes:
+    """Words as a file holds them, the lowest byte first."""
     return words.astype("<u8").tobytes()
 
 
@@ -210,7 +228,7 @@ def _sections(data: bytes, size: int, origin: Origin) -> Iterator[Section]:
     rows = [ROW.unpack_from(data, HEAD.size + ROW.size * number) for number in range(count)]
     kinds = [row[0] for row in rows]
     expected = [(kind, 0) for kind in FIRST]
-    expected += [("CORE", index) for index in range(kinds.count(b"CORE"))]
+    expected += [(CORE_SECTION, index) for index in range(kinds.count(CORE_SECTION.encode()))]
     expected += [(kind, 0) for kind in LAST if kind.encode() in kinds]
     if len(rows) < len(expected):
         raise BadImage(origin, f"has {len(rows)} sections where {len(expected)} must be")

@@ -1,0 +1,118 @@
+"""An image as a folder of files: a memory for each core and the firing order, and what a loader needs.
+
+`loader.json` says which memory goes to which core; the other sections of the image's file lie beside it as
+they are, so that a folder is read back as the image that it came from.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import struct
+from pathlib import Path
+
+from ...ir.errors import BadInput, Origin
+from ..image.container import (
+    CORE_SECTION,
+    FIRST,
+    LAST,
+    ORDER_SECTION,
+    Payload,
+    core_bytes,
+    joined,
+    payloads,
+    read_image,
+    words_bytes,
+)
+from ..image.image import Image
+from .formats import FORMATS, Files, Memory
+
+LOADER = "loader.json"
+STEPS = "steps"
+SECTIONS = {
+    "TARG": "target.json",
+    "INFO": "about.json",
+    "TENS": "tensors.json",
+    "HSTB": "host_before.onnx",
+    "HSTA": "host_after.onnx",
+}
+
+
+def export(image: Image, form: str) -> dict[str, bytes]:
+    """The files of an image, by their names, in a format of `FORMATS`."""
+    memories = [Memory(_name(index), core.words) for index, core in enumerate(image.cores)]
+    memories.append(Memory(STEPS, image.steps))
+    cores = [
+        {"memory": _name(index), "words": int(core.words.size), "x": core.x, "y": core.y}
+        for index, core in enumerate(image.cores)
+    ]
+    loader = {"cores": cores, "format": form, "steps": {"memory": STEPS, "words": int(image.steps.size)}}
+    files = FORMATS[form].files(memories)
+    files[LOADER] = (json.dumps(loader, indent=1, sort_keys=True) + "\n").encode()
+    files |= {SECTIONS[kind]: payload for kind, _, payload in payloads(image) if kind in SECTIONS}
+    return files
+
+
+def imported(files: Files) -> Image:
+    """The image of exported files. Raises BadInput where one is missing or damaged, BadImage as a file does."""
+    try:
+        return read_image(joined(list(_sections(files))), LOADER)
+    except KeyError as error:
+        raise BadInput(Origin(file=LOADER), f"{error} is missing", hint="export the image again") from None
+    except (ValueError, TypeError, struct.error) as error:
+        raise BadInput(Origin(file=LOADER), f"cannot be read: {error}", hint="export it again") from None
+
+
+def _sections(files: Files) -> list[Payload]:
+    loader = json.loads(files[LOADER])
+    read = FORMATS[loader["format"]].read
+    found = [(kind, 0, files[name]) for kind, name in SECTIONS.items() if name in files]
+    found.append((ORDER_SECTION, 0, words_bytes(read(files, loader["steps"]["memory"]))))
+    for index, core in enumerate(loader["cores"]):
+        words = read(files, core["memory"])
+        if words.size != core["words"]:
+            raise ValueError(f"{core['memory']} has {words.size} words, not {core['words']}")
+        found.append((CORE_SECTION, index, core_bytes(core["x"], core["y"], words)))
+    order = (*FIRST, CORE_SECTION, *LAST)
+    return sorted(found, key=lambda section: order.index(section[0]))
+
+
+def save_export(folder: Path, image: Image, form: str) -> tuple[int, int]:
+    """Writes the files of an image: how many, of how many bytes. The folder appears whole or not at all.
+
+    An export that is there is replaced; any other folder with something in it is not: raises BadInput.
+    """
+    origin = Origin(file=str(folder))
+    files = export(image, form)
+    target = Path(os.path.realpath(folder))
+    half, old = (target.with_name(f".snc-{secrets.token_hex(8)}") for _ in range(2))
+    try:
+        if target.exists() and not target.is_dir():
+            raise BadInput(origin, "cannot be written: it is no folder", hint="give another path")
+        if target.is_dir() and any(target.iterdir()) and not (target / LOADER).is_file():
+            raise BadInput(origin, "holds other files than an export", hint="give the path of a new folder")
+        half.mkdir(parents=True)
+        for name, data in files.items():
+            (half / name).write_bytes(data)
+        if target.exists():
+            target.rename(old)
+        half.rename(target)
+    except OSError as error:
+        raise BadInput(origin, f"cannot be written: {error.strerror}", hint="give another path") from None
+    finally:
+        for each in (half, old):
+            shutil.rmtree(each, ignore_errors=True)
+    return len(files), sum(len(data) for data in files.values())
+
+
+def load_export(folder: Path) -> Image:
+    """The image of an exported folder. Raises BadInput, BadImage."""
+    try:
+        return imported({path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()})
+    except OSError as error:
+        origin = Origin(file=str(folder))
+        raise BadInput(origin, f"cannot be read: {error.strerror}", hint="give an export's folder") from None
+
+
+def _name(core: int) -> str:
+    return f"core_{core:03}"

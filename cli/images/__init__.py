@@ -1,0 +1,1 @@
+"""Commands that show or convert the words of an image."""
