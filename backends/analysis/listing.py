@@ -29,14 +29,15 @@ def disassemble(image: Image, core: int | None = None, is_whole: bool = False) -
     atlas = Atlas(image)
     lines: list[str] = []
     for index in range(len(image.cores)) if core is None else [core]:
-        lines += [*_core_lines(atlas, index, is_whole), ""]
+        lines += [*core_lines(atlas, index, is_whole), ""]
     if core is None:
         lines += [*_step_lines(image), ""]
         lines += [*_section_lines(image), ""] if is_whole else []
     return "\n".join(lines)
 
 
-def _core_lines(atlas: Atlas, core: int, is_whole: bool) -> Iterator[str]:
+def core_lines(atlas: Atlas, core: int, is_whole: bool = False) -> Iterator[str]:
+    """The lines of one core: its head, and one for each region."""
     memory = atlas.image.cores[core]
     limit = atlas.image.chip.core_words
     yield f"core {core} at ({memory.x}, {memory.y}): {memory.words.size} of {limit} words"

@@ -54,7 +54,7 @@ def export(image: Image, form: str) -> dict[str, bytes]:
 
 
 def imported(files: Files) -> Image:
-    """The image of exported files. Raises BadInput where one is missing or damaged, BadImage as a file does."""
+    """The image of exported files. Raises BadInput where one is missing or damaged, and BadImage."""
     try:
         return read_image(joined(list(_sections(files))), LOADER)
     except KeyError as error:

@@ -1,13 +1,18 @@
-"""`snc disasm`, `assemble` and `export`: an image as text and as files, and back."""
+"""`snc disasm`, `assemble`, `export`, `diff`: an image as text and as files, and what changed."""
 
+import json
+
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from snc.backends.exchange.export import load_export
-from snc.backends.image.container import write_image
+from snc.backends.image.container import load, save, write_image
+from snc.cli.main import main
 
-from .conftest import Run
+from .conftest import MODELS, Run, write_model
 
 
 def test_an_image_is_assembled_from_its_listing(run: Run, image: Path, tmp_path: Path) -> None:
@@ -44,3 +49,53 @@ def test_what_cannot_be_assembled_or_exported(run: Run, image: Path, tmp_path: P
         assert done.code == 2
         assert said in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["latin.txt"]
+
+
+@pytest.fixture(scope="module")
+def wider(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits with weights of 16 bits."""
+    path = tmp_path_factory.mktemp("wider") / "digits.snc"
+    assert main(["compile", str(MODELS / "digits.onnx"), "-o", str(path), "--weights", "float16"]) == 0
+    return path
+
+
+def test_an_image_differs_from_itself_in_nothing(run: Run, image: Path) -> None:
+    assert run("diff", image, image) == (0, "the same bytes: 6 layers, 1 core\n", "")
+    found = json.loads(run("diff", image, image, "--json").out)
+    assert (found["is_equal"], found["layers"], found["first"], found["sections"]) == (True, [], None, [])
+
+
+def test_what_another_format_changes(run: Run, image: Path, wider: Path) -> None:
+    done = run("diff", image, wider)
+    assert done.code == 1
+    assert "weights      fixed8  float16" in done.out
+    assert "layers   3 the same, 3 not" in done.out
+    assert "sections INFO, CORE 0" in done.out
+    found = json.loads(run("diff", image, wider, "--json").out)
+    assert [layer["name"] for layer in found["layers"]] == ["conv1", "conv2", "logits"]
+    assert all(layer["has_other_numbers"] for layer in found["layers"])
+    one, other = load(image).cores[0].words, load(wider).cores[0].words
+    apart = np.flatnonzero(one != other[: one.size])
+    assert found["first"]["address"] == apart[0]
+    assert found["words_changed"] == apart.size + other.size - one.size
+
+
+def test_one_changed_weight_is_found(run: Run, image: Path, tmp_path: Path) -> None:
+    held = load(image)
+    words = held.cores[0].words.copy()
+    words[140] ^= np.uint64(1)
+    path = tmp_path / "changed.snc"
+    save(path, replace(held, cores=(replace(held.cores[0], words=words),)))
+    found = json.loads(run("diff", image, path, "--json").out)
+    assert (found["words_changed"], found["first"]["address"], found["facts"]) == (1, 140, [])
+    assert [(layer["name"], layer["has_other_numbers"]) for layer in found["layers"]] == [("conv1", True)]
+
+
+def test_layers_that_only_one_image_has(run: Run, image: Path, tmp_path: Path) -> None:
+    made = write_model(tmp_path / "other.onnx", "Relu", closed=True)
+    path = tmp_path / "other.snc"
+    assert run("compile", made, "-o", path).code == 0
+    found = json.loads(run("diff", image, path, "--json").out)
+    assert {layer["name"] for layer in found["layers"] if layer["after"] is None} >= {"conv1", "logits"}
+    assert any(layer["before"] is None for layer in found["layers"])
+    assert run("diff", image, path).code == 1
