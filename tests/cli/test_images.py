@@ -1,7 +1,6 @@
 """`snc disasm`, `assemble`, `export`, `diff`: an image as text and as files, and what changed."""
 
 import json
-
 from dataclasses import replace
 from pathlib import Path
 
