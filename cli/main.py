@@ -64,6 +64,7 @@ COMMANDS: tuple[LazyCommand, ...] = (
     LazyCommand(
         "export", ".images.export:export_command", "Write the memories of an image as files for a loader."
     ),
+    LazyCommand("explain", ".images.explain:explain_command", "Say what a word or a neuron is for."),
     LazyCommand("diff", ".images.diff:diff_command", "Show what changed from one image to another."),
     LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),

@@ -117,12 +117,12 @@ class Atlas:
 
     def claims(self, core: int) -> list[Claim]:
         """What pointers lead to in a core; of several that claim a word, the first is believed."""
-        ports = list(self._ports(core))
+        ports = list(self.ports(core))
         found = [*ports]
         found += [Claim(Role.POPULATION, address, 1, address) for address in self.populations[core]]
         for address, population in self.populations[core].items():
             found += self._block(core, address, population)
-        kernels = [claim for port in ports for claim in self._kernels(core, port)]
+        kernels = [claim for port in ports for claim in self.kernels_of(core, port)]
         found += kernels
         found += self._weights(core, kernels)
         size = self.image.cores[core].words.size
@@ -148,7 +148,8 @@ class Atlas:
             if target is not None:
                 self._reach.setdefault((target, port), set()).add((c_off, population.depth))
 
-    def _ports(self, core: int) -> Iterator[Claim]:
+    def ports(self, core: int) -> Iterator[Claim]:
+        """The port words of a core."""
         words = self.image.cores[core].words
         first = min(self.populations[core], default=0)
         for address in range(min(first, PORTS)):
@@ -184,7 +185,7 @@ class Atlas:
         spare = 0 if shared else (count * WORD_BITS - model.state_bits(neurons)) // BYTE_BITS
         yield Claim(Role.STATE, (shared or [at])[0], count, address, neurons, spare_bytes=spare)
 
-    def _kernels(self, core: int, port: Claim) -> Iterator[Claim]:
+    def kernels_of(self, core: int, port: Claim) -> Iterator[Claim]:
         """The entries of a port's table that events reach; of a strided table all, if events reach it."""
         words = self.image.cores[core].words
         if port.population is None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 NAME_MIN = 12  # characters of a name, however little room there is
 UNITS = ("", "k", "M", "G")
@@ -127,6 +128,32 @@ class Sheet:
             for i, heading in enumerate(self.headings)
             if (heading[-1] if heading[-1:] in (">", "*", "~") else "") in kinds
         ]
+
+
+class Branch:
+    """A line of a tree, and the branches below it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.branches: list[Branch] = []
+
+    def add(self, text: str, *below: str) -> None:
+        """A branch, with lines below it."""
+        branch = Branch(text)
+        branch.branches = [Branch(line) for line in below]
+        self.branches.append(branch)
+
+
+def show_tree(root: Branch) -> None:
+    """A tree on stdout."""
+
+    def grown(branch: Branch) -> Tree:
+        tree = Tree(Text(printable(branch.text)))
+        for each in branch.branches:
+            tree.children.append(grown(each))
+        return tree
+
+    console().print(grown(root))
 
 
 def elided(name: str, room: int) -> str:

@@ -230,7 +230,7 @@ def _host(about: About) -> Host:
 
 
 def _layer(image: Image, layer: ImageLayer, part: Bill) -> LayerReport:
-    main = _main_fragments(image, layer)
+    main = main_fragments(image, layer)
     return LayerReport(
         name=layer.name,
         op=layer.op,
@@ -250,7 +250,7 @@ def _layer(image: Image, layer: ImageLayer, part: Bill) -> LayerReport:
     )
 
 
-def _main_fragments(image: Image, layer: ImageLayer) -> Sequence[ImageFragment]:
+def main_fragments(image: Image, layer: ImageLayer) -> Sequence[ImageFragment]:
     """The fragments of the layer's result. The emitter lists them last, behind those of helpers, and the
     layer's shape is that of its result: so many neurons from the end are the result's.
     """

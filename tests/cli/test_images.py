@@ -98,3 +98,29 @@ def test_layers_that_only_one_image_has(run: Run, image: Path, tmp_path: Path) -
     assert {layer["name"] for layer in found["layers"] if layer["after"] is None} >= {"conv1", "logits"}
     assert any(layer["before"] is None for layer in found["layers"])
     assert run("diff", image, path).code == 1
+
+
+def test_words_and_neurons_are_explained(run: Run, image: Path) -> None:
+    done = run("explain", image, "54")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("core 0, address 54: ")
+    assert "core 0, address 2: port population=8 table=54" in done.out
+    shown = run("explain", image, "conv2[3,1,2]").out
+    assert "144 synapses from pool1" in shown
+    assert "and 136 more (--all)" in shown
+    assert "pool2[3,0,1]  ADD 1  (axon at 29 of core 0)" in shown
+    assert len(run("explain", image, "conv2[3,1,2]", "--all").out.splitlines()) > 150
+    found = json.loads(run("explain", image, "conv2[3,1,2]", "--json").out)
+    assert len(found["sources"]) == 144
+    assert found["neuron"] == {
+        "layer": "conv2",
+        "c": 3,
+        "y": 1,
+        "x": 2,
+        "core": 0,
+        "population": 8,
+        "element": "",
+    }
+    done = run("explain", image, "conv3[0,0,0]")
+    assert done.code == 2
+    assert "there is no layer 'conv3' (near are conv2" in done.err

@@ -7,7 +7,7 @@ import pytest
 from oracle import layers
 from oracle.writer import Writer
 
-from snc.compiler.reports.report import _main_fragments
+from snc.compiler.reports.report import main_fragments
 
 from .trip import compiled, options, shrunken
 
@@ -37,4 +37,4 @@ def test_the_fragments_of_a_result_are_told_from_its_helpers(
     for layer, shown in zip(network.layers, found.image.about.layers, strict=True):
         assert (shown.name, shown.op, shown.nodes) == (layer.name, layer.operator, layer.nodes)
         assert len(shown.fragments) == sum(len(fragments[p]) for p in layer.populations)
-        assert len(_main_fragments(found.image, shown)) == len(fragments[layer.result])
+        assert len(main_fragments(found.image, shown)) == len(fragments[layer.result])
