@@ -320,7 +320,7 @@ class Mapping:
         return found
 
     def verify(self) -> None:
-        """Raises VerifyError when a neuron has no fragment or two, or a core is too full."""
+        """Raises VerifyError when a neuron has no fragment or two, events are lost, or a core is too full."""
         neurons = dict.fromkeys(range(len(self.network.populations)), 0)
         for plan in self.plans:
             neurons[plan.fragment.population] += plan.fragment.neurons
@@ -331,6 +331,9 @@ class Mapping:
                 )
         if sorted(self.schedule.firing) != list(range(len(self.plans))):
             raise VerifyError("a fragment fires never, or twice in a frame")
+        for target in self.schedule.unseen([{axon.target for axon in plan.axons} for plan in self.plans]):
+            name = self.network.populations[self.plans[target].fragment.population].name
+            raise VerifyError(f"{name}: feeds itself, or is reset behind events that it has not seen")
         if not self.cores:
             return
         held = sorted(fragment for core in self.cores for fragment in core)

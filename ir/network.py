@@ -112,7 +112,10 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """All synapses from one population to one other, through one kernel."""
+    """All synapses from one population to one other, through one kernel.
+
+    `is_recurrent`: the target has fired before the source does, and sees the events in the next frame.
+    """
 
     source: PopulationId
     target: PopulationId
@@ -121,6 +124,7 @@ class Projection:
     kernel: Kernel
     origin: Origin
     update: Update = Update.ADD
+    is_recurrent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +229,20 @@ class Network:
         return tuple(PopulationId(index) for index in range(len(self.populations)))
 
     def lives(self) -> tuple[Life, ...]:
-        """When each population's states are in use: from its first source's firing to its own."""
-        edges = [(projection.source, projection.target) for projection in self.projections]
+        """When each population's states are in use: from its first source's firing to its own; always, where
+        they go on from frame to frame (`keeps_states`).
+        """
+        edges = [(p.source, p.target) for p in self.projections if not p.is_recurrent]
         return lives(self.firing, edges)
+
+    @property
+    def recurrent_targets(self) -> frozenset[PopulationId]:
+        """The populations whose states receive events for the next frame."""
+        return frozenset(p.target for p in self.projections if p.is_recurrent)
+
+    def keeps_states(self, population: PopulationId) -> bool:
+        """Whether states of a population are in use from frame to frame: no others may have their place."""
+        return self.populations[population].neuron.lasts or population in self.recurrent_targets
 
     def verify(self) -> None:
         """Raises VerifyError when a projection does not fit its populations or fires backwards, or where a
@@ -256,8 +271,11 @@ class Network:
             if projection.update not in target.neuron.updates:
                 what = f"a {target.neuron.name} population takes no {projection.update.name}"
                 raise VerifyError(f"{source.name} -> {target.name}: {what}")
-            if projection.source >= projection.target:
-                raise VerifyError(f"{source.name} -> {target.name}: fires backwards")
+            if projection.source == projection.target:
+                raise VerifyError(f"{source.name} -> {target.name}: feeds itself")
+            if (projection.source > projection.target) != projection.is_recurrent:
+                way = "forwards, and is recurrent" if projection.is_recurrent else "backwards"
+                raise VerifyError(f"{source.name} -> {target.name}: fires {way}")
             if int(kernel.first.max(initial=-1)) + kernel.depth > target.shape.depth:
                 raise VerifyError(f"{source.name} -> {target.name}: channels beyond the target")
 

@@ -61,7 +61,7 @@ def _is_plain_sum(population: Population, into: Sequence[Projection]) -> bool:
         and population.activation is Activation.IDENTITY
         and population.scale == 1
         and population.initial == 0
-        and all(p.update is Update.ADD for p in into)
+        and all(p.update is Update.ADD and not p.is_recurrent for p in into)
     )
 
 
@@ -70,6 +70,7 @@ def _is_pointwise(projection: Projection) -> bool:
     weights, first = projection.kernel.weights, projection.kernel.first
     return (
         projection.update is Update.ADD
+        and not projection.is_recurrent
         and weights.shape[1:] == (1, 1, 1)
         and bool((weights == 1).all())
         and np.array_equal(first, np.arange(len(first)))

@@ -48,7 +48,8 @@ Steps are written one after the other, and need not be taken so. What must hold 
 population P and the words of its states:
 
 - the RESET of P, then the updates by all events that reach P, then the reading of its states when it
-  fires;
+  fires; where P has fired before a population that sends to it, the events of the frame before are among
+  these updates, the first ones, and stand behind the last reading;
 - all of this is done before the RESET of a population behind it in `ORDR` that has some of the same
   words, and in the same way from one frame to the next;
 - values of P are computed before the events that carry them are made.

@@ -143,4 +143,9 @@ target, and the same weights: fetched once for a feature map, not once for an ev
 event the other way round, with all its channels side by side for one position, so states lie channels
 innermost and an update reads whole words. The price is paid where it is small: firing reads each state
 once, D apart.
+
+**24. What comes too late is for the next frame.** A recurrent connection delays by a frame, as in other
+simulators of such networks, and needs no buffer: the states of its target take the events while nobody
+else has their words. Its RESET stands behind its FIRE, so that a neuron type with one accumulator does. A
+population does not feed itself, for its neurons fire one after the other: an identity between does that.
 """

@@ -79,9 +79,9 @@ there are several, those of all neurons follow each other, each from a whole wor
 first; a RESET step sets the others to 0. The file holds zeros there, which mean nothing: a step sets the
 states before they are used. States may lie in words that are not in use, and in those of other
 populations' states, where the firing order keeps them apart in time: the RESET of one population stands
-behind the FIRE of the other. Anything else makes an image invalid. "Words" are whole ones here: what is
-left of a word behind the last bias, weight, exponent or parameter belongs to these, and to nobody's
-states.
+behind the FIRE of the other, from one frame to the next too. Anything else makes an image invalid.
+"Words" are whole ones here: what is left of a word behind the last bias, weight, exponent or parameter
+belongs to these, and to nobody's states.
 
 ### Weights
 
@@ -146,8 +146,12 @@ population that the step names.
   frame has one of the former, a population with states that live within a frame one of the latter.
 - Every population has one FIRE step, with `once` 0, and any RESET step with `once` 0 stands before it.
   Where a population has an axon to another, the other's RESET stands before its FIRE, and the other's FIRE
-  behind it. Anything else makes an image invalid. So no population feeds itself, a value is complete when
-  it is sent, and a frame depends on no other but by states that live from frame to frame.
+  behind it. No population has an axon to itself. So a value is complete when it is sent.
+- **An event to a population that has fired is for the next frame.** This is how recurrent networks run. Such
+  a population keeps its first state from frame to frame, or its RESET with `once` 0 stands behind its own
+  FIRE and before the FIRE of the populations whose events come so late; then it has one with `once` 1 as
+  well, and may take events of either kind. Anything else makes an image invalid: the events would be lost.
+  So a frame depends on no other but by states that live from frame to frame and by such events.
 
 ### The event generator (PEG, Algorithm 5)
 

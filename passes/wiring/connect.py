@@ -74,7 +74,7 @@ class Connect:
                         axons.setdefault(FragmentId(first + source), []).append(
                             _axon(wired, tile, axon_box, box, target, placed[axon_box.c])
                         )
-        lives = network.lives()
+        lives, lasting = network.lives(), [network.keeps_states(p) for p in network.firing]
         plans = []
         for index, fragment in enumerate(fragments):
             population = network.populations[fragment.population]
@@ -90,7 +90,7 @@ class Connect:
                     network.weight_format,
                     tuple(axons.get(FragmentId(index), ())),
                     tables,
-                    lives[fragment.population] if self.shared else None,
+                    lives[fragment.population] if self.shared and not lasting[fragment.population] else None,
                 )
             )
         schedule = scheduled(network, plans, [FragmentId(index) for index in range(len(plans))])
@@ -114,7 +114,7 @@ def plan(
     life: Life | None = None,
 ) -> Plan:
     """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
-    if not population.neuron.states or population.neuron.lasts:
+    if not population.neuron.states:
         life = None
     return Plan(
         fragment,

@@ -69,9 +69,8 @@ class Demand:
         self.pid = PopulationId(population)
         self.population = network.populations[population]
         self.into = [wired for wired in wiring if wired.projection.target == population]
-        neuron = self.population.neuron
-        self.shares_states = shared and not neuron.lasts
-        self.has_place = int(shared and neuron.is_reset_each_frame and not neuron.lasts)
+        self.shares_states = shared and not network.keeps_states(self.pid)
+        self.has_place = int(self.shares_states and self.population.neuron.is_reset_each_frame)
         self._reaching: dict[tuple[Span, Span], Sequence[Sequence[Wired]]] = {}
 
     @property

@@ -11,6 +11,7 @@ from snc.backends.emit import emit, image_layers
 from snc.backends.image.image import About, Image, Solver
 from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.prepare import prepare
+from snc.ir.chip import Chip
 from snc.ir.mapping import Mapping
 from snc.ir.network import Network, Population
 
@@ -26,10 +27,10 @@ def network_with(model: onnx.ModelProto, changed: Callable[[Population], Populat
     return replace(found, populations=tuple(map(changed, found.populations)))
 
 
-def mapped(network: Network, states: str) -> Mapping:
+def mapped(network: Network, states: str, chip: Chip = CHIP) -> Mapping:
     """A network in cores."""
     network.verify()
-    packer = packer_of(network, CHIP, options("float32", states))
+    packer = packer_of(network, chip, options("float32", states))
     mapping = packer.located(packer.choices()).mapping
     mapping.verify()
     return mapping
