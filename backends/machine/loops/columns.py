@@ -1,6 +1,6 @@
 """What stands where in the arrays that the compiled code reads."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,27 @@ X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H
 # Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel.
 KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_FIRST, KERNEL_WEIGHTS = range(6)
 KERNEL_COLUMNS = 6
+
+
+class Held(NamedTuple):
+    """A kernel: `weights` is where its weights begin, -1 for a null kernel."""
+
+    kd: int
+    kw: int
+    kh: int
+    sl: int
+    weights: int
+
+
+class Reached(NamedTuple):
+    """Neurons that an event may reach: `state` is that of neuron (0, 0) in the first channel."""
+
+    state: int
+    depth: int
+    height: int
+    width: int
+    update: int
+
 
 # Columns of an axon's counters.
 EVENTS, EMPTY_EVENTS, OPERATIONS = range(3)

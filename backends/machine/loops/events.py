@@ -40,7 +40,9 @@ from .columns import (
     Y_OFF,
     Flag,
     Floats,
+    Held,
     Integers,
+    Reached,
     States,
 )
 
@@ -134,25 +136,16 @@ def esu(
     x_min: int,
     y_min: int,
     value: Any,
-    kd: int,
-    kw: int,
-    kh: int,
-    sl: int,
-    weight: int,
-    state: int,
-    depth: int,
-    height: int,
-    width: int,
-    update: int,
+    kernel: Held,
+    target: Reached,
     weights: Floats,
     states: States,
     chip: Flag,
     mixed: Flag,
 ) -> int:
-    """Algorithm 4 for one event: the number of its synapses, or -1 where the kernel touches no neuron.
-
-    `weight` is where the kernel's weights begin, `state` where channel `first` of neuron (0, 0) lies.
-    """
+    """Algorithm 4 for one event: the number of its synapses, or -1 where the kernel touches no neuron."""
+    kd, kw, kh, sl, weight = kernel
+    state, depth, height, width, update = target
     step = 1 << sl
     # The first dx with 0 <= X and X % (1 << SL) == 0, and how many have X < W << SL; dy likewise.
     dx = max(0, -x_min)
@@ -189,6 +182,30 @@ def esu(
 
 
 @compiled
+def held(kernels: Integers, k: int) -> Held:
+    """A row of the kernels."""
+    return Held(
+        kernels[k, KERNEL_KD],
+        kernels[k, KERNEL_KW],
+        kernels[k, KERNEL_KH],
+        kernels[k, KERNEL_SL],
+        kernels[k, KERNEL_WEIGHTS],
+    )
+
+
+@compiled
+def reached(axons: Integers, a: int, kernels: Integers, k: int) -> Reached:
+    """The neurons of an axon's target, from the first channel of a kernel on."""
+    return Reached(
+        axons[a, STATES] + kernels[k, KERNEL_FIRST],
+        axons[a, TARGET_D],
+        axons[a, TARGET_H],
+        axons[a, TARGET_W],
+        axons[a, UPDATE],
+    )
+
+
+@compiled
 def firing(values: Floats, c: int, y: int, fires_on_zero: bool, found: Integers) -> int:
     """The x of a row's firing neurons, written to `found`; gives their number. No branch to guess wrongly."""
     count = 0
@@ -219,19 +236,10 @@ def fire_one(
     depth, height, width = values.shape
     x_off, y_off, us, row = axons[0, X_OFF], axons[0, Y_OFF], axons[0, US], axons[0, ROW]
     x_end, y_end, kernel_w, kernel_h = axons[0, WIDTH], axons[0, HEIGHT], axons[0, KW], axons[0, KH]
-    target_d, target_h, target_w = axons[0, TARGET_D], axons[0, TARGET_H], axons[0, TARGET_W]
-    update = axons[0, UPDATE]
     found = np.empty(width + 1, np.int64)
     events = empty = operations = 0
     for c in range(depth):
-        k = rows[row + c]
-        kd, kw, kh, sl = (
-            kernels[k, KERNEL_KD],
-            kernels[k, KERNEL_KW],
-            kernels[k, KERNEL_KH],
-            kernels[k, KERNEL_SL],
-        )
-        weight, state = kernels[k, KERNEL_WEIGHTS], axons[0, STATES] + kernels[k, KERNEL_FIRST]
+        kernel, target = held(kernels, rows[row + c]), reached(axons, 0, kernels, rows[row + c])
         for y in range(height):
             y_min = (y << us) + y_off
             if y_min >= y_end or y_min + kernel_h <= 0:
@@ -242,10 +250,8 @@ def fire_one(
                 if x_min >= x_end or x_min + kernel_w <= 0:
                     continue
                 events += 1
-                synapses = esu(
-                    x_min, y_min, values[c, y, x], kd, kw, kh, sl, weight, state,
-                    target_d, target_h, target_w, update, weights, states, chip, mixed,
-                )  # fmt: skip
+                value = values[c, y, x]
+                synapses = esu(x_min, y_min, value, kernel, target, weights, states, chip, mixed)
                 if synapses < 0:
                     empty += 1
                 else:
@@ -283,14 +289,9 @@ def fire_many(
                     if y_min >= axons[a, HEIGHT] or y_min + axons[a, KH] <= 0:
                         continue
                     k = rows[axons[a, ROW] + c]
-                    state = axons[a, STATES] + kernels[k, KERNEL_FIRST]
-                    synapses = esu(
-                        x_min, y_min, values[c, y, x],
-                        kernels[k, KERNEL_KD], kernels[k, KERNEL_KW], kernels[k, KERNEL_KH],
-                        kernels[k, KERNEL_SL], kernels[k, KERNEL_WEIGHTS], state,
-                        axons[a, TARGET_D], axons[a, TARGET_H], axons[a, TARGET_W],
-                        axons[a, UPDATE], weights, states, chip, mixed,
-                    )  # fmt: skip
+                    kernel, target = held(kernels, k), reached(axons, a, kernels, k)
+                    value = values[c, y, x]
+                    synapses = esu(x_min, y_min, value, kernel, target, weights, states, chip, mixed)
                     counters[a, EVENTS] += 1
                     if synapses < 0:
                         counters[a, EMPTY_EVENTS] += 1
