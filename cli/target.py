@@ -18,24 +18,21 @@ def target_group() -> None:
 @options.as_json
 def list_command(as_json: bool) -> None:
     """List the targets that come with snc."""
-    from ..backends.words.bits import WORD_BYTES
+    from ..compiler.targets.kinds import KINDS, Bytes, kind_of
     from ..compiler.targets.target import load_target, shipped
 
     chips = [load_target(name) for name in shipped()]
     if as_json:
         say_json(chips)
         return
-    table = Sheet("target*", "mesh", "cores>", "a core>", "all cores>", "kernel>")
-    for chip in chips:
-        table.add(
-            chip.name,
-            f"{chip.mesh[0]} x {chip.mesh[1]}",
-            chip.cores,
-            size(chip.core_words * WORD_BYTES),
-            size(chip.cores * chip.core_words * WORD_BYTES),
-            f"{chip.kernel_max} x {chip.kernel_max}",
-        )
-    table.show()
+    for kind in KINDS.values():
+        rows = {chip.name: kind.row(chip) for chip in chips if kind_of(chip) is kind}
+        for number, (name, row) in enumerate(rows.items()):
+            if number == 0:
+                table = Sheet("target*", *(f"{key}>" for key in row))
+            table.add(name, *(size(value) if isinstance(value, Bytes) else value for value in row.values()))
+        if rows:
+            table.show()
 
 
 @target_group.command("show")

@@ -1,11 +1,14 @@
-"""Whether a network is far too large for a target, as the shapes of its tensors alone show."""
+"""Whether a network is too large for a target, as the shapes of its tensors or its states alone show."""
 
 import math
 
+from ...ir.aims import StateUse
 from ...ir.chip import Chip
-from ...ir.errors import DoesNotFit, Origin
+from ...ir.errors import DoesNotFit, Origin, SncError
 from ...ir.layers import LayerGraph
+from ...ir.network import Network, Neuron
 from ...ir.storage.bitrun import WORD_BITS
+from .options import Options
 
 VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to find a target that holds it
 # A neuron stands in as many tensors at most: convolution, activation, sum, concatenation.
@@ -39,3 +42,27 @@ def check_capacity(graph: LayerGraph, chip: Chip) -> None:
             hint=f"{cores} such cores are the least that may hold it; or take a smaller input",
             ways=[{"cores": cores}] * (total <= VALUES_TRIED_MAX),
         )
+
+
+def too_large(network: Network, chip: Chip, options: Options) -> list[SncError]:
+    """Whether states alone take more than all cores have: no cut and no packing changes that.
+
+    Persistent states count together; of shared ones, those of each population.
+    """
+    held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
+    if options.states is StateUse.PERSISTENT or not held:
+        origin, count = Origin(file=network.name), neurons(network)
+    else:
+        largest = max(held, key=lambda population: population.shape.neurons)
+        origin, count = largest.origin, largest.shape.neurons
+    need = count * chip.state_bits // 8
+    have = chip.cores * chip.core_words * 8
+    if need <= have:
+        return []
+    rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"
+    return [DoesNotFit(origin, rule, hint="take a target with more or larger cores")]
+
+
+def neurons(network: Network) -> int:
+    """How many neurons have states."""
+    return sum(p.shape.neurons for p in network.populations if p.neuron is not Neuron.INPUT)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...ir.aims import StateUse
 from ...ir.chip import Chip
-from ...ir.errors import DoesNotFit, Origin, SncError, each_of
+from ...ir.errors import Origin, SncError, each_of
 from ...ir.layers import LayerGraph
-from ...ir.network import Network, Neuron
+from ...ir.network import Network
 from ...passes.fuse import Fuse
 from ...passes.lowering.host import READS_INPUTS, Split
 from ...passes.lowering.operators.table import HANDLERS
-from .capacity import check_capacity
+from .capacity import neurons
 from .host_work import too_much, warnings
+from .kinds import pipeline_of
 from .options import Options
 from .prepare import divide, folded
 
@@ -81,6 +81,7 @@ class Check:
 
 def check(path: Path, chip: Chip, options: Options) -> Check:
     """What stands between a model and its image, short of solving. Raises BadInput where no model is."""
+    steps = pipeline_of(chip)
     try:
         graph = folded(path, options.input_shapes)
     except SncError as error:
@@ -89,7 +90,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
             raise
         return _result(path, chip, None, None, None, found)
     try:
-        check_capacity(graph, chip)
+        steps.admit(graph, chip)
         division = divide(graph)
     except SncError as error:
         return _result(path, chip, graph, None, None, each_of(error))
@@ -97,31 +98,8 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
         return _result(path, chip, graph, None, None, division.problems)
     network = Fuse()(division.network)
     refusal = too_much(graph, division.parts)
-    problems = [*([refusal] if refusal else []), *_too_large(network, chip, options.states)]
+    problems = [*([refusal] if refusal else []), *steps.refusals(network, chip, options)]
     return _result(path, chip, graph, division.parts, network, problems)
-
-
-def _too_large(network: Network, chip: Chip, states: StateUse) -> list[SncError]:
-    """Whether states alone take more than all cores have: no cut and no packing changes that.
-
-    Persistent states count together; of shared ones, those of each population.
-    """
-    held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
-    if states is StateUse.PERSISTENT or not held:
-        origin, neurons = Origin(file=network.name), _neurons(network)
-    else:
-        largest = max(held, key=lambda population: population.shape.neurons)
-        origin, neurons = largest.origin, largest.shape.neurons
-    need = neurons * chip.state_bits // 8
-    have = chip.cores * chip.core_words * 8
-    if need <= have:
-        return []
-    rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"
-    return [DoesNotFit(origin, rule, hint="take a target with more or larger cores")]
-
-
-def _neurons(network: Network) -> int:
-    return sum(p.shape.neurons for p in network.populations if p.neuron is not Neuron.INPUT)
 
 
 def _result(
@@ -153,7 +131,7 @@ def _result(
         layers=tuple(layers),
         host=CheckedHost(before, after, parts.share_of_macs if parts else 0.0),
         problems=problems,
-        neurons=None if network is None else _neurons(network),
+        neurons=None if network is None else neurons(network),
         projections=None if network is None else len(network.projections),
         notes=(*(graph.notes if graph else ()), *(warnings(graph, parts) if graph and parts else ())),
     )

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
-from ...backends.emit import emit
 from ...backends.image.image import Image
 from ...ir.chip import Chip
 from ...ir.errors import SncError
@@ -14,11 +13,9 @@ from ...ir.mapping import Mapping as Mapped
 from ...ir.network import Network
 from ...passes.quantise import held_constants
 from ..frontend.read import to_onnx
-from .about import about
-from .capacity import check_capacity
 from .choices import Choice, Point
 from .clock import Clock, Progress
-from .map import front_of, map_network
+from .kinds import pipeline_of
 from .options import Options
 from .prepare import Prepared, folded, lowered, prepare
 from .remedy import remedied
@@ -59,7 +56,7 @@ def compile_model(
 
     The file is read once, and lowered once, whatever is tried to make it fit.
     """
-    clock = Clock(progress)
+    clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
         graph = verified(Step.LAYERS, folded(path, options.input_shapes), watch)
     prepared = cache(lambda: lowered(graph, watch))
@@ -68,16 +65,16 @@ def compile_model(
         chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
     ) -> tuple[Network, Choice]:
         with clock("lower"):
-            check_capacity(graph, chip)  # what is far too large is not even lowered
+            steps.admit(graph, chip)  # what is far too large is not even lowered
             prepared()
-        return map_network(prepared(), chip, options, clock, watch)
+        return steps.map(prepared(), chip, options, clock, watch)
 
     try:
         network, choice = attempt(chip, options, clock, watch)
     except SncError as error:
         progress("explain")
         raise remedied(error, chip, options, lambda other, chosen: attempt(other, chosen, Clock())) from None
-    return _emitted(prepared(), options, network, choice, clock, watch)
+    return _emitted(prepared(), chip, options, network, choice, clock, watch)
 
 
 def compile_prepared(
@@ -85,17 +82,23 @@ def compile_prepared(
 ) -> Compiled:
     """The image of a model that is prepared. Raises SncError as `compile_model` does, without a remedy."""
     clock = clock or Clock()
-    network, choice = map_network(prepared, chip, options, clock, watch)
-    return _emitted(prepared, options, network, choice, clock, watch)
+    network, choice = pipeline_of(chip).map(prepared, chip, options, clock, watch)
+    return _emitted(prepared, chip, options, network, choice, clock, watch)
 
 
 def _emitted(
-    prepared: Prepared, options: Options, network: Network, choice: Choice, clock: Clock, watch: Watch
+    prepared: Prepared,
+    chip: Chip,
+    options: Options,
+    network: Network,
+    choice: Choice,
+    clock: Clock,
+    watch: Watch,
 ) -> Compiled:
     """The image of a mapping, with what it says of itself."""
     with clock("emit"):
         before, after = prepared.parts.before, prepared.parts.after
-        image = emit(choice.mapping, about(prepared, choice, options), _model(before), _model(after))
+        image = pipeline_of(chip).emit(prepared, choice, options, _model(before), _model(after))
         verified(Step.IMAGE, image, watch)
     return Compiled(prepared, network, choice.mapping, image, clock.seconds)
 
@@ -104,10 +107,10 @@ def front(
     path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
 ) -> tuple[Point, ...]:
     """Cores against the work of the busiest core. Raises SncError as `compile_model` does."""
-    clock = Clock(progress)
+    clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
-        prepared = prepare(path, options.input_shapes, partial(check_capacity, chip=chip))
-    return front_of(prepared, chip, options, clock)
+        prepared = prepare(path, options.input_shapes, lambda graph: steps.admit(graph, chip))
+    return steps.front(prepared, chip, options, clock)
 
 
 def _model(part: LayerGraph | None) -> bytes | None:

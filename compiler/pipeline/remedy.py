@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ...backends.words.limits import LIMITS, beyond
 from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
 from ...ir.storage.weights import FORMATS
+from ..targets.kinds import kind_of
 from .options import Options
 
 ATTEMPTS_MAX = 12  # compilations with a larger target; most models take one or two
@@ -118,27 +118,22 @@ def _grown(chip: Chip, way: Need) -> Chip:
     """A chip that has what a way needs; if it has that already, a larger one. The same one, if words do not
     hold more.
     """
+    kind = kind_of(chip)
     for grows in (False, True):
         found = chip
         for name, need in way.items():
             value: int = getattr(chip, name)
             step = (-1 if name.endswith("_min") else 1) * max(1, abs(value) // GROWTH)
-            found = _with_number(found, name, _wider(name, need, value + grows * step))
+            found = kind.grown(found, name, _wider(name, need, value + grows * step))
         if found != chip:
-            return chip if any(True for _ in beyond(found)) else found
+            return chip if any(True for _ in kind.faults(found)) else found
     return chip
-
-
-def _with_number(chip: Chip, name: str, value: int) -> Chip:
-    """A chip with another number; more cores are more rows."""
-    if name == "cores":
-        return replace(chip, mesh=(chip.mesh[0], -(-value // chip.mesh[0])))
-    return replace(chip, **{name: value})  # type: ignore[arg-type]
 
 
 def _least(chip: Chip, larger: Chip, options: Options, attempt: Attempt) -> Change:
     """The numbers that are larger, those left out that turn out to be needless."""
-    names = [name for name in (*LIMITS, "mesh") if getattr(chip, name) != getattr(larger, name)]
+    kind = kind_of(chip)
+    names = [name for name in (*kind.limits, *kind.pairs) if getattr(chip, name) != getattr(larger, name)]
     for name in names if len(names) > 1 else ():
         without = replace(larger, **{name: getattr(chip, name)})
         if _failure(without, options, attempt) is None:

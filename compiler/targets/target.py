@@ -1,25 +1,24 @@
-"""Targets: a chip's limits from a TOML file, checked against what the words hold."""
+"""Target files: a chip's numbers as TOML, checked against the limits of its kind."""
 
-import dataclasses
 import json
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from ...backends.words.limits import CORES, LIMITS, beyond
 from ...ir.chip import Chip
 from ...ir.errors import BadTarget, Origin, raise_all
+from .kinds import ESU, KINDS, Kind, kind_of, shipped_text
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
-INTRODUCTION = f"""\
-# A target chip. Lines left out say what {DEFAULT_TARGET} says.
+START = "start from 'snc target show grai-vip'"
+INTRODUCTION = """\
+# A target chip. Lines left out say what {sample} says.
 # Words, and the widths of their fields, are the same for all targets: the ranges at the end of the lines are
 # what the fields hold, and a target may only be smaller.
 
 """
-PAIRS = ("mesh", "chip_mesh")  # numbers in X and in Y
 
 
 def shipped() -> tuple[str, ...]:
@@ -28,15 +27,11 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
 
 
-def _text(name: str) -> str:
-    return resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-
-
 def load_target(name: str) -> Chip:
     """The chip of a shipped target's name or of a TOML file's path. Raises BadTarget."""
     origin = Origin(file=name)
     if name in shipped():
-        text = _text(name)
+        text = shipped_text(name)
     else:
         path = Path(name)
         try:
@@ -48,42 +43,46 @@ def load_target(name: str) -> Chip:
                 origin, "is neither a shipped target nor a file that can be read", hint=f"shipped are {known}"
             ) from None
         except UnicodeDecodeError:
-            raise BadTarget(origin, "is no TOML file", hint="start from 'snc target show grai-vip'") from None
+            raise BadTarget(origin, "is no TOML file", hint=START) from None
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadTarget(
-            origin, f"is no TOML file: {error}", hint="start from 'snc target show grai-vip'"
-        ) from None
+        raise BadTarget(origin, f"is no TOML file: {error}", hint=START) from None
     return parse_target(found, origin)
 
 
 def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:
-    """The chip of a target file's table; numbers it leaves out are those of the default target. Raises
+    """The chip of a target file's table; numbers it leaves out are those of its kind's sample. Raises
     BadTarget.
     """
-    fields = {field.name for field in dataclasses.fields(Chip)}
-    for key in found:
-        if key not in fields:
+    said = dict(found)
+    kind = _kind(said.pop("kind", ESU.name), origin)
+    for key in said:
+        if key not in kind.numbers:
             raise BadTarget(
-                origin, f"{key!r} is no number of a target", hint=f"known are {', '.join(sorted(fields))}"
+                origin,
+                f"{key!r} is no number of a target",
+                hint=f"known are {', '.join(sorted(kind.numbers))}",
             )
-    facts = {**tomllib.loads(_text(DEFAULT_TARGET)), **found}
+    facts = {**tomllib.loads(kind.sample()), **said}
+    facts.pop("kind", None)
     for key, value in facts.items():
         if key == "name" and not isinstance(value, str):
             raise BadTarget(origin, f"name = {value} is no text", hint='write name = "my-chip"')
-        if key in PAIRS:
+        if key in kind.pairs:
             facts[key] = _pair(key, value, origin)
         elif key != "name" and type(value) is not int:
             raise BadTarget(origin, f"{key} = {value!r} is no whole number", hint="write a whole number")
-    chip = Chip(**facts)
-    raise_all(BadTarget(origin, sentence, hint="the words' fields hold no more") for sentence in beyond(chip))
-    raise_all(
-        BadTarget(origin, f"{key} = {value} is no power of two", hint="write a power of two")
-        for key in ("stride_max", "upsampling_max")
-        if (value := getattr(chip, key)) & (value - 1)
-    )
+    chip: Chip = kind.chip(**facts)  # what its kind declares
+    raise_all(BadTarget(origin, fault.rule, hint=fault.hint) for fault in kind.faults(chip))
     return chip
+
+
+def _kind(name: object, origin: Origin) -> Kind:
+    if not isinstance(name, str) or name not in KINDS:
+        known = ", ".join(f"{kind.name} ({kind.text})" for kind in KINDS.values())
+        raise BadTarget(origin, f"kind = {name!r} is no kind of chip", hint=f"known are {known}")
+    return KINDS[name]
 
 
 def _pair(key: str, value: object, origin: Origin) -> tuple[int, int]:
@@ -93,10 +92,12 @@ def _pair(key: str, value: object, origin: Origin) -> tuple[int, int]:
     raise BadTarget(origin, f"{key} = {value} is no pair of numbers", hint=f"write {key} = [12, 12]")
 
 
-def to_toml(chip: Chip) -> str:
-    """A chip as a target file, every number with the words that the shipped file has for it."""
-    lines = {field.name: _assignment(chip, field.name) for field in dataclasses.fields(Chip)}
-    comments = _comments()
+def to_toml(chip: object) -> str:
+    """A chip as a target file, every number with the words that its kind's sample has for it."""
+    kind = kind_of(chip)
+    lines = {"kind": f"kind = {json.dumps(kind.name)}"}
+    lines |= {key: f"{key} = {_value(getattr(chip, key))}" for key in kind.numbers}
+    comments = {"kind": kind.text} | _comments(kind.sample())
     column = max(len(line) for key, line in lines.items() if key in comments) + 2
     return "".join(
         f"{line:{column}}# {comments[key]}\n" if key in comments else f"{line}\n"
@@ -104,28 +105,27 @@ def to_toml(chip: Chip) -> str:
     )
 
 
-def to_commented_toml(chip: Chip) -> str:
+def to_commented_toml(chip: object) -> str:
     """A target file to change: every number with its unit and its limits."""
-    lines = to_toml(chip).splitlines()
-    limits = {key: f"{low} to {high}" for key, (low, high) in LIMITS.items()}
-    limits |= dict.fromkeys(PAIRS, f"1 to {CORES} cores")
+    kind = kind_of(chip)
+    limits = {key: f"{low} to {high}" for key, (low, high) in kind.limits.items()} | dict(kind.pairs)
     shown = []
-    for line in lines:
+    for line in to_toml(chip).splitlines():
         key = line.partition("=")[0].strip()
         shown.append(f"{line}; {limits[key]}" if key in limits else line)
-    return INTRODUCTION + "\n".join(shown) + "\n"
+    sample = tomllib.loads(kind.sample())["name"]
+    return INTRODUCTION.format(sample=sample) + "\n".join(shown) + "\n"
 
 
-def _assignment(chip: Chip, key: str) -> str:
-    value = getattr(chip, key)
+def _value(value: object) -> str:
     if isinstance(value, str):
-        return f"{key} = {json.dumps(value)}"  # TOML's basic strings are JSON's
-    return f"{key} = {list(value) if isinstance(value, tuple) else value}"
+        return json.dumps(value)  # TOML's basic strings are JSON's
+    return str(list(value) if isinstance(value, tuple) else value)
 
 
-def _comments() -> dict[str, str]:
-    """What the default target's file says of each number."""
-    found = (line.partition("#") for line in _text(DEFAULT_TARGET).splitlines())
+def _comments(text: str) -> dict[str, str]:
+    """What a target file says of each number."""
+    found = (line.partition("#") for line in text.splitlines())
     return {
         assignment.partition("=")[0].strip(): words.strip()
         for assignment, mark, words in found

@@ -105,13 +105,13 @@ def test_a_commented_file_says_the_same_and_has_a_unit_for_every_number(name: st
     text = to_commented_toml(chip)
     assert parse_target(tomllib.loads(text), ORIGIN) == chip
     lines = {line.partition("=")[0].strip(): line for line in text.splitlines() if "=" in line}
-    assert list(lines) == [field.name for field in dataclasses.fields(Chip)]
+    assert list(lines) == ["kind", *(field.name for field in dataclasses.fields(Chip))]
     units = re.compile("cores|words|neurons|channels|positions|axons|hops|bits|femtojoules|picoseconds")
     for key, line in lines.items():
         comment = line.partition("#")[2]
-        assert key == "name" or units.search(comment), line
+        assert key in ("kind", "name") or units.search(comment), line
         low, high = LIMITS.get(key, (1, "65536 cores"))
-        assert key == "name" or comment.endswith(f"; {low} to {high}"), line
+        assert key in ("kind", "name") or comment.endswith(f"; {low} to {high}"), line
 
 
 def test_the_manual_suffices_for_strided_tables() -> None:

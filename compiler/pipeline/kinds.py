@@ -1,0 +1,53 @@
+"""What a network becomes on a chip, by its kind: a row for each one of `compiler/targets/kinds.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...backends.emit import emit
+from ...backends.image.image import Image
+from ...ir.errors import SncError
+from ...ir.layers import LayerGraph
+from ...ir.network import Network
+from ..targets.kinds import ESU, kind_of
+from .about import about
+from .capacity import check_capacity, too_large
+from .choices import Choice, Point
+from .clock import Clock
+from .map import front_of, map_network
+from .options import Options
+from .prepare import Prepared
+from .steps import Watch
+
+Model = bytes | None  # a part that the host computes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pipeline:
+    """The steps that know the chip.
+
+    `admit` raises DoesNotFit for layers that are far too large, before they are lowered. `refusals`: the
+    problems of a network that show without mapping it. `map`: its weights as the image holds them, and its
+    way into cores. `front`: the points of `--pareto`. `emit`: the image of a choice, with the host's parts
+    before and behind it.
+    """
+
+    admit: Callable[[LayerGraph, Any], None]
+    refusals: Callable[[Network, Any, Options], list[SncError]]
+    map: Callable[[Prepared, Any, Options, Clock, Watch], tuple[Network, Choice]]
+    front: Callable[[Prepared, Any, Options, Clock], tuple[Point, ...]]
+    emit: Callable[[Prepared, Choice, Options, Model, Model], Image]
+
+
+def _emitted(prepared: Prepared, choice: Choice, options: Options, before: Model, after: Model) -> Image:
+    return emit(choice.mapping, about(prepared, choice, options), before, after)
+
+
+PIPELINES: dict[str, Pipeline] = {
+    ESU.name: Pipeline(check_capacity, too_large, map_network, front_of, _emitted),
+}
+
+
+def pipeline_of(chip: object) -> Pipeline:
+    """The steps for the kind that a chip is of."""
+    return PIPELINES[kind_of(chip).name]

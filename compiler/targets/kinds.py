@@ -1,0 +1,105 @@
+"""Kinds of chips: what target files of each may say. `esu` is the paper's chip.
+
+What a network becomes on a chip of a kind is its row in `compiler/pipeline/kinds.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from importlib import resources
+from typing import Any, NamedTuple
+
+from ...backends.words.bits import WORD_BYTES
+from ...backends.words.limits import CORES, LIMITS, beyond
+from ...ir.chip import Chip
+
+
+class Fault(NamedTuple):
+    """What is wrong with a number of a chip, and what to do about it."""
+
+    rule: str
+    hint: str
+
+
+class Bytes(int):
+    """A size, to be shown in a unit that suits it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """A kind of chip, as its target files say it.
+
+    `chip`: a frozen dataclass, whose fields are a file's numbers, and `name`. `sample` reads a file that has
+    every number, and a comment on each: what others leave out is as there. `limits`: each number's least and
+    most. `pairs`: numbers in X and Y, with what they may be, in words. `faults`: all that is wrong with a
+    chip. `row`: what a list of targets says of it. `grown`: the chip with one of the numbers that errors say
+    a network needs (`DoesNotFit.ways`).
+    """
+
+    name: str
+    text: str
+    chip: type[Any]
+    sample: Callable[[], str]
+    limits: Mapping[str, tuple[int, int]]
+    pairs: Mapping[str, str]
+    faults: Callable[[Any], Iterable[Fault]]
+    row: Callable[[Any], Mapping[str, int | str]]
+    grown: Callable[[Any, str, int], Any]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Everything that a file may say of a chip but its kind, the name first."""
+        return tuple(field.name for field in fields(self.chip))
+
+
+def shipped_text(name: str) -> str:
+    """The target file of a chip that comes with the package."""
+    return resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+POWERS = ("stride_max", "upsampling_max")
+
+
+def _faults(chip: Chip) -> Iterator[Fault]:
+    yield from (Fault(sentence, "the words' fields hold no more") for sentence in beyond(chip))
+    for key in POWERS:
+        value = getattr(chip, key)
+        if LIMITS[key][0] <= value <= LIMITS[key][1] and value.bit_count() != 1:
+            yield Fault(f"{key} = {value} is no power of two", "write a power of two")
+
+
+def _row(chip: Chip) -> dict[str, int | str]:
+    return {
+        "mesh": f"{chip.mesh[0]} x {chip.mesh[1]}",
+        "cores": chip.cores,
+        "a core": Bytes(chip.core_words * WORD_BYTES),
+        "all cores": Bytes(chip.cores * chip.core_words * WORD_BYTES),
+        "kernel": f"{chip.kernel_max} x {chip.kernel_max}",
+    }
+
+
+def _grown(chip: Chip, name: str, value: int) -> Chip:
+    """More cores are more rows."""
+    if name == "cores":
+        return replace(chip, mesh=(chip.mesh[0], -(-value // chip.mesh[0])))
+    return replace(chip, **{name: value})  # type: ignore[arg-type]
+
+
+ESU = Kind(
+    name="esu",
+    text="cores send events along axons, and scatter them through kernels",
+    chip=Chip,
+    sample=partial(shipped_text, "grai-vip"),
+    limits=LIMITS,
+    pairs=dict.fromkeys(("mesh", "chip_mesh"), f"1 to {CORES} cores"),
+    faults=_faults,
+    row=_row,
+    grown=_grown,
+)
+
+KINDS: dict[str, Kind] = {ESU.name: ESU}
+
+
+def kind_of(chip: object) -> Kind:
+    """The kind that a chip is of."""
+    return next(kind for kind in KINDS.values() if kind.chip is type(chip))
