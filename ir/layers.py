@@ -14,8 +14,14 @@ from numpy.typing import NDArray
 
 from .errors import Origin, VerifyError
 
-# Operators that only name elements: of the network's inputs the host does them without asking the chip.
-VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Gather")
+# Operators whose result has the elements of the first operand, each once: in their order, or in another.
+RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
+PERMUTATIONS = (*RESHAPES, "Transpose")
+# Those that only name elements: of the network's inputs the host does them without asking the chip.
+VIEWS = (*PERMUTATIONS, "Slice", "Split", "Gather")
+# Those whose result is made of elements of their operands, and of zeros.
+COPIES = ("Dropout", "Cast", "Expand", "Tile", "Concat", "Pad", "DepthToSpace", "SpaceToDepth")
+ARRANGEMENTS = (*VIEWS, *COPIES)
 
 Array = NDArray[Any]
 

@@ -9,9 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..ir.layers import Array, Layer, LayerGraph, Value
+from ..ir.layers import VIEWS, Array, Layer, LayerGraph, Value
 
-VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Gather")
 ALIKE = ("Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "Neg", "Abs", "Cast", "Identity")
 CONSTANTS = ("scale", "shift", "mean", "variance")  # of a normalisation that was folded
 
@@ -41,14 +40,18 @@ def _swapped(graph: LayerGraph) -> LayerGraph | None:
         source = layer.input(0)
         if source not in behind:
             continue
-        if layer.op in VIEWS and behind[source] and uses[source] == 1 and source not in outputs:
+        if _is_view(layer) and behind[source] and uses[source] == 1 and source not in outputs:
             place = at[source]
-            if graph.layers[place].op not in VIEWS and (pair := _pair(graph, graph.layers[place], layer)):
+            if not _is_view(graph.layers[place]) and (pair := _pair(graph, graph.layers[place], layer)):
                 return _with(graph, place, index, *pair)
         is_one = layer.op == "BatchNormalization" and _is_uniform(graph, layer)
-        if is_one or layer.op in VIEWS or layer.op in ALIKE:
+        if is_one or _is_view(layer) or layer.op in ALIKE:
             behind[layer.outputs[0]] = behind[source] or is_one
     return None
+
+
+def _is_view(layer: Layer) -> bool:
+    return layer.op in VIEWS and len(layer.outputs) == 1
 
 
 def _is_uniform(graph: LayerGraph, layer: Layer) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...backends.image.image import Image
 from ...ir.errors import BadInput, Origin
+from ...ir.layers import RESHAPES
 from ...passes.quantise import held_constants
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic
 
 CLASSIFIERS = ("ArgMax", "TopK")
-CARRIERS = ("Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
+CARRIERS = (*RESHAPES, "Cast")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,13 @@ from math import prod
 import numpy as np
 
 from ...ir.errors import SncError
-from ...ir.layers import Layer, LayerGraph
+from ...ir.layers import ARRANGEMENTS, Layer, LayerGraph
 from ...ir.network import Neuron, Shape
 from .arrangement import Scattered
 from .builder import Builder
 from .operators.table import HANDLERS
 from .views import Ids
 
-# Operators whose results are their operands' elements.
-VIEWS = (
-    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Dropout", "Cast", "Expand"),
-    *("Tile", "Concat", "Split", "Slice", "Gather", "Pad", "DepthToSpace", "SpaceToDepth"),
-)
 # Operators that read [1, D, H, W] as it stands.
 MAPS = (
     *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization", "Resize", "Upsample"),
@@ -66,7 +61,7 @@ class FirstReaders:
         found = {value.name: builder.views[value.name] for value in self.graph.inputs}
         for layer in self.graph.layers:
             data = layer.inputs if layer.op == "Concat" else layer.inputs[:1]
-            if layer.op in VIEWS and all(name in found for name in data) and _lowered(builder, layer):
+            if layer.op in ARRANGEMENTS and all(name in found for name in data) and _lowered(builder, layer):
                 made = {name: builder.views[name] for name in layer.outputs if name in builder.views}
                 if all(ids.size and ids.max() < total for ids in made.values()):
                     found.update(made)
@@ -89,7 +84,7 @@ class FirstReaders:
             elif layer.op in MAPS:
                 self.as_maps.update(known[:1])
                 self._wish(builder, _pictured(builder.views[known[0]]))
-            elif layer.op in VIEWS:
+            elif layer.op in ARRANGEMENTS:
                 self._see_through(builder, layer)
             else:
                 shape = self.graph.shape(layer.outputs[0])

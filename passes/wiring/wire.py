@@ -14,6 +14,7 @@ import numpy as np
 from ...ir.chip import Chip
 from ...ir.mapping import Run, Wiring
 from ...ir.network import AxisMap, Network, Projection
+from ...ir.storage.bitrun import WORD_BITS
 from ...ir.storage.weights import FORMATS
 from .wired import Wired
 
@@ -48,12 +49,12 @@ def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:
 def _words(projection: Projection, up: int, y: tuple[Run, ...], x: tuple[Run, ...], chip: Chip) -> float:
     """About how many words the runs take: their kernels, and the fragments' ports."""
     kernel = projection.kernel
-    width = FORMATS[kernel.format or "fixed8"].bits
+    codec = FORMATS[kernel.format or "fixed8"]
     channels, depth = (1 if kernel.is_shared else len(kernel.first)), kernel.depth
     kernels = 0.0
     for rows, columns in product(_sizes(y), _sizes(x)):
         tiles = -(-rows // chip.kernel_max) * -(-columns // chip.kernel_max)
-        kernels += tiles * len(kernel.first) + channels * depth * rows * columns * width / 64
+        kernels += tiles * len(kernel.first) + channels * codec.size_bits(depth * rows * columns) / WORD_BITS
     return kernels + _shares(projection, up, len(y) * len(x), chip)
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from ....ir.layers import PERMUTATIONS
 from .integer_operators import MICROSOFT
 from .quantisers import DEQUANTISE
 from .rewriting import OWN, Naming, Rewriting, attribute, input_of, like
-
-VIEWS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +74,7 @@ class _Walk:
         elif node.op_type == "Cast" and first is not None and not first.zero:
             if attribute(node, "to") == onnx.TensorProto.FLOAT:
                 self.shares[node.output[0]] = first
-        elif node.op_type in VIEWS and first is not None:
+        elif node.op_type in PERMUTATIONS and first is not None:
             twin = self._name(node, "real")
             yield like(node, node.op_type, [first.real, *node.input[1:]], [twin])
             self.shares[node.output[0]] = Share(twin, first.scales, first.zero)

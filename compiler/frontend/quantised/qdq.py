@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 
 from ....ir.errors import Unsupported
+from ....ir.layers import VIEWS
 from ..onnx_file import opset_of
 from . import dynamic, integer_operators, qonnx
 from .integer_operators import MICROSOFT, is_integer_operator
@@ -27,9 +28,8 @@ NOTE = (
 )
 # Between a QuantizeLinear and its DequantizeLinear these mean the same for integers and for floats.
 CARRIERS = (
-    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Gather", "MaxPool"),
-    *("GlobalMaxPool", "Split", "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Resize", "Upsample"),
-    *("ReduceMax", "ReduceMin"),
+    *(*VIEWS, "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Resize", "Upsample"),
+    *("MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"),
 )
 # And these, where all their inputs are quantised alike.
 JOINING = ("Concat", "Max", "Min")

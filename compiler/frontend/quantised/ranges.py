@@ -6,24 +6,15 @@ from functools import reduce
 
 import onnx
 
+from ....ir.layers import VIEWS
 from .rewriting import OWN, Rewriting, attribute, input_of
 
 Range = tuple[float, float]
 
 # What these make lies where their first input lies.
 KEEPING = (
-    *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Gather", "Split"),
-    *(
-        "MaxPool",
-        "GlobalMaxPool",
-        "GlobalAveragePool",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceMean",
-        "Expand",
-        "Tile",
-    ),
-    *("DepthToSpace", "SpaceToDepth", "Dropout"),
+    *(*VIEWS, "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "Dropout"),
+    *("MaxPool", "GlobalMaxPool", "GlobalAveragePool", "ReduceMax", "ReduceMin", "ReduceMean"),
 )
 # And what these make, where any of their inputs may lie.
 UNITING = ("Concat", "Max", "Min", "Mean")

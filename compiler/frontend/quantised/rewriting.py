@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ....ir.errors import BadInput, Origin
+from ....ir.layers import PERMUTATIONS
 from ..opset import IR_VERSION
 
 Naming = Generator[onnx.NodeProto, None, str]  # nodes, and in the end the name of the tensor that they make
@@ -18,18 +19,7 @@ OWN = ("", "ai.onnx")
 CLIP_WITH_INPUTS = 11  # from this opset on, Clip's bounds are inputs
 # Constants are computed from constants by these, none of which makes much out of little.
 FOLDED = (
-    *(
-        "Cast",
-        "Clip",
-        "Reshape",
-        "Flatten",
-        "Transpose",
-        "Identity",
-        "Squeeze",
-        "Unsqueeze",
-        "Slice",
-        "Gather",
-    ),
+    *(*PERMUTATIONS, "Slice", "Gather", "Cast", "Clip"),
     *("Concat", "Add", "Sub", "Mul", "Div", "Neg", "Abs", "Sqrt", "Reciprocal", "Round", "Floor", "Ceil"),
     *("Relu", "Max", "Min", "Sign"),
 )
