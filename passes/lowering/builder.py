@@ -247,13 +247,13 @@ class Builder:
             return False
         return True
 
-    def value(self, layer: Layer, index: int, stack: Stack) -> Ids:
-        """An operand as maps; a constant one becomes a population that a single neuron of value 1 feeds."""
+    def value(self, layer: Layer, index: int, stack: Stack, shape: tuple[int, ...] = ()) -> Ids:
+        """An operand as maps; a constant one, read in `shape`, becomes a population that one neuron feeds."""
         name = layer.input(index)
         if name in self.views:
             return stack.maps(self.views[name])
         array = self.constant(layer, index)
-        places = stack.maps(np.arange(array.size, dtype=np.int32).reshape(array.shape))
+        places = stack.maps(np.arange(array.size, dtype=np.int32).reshape(shape or array.shape))
         d, h, w = places.shape
         one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
         target = self.add(layer, Shape(d, h, w))
@@ -303,7 +303,8 @@ class Builder:
         if found is None:
             raise Unsupported(
                 layer.origin,
-                f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps",
+                f"its operands {[list(o.shape) for o in operands]} are no stacks of feature maps: its"
+                f" {prod(shape)} values would take more than {PLANES_MAX} projections",
                 hint="keep channels, rows and columns apart before this layer",
             )
         return found

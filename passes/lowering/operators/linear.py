@@ -9,7 +9,7 @@ from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import PopulationId, Shape
 from .. import axis
-from ..arrangement import Arrangement, like
+from ..arrangement import like
 from ..builder import Builder
 from ..views import Ids
 from ..weights import Weights, ones, trained
@@ -101,11 +101,12 @@ def thinned(
 
 
 def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
-    _biased(builder, layer, population)
+    biased(builder, layer, population)
     builder.define(layer.outputs[0], builder.ids(population))
 
 
-def _biased(builder: Builder, layer: Layer, population: PopulationId) -> None:
+def biased(builder: Builder, layer: Layer, population: PopulationId) -> None:
+    """Gives a population the constant bias that stands behind a layer's weights."""
     if layer.input(2):
         depth = builder.neurons.shapes[population].depth
         bias = np.broadcast_to(builder.constant(layer, 2).astype(np.float32).ravel(), (depth,))
@@ -250,21 +251,3 @@ def _dense(
                 kernel,
             )
     _finish(builder, layer, target)
-
-
-@lowers("BatchNormalization")
-def batch_normalization(builder: Builder, layer: Layer) -> None:
-    """Folded into the layer before it, or a layer of its own: one weight and one bias a channel."""
-    if layer.integer("training_mode", 0) or any(layer.outputs[1:]):  # with statistics, it is training
-        raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
-    scale = builder.constant(layer, 1)
-    ids = builder.operand(layer, 0)
-    rest = tuple(a for a in range(2, ids.ndim))
-    stack = Arrangement(ids.shape, ((1,), (0, *rest[:-1]), rest[-1:]))
-    d, h, w = stack.sizes
-    maps = np.moveaxis(ids, 1, 0).reshape(d, h, w)
-    population = builder.add(layer, Shape(d, h, w))
-    kernel = trained(scale, layer.input(1), lambda index: index.reshape(d, 1, 1, 1), np.arange(d))
-    builder.project(layer, maps, population, axis.identity(h), axis.identity(w), kernel)
-    _biased(builder, layer, population)
-    builder.define(layer.outputs[0], stack.tensor(builder.ids(population)))

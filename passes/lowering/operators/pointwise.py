@@ -16,6 +16,9 @@ from ..views import Ids
 from ..weights import ones
 from .table import lowers
 
+PLANES_COPIED = 8  # from so many planes on, maps that are repeated are copied first
+REPEATED_MIN = 4  # times, for a copy to be few neurons beside the result's
+
 
 def activate(
     builder: Builder, layer: Layer, activation: Activation, parameters: tuple[float, ...] = (), index: int = 0
@@ -161,7 +164,23 @@ def _operands(builder: Builder, layer: Layer) -> tuple[Stack, list[Ids]]:
     """The operands of a layer as stacks of maps, in the arrangement of its result; constants are neurons."""
     views = [builder.views[name] for name in layer.inputs if name in builder.views]
     stack = builder.arrangement(layer, views)
-    return stack, [builder.value(layer, index, stack) for index in range(len(layer.inputs))]
+    values = (builder.value(layer, index, stack) for index in range(len(layer.inputs)))
+    return stack, [_drawn_together(builder, layer, maps) for maps in values]
+
+
+def _drawn_together(builder: Builder, layer: Layer, maps: Ids) -> Ids:
+    """Maps [D, H, W] that are 1 high where all rows are the same, 1 wide where all columns are. Where many
+    planes are then repeated, they are copied first: each plane is joined to every fragment of a result.
+    """
+    size = maps.size
+    for line in (1, 2):
+        first = maps.take([0], axis=line)
+        if maps.shape[line] > 1 and (maps == first).all():
+            maps = first
+    if maps.size * REPEATED_MIN > size or len(builder.neurons.planes(maps)) < PLANES_COPIED:
+        return maps
+    d, h, w = maps.shape
+    return builder.ids(builder.copied(layer, maps, (d, h, w)))
 
 
 @lowers("Max")
@@ -194,7 +213,13 @@ def mul(builder: Builder, layer: Layer) -> None:
         activate(builder, layer, activation, parameters, 1 - layer.inputs.index(gated[0]))
         return
     stack, operands = _operands(builder, layer)
-    first, second = sorted(operands, key=lambda m: builder.neurons.populations(m)[-1:])
+    target = multiplied(builder, layer, stack, *operands)
+    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+
+
+def multiplied(builder: Builder, layer: Layer, stack: Stack, one: Ids, other: Ids) -> PopulationId:
+    """A population that holds the products of two stacks of maps."""
+    first, second = sorted((one, other), key=lambda m: builder.neurons.populations(m)[-1:])
     befores, afters = builder.neurons.populations(first), builder.neurons.populations(second)
     if befores and afters and befores[-1] >= afters[0] and (second >= 0).all():
         # The first factor must have arrived before the second fires: a copy fires later than both.
@@ -204,7 +229,7 @@ def mul(builder: Builder, layer: Layer) -> None:
     target = builder.add(layer, Shape(*stack.sizes))
     join(builder, layer, first, target, Update.ADD)
     join(builder, layer, second, target, Update.MULTIPLY)
-    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+    return target
 
 
 @lowers("Div")
