@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..backends.image.image import Image
     from ..backends.machine.machine import Arithmetic
-    from ..compiler.running.outcome import Simulation
+    from ..compiler.running.simulation import Simulation
 
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
@@ -65,7 +65,7 @@ def simulate_command(
     from ..backends.image.container import load
     from ..compiler.running import outputs
     from ..compiler.running.inputs import Picture, load_frames
-    from ..compiler.running.outcome import load_labels, simulate
+    from ..compiler.running.simulation import load_labels, simulate
 
     outputs.suffixed(output, ".npz")
     outputs.suffixed(report_file, ".json", ".html")

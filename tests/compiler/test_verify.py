@@ -19,7 +19,8 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.comparison import rounds_to
 from snc.compiler.running.figures import Gauge
 from snc.compiler.running.inputs import random_frames
-from snc.compiler.running.outcome import simulate, verification
+from snc.compiler.running.outcome import verification
+from snc.compiler.running.simulation import simulate
 from snc.compiler.running.verify import Verdict, verify
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import BadInput
