@@ -9,7 +9,6 @@ SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
-	mkdir -p out
 	$(BIN)/snc compile models/digits.onnx -o out/digits.snc
 	$(BIN)/snc verify models/digits.onnx out/digits.snc -i models/digits_test.npz
 	$(BIN)/snc simulate out/digits.snc -i models/digits_test.npz --labels label -o out/digits.npz

@@ -59,9 +59,12 @@ def init_command(file: Path, name: str | None, force: bool) -> None:
 
     chip = replace(load_target(name or DEFAULT_TARGET), name=file.stem)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w" if force else "x", encoding="utf-8", newline="\n") as stream:
             stream.write(to_commented_toml(chip))
-    except FileExistsError:
+    except FileExistsError as error:
+        if error.filename != str(file):
+            raise click.UsageError(f"{file} cannot be written: {error.filename} is no folder") from None
         raise click.UsageError(f"{file} is there already: --force writes over it") from None
     except OSError as error:
         raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None

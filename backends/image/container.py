@@ -10,9 +10,10 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,17 +158,27 @@ def load(path: str | Path) -> Image:
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
-    """Writes a file that appears whole or not at all, in place of one that was there. Raises BadInput."""
+    """Writes a file that appears whole or not at all. Raises BadInput."""
+    with whole(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to be written, that appears at the end of the block, whole or not at all, in place of one that
+    was there; folders that it stands in are made. Raises BadInput.
+    """
     path = Path(path)
     origin = Origin(file=path.name)
     try:
         target = Path(os.path.realpath(path))  # of a link, the file behind it
         if target.exists() and not target.is_file():
             raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
+        target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_name(f".snc-{secrets.token_hex(8)}")
         try:
             with half.open("xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             half.replace(target)

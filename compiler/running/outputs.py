@@ -1,4 +1,7 @@
-"""Files that a command writes: refused before the work begins if they cannot be, and whole or not there."""
+"""Files that a command writes: refused before the work begins if they cannot be, and whole or not there.
+
+Folders that they are to stand in are made when they are written.
+"""
 
 import io
 import os
@@ -23,15 +26,16 @@ def plan(outputs: Sequence[Path | None], inputs: Sequence[Path | None] = ()) -> 
             continue
         origin = Origin(file=str(path))
         real = Path(os.path.realpath(path))
-        folder = path.parent
         if clash := taken.get(str(real)):
             raise BadInput(origin, f"cannot be written: it {clash}", hint="give another path")
-        if not folder.is_dir():
-            raise BadInput(origin, f"cannot be written: there is no folder {folder}", hint="make it first")
         if real.exists() and not real.is_file():
             raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
-        if not os.access(real.parent, os.W_OK):
-            raise BadInput(origin, f"cannot be written: {folder} is read-only", hint="give another path")
+        folder = next(above for above in (path.absolute(), *path.absolute().parents)[1:] if above.exists())
+        shown = os.path.relpath(folder) if not path.is_absolute() else folder
+        if not folder.is_dir():
+            raise BadInput(origin, f"cannot be written: {shown} is no folder", hint="give another path")
+        if not os.access(folder, os.W_OK):
+            raise BadInput(origin, f"cannot be written: {shown} is read-only", hint="give another path")
         taken[str(real)] = "is named twice"
 
 

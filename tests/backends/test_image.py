@@ -391,9 +391,14 @@ def test_a_failed_save_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path / "none" / "toy.snc", tmp_path / "file" / "toy.snc", tmp_path, Path(os.devnull)):
+    for path in (tmp_path / "file" / "toy.snc", tmp_path, Path(os.devnull)):
         with pytest.raises(BadInput, match="cannot be written"):
             write_whole(path, b"")
+
+
+def test_folders_of_a_file_are_made(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "folder" / "file", b"data")
+    assert (tmp_path / "new" / "folder" / "file").read_bytes() == b"data"
 
 
 def test_files_that_cannot_be_loaded(tmp_path: Path) -> None:

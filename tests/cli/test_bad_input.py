@@ -62,7 +62,7 @@ CASES: dict[str, tuple[int, str]] = {
     "no weight format": (2, "compile digits.onnx --weights bfloat16 -o out.snc"),
     "no shape": (2, "compile digits.onnx --input-shape image -o out.snc"),
     "no such input": (2, "compile digits.onnx --input-shape picture:1,1,8,8 -o out.snc"),
-    "no such folder": (2, "compile digits.onnx -o nowhere/out.snc"),
+    "in a file's place": (2, "compile digits.onnx -o text.onnx/out/digits.snc"),
     "over a folder": (2, "compile digits.onnx -o folder"),
     "over the model": (2, "compile digits.onnx -o digits.onnx"),
     "twice the same file": (2, "compile digits.onnx -o out.snc --reference ./out.snc"),

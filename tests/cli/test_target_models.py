@@ -45,7 +45,8 @@ def test_target_init_writes_a_file_once(run: Run, tmp_path: Path) -> None:
     assert "--force" in again.err
     assert run("target", "init", own, "--from", "embedded-16", "--force").code == 0
     assert load_target(str(own)) == replace(load_target("embedded-16"), name="mine")
-    assert run("target", "init", tmp_path / "missing" / "own.toml").code == 2
+    assert run("target", "init", own / "own.toml").code == 2
+    assert run("target", "init", tmp_path / "new" / "own.toml").code == 0
 
 
 def test_models_list(run: Run) -> None:
@@ -62,6 +63,21 @@ def test_models_build(run: Run, tmp_path: Path) -> None:
     onnx.checker.check_model(onnx.load(tmp_path / "p.onnx"))
     run("models", "build", "pilotnet", "-o", tmp_path / "q.onnx", "--seed", "1")
     assert (tmp_path / "p.onnx").read_bytes() == (tmp_path / "q.onnx").read_bytes()
+
+
+def test_folders_that_are_missing_are_made(run: Run, tmp_path: Path) -> None:
+    assert run("models", "build", "digits", "-o", tmp_path / "new" / "digits.onnx").code == 0
+    image, listing = tmp_path / "out" / "of" / "digits.snc", tmp_path / "lists" / "digits.txt"
+    assert run("compile", tmp_path / "new" / "digits.onnx", "-o", image).code == 0
+    assert run("disasm", image, "-o", listing).code == 0
+    assert image.is_file()
+    assert listing.is_file()
+
+
+def test_no_folder_is_made_for_what_is_not_written(run: Run, tmp_path: Path) -> None:
+    done = run("compile", tmp_path / "none.onnx", "-o", tmp_path / "out" / "none.snc")
+    assert done.code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("group", ["target", "models"])

@@ -55,7 +55,6 @@ def test_readme_shows_what_the_commands_print(
     monkeypatch.setenv("COLUMNS", "80")
     shown = [block for block in blocks("README.md") if "digits" in block[0] and "small.toml" not in block[0]]
     assert [command.split()[1] for command, _ in shown] == ["compile", "verify", "simulate"]
-    (tmp_path / "out").mkdir()
     for command, lines in shown:
         assert main(command.split()[1:]) == 0
         printed = [untimed(line) for line in capsys.readouterr().out.splitlines()]
