@@ -103,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error.format_message() + _way_out(error), USAGE)
     except SncError as error:
         return _complain(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("snc: interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        click.echo(": ".join(("snc: interrupted", *filter(None, map(str, interrupt.args)))), err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left: the interpreter's last flush must not fail on it once more.

@@ -130,3 +130,41 @@ def pictures(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+class InputKey(click.ParamType[tuple[str, str]]):
+    """NAME=KEY: an input, and the array that feeds it."""
+
+    name = "NAME=KEY"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The input's name and the key."""
+        name, _, key = str(value).rpartition("=")
+        if not name or not key:
+            self.fail(f"{value!r} is no input with its array: write NAME=KEY, and files after -i", param, ctx)
+        return name, key
+
+
+def data(is_required: bool, text: str) -> Callable[[F], F]:
+    """-i and --input: the frames, and which of their arrays feeds which input."""
+
+    def decorate(function: F) -> F:
+        decorators = (
+            click.option(
+                "-i", "--data", "data_path", type=FILE, required=is_required, metavar="DATA", help=text
+            ),
+            click.option(
+                "--input",
+                "names",
+                type=InputKey(),
+                multiple=True,
+                help="The array of an .npz that feeds an input, where it has another name; once for each.",
+            ),
+        )
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate

@@ -1,43 +1,58 @@
-"""`snc simulate`: an image runs, event by event, on inputs from a file."""
+"""`snc simulate`: an image runs, event by event, on the frames of a data set."""
 
+import hashlib
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from . import options
-from .views.show import Sheet, json_text, plain, progress, say, say_json, times
+from .views.show import Sheet, json_text, plain, say, say_json, times
+from .views.talk import frames_bar, warn, warn_of_bytes
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..backends.image.image import Image
     from ..backends.machine.machine import Arithmetic
-    from ..compiler.running.simulation import Simulation
+    from ..compiler.running.simulating.agreement import Agreement
+    from ..compiler.running.simulating.answers import Answers, Range
+    from ..compiler.running.simulating.simulation import Simulation
 
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
-FRAMES_SHOWN = 8
+RANGE_SHOWN = 8  # elements that are shown one by one
 
 
 @click.command("simulate")
 @click.argument("image", type=options.FILE, metavar="IMAGE")
-@click.option(
-    "-i",
-    "--input",
-    "input_file",
-    type=options.FILE,
-    required=True,
-    metavar="INPUT",
-    help="An .npy, .npz, .png or .jpg; arrays may hold many frames along their first axis.",
+@options.data(
+    True, "An .npy, .npz, picture, or a folder of these; arrays may hold many frames along their first axis."
 )
 @click.option(
-    "-o", "--output", type=options.FILE, metavar="OUT.npz", help="Write the outputs, by their names."
+    "-o",
+    "--output",
+    type=options.FILE,
+    metavar="OUT.npz|.npy|.csv",
+    help="Write the outputs, by their names, or a table with a row for each frame.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on where the run for the same -o was interrupted: its frames are kept in OUT.part.",
 )
 @options.arithmetic
 @click.option(
-    "--labels", metavar="NAME", help="An array of the .npz with each frame's class: say how many are right."
+    "--labels",
+    metavar="FILE|KEY",
+    help="Each frame's class: an array of the .npz, an array's file, or text with a label at the end of each "
+    "line. Says how many are right.",
+)
+@click.option(
+    "--against",
+    type=options.FILE,
+    metavar="MODEL",
+    help="Run the model in ONNX Runtime beside the image: says how often they agree, and the largest error.",
 )
 @click.option(
     "--report",
@@ -47,45 +62,105 @@ FRAMES_SHOWN = 8
     help="Write what was counted, with estimates of energy and latency: as JSON, or as a page with charts.",
 )
 @options.pictures
+@click.option("--values", is_flag=True, help="With --json: the outputs' elements, not only their shapes.")
 @options.as_json
+@click.pass_context
 def simulate_command(
+    ctx: click.Context,
     image: Path,
-    input_file: Path,
+    data_path: Path,
+    names: tuple[tuple[str, str], ...],
     output: Path | None,
+    resume: bool,
     arithmetic: "Arithmetic",
     labels: str | None,
+    against: Path | None,
     report_file: Path | None,
     resize: bool,
     mean: tuple[float, ...],
     scale: tuple[float, ...],
     bgr: bool,
+    values: bool,
     as_json: bool,
 ) -> None:
-    """Run an image on inputs, event by event."""
+    """Run an image on a data set, event by event.
+
+    Memory does not grow with the number of frames. A run that writes its outputs and is interrupted keeps
+    the frames that it has finished: the same command with --resume goes on from there.
+    """
     from ..backends.image.container import load
     from ..compiler.running import outputs
-    from ..compiler.running.inputs import Picture, load_frames
-    from ..compiler.running.simulation import load_labels, simulate
+    from ..compiler.running.data.dataset import open_data
+    from ..compiler.running.data.labels import load_labels
+    from ..compiler.running.data.pictures import Picture
+    from ..compiler.running.simulating.answers import Answers, Kept
+    from ..compiler.running.simulating.partial import Partial
+    from ..compiler.running.simulating.predictions import Form, save_predictions
+    from ..compiler.running.simulating.simulation import Watcher, has_memory, simulate
 
-    outputs.suffixed(output, ".npz")
+    if resume and output is None:
+        raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
+    outputs.suffixed(output, ".npz", ".npy", ".csv")
     outputs.suffixed(report_file, ".json", ".html")
-    outputs.plan((output, report_file), (image, input_file))
+    outputs.plan((output, report_file), (image, data_path, against, Path(labels) if labels else None))
     loaded = load(image)
-    frames = load_frames(input_file, loaded, Picture(resize, mean, scale, bgr))
-    known = None if labels is None else load_labels(input_file, labels, len(frames))
-    with progress("simulate") as bar:
-        found = simulate(loaded, image, frames, arithmetic, bar.at)
-    if output is not None:
-        outputs.save_arrays(output, found.outputs)
+    picture = Picture(resize, mean, scale, bgr)
+    data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels))
+    warn_of_bytes(ctx, data)
+    known = None if labels is None else load_labels(labels, data)
+    answers, kept = Answers(must_name_classes=known is not None), Kept()
+    watchers: list[Watcher] = [answers, *[kept] * (values and as_json)]
+    beside = None
+    if against is not None:
+        # ONNX Runtime takes a while to load: only where it is asked for.
+        from ..compiler.running.simulating.agreement import Against
+
+        beside = Against(against, loaded, data)
+        watchers.append(beside)
+
+    with frames_bar("simulate", len(data)) as at:
+        if output is None:
+            found = simulate(loaded, image, data, arithmetic, watchers=watchers, on_step=at)
+        else:
+            run = {
+                "image": hashlib.sha256(image.read_bytes()).hexdigest(),
+                "arithmetic": arithmetic,
+                "data": data.state(),
+                "names": sorted(names),
+                "pictures": asdict(picture),
+            }
+            with Partial(output, run, len(data), has_memory=has_memory(loaded)) as finished:
+                if not resume and finished.path.exists():
+                    warn(f"{finished.path}: replaced, though frames are left in it that --resume would use")
+                watchers = [Form(output), *watchers, finished]
+                before = finished.resume() if resume else ()
+                try:
+                    found = simulate(
+                        loaded, image, data, arithmetic, watchers=watchers, before=before, on_step=at
+                    )
+                except KeyboardInterrupt:
+                    raise KeyboardInterrupt(finished.told()) from None
+                is_named = answers.fault() is None
+                save_predictions(output, finished, data, is_named, known)
     if report_file is not None:
         _report(found, loaded, report_file)
-    accuracy = None if known is None else found.accuracy(known)
+    accuracy = None if known is None else answers.accuracy(known)
+    agreement = None if beside is None else beside.agreement()
     if as_json:
-        say_json(found if accuracy is None else {**plain(found), "accuracy": accuracy})
+        say_json(
+            {
+                **plain(found),
+                **({"outputs": plain(kept.outputs)} if values else {}),
+                **({} if accuracy is None else {"accuracy": accuracy}),
+                **({} if agreement is None else {"against": plain(agreement)}),
+            }
+        )
         return
-    _show(found, loaded.about.model, output)
+    _show(found, answers, loaded.about.model, output)
     if accuracy is not None:
         say(f"right       {100 * accuracy:.2f} % of {found.frames} frames")
+    if agreement is not None:
+        _show_agreement(agreement)
 
 
 def _report(found: "Simulation", image: "Image", file: Path) -> None:
@@ -106,12 +181,12 @@ def _report(found: "Simulation", image: "Image", file: Path) -> None:
     outputs.save_text(file, text)
 
 
-def _show(found: "Simulation", model: str, output: Path | None) -> None:
+def _show(found: "Simulation", answers: "Answers", model: str, output: Path | None) -> None:
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
     say()
-    for name, array in found.outputs.items():
-        _show_output(name, array, found.frames)
+    for name, shape in found.outputs.items():
+        _show_output(name, shape, answers.ranges[name], found.frames)
     table = Sheet("layer*", "op", "fired>", "events>", "synaptic ops>", "empty>", "hops>")
     for layer in found.per_layer:
         table.add(
@@ -132,31 +207,34 @@ def _show(found: "Simulation", model: str, output: Path | None) -> None:
         say(f"outputs     {output}")
 
 
-def _show_output(name: str, array: "NDArray[Any]", frames: int) -> None:
+def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int) -> None:
     """A vector's largest elements, or the range of anything larger."""
-    by_frame = array.reshape(frames, -1)
-    shape = array.shape if frames == 1 else (*array.shape[:1], *array.shape[1:])
+    by_frame = found.first.reshape(len(found.first), -1)
+    elements = by_frame.shape[1]
     say(f"output {name}, {times(shape)}")
-    if (
-        not VECTOR_MIN <= by_frame.shape[1] <= VECTOR_MAX
-        or max(array.shape[1:], default=1) != by_frame.shape[1]
-    ):
-        _show_range(by_frame)
+    if not VECTOR_MIN <= elements <= VECTOR_MAX or max(shape[1:], default=1) != elements:
+        _show_range(found)
         return
     table = Sheet("frame>", *(f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST]))
-    for index, values in enumerate(by_frame[:FRAMES_SHOWN]):
+    for index, values in enumerate(by_frame):
         best = np.argsort(-values, kind="stable")[:BEST]
         table.add(index, *(f"{place}: {values[place]:.4g}" for place in best))
     table.show()
-    if frames > FRAMES_SHOWN:
-        say(f"and {frames - FRAMES_SHOWN} frames more")
+    if frames > len(by_frame):
+        say(f"and {frames - len(by_frame)} frames more")
         say()
 
 
-def _show_range(by_frame: "NDArray[Any]") -> None:
-    if by_frame.size <= FRAMES_SHOWN:
-        say("  " + ", ".join(f"{value:.6g}" for value in by_frame.ravel().tolist()))
+def _show_range(found: "Range") -> None:
+    if found.elements <= RANGE_SHOWN:
+        say("  " + ", ".join(f"{value:.6g}" for value in found.first.ravel().tolist()))
     else:
-        low, mean, high = by_frame.min(), by_frame.mean(), by_frame.max()
-        say(f"  least {low:.4g}, mean {mean:.4g}, largest {high:.4g}")
+        say(f"  least {found.low:.4g}, mean {found.mean:.4g}, largest {found.high:.4g}")
     say()
+
+
+def _show_agreement(found: "Agreement") -> None:
+    say(
+        f"agreement   {100 * found.argmax_agree:.2f} % of the largest elements with {found.model}; "
+        f"largest error {found.max_abs_error:.3g}, {found.max_rel_error:.3g} of the peak"
+    )

@@ -1,6 +1,7 @@
 """`snc verify`: does the image compute the network?"""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,11 @@ import click
 
 from . import options
 from .views.show import Sheet, progress, say, say_json
+from .views.talk import warn_of_bytes
 
 if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic
+    from ..compiler.frontend.runtime import Arrays
     from ..compiler.running.figures import Divergence, Figures
     from ..compiler.running.outcome import Verification
 
@@ -27,14 +30,7 @@ FRONTEND_LIMITS = {
 @click.command("verify")
 @click.argument("model", type=options.FILE, metavar="MODEL.onnx")
 @click.argument("image", type=options.FILE, metavar="IMAGE")
-@click.option(
-    "-i",
-    "--input",
-    "input_file",
-    type=options.FILE,
-    metavar="INPUT",
-    help="Frames: an .npy, .npz, .png or .jpg.",
-)
+@options.data(False, "Frames: an .npy, .npz, picture, or a folder of these.")
 @click.option(
     "--random",
     type=click.IntRange(1),
@@ -64,7 +60,8 @@ def verify_command(
     ctx: click.Context,
     model: Path,
     image: Path,
-    input_file: Path | None,
+    data_path: Path | None,
+    names: tuple[tuple[str, str], ...],
     random: int | None,
     seed: int,
     reference: Path | None,
@@ -85,15 +82,22 @@ def verify_command(
     In JSON, sqnr_db is 999 where nothing differs.
     """
     from ..backends.image.container import load
-    from ..compiler.running.inputs import Picture, load_frames, random_frames
+    from ..compiler.running.data.dataset import open_data
+    from ..compiler.running.data.pictures import Picture
+    from ..compiler.running.inputs import random_frames
     from ..compiler.running.outcome import verification
     from ..compiler.running.verify import verify
 
-    if input_file is not None and random is not None:
+    if data_path is not None and random is not None:
         raise click.UsageError("-i and --random exclude each other")
+    if data_path is None and names:
+        raise click.UsageError("--input needs -i")
     loaded = load(image)
-    if input_file is not None:
-        frames = load_frames(input_file, loaded, Picture(resize, mean, scale, bgr))
+    frames: Sequence[Arrays]
+    if data_path is not None:
+        opened = open_data(data_path, loaded, Picture(resize, mean, scale, bgr), dict(names))
+        frames = data = ctx.with_resource(opened)
+        warn_of_bytes(ctx, data)
     else:
         frames = random_frames(loaded, random or RANDOM_FRAMES, seed)
     with progress("verify") as bar:

@@ -59,6 +59,20 @@ def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = Fals
     return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
 
 
+@contextmanager
+def compilations(told: Callable[[], None]) -> Iterator[None]:
+    """Tells, while the block runs, before a function is compiled; what a cache holds is not."""
+
+    class Told(numba.core.event.Listener):  # type: ignore[misc]
+        def on_start(self, event: object) -> None:
+            told()
+
+        def on_end(self, event: object) -> None: ...
+
+    with numba.core.event.install_listener("numba:compile", Told()):
+        yield
+
+
 def cache_folder(name: str) -> Path | None:
     """The folder of that name for compiled code, made if need be, or None where none can be written.
 

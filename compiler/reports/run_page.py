@@ -1,7 +1,7 @@
 """The page of `snc simulate --report`: what a run did on the mesh and in each layer, and what it may cost."""
 
 from ..running.estimate import Estimates
-from ..running.simulation import Simulation
+from ..running.simulating.simulation import Simulation
 from . import charts
 from .image_page import named
 from .page import Chart, Section, Table, page

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ...ir.chip import Chip
-from .simulation import LayerCount, Simulation
+from .simulating.simulation import LayerCount, Simulation
 
 # Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
 EVENT_WORDS = 4

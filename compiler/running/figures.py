@@ -1,12 +1,15 @@
 """How far tensors are from what they should be, gathered frame by frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+NO_ERROR_DB = (
+    999.0  # JSON has no infinity: the SQNR of values that do not differ at all; of infinite errors minus that
+)
 PEAK_MIN = 1e-6  # below it, errors are taken as they are
 
 
@@ -26,6 +29,10 @@ class Figures:
     mismatches: int
     elements: int
     has_argmax: bool
+
+    def finite(self) -> "Figures":
+        """With an SQNR that JSON can hold."""
+        return replace(self, sqnr_db=max(-NO_ERROR_DB, min(self.sqnr_db, NO_ERROR_DB)))
 
 
 @dataclass(frozen=True, slots=True)

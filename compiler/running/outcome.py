@@ -2,17 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...backends.image.image import Image
 from .comparison import Compared
 from .figures import Divergence, Figures
 from .verify import Verdict
-
-NO_ERROR_DB = (
-    999.0  # JSON has no infinity: the SQNR of values that do not differ at all; of infinite errors minus that
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ def verification(
         reference=reference,
         frontend=_held(verdict.compared["frontend"]),
         rounding=None if rounding is None else _errors(rounding.outputs),
-        layers=tuple(_finite(layer) for layer in verdict.layers),
+        layers=tuple(layer.finite() for layer in verdict.layers),
         model=model.name,
         image=str(path),
         weights=image.about.weights,
@@ -105,7 +101,7 @@ def _held(found: Compared) -> Held:
 
 
 def _errors(figures: Sequence[Figures]) -> Errors:
-    finite = tuple(_finite(figure) for figure in figures)
+    finite = tuple(figure.finite() for figure in figures)
     return Errors(
         _worst(figure.max_abs_error for figure in finite),
         _worst(figure.max_rel_error for figure in finite),
@@ -118,7 +114,3 @@ def _worst(values: Iterable[float]) -> float:
     """The largest value, NaN before all others; 0 of none."""
     found = list(values)
     return next((value for value in found if math.isnan(value)), max(found, default=0.0))
-
-
-def _finite(figure: Figures) -> Figures:
-    return replace(figure, sqnr_db=max(-NO_ERROR_DB, min(figure.sqnr_db, NO_ERROR_DB)))

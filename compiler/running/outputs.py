@@ -3,16 +3,9 @@
 Folders that they are to stand in are made when they are written.
 """
 
-import io
 import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from ...backends.image.container import write_whole
 from ...ir.errors import BadInput, Origin
@@ -42,16 +35,6 @@ def plan(outputs: Sequence[Path | None], inputs: Sequence[Path | None] = ()) -> 
 def save_text(path: Path, text: str) -> None:
     """Writes a text file."""
     write_whole(path, text.encode("utf-8"))
-
-
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Writes an .npz file; the same arrays give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                npy.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
-    write_whole(path, buffer.getvalue())
 
 
 def suffixed(path: Path | None, *suffixes: str) -> None:

@@ -14,7 +14,7 @@ COUNTS = {"firing", "events", "synaptic_operations", "empty_events", "hops"}
 
 def test_simulate_counts_and_answers(run: Run, image: Path, frames: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
-    done = run("simulate", image, "-i", frames, "-o", out, "--labels", "label", "--json")
+    done = run("simulate", image, "-i", frames, "-o", out, "--labels", "label", "--json", "--values")
     assert (done.code, done.err) == (0, "")
     found = json.loads(done.out)
     assert {"outputs", "seconds", *COUNTS} <= found.keys()
@@ -67,9 +67,11 @@ def test_simulate_takes_a_picture(run: Run, image: Path, frames: Path, tmp_path:
         digit = given["image"][0, 0]
     Pillow.fromarray((digit * 15).astype(np.uint8)).save(tmp_path / "digit.png")
     np.save(tmp_path / "digit.npy", np.floor(digit * 15)[None, None] / 15)
-    options = ("--scale", "15", "--json")
+    options = ("--scale", "15", "--json", "--values")
     shown = json.loads(run("simulate", image, "-i", tmp_path / "digit.png", *options).out)
-    given_as_array = json.loads(run("simulate", image, "-i", tmp_path / "digit.npy", "--json").out)
+    given_as_array = json.loads(
+        run("simulate", image, "-i", tmp_path / "digit.npy", "--json", "--values").out
+    )
     np.testing.assert_allclose(
         shown["outputs"]["logits"], given_as_array["outputs"]["logits"], rtol=1e-4, atol=1e-4
     )

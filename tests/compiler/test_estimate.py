@@ -10,7 +10,7 @@ from oracle.writer import Writer
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.estimate import estimate
-from snc.compiler.running.simulation import Simulation, simulate
+from snc.compiler.running.simulating.simulation import Simulation, simulate
 
 from .trip import CHIP
 

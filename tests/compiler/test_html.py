@@ -30,7 +30,7 @@ from snc.compiler.reports.page import Section, page
 from snc.compiler.reports.report import compile_report
 from snc.compiler.reports.run_page import run_page
 from snc.compiler.running.estimate import estimate
-from snc.compiler.running.simulation import simulate
+from snc.compiler.running.simulating.simulation import simulate
 from snc.models.catalogue import build
 
 from .trip import CHIP

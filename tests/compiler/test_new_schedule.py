@@ -17,6 +17,7 @@ from snc.backends.machine.machine import Machine
 from snc.backends.manual.manual import manual
 from snc.backends.words.codes import NEURONS
 from snc.backends.words.words import Order, Step
+from snc.compiler.running.simulating.simulation import has_memory
 from snc.ir.errors import BadImage
 from snc.ir.network import Neuron, Population
 from snc.ir.neurons import Floats, Lifetime, NeuronModel, State, States
@@ -74,6 +75,7 @@ def image(request: pytest.FixtureRequest) -> Image:
 
 
 def test_changes_and_their_sum_are_the_values_in_every_frame(image: Image) -> None:
+    assert has_memory(image)
     machine = Machine(image)
     for _ in range(2):
         events = []

@@ -20,7 +20,8 @@ from snc.compiler.running.comparison import rounds_to
 from snc.compiler.running.figures import Gauge
 from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.outcome import verification
-from snc.compiler.running.simulation import simulate
+from snc.compiler.running.simulating.answers import Answers, Kept
+from snc.compiler.running.simulating.simulation import simulate
 from snc.compiler.running.verify import Verdict, verify
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import BadInput
@@ -206,11 +207,12 @@ def test_classes_by_number_are_compared_and_counted(tmp_path: Path) -> None:
     path = saved(tmp_path, small(flat, best, result="y"))
     image = image_of(path)
     frames = random_frames(image, 4, 0)
-    found = simulate(image, path, frames)
-    classes = found.outputs["y"].reshape(-1)
+    answers = Answers()
+    assert simulate(image, path, frames, watchers=[answers]).outputs == {"y": (4, 1)}
+    classes = answers.classes
     assert len(set(classes.tolist())) > 1
-    assert found.accuracy(classes) == 1.0
-    assert found.accuracy(np.where(np.arange(4) < 3, classes, classes + 1)) == 0.75
+    assert answers.accuracy(classes) == 1.0
+    assert answers.accuracy(np.where(np.arange(4) < 3, classes, classes + 1)) == 0.75
     assert verification(judged(path, image), image, path, path, "float32", 3).outputs[0].mismatches == 0
 
 
@@ -221,17 +223,19 @@ def test_the_first_of_several_classes_is_the_answer(tmp_path: Path) -> None:
     model.graph.output.append(helper.make_tensor_value_info("y", TensorProto.INT64, [1, 3]))
     path = saved(tmp_path, model)
     image = image_of(path)
-    found = simulate(image, path, random_frames(image, 3, 0))
-    assert found.accuracy(found.outputs["y"][:, 0]) == 1.0
+    answers, kept = Answers(), Kept()
+    simulate(image, path, random_frames(image, 3, 0), watchers=[answers, kept])
+    assert answers.accuracy(kept.outputs["y"][:, 0]) == 1.0
 
 
 def test_one_score_names_no_class(tmp_path: Path) -> None:
     mean = helper.make_node("ReduceMean", ["b"], ["y"], name="mean", axes=[1, 2, 3])
     path = saved(tmp_path, small(mean, result="y"))
     image = image_of(path)
-    found = simulate(image, path, random_frames(image, 2, 0))
+    answers = Answers()
+    simulate(image, path, random_frames(image, 2, 0), watchers=[answers])
     with pytest.raises(BadInput, match="names no class"):
-        found.accuracy(np.zeros(2, dtype=np.int64))
+        answers.accuracy(np.zeros(2, dtype=np.int64))
 
 
 def test_equal_elements_of_class_numbers_are_counted() -> None:

@@ -1,0 +1,212 @@
+"""A data set: the frames of a file, or of a folder of files, read when they are asked for."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....backends.image.image import Image, ImageTensor
+from ....ir.errors import BadInput, Origin
+from ...frontend.runtime import Arrays
+from ..runner import network_inputs
+from . import pictures, stored
+from .pictures import Picture, colours, load_picture
+from .stored import Stored
+
+SUFFIXES = (*stored.SUFFIXES, *pictures.SUFFIXES)
+PLAIN = Picture()
+Names = Mapping[str, str]  # of inputs, with the keys of their arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of a data set. `has_bytes`: its frames are pictures' bytes, 0..255."""
+
+    path: Path
+    frames: int
+    has_bytes: bool
+    read: Callable[[int], Arrays]
+    close: Callable[[], None]
+
+
+class DataSet(Sequence[Arrays]):
+    """The frames of all sources, one after the other; one source is open at a time, and closed by `with`."""
+
+    def __init__(self, path: Path, sources: Sequence[Source]) -> None:
+        self.path = path
+        self.sources = tuple(sources)
+        self._ends = list(accumulate(source.frames for source in sources))
+        self._open = self.sources[0]
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Arrays: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Arrays]: ...
+    def __getitem__(self, index: int | slice) -> Arrays | Sequence[Arrays]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number = bisect_right(self._ends, index)
+        source = self.sources[number]
+        if source is not self._open:
+            self._open.close()
+            self._open = source
+        return source.read(index - self._ends[number] + source.frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether some frames are pictures' bytes."""
+        return any(source.has_bytes for source in self.sources)
+
+    def file_of(self, index: int) -> str:
+        """The name of the file that holds a frame."""
+        return self.sources[bisect_right(self._ends, index)].path.name
+
+    def state(self) -> list[list[str | int]]:
+        """Names, sizes and times of the files: they change where the data set does."""
+        found: list[list[str | int]] = []
+        for source in self.sources:
+            status = source.path.stat()
+            found.append([source.path.name, status.st_size, status.st_mtime_ns])
+        return found
+
+
+def open_data(
+    path: Path,
+    image: Image,
+    picture: Picture = PLAIN,
+    names: Names = MappingProxyType({}),
+    labels: str | None = None,
+) -> DataSet:
+    """The frames of an .npy, an .npz, a picture, or a folder of these in the order of their names.
+
+    `names`: keys of the arrays of inputs. Without them an array has the input's name, or is the only one, the
+    labels' apart. Arrays have an input's shape, or frames along the first axis. Raises BadInput.
+    """
+    inputs = network_inputs(image)
+    if unknown := [name for name in names if name not in {tensor.name for tensor in inputs}]:
+        raise BadInput(
+            None, f"the network has no input {unknown[0]!r}", hint=f"its inputs are {_told(inputs)}"
+        )
+    paths = [path]
+    if path.is_dir():
+        paths = sorted(each for each in path.iterdir() if _is_data(each))
+        if not paths:
+            raise BadInput(
+                Origin(file=path.name), "holds no frames", hint=f"give files of {', '.join(SUFFIXES)}"
+            )
+    return DataSet(path, [_source(each, inputs, picture, names, labels) for each in paths])
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _told(inputs: Sequence[ImageTensor]) -> str:
+    return ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in inputs)
+
+
+def _source(
+    path: Path, inputs: Sequence[ImageTensor], picture: Picture, names: Names, labels: str | None
+) -> Source:
+    origin, suffix = Origin(file=path.name), path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise BadInput(
+            origin, "is no input file", hint="give an .npy, .npz, .png or .jpg, or a folder of them"
+        )
+    if suffix != ".npz":
+        kind = "an .npy" if suffix in stored.SUFFIXES else "a picture"
+        if len(inputs) != 1:
+            raise BadInput(origin, f"{kind} feeds one input", hint=f"give an .npz with {_told(inputs)}")
+        if names:
+            raise BadInput(origin, f"{kind} has no keys", hint="give it without --input")
+    if suffix in pictures.SUFFIXES:
+        tensor = inputs[0]
+        is_float = np.dtype(tensor.dtype).kind == "f"
+        return Source(
+            path, 1, is_float, lambda _: {tensor.name: load_picture(path, tensor, picture)}, lambda: None
+        )
+    found = _arrays(path, inputs, names, labels)
+    feeds = {tensor.name: _feed(found[tensor.name], tensor, picture) for tensor in inputs}
+    counts = {count for count, _ in feeds.values()}
+    if len(counts) != 1:
+        raise BadInput(origin, f"has {sorted(counts)} frames for its inputs", hint="give as many of each")
+
+    def read(index: int) -> Arrays:
+        return {name: row(index) for name, (_, row) in feeds.items()}
+
+    def close() -> None:
+        for array in found.values():
+            array.close()
+
+    has_bytes = any(_is_bytes(found[tensor.name], tensor) for tensor in inputs)
+    return Source(path, counts.pop(), has_bytes, read, close)
+
+
+def _arrays(path: Path, inputs: Sequence[ImageTensor], names: Names, labels: str | None) -> dict[str, Stored]:
+    """The array of each input."""
+    if path.suffix.lower() == ".npy":
+        return {inputs[0].name: Stored(path)}
+    known = stored.keys(path)
+    keys = {tensor.name: names.get(tensor.name, tensor.name) for tensor in inputs}
+    others = [key for key in known if key != labels]
+    if len(inputs) == 1 and not names and inputs[0].name not in known and len(others) == 1:
+        keys = {inputs[0].name: others[0]}
+    if missing := [key for key in keys.values() if key not in known]:
+        rule = f"has no array {missing[0]!r}, but {', '.join(known) or 'none'}"
+        raise BadInput(
+            Origin(file=path.name),
+            rule,
+            hint=f"give --input NAME=KEY; the network's inputs are {_told(inputs)}",
+        )
+    return {name: Stored(path, key) for name, key in keys.items()}
+
+
+def _is_bytes(array: Stored, tensor: ImageTensor) -> bool:
+    return array.dtype == np.uint8 and np.dtype(tensor.dtype).kind == "f"
+
+
+def _feed(array: Stored, tensor: ImageTensor, picture: Picture) -> tuple[int, Callable[[int], NDArray[Any]]]:
+    """How many frames an array holds for an input, and what reads one of them."""
+    shape, origin = tuple(tensor.shape), Origin(file=array.path.name)
+    if array.dtype.kind not in "fiub":
+        rule = f"the array of input {tensor.name!r} is of type {array.dtype}, which are no numbers"
+        raise BadInput(origin, rule, hint="save it as float32")
+    as_numbers: Callable[[NDArray[Any]], NDArray[Any]] = partial(np.reshape, shape=shape)
+    if _is_bytes(array, tensor) and not picture.is_plain:
+        as_numbers = partial(_numbers, shape=shape, picture=picture, origin=origin)
+    if array.shape in (shape, shape[1:]):
+        return 1, lambda _: as_numbers(array.whole())
+    if array.shape[1:] in (shape, shape[1:]) and array.shape[0]:
+        row = array.rows()
+        return array.shape[0], lambda index: as_numbers(row(index))
+    rule = f"the array of input {tensor.name!r} has the shape {list(array.shape)}, not {list(shape)}"
+    raise BadInput(origin, rule, hint="frames go along the first axis")
+
+
+def _numbers(
+    frame: NDArray[Any], shape: tuple[int, ...], picture: Picture, origin: Origin
+) -> NDArray[np.float32]:
+    """Bytes of an array as those of a picture."""
+    axis = colours(shape)
+    factors = max(len(picture.mean), len(picture.scale))
+    if factors > 1 and (axis is None or shape[axis] != factors):
+        raise BadInput(origin, "has no three colours", hint="give one mean, one scale")
+    return picture.numbers(frame.reshape(shape), axis=0 if axis is None else axis)

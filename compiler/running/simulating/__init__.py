@@ -1,0 +1,1 @@
+"""Simulations: frames in blocks, what is counted, answered and kept of them."""

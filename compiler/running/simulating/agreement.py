@@ -1,0 +1,69 @@
+"""How far an image's outputs are from those of a model in ONNX Runtime, over a data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....backends.image.image import Image
+from ....ir.errors import BadInput, Origin
+from ...frontend.onnx_file import fix_shapes, load_model
+from ...frontend.opset import converted
+from ...frontend.runtime import Arrays
+from ..figures import Figures, Gauge
+from ..reference import Reference
+from ..runner import network_inputs
+from .blocks import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The worst output's errors over all frames, and the share of frames whose largest element, or class, is
+    the same in the output that says it.
+    """
+
+    model: str
+    argmax_agree: float
+    max_abs_error: float
+    max_rel_error: float
+    outputs: tuple[Figures, ...]
+
+
+class Against:
+    """A model that runs beside an image, block by block. Raises BadInput where it is none of the image's."""
+
+    def __init__(self, model: Path, image: Image, frames: Sequence[Arrays]) -> None:
+        shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
+        given = fix_shapes(converted(load_model(model), model.name), shapes, model.name)
+        names = [value.name for value in given.graph.output]
+        self._path, self._frames = model, frames
+        self._run = Reference(given, names, is_precise=False, file=model.name)
+        self._gauges = {name: Gauge(name) for name in names}
+
+    def add(self, block: Block) -> None:
+        """Runs the model on a block's frames."""
+        if set(block.outputs) != set(self._gauges):
+            rule = f"has the outputs {list(self._gauges)}, the image {list(block.outputs)}"
+            hint = "give the model that the image was compiled from"
+            raise BadInput(Origin(file=self._path.name), rule, hint=hint)
+        for offset in range(block.frames):
+            wanted = self._run(self._frames[block.first + offset])
+            for name, gauge in self._gauges.items():
+                got = block.outputs[name][offset]
+                if got.size != wanted[name].size:
+                    rule = (
+                        f"{name!r} has the shape {list(wanted[name].shape)}, in the image {list(got.shape)}"
+                    )
+                    raise BadInput(Origin(file=self._path.name), rule, hint="give the model of the image")
+                gauge.add(got, wanted[name])
+
+    def agreement(self) -> Agreement:
+        """What was found."""
+        outputs = tuple(gauge.figures().finite() for gauge in self._gauges.values())
+        ranked = [figure.argmax_agree for figure in outputs if figure.has_argmax]
+        return Agreement(
+            self._path.name,
+            ranked[0] if ranked else 1.0,
+            max(figure.max_abs_error for figure in outputs),
+            max(figure.max_rel_error for figure in outputs),
+            outputs,
+        )

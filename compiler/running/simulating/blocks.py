@@ -1,0 +1,87 @@
+"""Frames that were run, in blocks of bounded size."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....backends.machine.counters import Counters
+from ....ir.errors import BadInput, Origin
+from ...frontend.runtime import Arrays
+from ..runner import Result, Runner
+
+FRAMES_MAX = 64
+BYTES_MAX = 2**24  # of outputs
+SECONDS_MAX = 2.0  # of work that a lost block would cost
+
+OnStep = Callable[[int, int, int], None]  # the frame, how many of its steps are done, and of how many
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Frames that follow one another: their outputs along a new first axis, their counters summed."""
+
+    first: int
+    outputs: Arrays
+    counters: Counters
+    seconds: float
+
+    @property
+    def frames(self) -> int:
+        """How many."""
+        return len(next(iter(self.outputs.values())))
+
+    @property
+    def stop(self) -> int:
+        """The frame behind the last one."""
+        return self.first + self.frames
+
+
+def run_blocks(
+    runner: Runner, frames: Sequence[Arrays], first: int = 0, on_step: OnStep = lambda frame, done, of: None
+) -> Iterator[Block]:
+    """Runs frames from `first` on. When an error or an interrupt ends the run, the frames that are finished
+    come as a last block before it is raised.
+    """
+    held: list[Result] = []
+    start, begun, most = first, time.perf_counter(), FRAMES_MAX
+    try:
+        for index in range(first, len(frames)):
+
+            def step(done: int, total: int, frame: int = index) -> None:
+                on_step(frame, done, total)
+
+            held.append(runner(frames[index], on_step=step))
+            if index == first:
+                most = min(FRAMES_MAX, max(1, BYTES_MAX // _size(held[0])))
+            now = time.perf_counter()
+            if len(held) >= most or now - begun >= SECONDS_MAX or index + 1 == len(frames):
+                done, held = held, []
+                yield _block(start, done, now - begun)
+                start, begun = index + 1, time.perf_counter()
+    except BaseException:
+        if held:
+            yield _block(start, held, time.perf_counter() - begun)
+        raise
+
+
+def _size(result: Result) -> int:
+    return sum(np.asarray(array).nbytes for array in result.outputs.values()) or 1
+
+
+def _block(first: int, results: Sequence[Result], seconds: float) -> Block:
+    counters = results[0].run.counters
+    for result in results[1:]:
+        counters += result.run.counters
+    outputs: dict[str, NDArray[Any]] = {}
+    for name in results[0].outputs:
+        arrays = [np.asarray(result.outputs[name]) for result in results]
+        if len({each.shape for each in arrays}) > 1 or arrays[0].dtype.hasobject:
+            rule = f"is {'made of text' if arrays[0].dtype.hasobject else 'of another shape in every frame'}"
+            hint = "run the frames one by one, or end the model before it"
+            raise BadInput(Origin(node=name, operator="output"), rule, hint=hint)
+        outputs[name] = np.stack(arrays)
+    return Block(first, outputs, counters, seconds)

@@ -1,0 +1,165 @@
+"""Running an image on frames: what is counted, as plain values for tables and scripts. Draws nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ....backends.image.image import Image, ImageLayer
+from ....backends.machine.counters import Counters, Tally
+from ....backends.machine.machine import Arithmetic
+from ....backends.words.words import Population, Step
+from ...frontend.runtime import Arrays
+from ..runner import Runner
+from .answers import Answers
+from .blocks import Block, OnStep, run_blocks
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCount:
+    """What a run counted in a layer; `events` and `hops` of those it sends, the rest of those it receives.
+
+    `sparsity`: the share of its neurons that stay silent in a frame. `busiest`: of its synaptic operations,
+    those of the core that does most of them.
+    """
+
+    name: str
+    op: str
+    neurons: int
+    sparsity: float
+    busiest: int
+    firing: int
+    events: int
+    synaptic_operations: int
+    empty_events: int
+    hops: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCount:
+    """What a run counted in a core."""
+
+    core: int
+    x: int
+    y: int
+    layers: tuple[str, ...]
+    firing: int
+    events: int
+    synaptic_operations: int
+    empty_events: int
+    hops: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulation:
+    """Frames that were run: shapes of the outputs, the frames along the first axis, and counters, summed."""
+
+    image: str
+    arithmetic: str
+    frames: int
+    outputs: Mapping[str, tuple[int, ...]]
+    events: int
+    synaptic_operations: int
+    empty_events: int
+    hops: int
+    input_hops: int
+    firing: int
+    seconds: float
+    per_layer: tuple[LayerCount, ...]
+    per_core: tuple[CoreCount, ...]
+
+
+class Watcher(Protocol):
+    """What is told of every block, in order."""
+
+    def add(self, block: Block) -> None:
+        """The next block."""
+
+
+def simulate(
+    image: Image,
+    path: Path,
+    frames: Sequence[Arrays],
+    arithmetic: Arithmetic = "float32",
+    *,
+    watchers: Sequence[Watcher] = (),
+    before: Iterable[Block] = (),
+    on_step: OnStep = lambda frame, done, of: None,
+) -> Simulation:
+    """Runs frames one after the other, and tells the watchers. `before`: blocks of an earlier run, which are
+    not run again.
+    """
+    answers = Answers()
+    counters: Counters | None = None
+    seconds, done = 0.0, 0
+    for block in _all_blocks(before, image, arithmetic, frames, on_step):
+        for watcher in (answers, *watchers):
+            watcher.add(block)
+        counters = block.counters if counters is None else counters + block.counters
+        seconds += block.seconds
+        done = block.stop
+    assert counters is not None, "no frame"
+    assert done == len(frames), "every frame once"
+    total = counters.total
+    cores = counters.per_core(len(image.cores))
+    held: list[list[str]] = [[] for _ in image.cores]
+    for layer in image.about.layers:
+        for core in sorted({fragment.core for fragment in layer.fragments}):
+            held[core].append(layer.name)
+    return Simulation(
+        image=str(path),
+        arithmetic=arithmetic,
+        frames=len(frames),
+        outputs=answers.shapes,
+        events=total.events,
+        synaptic_operations=total.synaptic_operations,
+        empty_events=total.empty_events,
+        hops=total.hops,
+        input_hops=total.input_hops,
+        firing=total.firing,
+        seconds=seconds,
+        per_layer=tuple(_layer(image, layer, counters, len(frames)) for layer in image.about.layers),
+        per_core=tuple(
+            CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
+            for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))
+        ),
+    )
+
+
+def has_memory(image: Image) -> bool:
+    """Whether a frame's outputs depend on the frames before it: states last."""
+    return any(Step.decode(int(step)).once for step in image.steps)
+
+
+def _all_blocks(
+    before: Iterable[Block],
+    image: Image,
+    arithmetic: Arithmetic,
+    frames: Sequence[Arrays],
+    on_step: OnStep,
+) -> Iterator[Block]:
+    done = 0
+    for block in before:
+        yield block
+        done = block.stop
+    if done < len(frames):
+        yield from run_blocks(Runner(image, arithmetic), frames, done, on_step)
+
+
+def _layer(image: Image, layer: ImageLayer, counters: Counters, frames: int) -> LayerCount:
+    """What a layer's fragments counted; how many neurons they have, their descriptors say."""
+    tally = counters.per_layer([layer])[layer.name]
+    places = {(fragment.core, fragment.population) for fragment in layer.fragments}
+    neurons = 0
+    busy: dict[int, int] = {}
+    for core, address in places:
+        found = Population.decode(int(image.cores[core].words[address]))
+        neurons += found.width * found.height * found.depth
+        done = counters.of(core, address).synaptic_operations
+        busy[core] = busy.get(core, 0) + done
+    silent = 1 - tally.firing / (neurons * frames)
+    return LayerCount(layer.name, layer.op, neurons, silent, max(busy.values()), *_row(tally))
+
+
+def _row(tally: Tally) -> tuple[int, int, int, int, int]:
+    return tally.firing, tally.events, tally.synaptic_operations, tally.empty_events, tally.hops
