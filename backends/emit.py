@@ -18,7 +18,7 @@ from ..ir.network import Population as Source
 from ..ir.storage.bitrun import BitRun, words_for
 from ..ir.storage.states import region
 from ..ir.storage.tables import Block, Descriptor, Strided, block_words
-from ..ir.storage.weights import bias_codec
+from ..ir.storage.weights import FORMATS, bias_codec
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words.bits import Word, pack
 from .words.words import (
@@ -248,15 +248,17 @@ def _kernels(held: Descriptor | Strided, layout: _Layout) -> tuple[Word, ...]:
 def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
     if descriptor.weights is None:
         return NULL_KERNEL
+    codec = FORMATS[descriptor.format]
     return Kernel(
         kd=descriptor.kd,
         kw=descriptor.kw,
         kh=descriptor.kh,
         sl=descriptor.sl,
         first=descriptor.first,
-        code=descriptor.format,
+        code=codec.kind,
         exponent=descriptor.exponent,
         address=layout.weights[descriptor.weights],
+        **codec.form._asdict(),
     )
 
 

@@ -27,6 +27,24 @@ class WeightFormat(click.Choice[str]):
     @choices.setter
     def choices(self, _: object) -> None: ...
 
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """The names, of a family its first and its last."""
+        return f"[{'|'.join(self._short())}]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name of a format."""
+        if str(value) not in self.choices:
+            self.fail(f"{value!r} is no weight format: known are {', '.join(self._short())}", param, ctx)
+        return str(value)
+
+    def _short(self) -> list[str]:
+        from ..ir.storage.weights import FORMATS
+
+        kinds: dict[str, list[str]] = {}
+        for name, codec in FORMATS.items():
+            kinds.setdefault(codec.kind, []).append(name)
+        return [names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}" for names in kinds.values()]
+
 
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """NAME:1,3,224,224: the shape of one input."""

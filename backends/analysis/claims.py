@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS
-from ...ir.storage.weights import EXPONENTS, FORMATS, PARAMETER_CODEC, Codec
+from ...ir.storage.weights import EXPONENTS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, words_for
-from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES, PORTS
 from ..words.words import (
+    FORM,
     Axon,
     Extension,
     ExtensionKind,
@@ -28,6 +28,7 @@ from ..words.words import (
     Port,
     Step,
     Stride,
+    codecs,
 )
 
 Words = NDArray[np.uint64]
@@ -241,11 +242,11 @@ class Atlas:
         entries = np.array(list(held), dtype=np.int64)
         good, fields = decoded(Kernel, words[entries])
         sound = entries[good].tolist()
-        columns = (fields[name].tolist() for name in ("code", "address", "kd", "kw", "kh"))
+        columns = (fields[name].tolist() for name in ("address", "kd", "kw", "kh", "code", *FORM))
         found: dict[tuple[int, int], Claim] = {}
-        for entry, code, address, kd, kw, kh in zip(sound, *columns, strict=True):
-            if (name := WEIGHTS.thing(code)) is not None and name != NO_SYNAPSE:
-                form = FORMATS[name]
+        known = codecs()
+        for entry, address, kd, kw, kh, *named in zip(sound, *columns, strict=True):
+            if (form := known.get(tuple(named))) is not None:
                 items, population = kd * kw * kh, held[entry].population
                 if (run := strides.get(entry)) is not None:
                     items += (run.count - 1) * run.stride * BYTE_BITS // form.bits

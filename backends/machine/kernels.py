@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS, WORD_BITS
-from ...ir.storage.weights import EXPONENTS, FORMATS
+from ...ir.storage.weights import EXPONENTS
 from ..words.bits import WORD_BYTES, Gather, unpack, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES
-from ..words.words import Kernel, Stride
+from ..words.words import FORM, Kernel, Stride, codecs
 from .loops.columns import KERNEL_COLUMNS, tap_order
 from .memory import Memory
 
@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 
 NULL = WEIGHTS.number(NO_SYNAPSE)
 CHANNELS = Stride.field("begin").maximum + 1  # of the events of a port
-FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent")
+FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent", *FORM)
 
 
 class Row(NamedTuple):
@@ -162,15 +162,16 @@ class Kernels:
         parts: list[Floats] = []
         stored = 0
         live = np.flatnonzero(fields["code"] != NULL)
-        names = ("code", "kd", "kw", "kh", "sl")
+        names = ("code", *FORM, "kd", "kw", "kh", "sl")
         shapes, group = distinct(*(fields[name][live] for name in names))
-        held = Gather(memory.words)
+        held, known = Gather(memory.words), codecs()
         for number, shape in enumerate(shapes):
             members = live[group == number]
-            code, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
-            name = WEIGHTS.thing(code)
-            assert name is not None, "Kernel.decode_array knows the codes"
-            codec = FORMATS[name]
+            *form, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
+            codec = known.get(tuple(form))
+            if codec is None:
+                what = "has the code {} with {} bits, {} of the exponent, and subnormals {}: no format"
+                raise memory.fault(int(fields["pointer"][live[shape]]), what.format(*form))
             count = kd * kw * kh
             begins = fields["place"][members] * BYTE_BITS
             first, last = begins // WORD_BITS, -(-(begins + codec.size_bits(count)) // WORD_BITS)

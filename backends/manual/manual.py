@@ -8,7 +8,7 @@ from string import Template
 from typing import get_args
 
 from ...ir.chip import Chip
-from ...ir.storage.weights import FORMATS
+from ...ir.storage.weights import FORMATS, Codec
 from ..analysis.regions import fields_text
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
@@ -159,11 +159,27 @@ def _weight_table() -> str:
     rows: list[tuple[object, ...]] = []
     for name, number in WEIGHTS.numbers.items():
         if name == NO_SYNAPSE:
-            rows.append((number, f"`{label(name)}`", "", "none: no synapse", ""))
-        else:
-            codec = FORMATS[name]
-            rows.append((number, f"`{label(name)}`", codec.bits, codec.text, codec.scale.value))
-    return _table((WEIGHTS.title, "name", "bits each", "number", "scale from our writer"), rows)
+            rows.append((number, f"`{label(name)}`", "", "none: no synapse", "", ""))
+            continue
+        alike: dict[str, list[Codec]] = {}
+        for codec in FORMATS.values():
+            if codec.kind == name:
+                alike.setdefault(codec.text, []).append(codec)
+        for text, codecs in alike.items():
+            bits = "n" if any(codecs[0].form) else codecs[0].bits
+            rows.append((number, f"`{label(name)}`", bits, text, codecs[0].scale.value, _forms(codecs)))
+    return _table((WEIGHTS.title, "name", "bits each", "number", "scale from our writer", "forms"), rows)
+
+
+def _forms(codecs: Sequence[Codec]) -> str:
+    """Which forms there are of a code."""
+    forms = [codec.form for codec in codecs if any(codec.form)]
+    if not forms:
+        return "all 0"
+    if not any(form.exponent_bits for form in forms):
+        return f"n = {', '.join(str(form.number_bits) for form in forms)}; the others 0"
+    pairs = ", ".join(f"{form.number_bits}/{form.exponent_bits}" for form in forms)
+    return f"n/e = {pairs}; `subnormals` {forms[0].subnormals}"
 
 
 def _chip_table() -> str:

@@ -91,6 +91,14 @@ the i-th of the KD channels is number (dx * KH + dy) * KD + i. Its value is the 
 rounded to float32, which must be finite. Columns and rows are those of the broadcast kernel: of a
 convolution, the kernel turned by half a turn (paper, 4.1).
 
+A format is what `code`, `number_bits` (n), `exponent_bits` (e) and `subnormals` say together: the column
+"forms" lists what these may be, and any other form makes a kernel descriptor in use invalid, of `NULL`
+apart. A number of n bits lies anywhere in its word, or in two: number i has bits n * i to n * i + n - 1,
+counted from bit 0 of the first word on. A sign of 1 makes a number negative. Those of the code `ADAPTIVE`
+are AdaptivFloat, its exponent bias in `exponent`: n/e = 8/2 has 5 bits M, so 0x25 (sign 0, E 1, M 5) is
+2 * (1 + 5/32) = 2.3125. With `subnormals` 1, 0x05 (E 0, M 5) is 2 * 5/32 = 0.3125, and with 0 it is
+1 + 5/32 = 1.15625. Zero with a sign is zero.
+
 ### Strided tables
 
 A port whose `strides` is not 0 has no word for each channel, but `strides` pairs of words, at most as

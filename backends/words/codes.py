@@ -9,7 +9,10 @@ from .bits import Codes
 
 NO_SYNAPSE = "null"  # the format of a kernel that has no weights
 
-WEIGHTS: Codes[str] = Codes("WeightCode", {NO_SYNAPSE: 0, "float32": 1, "float16": 2, "fixed8": 3})
+# Of codecs that differ in their form alone, the family: the form has fields of its own.
+WEIGHTS: Codes[str] = Codes(
+    "WeightCode", {NO_SYNAPSE: 0, "float32": 1, "float16": 2, "fixed8": 3, "fixed": 4, "adaptive": 5}
+)
 
 UPDATES: Codes[Update] = Codes(
     "Update", {Update.ADD: 0, Update.MULTIPLY: 1, Update.MAXIMUM: 2, Update.MINIMUM: 3}

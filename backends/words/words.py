@@ -117,7 +117,10 @@ class Kernel(Word):
     code: str = bits(4, "format of the weights", codes=WEIGHTS)
     exponent: int = bits(8, "weights are numbers times 2^exponent", signed=True)
     address: int = bits(15, "address of the weights")
-    reserved: int = padding(8)
+    number_bits: int = bits(4, "n, where the format has it: bits of a number, else 0", default=0)
+    exponent_bits: int = bits(2, "e, where the format has it: bits of a number's exponent, else 0", default=0)
+    subnormals: int = bits(1, "1 where the format has subnormal numbers, else 0", default=0)
+    reserved: int = padding(1)
 
 
 class Stride(Word):
@@ -132,6 +135,15 @@ class Stride(Word):
     begin: int = bits(11, "the first channel")
     count: int = bits(11, "number of channels", minus_one=True)
     exponents: int = bits(15, "address of a signed byte for each channel, its exponent; 0: the descriptor's")
+
+
+FORM = "number_bits", "exponent_bits", "subnormals"  # which of the codecs with one code
+
+
+def codecs() -> dict[tuple[int, ...], Codec]:
+    """The codecs by what stands in a kernel descriptor for them: the code's number, then the form's."""
+    numbers = WEIGHTS.numbers
+    return {(numbers[codec.kind], *codec.form): codec for codec in FORMATS.values() if codec.kind in numbers}
 
 
 NULL_KERNEL = Kernel(kd=1, kw=1, kh=1, sl=0, first=0, code=NO_SYNAPSE, exponent=0, address=0)

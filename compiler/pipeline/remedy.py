@@ -6,7 +6,7 @@ from dataclasses import replace
 from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
-from ...ir.storage.weights import FORMATS
+from ...ir.storage.weights import FORMATS, PLAIN
 from ..targets.kinds import kind_of
 from .options import Options
 
@@ -89,11 +89,7 @@ def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
     states: list[Change] = [{"states": StateUse.SHARED}] * (options.states is not StateUse.SHARED)
     bits = FORMATS[options.weights].bits
-    weights: list[Change] = [
-        {"weights": name}
-        for name, known in sorted(FORMATS.items(), key=lambda item: -item[1].bits)
-        if known.bits < bits
-    ]
+    weights: list[Change] = [{"weights": name} for name in reversed(PLAIN) if FORMATS[name].bits < bits]
     yield from states
     yield from weights
     yield from ({**a, **b} for a in states for b in weights)

@@ -3,15 +3,17 @@
 What stands in the image for a codec is its row in `backends/words/codes.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .bitrun import BitRun, code_type
+
+COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
 Exponents = NDArray[np.int64]
@@ -24,13 +26,27 @@ class Scale(Enum):
     DESCRIPTOR = "`exponent`, for each source channel"
 
 
+class Form(NamedTuple):
+    """Which codec of its family one is: the bits of a number, those of its exponent, and whether it has
+    subnormal numbers. Zeros where a family has one codec alone.
+    """
+
+    number_bits: int = 0
+    exponent_bits: int = 0
+    subnormals: int = 0
+
+
+PLAIN_FORM = Form()
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """How numbers are stored: codes of `bits` bits, end to end, each number times a scale.
 
     `to_codes` takes numbers (float64) to the nearest codes, `from_codes` takes codes to numbers. `largest` is
     the largest magnitude that a code stands for; weights are scaled to it. `biases` names the codec of the
-    biases beside such weights. `text` is what the manual says of a number.
+    biases beside such weights. `text` is what the manual says of a number. `tries`: how many exponents are
+    compared for the one that errs least. `family` is what codecs have in common that differ in `form` alone.
     """
 
     name: str
@@ -41,12 +57,20 @@ class Codec:
     scale: Scale = Scale.NONE
     largest: float = float("inf")
     biases: str = "float16"
+    tries: int = 2
+    family: str = ""
+    form: Form = PLAIN_FORM
+
+    @property
+    def kind(self) -> str:
+        """The name of its family, or its own where it has none."""
+        return self.family or self.name
 
     def exponents(self, weights: NDArray[np.float32]) -> Exponents:
-        """The best exponent for each row of weights [rows, ...]: of the two finest that fit, the one that
-        errs less.
+        """The best exponent for each row of weights [rows, ...]: of the finest that fit, the one that errs
+        least.
 
-        The finest exponent that holds the largest weight is compared with the one below it, where the largest
+        The finest exponent that holds the largest weight is compared with those below it, where the largest
         weights saturate.
         """
         rows = weights.reshape(len(weights), -1).astype(np.float64)
@@ -57,7 +81,7 @@ class Codec:
         def error(exponents: Exponents) -> NDArray[np.float64]:
             return np.asarray(((self.rounded(rows, exponents) - rows) ** 2).sum(axis=1))
 
-        return np.where(error(safe - 1) < error(safe), safe - 1, safe)
+        return np.asarray(safe - np.argmin([error(safe - i) for i in range(self.tries)], axis=0))
 
     def finest(self, rows: NDArray[Any]) -> Exponents:
         """The least exponent for each row of weights [rows, ...] that makes none of them saturate."""
@@ -111,9 +135,10 @@ def floating(name: str, bits: int, biases: str) -> Codec:
     )
 
 
-def fixed(name: str, bits: int) -> Codec:
+def fixed(name: str, bits: int, form: Form = PLAIN_FORM) -> Codec:
     """Integers, symmetric about zero, times a power of two for each kernel descriptor."""
     largest = 2 ** (bits - 1) - 1
+    tries = 2 if bits > COARSE_BITS else COARSE_TRIES
 
     def to_codes(numbers: NDArray[np.float64]) -> Codes:
         integers = np.clip(np.rint(numbers), -largest, largest).astype(np.int64)
@@ -124,8 +149,64 @@ def fixed(name: str, bits: int) -> Codec:
         numbers[codes > largest] -= 2**bits
         return numbers
 
-    text = f"{bits}-bit two's complement integer"
-    return Codec(name, bits, text, to_codes, from_codes, Scale.DESCRIPTOR, largest)
+    family = "fixed" if form.number_bits else ""
+    text = f"{'n' if family else bits}-bit two's complement integer"
+    return Codec(
+        name,
+        bits,
+        text,
+        to_codes,
+        from_codes,
+        Scale.DESCRIPTOR,
+        largest,
+        tries=tries,
+        family=family,
+        form=form,
+    )
+
+
+def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
+    """AdaptivFloat<bits, exponent_bits> (arXiv 1909.13271): a sign, a few bits of exponent, whose bias is the
+    kernel descriptor's, and no infinities. `subnormals`: numbers below the least normal one are evenly apart
+    down to zero; as published there are none, and the least of the normal numbers is zero.
+    """
+    fractions = 2 ** (bits - 1 - exponent_bits)
+    exponents, fraction = np.divmod(np.arange(2 ** (bits - 1)), fractions)
+    magnitudes = np.exp2(exponents) * (1 + fraction / fractions)
+    if subnormals:
+        magnitudes = np.where(exponents > 0, magnitudes, 2 * fraction / fractions)
+    magnitudes[0] = 0
+    numbers = np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
+    between = (magnitudes[1:] + magnitudes[:-1]) / 2
+
+    def to_codes(given: NDArray[np.float64]) -> Codes:
+        sizes = np.abs(given)
+        found = np.searchsorted(between, sizes)  # of two numbers that are as near, the lesser one
+        ties = sizes == np.append(between, np.inf)[found]
+        found += ties & (found % 2 == 1)
+        return np.asarray(found + (given < 0) * (found > 0) * len(magnitudes), dtype=code_type(bits))
+
+    text = "sign in the highest bit, then e bits E, then m = n - 1 - e bits M: 2^E * (1 + M / 2^m); but "
+    text += "2 * M / 2^m where E is 0" if subnormals else "0 where E and M are 0"
+    return Codec(
+        f"adaptive{bits}e{exponent_bits}{'s' * subnormals}",
+        bits,
+        text,
+        to_codes,
+        lambda codes: numbers[codes],
+        Scale.DESCRIPTOR,
+        float(magnitudes[-1]),
+        tries=2 if bits > COARSE_BITS else COARSE_TRIES,
+        family="adaptive",
+        form=Form(bits, exponent_bits, int(subnormals)),
+    )
+
+
+def _adaptive() -> Iterator[Codec]:
+    for bits in range(8, 2, -1):
+        for exponent_bits in range(1, min(3, bits - 1) + 1):
+            yield adaptive(bits, exponent_bits, False)
+            yield adaptive(bits, exponent_bits, True)
 
 
 FORMATS: dict[str, Codec] = {
@@ -134,8 +215,14 @@ FORMATS: dict[str, Codec] = {
         floating("float32", 32, biases="float32"),
         floating("float16", 16, biases="float16"),
         fixed("fixed8", 8),
+        *(fixed(f"fixed{bits}", bits, Form(bits)) for bits in range(7, 1, -1)),
+        *_adaptive(),
     )
 }
+
+# What holds weights that no training made, and what a network may be told to take without a look at its
+# answers.
+PLAIN = "fixed8", "float16", "float32"
 
 
 EXPONENTS = fixed("exponents", 8)  # of a run of channels
@@ -150,7 +237,7 @@ def bias_codec(weight_format: str) -> Codec:
 def exact_format(weights: NDArray[np.float32]) -> tuple[Codec, int]:
     """The smallest codec, and its exponent, that holds weights that no training made without any error."""
     rows = weights.reshape(1, -1)
-    codecs = sorted(FORMATS.values(), key=lambda codec: codec.bits)
+    codecs = [FORMATS[name] for name in PLAIN]
     for codec in codecs:
         exponents = codec.finest(rows) if rows.any() else np.zeros(1, dtype=np.int64)
         if np.array_equal(codec.rounded(rows, exponents), rows):

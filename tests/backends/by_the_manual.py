@@ -49,7 +49,7 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     29: np.ceil,
     30: np.rint,
 }
-WEIGHTS = {1: ("<f4", 4), 2: ("<f2", 2), 3: ("i1", 1)}
+WEIGHT_BITS = {1: 32, 2: 16, 3: 8}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
 
 
@@ -64,6 +64,24 @@ def signed(word: int, low: int, high: int) -> int:
 
 def single(word: int) -> np.float32:
     return f32(struct.unpack("<f", struct.pack("<I", word >> 32))[0])
+
+
+def weight(code: int, raw: int, n: int, e: int, subnormals: int) -> float:
+    """The number that the bits of a weight stand for."""
+    if code in (1, 2):
+        letters = {1: "<If", 2: "<He"}[code]
+        return float(struct.unpack(letters[::2], struct.pack(letters[:2], raw))[0])
+    if code in (3, 4):
+        return raw - 2**n if raw >= 2 ** (n - 1) else raw
+    assert code == 5
+    m = n - 1 - e
+    sign, exponent, fraction = raw >> n - 1, bits(raw, m, n - 2), bits(raw, 0, m - 1) if m else 0
+    size = 2.0**exponent * (1 + fraction / 2**m)
+    if subnormals and exponent == 0:
+        size = 2 * fraction / 2**m
+    elif exponent == fraction == 0:
+        size = 0.0
+    return -size if sign else size
 
 
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -262,12 +280,13 @@ class Chip:
         if code == 0 or not taps:
             self.counts["empty_events"][target.key] += 1
             return
-        dtype, size = WEIGHTS[code]
-        held = self.cores[core].bytes_from(place, size * kd * kw * kh)
-        numbers = np.frombuffer(held, dtype=dtype)
+        form = bits(kernel, 56, 59), bits(kernel, 60, 61), bits(kernel, 62, 62)
+        n = WEIGHT_BITS.get(code) or form[0]
+        held = int.from_bytes(self.cores[core].bytes_from(place, -(-n * kd * kw * kh // 8)), "little")
         for dx, dy, x, y in taps:
             for i in range(kd):
-                number = numbers[(dx * kh + dy) * kd + i]
+                raw = held >> n * ((dx * kh + dy) * kd + i) & 2**n - 1
+                number = weight(code, raw, n, *form[1:])
                 self.update(target, (first + i, y, x), number, exponent, bits(words[port], 30, 32), v)
 
     def kernel(self, core: Core, port: int, c: int) -> tuple[int, int, int, int]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snc.backends.image.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
+from snc.backends.words import bits
 from snc.backends.words.bits import Word
 from snc.backends.words.words import (
     NULL_KERNEL,
@@ -23,11 +24,11 @@ from snc.backends.words.words import (
 )
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, NeuronModel, Update
+from snc.ir.storage.weights import FORMATS
 
 from .packing import pack
 
 Shape = tuple[int, int, int]
-DTYPES = {"float32": "<f4", "float16": "<f2", "fixed8": "i1"}
 BIAS_DTYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
 CHIP = Chip(
     name="toys",
@@ -235,15 +236,19 @@ class Toy:
 
     def _weights(self, table: Table) -> list[NDArray[np.uint64]]:
         """Each source channel's weights, number (dx * KH + dy) * KD + i."""
-        numbers = (np.asarray(table.weights) / 2.0**table.exponent).astype(DTYPES[table.code])
-        blobs = [numbers[c].transpose(2, 1, 0).ravel() for c in range(len(numbers))]
+        codec = FORMATS[table.code]
+        codes = codec.to_codes(np.asarray(table.weights, dtype=np.float64) / 2.0**table.exponent)
+        blobs = [codes[c].transpose(2, 1, 0).ravel() for c in range(len(codes))]
         if not table.strided:
-            return [pack(blob) for blob in blobs]
+            return [bits.pack(blob, codec.bits) for blob in blobs]
         exponents = np.full(len(blobs), table.exponent, "i1")
         return [
-            pack(part)
+            part
             for begin, count, _ in table.runs
-            for part in (np.concatenate(blobs[begin : begin + count]), exponents[:count])
+            for part in (
+                bits.pack(np.concatenate(blobs[begin : begin + count]), codec.bits),
+                pack(exponents[:count]),
+            )
         ]
 
     def _core(self, core: int, homes: list[dict[tuple[str, int], int]]) -> CoreImage:
@@ -339,7 +344,7 @@ class Toy:
         if not table.strided:
             return [self._kernel(table, c, place) for c, place in enumerate(places)]
         words: list[Word] = []
-        size = table.weights[0].size * np.dtype(DTYPES[table.code]).itemsize
+        size = FORMATS[table.code].size_bits(table.weights[0].size) // 8
         for (begin, count, step), at, exponents in zip(table.runs, places[::2], places[1::2], strict=True):
             words.append(self._kernel(replace(table, exponent=7), begin, at))
             words.append(Stride(stride=size, step=step, begin=begin, count=count, exponents=exponents))
@@ -355,9 +360,10 @@ class Toy:
             kh=kh,
             sl=table.sl,
             first=table.first[channel],
-            code=table.code,
+            code=FORMATS[table.code].kind,
             exponent=table.exponent,
             address=address,
+            **FORMATS[table.code].form._asdict(),
         )
 
     def _tensor(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from snc.backends.words.words import BiasFormat, Order
 from snc.ir.network import Activation, Neuron, Update
+from snc.ir.storage.weights import FORMATS
 
 from .machine_toys import Shape, Toy
 from .test_machine import both
@@ -79,12 +80,14 @@ def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, ta
     elif nulls == "ends":
         first[: depth // 4] = first[depth - depth // 5 :] = -1
     exponent = draw(st.integers(-3, 0))
+    code = draw(st.sampled_from(["float32", "float16", "fixed8", *FORMATS]))
+    whole = FORMATS[code].bits % 8 == 0
     facts: dict[str, Any] = {
         "sl": draw(st.integers(0, 1)),
         "update": draw(st.sampled_from([Update.ADD, *Update])),
-        "code": draw(st.sampled_from(["float32", "float16", "fixed8"])),
+        "code": code,
         "exponent": exponent,
-        "strided": draw(st.booleans()) and bool((first >= 0).any()),
+        "strided": draw(st.booleans()) and whole and bool((first >= 0).any()),
     }
     table = toy.table(target, numbers * 2.0**exponent, first, **facts)
     for _ in range(draw(st.sampled_from([1, 1, 2]))):

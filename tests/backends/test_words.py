@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from snc.backends.words.bits import Field, Word, WordError
 from snc.backends.words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
-from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step
+from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, codecs
 from snc.ir.activations import Activation
 from snc.ir.neurons import Neuron, NeuronModel, Update
 from snc.ir.storage.weights import FORMATS
@@ -106,5 +106,6 @@ def test_every_thing_has_a_code_of_its_own() -> None:
 
 
 def test_every_weight_code_has_a_format() -> None:
-    assert set(WEIGHTS) - {NO_SYNAPSE} == set(FORMATS)
+    assert set(WEIGHTS) - {NO_SYNAPSE} == {codec.kind for codec in FORMATS.values()}
     assert len(set(WEIGHTS.numbers.values())) == len(WEIGHTS.numbers)
+    assert set(codecs().values()) == set(FORMATS.values())

@@ -179,7 +179,8 @@ def weight_words(kernels: dict[str, Integers], further: Integers | int = 0) -> I
         raise Unreadable("field", f"weight codes {sorted(unknown)}")
     bits = np.zeros(1 + max(WEIGHT_BITS), dtype=np.int64)
     bits[list(WEIGHT_BITS)] = list(WEIGHT_BITS.values())
-    each = kernels["kd"] * kernels["kw"] * kernels["kh"] * bits[kernels["code"]]
+    n = bits[kernels["code"]] + kernels["number_bits"]
+    each = kernels["kd"] * kernels["kw"] * kernels["kh"] * n
     return np.asarray(np.where(each, -(-(each + 8 * further) // 64), 0))
 
 

@@ -64,7 +64,10 @@ KERNEL = {
     "code": (29, 32, 0, False),
     "exponent": (33, 40, 0, True),
     "address": (41, 55, 0, False),
-    "reserved": (56, 63, 0, False),
+    "number_bits": (56, 59, 0, False),
+    "exponent_bits": (60, 61, 0, False),
+    "subnormals": (62, 62, 0, False),
+    "reserved": (63, 63, 0, False),
 }
 STRIDE = {
     "stride": (0, 17, 0, False),
@@ -80,7 +83,7 @@ STEP = {
     "reserved": (33, 63, 0, False),
 }
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
-WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8}
+WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0}  # with what `number_bits` says more
 STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS = range(1, 7)
 
 
