@@ -17,7 +17,8 @@ STATE_BITS = 16  # of the paper's states
 
 Floats = NDArray[np.float32]
 States = tuple[Floats, ...]
-Fire = Callable[[States, tuple[Floats, ...], Callable[[Floats], Floats]], tuple[Floats, States]]
+Function = Callable[[Floats], Floats]
+Fire = Callable[[States, tuple[Floats, ...], Function, Floats], tuple[Floats, States]]
 
 
 class Update(Enum):
@@ -52,10 +53,11 @@ class NeuronModel:
     """What a population does with its states.
 
     Events go into the first of `states`, in the ways of `updates`; it begins at the bias or at the initial
-    value, the others at 0. `fire` takes the states [neurons by pixel, channels], the numbers of `parameters`
-    and the population's activation function, of a number times the population's scale; it gives the values,
-    where 0 is no event unless the population fires on zeros, and the states as they go on. None: the values
-    are the host's. `parameters` stand before those of the activation function. `text`: the manual's.
+    value, the others at 0. `fire` takes the states [neurons by pixel, channels], the numbers of `parameters`,
+    the population's activation function, of a number times the population's scale, and what the first state
+    begins at, by channel; it gives the values, where 0 is no event unless the population fires on zeros, and
+    the states as they go on. None: the values are the host's. `parameters` stand before those of the
+    activation function. `text`: the manual's. `rule`: what happens when it fires, statement by statement.
     """
 
     name: str
@@ -64,6 +66,7 @@ class NeuronModel:
     updates: frozenset[Update]
     fire: Fire | None
     parameters: tuple[str, ...] = ()
+    rule: str = ""
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Those of `Neuron` are pickled by their names: what is one of them stays that one."""
@@ -104,13 +107,72 @@ class NeuronModel:
 
 
 def _activate(
-    states: States, _: tuple[Floats, ...], function: Callable[[Floats], Floats]
+    states: States, _: tuple[Floats, ...], function: Function, first: Floats
 ) -> tuple[Floats, States]:
     return function(states[0]), states
 
 
+def _lif(
+    states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
+) -> tuple[Floats, States]:
+    (voltage,) = states
+    decay, threshold, keep, reset = parameters
+    spikes = voltage > threshold
+    after = np.where(spikes, keep * voltage + reset, voltage)
+    return function(spikes.astype(np.float32)), (decay * after + first,)
+
+
+def _counting_lif(
+    states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
+) -> tuple[Floats, States]:
+    (voltage,) = states
+    decay, threshold = parameters
+    spikes = np.maximum(np.floor(voltage / threshold), np.float32(0))
+    return function(spikes), (decay * (voltage - spikes * threshold) + first,)
+
+
+def _li(
+    states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
+) -> tuple[Floats, States]:
+    (voltage,) = states
+    decay, gain = parameters
+    return function(gain * voltage), (decay * voltage + first,)
+
+
+def _cuba_lif(
+    states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
+) -> tuple[Floats, States]:
+    current, before = states
+    current_decay, decay, leak, threshold, keep, reset = parameters
+    voltage = decay * before + leak + current
+    spikes = voltage > threshold
+    after = np.where(spikes, keep * voltage + reset, voltage)
+    return function(spikes.astype(np.float32)), (current_decay * current + first, after)
+
+
+def _cuba_li(
+    states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
+) -> tuple[Floats, States]:
+    current, before = states
+    current_decay, decay, leak, gain = parameters
+    voltage = decay * before + leak + current
+    return function(gain * voltage), (current_decay * current + first, voltage)
+
+
+def _lasting(*names: str) -> tuple[State, ...]:
+    return tuple(State(name, lifetime=Lifetime.RUN) for name in names)
+
+
+DRIVEN = "v = (decay * voltage + leak) + current"
+
+
 class Neuron:
-    """The neuron models that the compiler uses."""
+    """The neuron models that the compiler uses.
+
+    Those that integrate over time do so with events alone: a voltage in units in which an event's weight is
+    what it adds, and what decays or leaks does so when the neuron fires. A step of the voltage towards its
+    rest is then one product and one sum.
+    """
 
     STANDARD = NeuronModel(
         "STANDARD",
@@ -118,7 +180,81 @@ class Neuron:
         (State("accumulator"),),
         frozenset(Update),
         _activate,
+        rule="value = activation(scale * accumulator)",
     )
     INPUT = NeuronModel(
         "INPUT", "has no state; its value is an element of an input tensor", (), frozenset(), None
+    )
+    LIF = NeuronModel(
+        "LIF",
+        "leaky integrate-and-fire: spikes above a threshold, is reset, decays",
+        _lasting("voltage"),
+        frozenset({Update.ADD}),
+        _lif,
+        ("decay", "threshold", "keep", "reset"),
+        "\n".join(
+            (
+                "spike = 1 where voltage > threshold, else 0",
+                "value = activation(scale * spike)",
+                "after = keep * voltage + reset where spike, else voltage",
+                "voltage = decay * after + first",
+            )
+        ),
+    )
+    COUNTING_LIF = NeuronModel(
+        "COUNTING_LIF",
+        "the same with as many spikes at once as the voltage holds thresholds",
+        _lasting("voltage"),
+        frozenset({Update.ADD}),
+        _counting_lif,
+        ("decay", "threshold"),
+        "\n".join(
+            (
+                "spikes = max(floor(voltage / threshold), 0)",
+                "value = activation(scale * spikes)",
+                "voltage = decay * (voltage - spikes * threshold) + first",
+            )
+        ),
+    )
+    LI = NeuronModel(
+        "LI",
+        "leaky integrator: its value is its voltage, which decays",
+        _lasting("voltage"),
+        frozenset({Update.ADD}),
+        _li,
+        ("decay", "gain"),
+        "value = activation(scale * (gain * voltage))\nvoltage = decay * voltage + first",
+    )
+    CUBA_LIF = NeuronModel(
+        "CUBA_LIF",
+        "leaky integrate-and-fire, driven by a current that takes the events and decays",
+        _lasting("current", "voltage"),
+        frozenset({Update.ADD}),
+        _cuba_lif,
+        ("current_decay", "decay", "leak", "threshold", "keep", "reset"),
+        "\n".join(
+            (
+                DRIVEN,
+                "spike = 1 where v > threshold, else 0",
+                "value = activation(scale * spike)",
+                "voltage = keep * v + reset where spike, else v",
+                "current = current_decay * current + first",
+            )
+        ),
+    )
+    CUBA_LI = NeuronModel(
+        "CUBA_LI",
+        "leaky integrator, driven by a current that takes the events and decays",
+        _lasting("current", "voltage"),
+        frozenset({Update.ADD}),
+        _cuba_li,
+        ("current_decay", "decay", "leak", "gain"),
+        "\n".join(
+            (
+                DRIVEN,
+                "value = activation(scale * (gain * v))",
+                "voltage = v",
+                "current = current_decay * current + first",
+            )
+        ),
     )

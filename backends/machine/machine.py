@@ -184,7 +184,8 @@ class Machine:
         word = block.word
         held = [self._held(block, first) for first in block.states]
         states = tuple(each.astype(np.float32) for each in held)
-        values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states)
+        first = rounded(block.initial) if self._chip else block.initial
+        values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states, first)
         for place, before, new in zip(held, states, after, strict=True):
             if new is not before:
                 place[:] = rounded(new) if self._chip else new

@@ -17,10 +17,12 @@ def fire(
     parameters: Sequence[float | Floats],
     scale: float,
     states: States,
+    first: Floats,
 ) -> tuple[Floats, States]:
     """The values of neurons, and their states as they go on. `activation` is applied to scale * number.
 
-    The last axis of `states` is the channels': a parameter may be an array of one number for each.
+    The last axis of `states` is the channels': a parameter may be an array of one number for each, and
+    `first` is one, of what the first state begins at.
     """
     assert neuron.fire is not None
     held = [np.asarray(each, np.float32) for each in parameters]
@@ -30,6 +32,7 @@ def fire(
             states,
             tuple(held[:count]),
             lambda numbers: activation.function(np.float32(scale) * numbers, *held[count:]),
+            first,
         )
 
 

@@ -54,6 +54,7 @@ def manual() -> str:
         "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step)),
         "activations": _activation_table(),
         "neurons": _neuron_table(),
+        "rules": _rules(),
         "biases": _code_table(BiasFormat, "what the block holds"),
         "extensions": _code_table(ExtensionKind, "what it says"),
         "orders": _code_table(Order, "what happens"),
@@ -153,6 +154,16 @@ def _neuron_table() -> str:
     ]
     head = NEURONS.title, "name", "states", "updates", "parameters of its own", "what its neurons do"
     return _table(head, rows)
+
+
+def _rules() -> str:
+    """What the neurons of each type do, as indented lines."""
+    found = [
+        "\n".join([f"`{label(model)}`:", "", *(f"    {line}" for line in model.rule.splitlines()), ""])
+        for model in NEURONS
+        if model.rule
+    ]
+    return "\n".join(found)
 
 
 def _weight_table() -> str:

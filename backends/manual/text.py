@@ -125,7 +125,7 @@ population that the step names.
     for step in ORDR:
         RESET: for every neuron: state[c, y, x] = the bias of channel c, where there are bias words,
                                                   else the number of the INITIAL word, else 0
-        FIRE:  for every neuron: value[c, y, x] = activation(scale * state[c, y, x])
+        FIRE:  for every neuron: value[c, y, x], and states that change, by the rule of the neuron type
                for c in 0 .. D-1:                          # channels outermost
                    for y in 0 .. H-1:
                        for x in 0 .. W-1:
@@ -160,6 +160,19 @@ population that the step names.
   FIRE and before the FIRE of the populations whose events come so late; then it has one with `once` 1 as
   well, and may take events of either kind. Anything else makes an image invalid: the events would be lost.
   So a frame depends on no other but by states that live from frame to frame and by such events.
+
+### What a neuron does when it fires
+
+By the name of its states, with the parameters of its own channel. What a statement sets, the ones behind it
+see; `first` is what its first state begins at, as in a RESET step; what is not set stays as it is.
+
+$rules
+Models of spiking neurons are brought to these: a state counts in the unit in which an event adds its weight
+times its value, so no statement scales what comes in. Events bring what drives a neuron, the biases what
+drives it in every frame. Where `keep` is 1 and `reset` the threshold's negative, a spike takes the
+threshold off; where `keep` is 0, `reset` is where the voltage begins again. A `decay` of 1 keeps everything
+(integrate-and-fire, an integrator), one of 0 nothing (a threshold). A spike's value is the activation
+function's of `scale`, with `IDENTITY` `scale` itself: a graded spike has another one than 1.
 
 ### The event generator (PEG, Algorithm 5)
 
@@ -219,7 +232,8 @@ float16, ties to even, with subnormal numbers and infinities.
 | --- | --- | --- |
 | first state s | bias or INITIAL number, as float32 | fl16 of it |
 | input value v | fl32 of the element | fl16(fl32 of the element) |
-| other value v | activation(fl32(scale * fl32(s))) in float32 | fl16 of the same |
+| other value v | the rule of the neuron type in float32, of states fl32(s) | fl16 of the same |
+| state s that the rule sets | float32 | fl16 of the same |
 | product p | fl32(w * v) | w * v, not rounded |
 | ADD | fl64(s + p) | fl16(s + p) |
 | MULTIPLY | fl64(s * p) | fl16(s * p) |
@@ -241,15 +255,16 @@ exact there, and a sum that is not is too far from the middle between two float1
 float32 in between is wrong, as the vectors in section 5 show. Within one event the order is free: no
 neuron is updated twice.
 
-Activation functions are computed in float32: once for each neuron and frame, not for each event. Every
-operation is rounded, in the order in which it is written above, without a fused multiply-add, and the
-result is rounded to float16 in chip mode. expm1(s) is exp(s) - 1, and log1p(s) is log(1 + s), without the
-loss of digits near zero; erf(s) is the error function, and erfc(s) is 1 - erf(s), without that loss
-either. Those marked *exact* take comparisons, additions, products, rounding, and one division or root:
-their results are binding in chip mode, to the last bit. The others take a function that is more: any
-value conforms that is within one unit of float16 of the formula's exact value, rounded to float16, and so
-does what follows from it. A minimal chip has those marked *minimal*, which take no division, no root and
-no table; whoever loads an image into a chip that lacks a function of a population in use refuses it.
+The rules of neuron types, and the activation functions in them, are computed in float32: once for each
+neuron and frame, not for each event. Every operation is rounded, in the order in which it is written
+above, without a fused multiply-add, and the result is rounded to float16 in chip mode. expm1(s) is exp(s)
+- 1, and log1p(s) is log(1 + s), without the loss of digits near zero; erf(s) is the error function, and
+erfc(s) is 1 - erf(s), without that loss either. Those marked *exact* take comparisons, additions,
+products, rounding, and one division or root: their results are binding in chip mode, to the last bit. The
+others take a function that is more: any value conforms that is within one unit of float16 of the formula's
+exact value, rounded to float16, and so does what follows from it. A minimal chip has those marked
+*minimal*, which take no division, no root and no table; whoever loads an image into a chip that lacks a
+function of a population in use refuses it.
 
 Of every state that a float16 can be, the chip's value is within 0.501 units of its last place of the
 function of real numbers, from `EXP` on. Behind a `SINE` with a phase other than 0 comes what is lost when the

@@ -18,7 +18,18 @@ UPDATES: Codes[Update] = Codes(
     "Update", {Update.ADD: 0, Update.MULTIPLY: 1, Update.MAXIMUM: 2, Update.MINIMUM: 3}
 )
 
-NEURONS: Codes[NeuronModel] = Codes("Neuron", {Neuron.STANDARD: 0, Neuron.INPUT: 1})
+NEURONS: Codes[NeuronModel] = Codes(
+    "Neuron",
+    {
+        Neuron.STANDARD: 0,
+        Neuron.INPUT: 1,
+        Neuron.LIF: 2,
+        Neuron.COUNTING_LIF: 3,
+        Neuron.LI: 4,
+        Neuron.CUBA_LIF: 5,
+        Neuron.CUBA_LI: 6,
+    },
+)
 
 ACTIVATIONS: Codes[Activation] = Codes(
     "Activation",

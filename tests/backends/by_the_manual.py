@@ -49,6 +49,49 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     29: np.ceil,
     30: np.rint,
 }
+
+
+def lif(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
+    (voltage,), (decay, threshold, keep, reset) = states, own
+    spike = f32(voltage > threshold)
+    after = keep * voltage + reset if spike else voltage
+    return f(spike), [decay * after + first]
+
+
+def counting(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
+    (voltage,), (decay, threshold) = states, own
+    spikes = np.maximum(np.floor(voltage / threshold), f32(0))
+    return f(spikes), [decay * (voltage - spikes * threshold) + first]
+
+
+def li(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
+    (voltage,), (decay, gain) = states, own
+    return f(gain * voltage), [decay * voltage + first]
+
+
+def cuba_lif(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
+    (current, voltage), (current_decay, decay, leak, threshold, keep, reset) = states, own
+    v = (decay * voltage + leak) + current
+    spike = f32(v > threshold)
+    return f(spike), [current_decay * current + first, keep * v + reset if spike else v]
+
+
+def cuba_li(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
+    (current, voltage), (current_decay, decay, leak, gain) = states, own
+    v = (decay * voltage + leak) + current
+    return f(gain * v), [current_decay * current + first, v]
+
+
+# By neuron type: how many states, how many parameters of its own, and its rule.
+NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
+    0: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
+    1: (0, 0, lambda states, own, f, first: (0, states)),
+    2: (1, 4, lif),
+    3: (1, 2, counting),
+    4: (1, 2, li),
+    5: (2, 6, cuba_lif),
+    6: (2, 4, cuba_li),
+}
 WEIGHT_BITS = {1: 32, 2: 16, 3: 8}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
 
@@ -121,6 +164,7 @@ class Population:
         self.width, self.height = bits(word, 0, 7) + 1, bits(word, 8, 15) + 1
         self.depth = bits(word, 16, 25) + 1
         self.is_input = bits(word, 26, 28) == 1
+        self.states, self.own, self.rule = NEURONS.get(bits(word, 26, 28), NEURONS[0])
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
@@ -153,10 +197,11 @@ class Population:
     def key(self) -> tuple[int, int]:
         return self.core.index, self.address
 
-    def slot(self, neuron: Neuron) -> int:
-        """Where the state of a neuron lies."""
+    def slot(self, neuron: Neuron, state: int = 0) -> int:
+        """Where a state of a neuron lies, the first unless another is asked for."""
         c, y, x = neuron
-        return self.states_at + (y * self.width + x) * self.depth + c
+        words = -(-self.depth * self.height * self.width // 4)
+        return self.states_at + 4 * words * state + (y * self.width + x) * self.depth + c
 
     def neurons(self) -> list[Neuron]:
         return [(c, y, x) for c in range(self.depth) for y in range(self.height) for x in range(self.width)]
@@ -207,8 +252,9 @@ class Chip:
                 population = self.population(core, address)
                 if bits(word, 0, 1) == 0:
                     for neuron in population.neurons():
-                        first = f32(self.rounded(population.biases[neuron[0]]))
-                        population.core.states[population.slot(neuron)] = first
+                        for state in range(1, population.states):
+                            population.core.states[population.slot(neuron, state)] = f32(0)
+                        population.core.states[population.slot(neuron)] = self.first(population, neuron)
                 else:
                     self.fire(population, core, fed)
         self.begun = True
@@ -239,17 +285,31 @@ class Chip:
 
     def fire(self, p: Population, core: int, fed: dict[tuple[int, int, Neuron], Any]) -> None:
         for neuron in p.neurons():
-            if p.is_input:
-                value = f32(fed.get((core, p.address, neuron), 0))
-            else:
-                parameters = [numbers[neuron[0]] for numbers in p.parameters]
-                value = p.activation(f32(p.scale * f32(p.core.states[p.slot(neuron)])), *parameters)
+            value = f32(fed.get((core, p.address, neuron), 0)) if p.is_input else self.value(p, neuron)
             p.value[neuron] = f32(self.rounded(value))
         for neuron in p.neurons():
             if p.value[neuron] != 0 or p.on_zero:
                 self.counts["firing"][p.key] += 1
                 for axon in p.axons:
                     self.peg(p, axon, *neuron, p.value[neuron])
+
+    def first(self, p: Population, neuron: Neuron) -> np.float32:
+        """What the first state of a neuron begins at."""
+        return f32(self.rounded(p.biases[neuron[0]]))
+
+    def value(self, p: Population, neuron: Neuron) -> Any:
+        """A neuron's value; its states go on."""
+        parameters = [f32(numbers[neuron[0]]) for numbers in p.parameters]
+        own, others = parameters[: p.own], parameters[p.own :]
+        slots = [p.slot(neuron, state) for state in range(p.states)]
+        held = [f32(p.core.states[slot]) for slot in slots]
+        value, after = p.rule(
+            held, own, lambda s: p.activation(f32(p.scale * s), *others), self.first(p, neuron)
+        )
+        for slot, before, new in zip(slots, held, after, strict=True):
+            if new is not before:
+                p.core.states[slot] = f32(self.rounded(new))
+        return value
 
     def peg(self, source: Population, axon: int, c: int, y: int, x: int, v: np.float32) -> None:
         us = bits(axon, 48, 50)

@@ -20,6 +20,7 @@ from .reading import (
 
 # The activation functions that have any.
 PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1}
+OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 4}  # of the neuron types
 ACTIVATIONS, UPDATES, ORDERS = 31, 4, 2
 
 
@@ -56,13 +57,18 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
         "axons_max": fields["axons"],
     }
     yield from _above(picture, numbers, str(population))
-    if fields["activation"] >= ACTIVATIONS or fields["neuron"] > 1 or fields["bias"] not in BIAS_BYTES:
+    if (
+        fields["activation"] >= ACTIVATIONS
+        or fields["neuron"] not in OWN_PARAMETERS
+        or fields["bias"] not in BIAS_BYTES
+    ):
         yield Fault("field", f"{population}: an unknown code")
     kinds = population.extensions["kind"].tolist()
     once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE))
     parameters = kinds.count(PARAMETER) + kinds.count(PARAMETERS)
     known = all(STATES <= kind <= PARAMETERS for kind in kinds)
-    if not once or not known or parameters != PARAMETERS_OF.get(fields["activation"], 0):
+    wanted = OWN_PARAMETERS.get(fields["neuron"], 0) + PARAMETERS_OF.get(fields["activation"], 0)
+    if not once or not known or parameters != wanted:
         yield Fault("extensions", f"{population}: {kinds}")
     if population.extensions["reserved"].any() or any(flag > 1 for flag in population.said(FIRING)):
         yield Fault("field", f"{population}: an extension word")

@@ -71,30 +71,55 @@ CATEGORY = {
 
 def lives(picture: Picture, found: Sequence[Wire]) -> tuple[dict[Key, Life], list[Fault]]:
     """When each population's states are in use: from the first event that can reach them, or from their
-    reset if that is earlier, until they have fired. With it, what is wrong with the order.
+    reset if that is earlier, until they have fired; always, where they are kept from frame to frame, or take
+    events for the next one. With it, what is wrong with the order.
     """
     resets: dict[Key, list[int]] = {}
     fires: dict[Key, list[int]] = {}
+    begun: dict[Key, list[int]] = {}
     for step, (order, key) in enumerate(picture.order):
-        (resets if order == 0 else fires).setdefault(key, []).append(step)
+        {0: resets, 1: fires, 2: begun}[order].setdefault(key, []).append(step)
     faults = []
     for key, population in picture.populations.items():
-        if len(fires.get(key, ())) != 1 or len(resets.get(key, ())) != (not population.is_input):
+        each_frame = not (population.is_input or population.lasts)
+        if len(fires.get(key, ())) != 1 or len(resets.get(key, ())) != each_frame:
             faults.append(Fault("order", f"{population} is not reset and fired once a frame"))
+    if sorted(step for steps in begun.values() for step in steps) != list(
+        range(sum(map(len, begun.values())))
+    ):
+        faults.append(Fault("order", "what is done before the first frame does not stand first"))
     if faults:
         return {}, faults
     first = {key: steps[0] for key, steps in fires.items()}
+    keeping = {key for key, population in picture.populations.items() if population.lasts}
+    keeping |= {key for key, steps in resets.items() if steps[0] > fires[key][0]}
     for wire in found:
-        fed, fired = first[wire.target.key], fires[wire.source.key][0]
-        first[wire.target.key] = min(fed, fired)
-        if fires[wire.target.key][0] <= fired:
-            faults.append(Fault("order", f"{wire.target} fires before {wire.source}, which feeds it"))
+        to, event = wire.target.key, fires[wire.source.key][0]
+        first[to] = min(first[to], event)
         if wire.target.is_input:
             faults.append(Fault("order", f"{wire.source} feeds {wire.target}, an input"))
-        elif resets[wire.target.key][0] > fired:
+        if to == wire.source.key:
+            faults.append(Fault("order", f"{wire.target} feeds itself"))
+        if fires[to][0] < event:
+            keeping.add(to)
+        if any(_behind(event, reset) < _behind(event, fires[to][0]) for reset in resets.get(to, ())):
             faults.append(Fault("order", f"{wire.target} is reset after {wire.source}, which feeds it"))
-    spans = {key: Life(min([first[key], *resets.get(key, ())]), fires[key][0]) for key in first}
+    for key in keeping | begun.keys():
+        if len(begun.get(key, ())) != (key in keeping):
+            what = f"{picture.populations[key]} is not reset once before the first frame, or should not be"
+            faults.append(Fault("order", what))
+    spans = {
+        key: Life(min([first[key], *resets.get(key, ())]), fires[key][0])
+        if key not in keeping
+        else Life(-1, len(picture.order))
+        for key in first
+    }
     return spans, faults
+
+
+def _behind(event: int, step: int) -> int:
+    """How far behind an event a step is taken, in this frame or else in the next: a frame has fewer steps."""
+    return step - event if step > event else step - event + 10**6
 
 
 def memory_map(picture: Picture, found: Sequence[Wire]) -> tuple[Bill, list[Fault]]:
@@ -120,7 +145,7 @@ def memory_map(picture: Picture, found: Sequence[Wire]) -> tuple[Bill, list[Faul
             faults.append(Fault("memory", f"core {core.index}: word {address} is {sharing}"))
         faults += _overlaps(picture, held, spans)
         spare = sum(
-            p.state_words * WORD_BYTES - p.neurons * STATE_BITS // 8
+            words_of(p.neurons, STATE_BITS) * WORD_BYTES - p.neurons * STATE_BITS // 8
             for p in held
             if not p.shares and not p.is_input
         )

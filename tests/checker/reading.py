@@ -80,8 +80,12 @@ STEP = {
     "order": (0, 1, 0, False),
     "core": (2, 17, 0, False),
     "population": (18, 32, 0, False),
-    "reserved": (33, 63, 0, False),
+    "once": (33, 33, 0, False),
+    "reserved": (34, 63, 0, False),
 }
+# By neuron type: how many states, all of one width; and who keeps them from frame to frame.
+STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2}
+LASTING = {2, 3, 4, 5, 6}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
 WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0}  # with what `number_bits` says more
 STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS = range(1, 7)
@@ -148,7 +152,8 @@ class Population:
         self.bias_words = words_of(self.depth, 8 * BIAS_BYTES.get(self.fields["bias"], 0))
         self.axons_at = self.bias_at + self.bias_words
         self.axons = decoded(core.read(self.axons_at, self.fields["axons"], "axons"), AXON)
-        self.state_words = 0 if self.is_input else words_of(self.neurons, STATE_BITS)
+        self.lasts = self.fields["neuron"] in LASTING
+        self.state_words = STATES_OF.get(self.fields["neuron"], 1) * words_of(self.neurons, STATE_BITS)
         elsewhere = self.said(STATES)
         self.shares = bool(elsewhere)
         self.states_at = elsewhere[0] if elsewhere else self.axons_at + self.fields["axons"]
@@ -189,9 +194,9 @@ class Picture:
             words = np.frombuffer(payload, dtype="<u8", count=size, offset=8)
             self.cores.append(Core(len(self.cores), x, y, words))
         self.places = {(core.x, core.y): core for core in self.cores}
-        self.order: list[tuple[int, Key]] = list(
+        self.order: list[tuple[int, Key]] = list(  # 2: a RESET before the first frame alone
             zip(
-                self.steps["order"].tolist(),
+                (self.steps["order"] + 2 * self.steps["once"]).tolist(),
                 zip(self.steps["core"].tolist(), self.steps["population"].tolist(), strict=True),
                 strict=True,
             )

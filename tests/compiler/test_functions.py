@@ -135,7 +135,9 @@ HALVES = np.arange(2**16, dtype=np.uint16).view(np.float16)
 
 def on_chip(activation: Activation, parameters: tuple[float, ...]) -> npt.NDArray[np.float32]:
     """The value of a neuron for each state that there is, in the chip's arithmetic."""
-    values, _ = fire(Neuron.STANDARD, activation, parameters, 1.0, (HALVES.astype(np.float32),))
+    values, _ = fire(
+        Neuron.STANDARD, activation, parameters, 1.0, (HALVES.astype(np.float32),), np.zeros(1, np.float32)
+    )
     return rounded(values)
 
 

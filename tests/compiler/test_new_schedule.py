@@ -30,7 +30,7 @@ KEEPS = replace(Neuron.STANDARD, name="KEEPS", states=(State("accumulator", 16, 
 
 
 def change(
-    states: States, _: tuple[Floats, ...], function: Callable[[Floats], Floats]
+    states: States, _: tuple[Floats, ...], function: Callable[[Floats], Floats], first: Floats
 ) -> tuple[Floats, States]:
     """What the value is more than in the frame before."""
     value = function(states[0])
@@ -48,8 +48,8 @@ CHANGES = NeuronModel(
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NEURONS.numbers, KEEPS, 5)
-    monkeypatch.setitem(NEURONS.numbers, CHANGES, 6)
+    known = {Neuron.STANDARD: 0, Neuron.INPUT: 1, CHANGES: 6, KEEPS: 7}
+    monkeypatch.setattr(NEURONS, "numbers", known)
 
 
 def model() -> onnx.ModelProto:
