@@ -18,7 +18,7 @@ test: .venv/test ## Every check of the project, on the built wheel
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p snc
-	$(BIN)/mypy --explicit-package-bases tests
+	$(BIN)/mypy --explicit-package-bases tests examples
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2
 

@@ -7,60 +7,53 @@ from typing import TYPE_CHECKING
 
 __all__ = [
     "Chip",
+    "ChipImage",
     "Compiled",
-    "Image",
-    "Machine",
+    "Fire",
     "Options",
     "Prepared",
-    "Runner",
+    "Session",
+    "Simulation",
     "SncError",
+    "Verification",
     "__version__",
-    "compile_model",
-    "compile_prepared",
-    "load_export",
-    "load_image",
+    "bill",
+    "compile",
+    "load",
     "load_target",
     "prepare",
-    "save_export",
-    "save_image",
-    "verify_image",
+    "verify",
 ]
 
 if TYPE_CHECKING:
-    from .backends.exchange.export import load_export, save_export
-    from .backends.image.container import load as load_image
-    from .backends.image.container import save as save_image
-    from .backends.image.image import Image
-    from .backends.machine.machine import Machine
-    from .compiler.pipeline.driver import Compiled, compile_model, compile_prepared
+    from .backends.machine.machine import Fire
+    from .compiler.api import ChipImage, Compiled, Session, Simulation, bill, compile, load, verify
     from .compiler.pipeline.options import Options
     from .compiler.pipeline.prepare import Prepared, prepare
-    from .compiler.running.runner import Runner
-    from .compiler.running.verify import verify as verify_image
+    from .compiler.running.outcome import Verification
     from .compiler.targets.target import load_target
     from .ir.chip import Chip
     from .ir.errors import SncError
     from .ir.version import __version__
 else:
     _HOMES = {
-        "Chip": (".ir.chip", "Chip"),
-        "Compiled": (".compiler.pipeline.driver", "Compiled"),
-        "Image": (".backends.image.image", "Image"),
-        "Machine": (".backends.machine.machine", "Machine"),
-        "Options": (".compiler.pipeline.options", "Options"),
-        "Prepared": (".compiler.pipeline.prepare", "Prepared"),
-        "Runner": (".compiler.running.runner", "Runner"),
-        "SncError": (".ir.errors", "SncError"),
-        "__version__": (".ir.version", "__version__"),
-        "compile_model": (".compiler.pipeline.driver", "compile_model"),
-        "compile_prepared": (".compiler.pipeline.driver", "compile_prepared"),
-        "load_export": (".backends.exchange.export", "load_export"),
-        "load_image": (".backends.image.container", "load"),
-        "load_target": (".compiler.targets.target", "load_target"),
-        "save_export": (".backends.exchange.export", "save_export"),
-        "save_image": (".backends.image.container", "save"),
-        "prepare": (".compiler.pipeline.prepare", "prepare"),
-        "verify_image": (".compiler.running.verify", "verify"),
+        "Chip": ".ir.chip",
+        "ChipImage": ".compiler.api",
+        "Compiled": ".compiler.api",
+        "Fire": ".backends.machine.machine",
+        "Options": ".compiler.pipeline.options",
+        "Prepared": ".compiler.pipeline.prepare",
+        "Session": ".compiler.api",
+        "Simulation": ".compiler.api",
+        "SncError": ".ir.errors",
+        "Verification": ".compiler.running.outcome",
+        "__version__": ".ir.version",
+        "bill": ".compiler.api",
+        "compile": ".compiler.api",
+        "load": ".compiler.api",
+        "load_target": ".compiler.targets.target",
+        "prepare": ".compiler.pipeline.prepare",
+        "verify": ".compiler.api",
     }
 
     def __getattr__(name):
@@ -69,8 +62,7 @@ else:
 
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home, inner = _HOMES[name]
-        return getattr(import_module(home, __name__), inner)
+        return getattr(import_module(_HOMES[name], __name__), name)
 
     def __dir__():
         return sorted(__all__)

@@ -29,11 +29,12 @@ Arithmetic = Literal["float32", "chip"]
 ARITHMETICS: tuple[Arithmetic, ...] = ("float32", "chip")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fire:
     """What a trace says of one step: population, neurons that fired, and what became of their events.
 
     `core` indexes the image's cores, `population` is the address of the descriptor, `step` counts the steps.
+    `values`: those of the neurons, [D, H, W]; what is not 0 sent an event, or all where 0 fires, too.
     """
 
     step: int
@@ -43,6 +44,7 @@ class Fire:
     events: int
     empty_events: int
     synaptic_operations: int
+    values: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +128,7 @@ class Machine:
                 self._send(program, index, values, self._states, self._chip)
                 if trace is not None:
                     counts = (program.sent(index) - before).tolist()
-                    trace(Fire(step, block.core, block.address, fired, *counts))
+                    trace(Fire(step, block.core, block.address, fired, *counts, values))
             if on_step is not None:
                 on_step(done, len(steps))
         return Run(

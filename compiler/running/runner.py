@@ -11,7 +11,7 @@ from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
 
 if TYPE_CHECKING:
-    from ...backends.machine.machine import Arithmetic, Run
+    from ...backends.machine.machine import Arithmetic, Fire, Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,11 @@ class Runner:
         self.dtypes = {t.name: t.dtype for t in image.tensors if t.kind == "output"}
 
     def __call__(
-        self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
+        self,
+        inputs: Arrays,
+        keep_layers: bool = False,
+        on_step: Callable[[int, int], None] | None = None,
+        on_fire: "Callable[[Fire], None] | None" = None,
     ) -> Result:
         """One frame. Raises BadInput for arrays that are not the network's inputs."""
         known = dict(inputs)
@@ -47,7 +51,7 @@ class Runner:
         reads = {} if self.after is None else self.after.inputs
         hosts = {*reads, *(() if self.before is None else (*self.before.inputs, *self.before.outputs))}
         fed = {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
-        run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step)
+        run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step, trace=on_fire)
         outputs: Arrays = {name: cast_to(run.outputs[name], dtype) for name, dtype in self.dtypes.items()}
         if self.after is not None:
             behind = self.after({**known, **outputs})

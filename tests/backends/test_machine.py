@@ -431,7 +431,10 @@ def test_trace_and_progress() -> None:
     steps: list[tuple[int, int]] = []
     Machine(toy_image()).run({"image": x}, trace=fires.append, on_step=lambda *step: steps.append(step))
     assert steps == [(1, 3), (2, 3), (3, 3)]
-    assert fires[0] == Fire(1, 0, 0, firing=4, events=4, empty_events=0, synaptic_operations=8)
+    first = fires[0]
+    assert (first.step, first.core, first.population, first.firing) == (1, 0, 0, 4)
+    assert (first.events, first.empty_events, first.synaptic_operations) == (4, 0, 8)
+    np.testing.assert_array_equal(first.values, x[0])
     assert [fire.population for fire in fires] == [0, 1]
 
 
