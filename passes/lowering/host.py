@@ -239,7 +239,7 @@ def _cut(graph: LayerGraph, before: set[int], after: set[int], reasons: Mapping[
             layers=_layers(graph, after_layers),
             inputs=_values(graph, dict.fromkeys(after_inputs)),
             # An output that the host reads too passes through it: the network's outputs are never both.
-            outputs=_values(graph, [n for n in outputs if n not in made_chip or n in read_after]),
+            outputs=_values(graph, [n for n in outputs if n not in chip_outputs or n in read_after]),
         )
     return Split(kept, first, last, MappingProxyType(dict(reasons)), share)
 

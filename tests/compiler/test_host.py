@@ -119,6 +119,12 @@ def test_an_input_that_the_host_alone_reads_may_be_an_output_too() -> None:
     assert [tensor.name for tensor in network_inputs(found.image)] == ["x"]
 
 
+def test_an_output_of_a_view_that_the_host_reads_for_another_of_its_outputs() -> None:
+    views = node("Split", "x", "t u", axis=2)
+    nodes = [conv("x", "y"), views, node("LpNormalization", "t", "v", axis=1)]
+    assert "LpNormalization_v" in holds(model(nodes, ["y", "u", "v"])).image.about.host_after
+
+
 def test_a_result_that_is_constant_comes_from_the_host() -> None:
     nodes = [conv("x", "y"), node("Shape", "x", "n")]
     made = model(nodes, ["y", "n"])

@@ -56,6 +56,12 @@ RESIZED: dict[str, tuple[str, str, int, str]] = {
         19,
         "float[4] scales = {1, 1, 1.1, 1.3}",
     ),
+    "rounded once, about the middle": (
+        f'{NEAREST}, coordinate_transformation_mode = "half_pixel_symmetric", nearest_mode = "floor"',
+        "1,2,11,9",
+        19,
+        "float[4] scales = {1, 1, 1.5, 1.3}",
+    ),
     "an axis of scale 1 is not cropped": (
         f'{NEAREST}, {CROP}, nearest_mode = "floor", extrapolation_value = 0.5',
         "1,2,2,16",

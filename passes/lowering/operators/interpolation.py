@@ -54,7 +54,11 @@ def _half_of_many(line: Line, x: Positions) -> Positions:
 
 
 def _symmetric(line: Line, x: Positions) -> Positions:
-    return np.float32(line.source / 2 * (1 - line.target / line.whole)) + _half(line, x)
+    """The offset is rounded to single precision, and then the sum, once."""
+    source, scale = np.float32(line.source), np.float32(line.scale)
+    offset = source / 2 * (1 - np.float32(line.target) / (scale * source))
+    position = float(offset) + (x.astype(np.float64) + 0.5) / float(scale) - 0.5
+    return np.asarray(position.astype(np.float32))
 
 
 def _cropped(line: Line, x: Positions) -> Positions:
