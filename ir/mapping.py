@@ -17,13 +17,11 @@ from .errors import VerifyError
 from .network import Network, PopulationId, Update
 from .schedule import FragmentId as FragmentId
 from .schedule import Schedule
-from .storage.bitrun import BYTE_BITS, WORD_BITS, BitRun, words_for
+from .storage.bitrun import BitRun, words_for
 from .storage.states import Life, region
 from .storage.tables import Block, Descriptor, block_blobs, block_words, strided
 
 CoreId = NewType("CoreId", int)
-
-WORD_BYTES = WORD_BITS // BYTE_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,11 +180,16 @@ class Plan:
     parameters: tuple[BitRun, ...] = ()
     life: Life | None = None
 
+    @property
+    def head_words(self) -> int:
+        """Descriptor, extension words and axons."""
+        return 1 + self.extensions + len(self.axons)
+
     @cached_property
     def block_words(self) -> int:
-        """Descriptor, extension words, biases, axons and states of its own: what no other fragment shares."""
+        """Its head, biases and states of its own: what no other fragment shares."""
         own = words_for(1, self.state_bits) if self.life is None else 0
-        return 1 + self.extensions + words_for(1, self.bias_bits) + len(self.axons) + own
+        return self.head_words + words_for(1, self.bias_bits) + own
 
     @property
     def shared_states(self) -> tuple[tuple[int, Life], ...]:

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.storage.bitrun import BYTE_BITS, code_type
 from ...ir.storage.bitrun import WORD_BITS as WORD_BITS
+from ...ir.storage.bitrun import WORD_BYTES as WORD_BYTES
+from ...ir.storage.bitrun import code_type
 from ...ir.storage.bitrun import words_for as words_for
 
-WORD_BYTES = WORD_BITS // BYTE_BITS
 ONES = 2**WORD_BITS - 1
 
 

@@ -7,8 +7,8 @@ from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.counts import padded_synapses, synapses, trained_weights
 from ...ir.errors import DoesNotFit
-from ...ir.mapping import WORD_BYTES
 from ...ir.network import Network, Neuron, PopulationId
+from ...ir.storage.bitrun import WORD_BYTES
 from ..pipeline.clock import Clock, Progress
 from ..pipeline.map import pack_network, quantised
 from ..pipeline.options import Options

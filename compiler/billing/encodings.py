@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 from ...ir.chip import Chip
 from ...ir.counts import is_shared, synapses
-from ...ir.mapping import WORD_BYTES
 from ...ir.network import Network, Projection
+from ...ir.storage.bitrun import WORD_BYTES
 
 WORD_BITS = 8 * WORD_BYTES
 ENCODINGS = ("index", "bitmap", "functional")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ...ir.chip import Chip
 from ...ir.counts import is_shared
-from ...ir.mapping import WORD_BYTES
 from ...ir.network import Network, Neuron, Population, Projection
+from ...ir.storage.bitrun import WORD_BYTES
 from .techniques import Memory, Widths, memory
 
 WORD_BITS = 8 * WORD_BYTES

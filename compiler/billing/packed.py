@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...ir.aims import StateUse
-from ...ir.mapping import WORD_BYTES, Mapping
-from ...ir.storage.bitrun import BYTE_BITS, BitRun, words_for
+from ...ir.mapping import Mapping
+from ...ir.storage.bitrun import BYTE_BITS, WORD_BYTES, BitRun, words_for
 from ...ir.storage.states import Life, region
 from ...ir.storage.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
@@ -30,8 +30,7 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
             new = (block_blobs(own) | set(plan.parameters)) - blobs
             tables |= own
             blobs |= new
-            connectivity = 1 + plan.extensions + len(plan.axons) + plan.ports
-            connectivity += sum(map(block_words, own))
+            connectivity = plan.head_words + plan.ports + sum(map(block_words, own))
             runs = [each for block in own for each in block if isinstance(each, Strided)]
             exponents = {run.exponents for run in runs if run.exponents is not None} & new
             connectivity += sum(blob.words for blob in exponents)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 WORD_BITS = 64
 BYTE_BITS = 8
+WORD_BYTES = WORD_BITS // BYTE_BITS
 CODE_TYPES = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}  # what holds codes of at most so many bits
 
 

@@ -19,7 +19,8 @@ from snc.backends.image.image import Image
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.ir.chip import Chip
-from snc.ir.mapping import WORD_BYTES, Contents, Mapping, core_size
+from snc.ir.mapping import Contents, Mapping, core_size
+from snc.ir.storage.bitrun import WORD_BYTES
 from snc.models.digits import digits_model
 from snc.passes.cutting.options import options as cuts
 from snc.passes.cutting.options import pair
