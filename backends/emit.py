@@ -226,7 +226,7 @@ def _block(
             ).encode()
         )
     parts.append(np.array(words_of_axons, dtype=np.uint64))
-    parts.append(np.zeros(0 if plan.life else words_for(1, plan.state_bits), dtype=np.uint64))
+    parts.append(np.zeros(0 if plan.live_range else words_for(1, plan.state_bits), dtype=np.uint64))
     block = np.concatenate(parts)
     assert len(block) == plan.block_words - 1
     return block

@@ -18,7 +18,7 @@ from .network import Network, PopulationId, Update
 from .schedule import FragmentId as FragmentId
 from .schedule import Schedule
 from .storage.bitrun import BitRun, words_for
-from .storage.states import Life, region
+from .storage.states import LiveRange, region
 from .storage.tables import Block, Descriptor, block_blobs, block_words, strided
 
 CoreId = NewType("CoreId", int)
@@ -167,8 +167,8 @@ class Axon:
 class Plan:
     """Everything a fragment puts into its core's memory. Sizes are in words.
 
-    `parameters`: numbers of the activation function that differ from channel to channel, as stored. `life`:
-    when its states are in use, if others may have their place before and after; None if they have their own.
+    `parameters`: numbers of the activation function that differ from channel to channel, as stored.
+    `live_range`: when its states are in use, if others may have the words before and after; else None.
     """
 
     fragment: Fragment
@@ -178,7 +178,7 @@ class Plan:
     axons: tuple[Axon, ...]
     tables: tuple[Table, ...]
     parameters: tuple[BitRun, ...] = ()
-    life: Life | None = None
+    live_range: LiveRange | None = None
 
     @property
     def head_words(self) -> int:
@@ -188,13 +188,13 @@ class Plan:
     @cached_property
     def block_words(self) -> int:
         """Its head, biases and states of its own: what no other fragment shares."""
-        own = words_for(1, self.state_bits) if self.life is None else 0
+        own = words_for(1, self.state_bits) if self.live_range is None else 0
         return self.head_words + words_for(1, self.bias_bits) + own
 
     @property
-    def shared_states(self) -> tuple[tuple[int, Life], ...]:
-        """The words of its states and their life, where others may share them."""
-        return () if self.life is None else ((words_for(1, self.state_bits), self.life),)
+    def shared_states(self) -> tuple[tuple[int, LiveRange], ...]:
+        """The words of its states and their live range, where others may share them."""
+        return () if self.live_range is None else ((words_for(1, self.state_bits), self.live_range),)
 
     # Packing asks for these a thousand times, and hashing a table takes as long as reading it.
     @cached_property
@@ -255,7 +255,7 @@ class Contents:
         self.size = Size()
         self._tables: set[Block] = set()
         self._weights: set[BitRun] = set()
-        self._states: tuple[tuple[int, Life], ...] = ()
+        self._states: tuple[tuple[int, LiveRange], ...] = ()
 
     def with_plan(self, plan: Plan) -> Size:
         """The size that the core would have with one more fragment."""

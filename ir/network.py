@@ -19,7 +19,7 @@ from .errors import Origin, VerifyError
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
 from .neurons import Update as Update
-from .storage.states import Life, lives
+from .storage.states import LiveRange, live_ranges
 
 PopulationId = NewType("PopulationId", int)
 
@@ -228,12 +228,12 @@ class Network:
         """The populations in the order in which they fire."""
         return tuple(PopulationId(index) for index in range(len(self.populations)))
 
-    def lives(self) -> tuple[Life, ...]:
+    def live_ranges(self) -> tuple[LiveRange, ...]:
         """When each population's states are in use: from its first source's firing to its own; always, where
         they go on from frame to frame (`keeps_states`).
         """
         edges = [(p.source, p.target) for p in self.projections if not p.is_recurrent]
-        return lives(self.firing, edges)
+        return live_ranges(self.firing, edges)
 
     @property
     def recurrent_targets(self) -> frozenset[PopulationId]:

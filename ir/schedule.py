@@ -74,8 +74,8 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
     """The schedule in which fragments fire in this order, once a frame.
 
     States that last are reset in the prologue. Those of a frame are reset at its beginning, or, where others
-    have their place at other times, when their life begins; or, where events come from populations that fire
-    later, behind their own firing, and in the prologue for the first frame.
+    have their place at other times, when their live range begins; or, where events come from populations that
+    fire later, behind their own firing, and in the prologue for the first frame.
     """
     later = network.recurrent_targets
     models = [network.populations[plan.fragment.population].neuron for plan in plans]
@@ -88,8 +88,8 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
             prologue.append(reset)
         if is_fed_later:
             continue
-        if plan.life is not None:
-            begins.setdefault(plan.life.first, []).append(FragmentId(index))
+        if plan.live_range is not None:
+            begins.setdefault(plan.live_range.first, []).append(FragmentId(index))
         elif model.is_reset_each_frame:
             body.append(reset)
     for fragment in firing:
@@ -98,5 +98,5 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
         body.append(Step(Action.FIRE, fragment))
         if models[fragment].is_reset_each_frame and plans[fragment].fragment.population in later:
             body.append(Step(Action.RESET, fragment))
-    assert not begins, "a life begins with a population that does not fire"
+    assert not begins, "a live range begins with a population that does not fire"
     return Schedule(tuple(prologue), tuple(body))

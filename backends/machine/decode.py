@@ -20,7 +20,7 @@ from ..words.bits import WORD_BITS, unpack, words_for
 from ..words.codes import NEURONS, UPDATES
 from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
 from .kernels import Kernels, Row
-from .lives import Held, life_faults
+from .liveness import Held, liveness_faults
 from .loops.columns import COUNTERS, ROW
 from .loops.events import ADD
 from .loops.shortcuts import Channels, Pixels, shortcut
@@ -266,7 +266,7 @@ class _Decoder:
                     what = f"its states, from address {at} on, lie over the word at {at + int(lost[0])}"
                     raise self.memories[block.core].fault(block.address, what)
         sizes = [memory.words.size for memory in self.memories]
-        for index, other in life_faults(prologue, body, held, sizes):
+        for index, other in liveness_faults(prologue, body, held, sizes):
             block, there = self.blocks[index], self.blocks[other].address
             what = f"is reset while the states of the population at {there} are in the same words"
             raise self.memories[block.core].fault(block.address, what)

@@ -15,7 +15,7 @@ further on. Because the sum wraps at 2^15, a base may also lie before the table.
 each port and one addition for each event, and sets no limit to depth.
 
 **3. Sizes in an axon count eights.** Hit detection needs the target's size in the coordinates before
-the stride, up to 512. In full that would be 9 bits twice, and an axon would have no room left for the
+the stride, up to 512. In full that would be 9 bits twice, and an axon would have no bits left for the
 port. Rounded up to eights, 6 bits do. Rounding up is the safe side: an event may be sent that hits
 nothing, at the cost of its way, but none is lost. The fields of an axon are
 
@@ -128,7 +128,7 @@ memory for MobileNetV1 in 8 bits, 0.6 % for ResNet50, and spare a word's read fo
 channels: read end to end, n bytes that begin at byte b of a word take ceil((b + n) / 8) reads in place of
 ceil(n / 8). The shifter would stay, for KD is any number, and within a kernel the weights of each (dx,
 dy) begin where the last ones end, in either form. The estimates of `simulate` count a read for each
-weight, so these are within what they tell.
+weight, so these are within their accuracy.
 
 **22. An update rounds once.** The sum of a float16 and a product of 19 or 22 bits, rounded to float32 and
 then to float16, takes a float32 adder in every core, and may round a number just off the middle between

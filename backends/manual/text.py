@@ -287,7 +287,7 @@ an exponent that is no integer. They are sent like other values: mostly what rea
 
 An event whose weights are all zero is not empty, though it may be no synaptic operation. The events of
 inputs count as all others. Nothing is counted that the host computes. The counters of several frames are
-the sums of theirs. Where counters are told core by core or layer by layer, events and hops, and how many
+the sums of theirs. Where counters are listed core by core or layer by layer, events and hops, and how many
 neurons fired, are those of the population that fires; empty events and synaptic operations are those of the
 population that is reached.
 

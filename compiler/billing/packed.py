@@ -6,7 +6,7 @@ from dataclasses import replace
 from ...ir.aims import StateUse
 from ...ir.mapping import Mapping
 from ...ir.storage.bitrun import BYTE_BITS, WORD_BYTES, BitRun, words_for
-from ...ir.storage.states import Life, region
+from ...ir.storage.states import LiveRange, region
 from ...ir.storage.tables import Block, Strided, block_blobs, block_words
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
@@ -35,7 +35,7 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
             exponents = {run.exponents for run in runs if run.exponents is not None} & new
             connectivity += sum(blob.words for blob in exponents)
             connectivity *= WORD_BYTES
-            neurons = plan.state_bits // BYTE_BITS if plan.life is None else next(states) * WORD_BYTES
+            neurons = plan.state_bits // BYTE_BITS if plan.live_range is None else next(states) * WORD_BYTES
             parameters = sum(blob.words for blob in new - exponents) * WORD_BYTES
             biases = words_for(1, plan.bias_bits) * WORD_BYTES
             total = neurons + connectivity + parameters + biases
@@ -55,7 +55,7 @@ def other_form(mapping: Mapping, states: StateUse) -> Mapping:
     )
 
 
-def _states(needs: Sequence[tuple[int, Life]]) -> list[int]:
+def _states(needs: Sequence[tuple[int, LiveRange]]) -> list[int]:
     """Of the words for shared states, those of each population that none before it has."""
     taken: set[int] = set()
     found = []

@@ -181,7 +181,7 @@ def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[t
         return
     inputs = [_declared(name, scope) for name in dict.fromkeys(read)]
     outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
-    # Told to propagate values, onnx makes an object of every element that a large tensor might have.
+    # Asked to propagate values, onnx makes an object of every element that a large tensor might have.
     is_small = all(_elements(scope.types.get(name)) <= SMALL_ELEMENTS for name in read)
     constants = [
         numpy_helper.from_array(scope.values[name], name)

@@ -38,7 +38,7 @@ def check_capacity(graph: LayerGraph, chip: Chip) -> None:
         cores = math.ceil(most * chip.cores / states)
         raise DoesNotFit(
             origin,
-            f"{rule}; {chip.name} has room for {states} neurons",
+            f"{rule}; {chip.name} holds the states of {states} neurons",
             hint=f"{cores} such cores are the least that may hold it; or take a smaller input",
             ways=[{"cores": cores}] * (total <= VALUES_TRIED_MAX),
         )

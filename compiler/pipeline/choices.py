@@ -17,7 +17,7 @@ from ...ir.network import Network
 from ...passes.cutting.columns import Columns, Deadline, never
 from ...passes.cutting.cut import Cut, pieces_of
 from ...passes.cutting.pack import Pack, too_large
-from ...passes.cutting.partition import Seated, Solution
+from ...passes.cutting.partition import Assigned, Solution
 from ...passes.placing.locate import Locate
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wired import Wired
@@ -88,7 +88,7 @@ class Packer:
         for solution in self._solutions():
             if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.is_over()):
                 break
-            is_even = not isinstance(solution, Seated)
+            is_even = not isinstance(solution, Assigned)
             if found and is_even and solution.fragments > EVEN_FRAGMENTS_MAX:
                 break
             try:
@@ -104,7 +104,7 @@ class Packer:
     def _solutions(self) -> Iterator[Solution]:
         for penalty in PENALTIES:
             solution = self.cut(penalty)
-            if not isinstance(solution, Seated):
+            if not isinstance(solution, Assigned):
                 break
             yield solution
         yield replace(self.even, least_cores=solution.least_cores)
@@ -117,10 +117,10 @@ class Packer:
     def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
         """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
         mapping = Connect(self.shared)(self.network, self.chip, self.wiring, solution.grids)
-        seats = solution.seats if isinstance(solution, Seated) else {}
-        if seats and too_large(mapping):
+        assignment = solution.assignment if isinstance(solution, Assigned) else {}
+        if assignment and too_large(mapping):
             return None
-        return Choice(solution, Pack(seats, merge)(mapping))
+        return Choice(solution, Pack(assignment, merge)(mapping))
 
     def balanced(self, choice: Choice) -> Choice:
         """The choice whose busiest core has least to do, as bisection finds it: cores are spent on it."""
@@ -154,7 +154,7 @@ class Packer:
     def _within(self, work: float) -> Choice | None:
         """Cores of which none is given more work, or None where that is not found."""
         solution = self.cut(PENALTIES[-1], work)
-        if not isinstance(solution, Seated):
+        if not isinstance(solution, Assigned):
             return None
         try:
             return self.packed(solution, merge=False)
@@ -190,7 +190,7 @@ class Packer:
     def _fewer_pairs(self, choices: Sequence[Choice]) -> Iterator[Choice]:
         """The choices, then others with fewer and fewer pairs of cores that exchange events."""
         yield from choices
-        if not isinstance(choices[0].solution, Seated) or self.options.objective is Objective.THROUGHPUT:
+        if not isinstance(choices[0].solution, Assigned) or self.options.objective is Objective.THROUGHPUT:
             return
         for penalty in FEWER_PAIRS:
             if self.is_over():

@@ -115,8 +115,9 @@ def _mapping(mapping: Mapping) -> Iterator[str]:
 def _plan(plan: Plan) -> str:
     held = f"{plan.state_bits} bits of states, {plan.block_words} words of blocks"
     held += f", {plan.ports} ports, {plan.kernel_words} words of tables, {plan.blob_words} words of numbers"
-    life = "" if plan.life is None else f", lives {plan.life.first} to {plan.life.last}"
-    return f"{_box(plan.fragment)}, {held}{life}"
+    when = plan.live_range
+    live = "" if when is None else f", live {when.first} to {when.last}"
+    return f"{_box(plan.fragment)}, {held}{live}"
 
 
 def _box(fragment: Fragment) -> str:

@@ -9,19 +9,19 @@ from functools import lru_cache
 from typing import NamedTuple
 
 
-class Life(NamedTuple):
+class LiveRange(NamedTuple):
     """The first and the last step of the firing order, in populations, at which states are in use."""
 
     first: int
     last: int
 
-    def meets(self, other: "Life") -> bool:
+    def meets(self, other: "LiveRange") -> bool:
         """Whether both live at some step."""
         return self.first <= other.last and other.first <= self.last
 
 
-def lives(firing: Sequence[int], edges: Iterable[tuple[int, int]]) -> tuple[Life, ...]:
-    """The life of each population: from the firing of its first source to its own.
+def live_ranges(firing: Sequence[int], edges: Iterable[tuple[int, int]]) -> tuple[LiveRange, ...]:
+    """The live range of each population: from the firing of its first source to its own.
 
     `firing`: populations in the order in which they fire; `edges`: pairs of a source and a target.
     """
@@ -29,7 +29,7 @@ def lives(firing: Sequence[int], edges: Iterable[tuple[int, int]]) -> tuple[Life
     first = dict(step)
     for source, target in edges:
         first[target] = min(first[target], step[source])
-    return tuple(Life(first[population], step[population]) for population in sorted(step))
+    return tuple(LiveRange(first[population], step[population]) for population in sorted(step))
 
 
 class Region(NamedTuple):
@@ -39,26 +39,26 @@ class Region(NamedTuple):
     offsets: tuple[int, ...]
 
 
-def region(needs: Sequence[tuple[int, Life]]) -> Region:
-    """The place of so many words for each life. Of a few orders of first fit, the one with the fewest words;
-    no order is tried once the words that live at one step are reached, for fewer cannot be.
+def region(needs: Sequence[tuple[int, LiveRange]]) -> Region:
+    """The place of so many words for each live range. Of a few orders of first fit, the one with the fewest
+    words; no order is tried once the words that live at one step are reached, for fewer cannot be.
 
     How many words there are depends on what is needed alone, not on the order in which it is listed.
     """
     return _region(tuple(needs))
 
 
-_ORDERS: tuple[Callable[[int, Life], tuple[int, ...]], ...] = (
-    lambda size, life: (-size,),
-    lambda size, life: (life.first, -size),
-    lambda size, life: (-size * (life.last - life.first + 1),),
-    lambda size, life: (life.first - life.last, -size),
-    lambda size, life: (-life.last, -size),
+_ORDERS: tuple[Callable[[int, LiveRange], tuple[int, ...]], ...] = (
+    lambda size, live: (-size,),
+    lambda size, live: (live.first, -size),
+    lambda size, live: (-size * (live.last - live.first + 1),),
+    lambda size, live: (live.first - live.last, -size),
+    lambda size, live: (-live.last, -size),
 )
 
 
 @lru_cache(maxsize=4096)
-def _region(needs: tuple[tuple[int, Life], ...]) -> Region:
+def _region(needs: tuple[tuple[int, LiveRange], ...]) -> Region:
     peak = peak_words(needs)
     best: Region | None = None
     every = sorted(range(len(needs)), key=lambda i: (needs[i][1].last, needs[i][1].first, -needs[i][0]))
@@ -72,11 +72,11 @@ def _region(needs: tuple[tuple[int, Life], ...]) -> Region:
     return best
 
 
-def _first_fit(needs: Sequence[tuple[int, Life]], order: Sequence[int]) -> Region:
+def _first_fit(needs: Sequence[tuple[int, LiveRange]], order: Sequence[int]) -> Region:
     offsets: dict[int, int] = {}
     for i in order:
-        size, life = needs[i]
-        taken = sorted((offsets[j], offsets[j] + needs[j][0]) for j in offsets if life.meets(needs[j][1]))
+        size, live = needs[i]
+        taken = sorted((offsets[j], offsets[j] + needs[j][0]) for j in offsets if live.meets(needs[j][1]))
         at = 0
         for start, stop in taken:
             if at + size <= start:
@@ -87,9 +87,9 @@ def _first_fit(needs: Sequence[tuple[int, Life]], order: Sequence[int]) -> Regio
     return Region(top, tuple(offsets[i] for i in range(len(needs))))
 
 
-def peak_words(needs: Sequence[tuple[int, Life]]) -> int:
-    """The most words that live at one step: at the first step of some life."""
+def peak_words(needs: Sequence[tuple[int, LiveRange]]) -> int:
+    """The most words that live at one step: at the first step of some live range."""
     return max(
-        (sum(size for size, other in needs if other.first <= life.first <= other.last) for _, life in needs),
+        (sum(size for size, other in needs if other.first <= live.first <= other.last) for _, live in needs),
         default=0,
     )

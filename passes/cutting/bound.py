@@ -29,9 +29,9 @@ def least(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -
     """The proven minimum: static memory at the fewest fragments, and the states that live at the peak."""
     live = np.zeros(len(network.populations) + 1)
     fragments, static = [], 0
-    for p, life in enumerate(network.lives()):
+    for p, needed in enumerate(network.live_ranges()):
         needs = Demand(network, p, chip, wiring, shared).least()
-        live[life.first : life.last + 1] += needs.states
+        live[needed.first : needed.last + 1] += needs.states
         fragments.append(needs.fragments(chip.core_words))
         static += needs.once + needs.each * fragments[p]
     static += sum(

@@ -21,7 +21,7 @@ from ..wiring.wired import Wired
 from .bound import Least, least
 from .columns import Columns, Deadline, fill_cores, never
 from .filler import CoreSpace, Floats, Item
-from .partition import Seated, Solution
+from .partition import Assigned, Solution
 
 ITEMS_MAX = 400  # more different pieces than these are packed first fit
 # More pieces than both the first and so many a core, as of long rows, pack well as they come.
@@ -104,8 +104,10 @@ class Cut:
             return base  # what is guessed of axons leaves too little space
         known = Columns() if known is None or np.isfinite(self.work_max) else known
         cores = fill_cores(pieces.items, space, self.penalty_words, self.seed, known, is_over)
-        grids, seats = _seated(base.grids, pieces.members, cores)
-        return Seated(grids, base.status, base.objective, base.bound, base.least_cores, seats=seats)
+        grids, assignment = _assigned(base.grids, pieces.members, cores)
+        return Assigned(
+            grids, base.status, base.objective, base.bound, base.least_cores, assignment=assignment
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class _Sizes:
         fits = words + more + MARGIN_WORDS + states * counts <= self.chip.core_words
         if fits.any():
             words = words[: max(1, int(np.flatnonzero(fits)[-1]) + 1)]
-        return Item(words, states, *self._life, len(piece.c), ports, work)
+        return Item(words, states, *self._live_range, len(piece.c), ports, work)
 
     def piece(self, piece: Fragment) -> tuple[float, ...]:
         """What a piece takes that stays as it is."""
@@ -138,11 +140,11 @@ class _Sizes:
         """The item of so many pieces that take the same."""
         words, states, ports, work = taken
         each = words * np.arange(1.0, count + 1)
-        return Item(each, states, *self._life, count, int(ports), work, apart=True)
+        return Item(each, states, *self._live_range, count, int(ports), work, apart=True)
 
     @property
-    def _life(self) -> tuple[int, int]:
-        return self.network.lives()[self.demand.pid]
+    def _live_range(self) -> tuple[int, int]:
+        return self.network.live_ranges()[self.demand.pid]
 
     def _about(self, piece: Fragment, counts: NDArray[np.int64]) -> tuple[Floats, Floats, int, float, float]:
         """Words for each count of channels, and how many more they may be; ports; and for each channel its
@@ -186,12 +188,12 @@ def _pairs(axis: AxisMap, span: Span) -> int:
     return int(((axis.targets >= span.start) & (axis.targets < span.stop)).sum())
 
 
-def _seated(
+def _assigned(
     grids: Sequence[Grid], members: Sequence[Sequence[Fragment]], cores: Sequence[dict[int, int]]
 ) -> tuple[tuple[Grid, ...], dict[Fragment, int]]:
     """The grids that these cores mean, and each fragment's core."""
     found = list(grids)
-    seats: dict[Fragment, int] = {}
+    assignment: dict[Fragment, int] = {}
     of_item: dict[int, list[tuple[int, int]]] = {}
     for core, held in enumerate(cores):
         for item, count in held.items():
@@ -200,14 +202,14 @@ def _seated(
         pieces, grid = members[item], grids[members[item][0].population]
         if len(grid.y) * len(grid.x) > 1:
             homes = [core for core, count in parts for _ in range(count)]
-            seats |= dict(zip(pieces, homes, strict=True))
+            assignment |= dict(zip(pieces, homes, strict=True))
             continue
         (whole,) = pieces
         spans: list[Span] = []
         for core, count in parts:
             start = spans[-1].stop if spans else 0
             spans.append(Span(start, start + count))
-            seats[replace(whole, c=spans[-1])] = core
+            assignment[replace(whole, c=spans[-1])] = core
         assert spans[-1].stop == whole.c.stop
         found[whole.population] = replace(grid, c=tuple(spans))
-    return tuple(found), seats
+    return tuple(found), assignment

@@ -128,7 +128,7 @@ def _fill(
     live = np.empty(steps)
     open_items = np.empty(items, dtype=np.int64)  # those that may still be taken
     hold = np.empty(items, dtype=np.int64)  # at most so many of their channels
-    busy = np.empty(items)  # the most states that live at any step of an item's life
+    busy = np.empty(items)  # the most states that live at any step of an item's live range
     for row in range(rows):
         live[:] = 0.0
         used, spent, taken = 0.0, 0.0, 0

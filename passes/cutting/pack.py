@@ -18,12 +18,12 @@ from ...ir.storage.tables import block_words
 class Pack:
     """Every fragment is in one core, and every core holds what it must: memory and ports.
 
-    A fragment goes to its core of `seats` while it fits there. The others go first fit, the largest first; at
-    last, with `merge`, cores are emptied into the others, the smallest first. Sizes are exact, equal tables
-    and weights within a core count once.
+    A fragment goes to its core of `assignment` while it fits there. The others go first fit, the largest
+    first; at last, with `merge`, cores are emptied into the others, the smallest first. Sizes are exact,
+    equal tables and weights within a core count once.
     """
 
-    seats: Table[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
+    assignment: Table[Fragment, int] = field(default_factory=lambda: MappingProxyType({}))
     merge: bool = True
 
     def __call__(self, mapping: Mapping) -> Mapping:
@@ -31,10 +31,10 @@ class Pack:
         cores = _Cores(mapping)
         alone = _alone_words(mapping).tolist()
         order = sorted(range(len(alone)), key=lambda i: (-alone[i], i))
-        seats = [self.seats.get(plan.fragment, -1) for plan in mapping.plans]
-        cores.open(max(seats, default=-1) + 1)
-        homeless = [i for i in order if seats[i] < 0 or not cores.take(FragmentId(i), seats[i])]
-        for index in homeless:
+        assignment = [self.assignment.get(plan.fragment, -1) for plan in mapping.plans]
+        cores.open(max(assignment, default=-1) + 1)
+        left = [i for i in order if assignment[i] < 0 or not cores.take(FragmentId(i), assignment[i])]
+        for index in left:
             if cores.take_anywhere(FragmentId(index)) is None:
                 cores.open(1)
                 taken = cores.take(FragmentId(index), len(cores.held) - 1)

@@ -36,10 +36,10 @@ class Solution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seated(Solution):
+class Assigned(Solution):
     """Cuts with which the core of each fragment was chosen."""
 
-    seats: Mapping[Fragment, int]
+    assignment: Mapping[Fragment, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,9 +190,9 @@ class _Occupancy:
     def __init__(self, mapping: Mapping) -> None:
         self.chip = mapping.chip
         self.words = least_words(mapping)
-        needs = [(sum(n for n, _ in plan.shared_states), plan.life or (0, 0)) for plan in mapping.plans]
+        needs = [(sum(n for n, _ in plan.shared_states), plan.live_range or (0, 0)) for plan in mapping.plans]
         self.states = np.array([size for size, _ in needs])
-        self.first, self.last = np.array([life for _, life in needs]).T
+        self.first, self.last = np.array([when for _, when in needs]).T
         self.steps = np.arange(len(mapping.network.populations))
         self.held = np.array([self.words[list(core)].sum() for core in mapping.cores])
         self.live = np.array(

@@ -19,7 +19,7 @@ from ...ir.mapping import (
 )
 from ...ir.network import Network, Population, Update
 from ...ir.schedule import scheduled
-from ...ir.storage.states import Life
+from ...ir.storage.states import LiveRange
 from ...ir.storage.tables import Descriptor
 from ...ir.storage.weights import PARAMETER_CODEC, bias_codec
 from .meeting import meeting, offset
@@ -74,7 +74,8 @@ class Connect:
                         axons.setdefault(FragmentId(first + source), []).append(
                             _axon(wired, tile, axon_box, box, target, placed[axon_box.c])
                         )
-        lives, lasting = network.lives(), [network.keeps_states(p) for p in network.firing]
+        live_ranges = network.live_ranges() if self.shared else ()
+        sharing = {p for p in network.firing if self.shared and not network.keeps_states(p)}
         plans = []
         for index, fragment in enumerate(fragments):
             population = network.populations[fragment.population]
@@ -90,7 +91,7 @@ class Connect:
                     network.weight_format,
                     tuple(axons.get(FragmentId(index), ())),
                     tables,
-                    lives[fragment.population] if self.shared and not lasting[fragment.population] else None,
+                    live_ranges[fragment.population] if fragment.population in sharing else None,
                 )
             )
         schedule = scheduled(network, plans, [FragmentId(index) for index in range(len(plans))])
@@ -111,14 +112,14 @@ def plan(
     weight_format: str,
     axons: tuple[Axon, ...],
     tables: tuple[Table, ...],
-    life: Life | None = None,
+    live_range: LiveRange | None = None,
 ) -> Plan:
-    """What a fragment puts into its core's memory. `life`: when its states are in use, if they are shared."""
+    """What a fragment puts into its core's memory. `live_range`: when shared states are in use."""
     if not population.neuron.states:
-        life = None
+        live_range = None
     return Plan(
         fragment,
-        extension_count(population) + (life is not None),
+        extension_count(population) + (live_range is not None),
         0 if population.bias is None else bias_codec(weight_format).size_bits(len(fragment.c)),
         population.neuron.state_bits(fragment.neurons),
         axons,
@@ -128,7 +129,7 @@ def plan(
             for value in population.parameters
             if isinstance(value, tuple)
         ),
-        life,
+        live_range,
     )
 
 

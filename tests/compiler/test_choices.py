@@ -22,7 +22,7 @@ from snc.compiler.pipeline.prepare import prepare
 from snc.ir.aims import Objective, StateUse
 from snc.ir.counts import operations
 from snc.ir.errors import BadInput
-from snc.passes.cutting.partition import Seated
+from snc.passes.cutting.partition import Assigned
 
 from .trip import CHIP
 
@@ -98,7 +98,7 @@ def test_a_price_for_fragments_makes_fewer_of_them(model: Path) -> None:
     options = Options()
     packer = packer_of(quantised(prepare(model), options.weights), SMALL, options)
     cheap, dear = packer.cut(0.0), packer.cut(400.0)
-    assert isinstance(cheap, Seated)
+    assert isinstance(cheap, Assigned)
     assert dear.fragments < cheap.fragments
 
 

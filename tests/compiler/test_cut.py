@@ -17,7 +17,7 @@ from snc.ir.network import PopulationId
 from snc.models.catalogue import CATALOGUE
 from snc.passes.cutting.columns import Columns, fill_cores
 from snc.passes.cutting.filler import CoreSpace, Floats, Item
-from snc.passes.cutting.partition import Seated
+from snc.passes.cutting.partition import Assigned
 from snc.passes.cutting.prices import Prices
 
 from .test_choices import convolutions
@@ -86,8 +86,8 @@ def test_a_map_cut_along_rows_keeps_its_fragments_in_the_cores_that_were_chosen(
     options = Options()
     packer = packer_of(quantised(prepare(path), options.weights), chip, options)
     solution = packer.cut(200.0)
-    assert isinstance(solution, Seated)
-    assert set(solution.seats) == {
+    assert isinstance(solution, Assigned)
+    assert set(solution.assignment) == {
         Fragment(PopulationId(p), c, y, x)
         for p, grid in enumerate(solution.grids)
         for c in grid.c
@@ -96,7 +96,7 @@ def test_a_map_cut_along_rows_keeps_its_fragments_in_the_cores_that_were_chosen(
     }
     choice = packer.packed(solution, merge=False)
     assert choice is not None
-    assert len(choice.mapping.cores) <= 1 + max(solution.seats.values())
+    assert len(choice.mapping.cores) <= 1 + max(solution.assignment.values())
 
 
 @pytest.mark.parametrize("how", ["effort", "time"])

@@ -103,7 +103,7 @@ def test_what_is_out_of_all_proportion_is_not_lowered(
     path = saved(tmp_path, digits_model())
     lowerings = Counted(monkeypatch, prepare, "divide")
     monkeypatch.setattr(capacity, "VALUES_TRIED_MAX", 0)
-    with pytest.raises(DoesNotFit, match="has room for"):
+    with pytest.raises(DoesNotFit, match="holds the states of"):
         compile_model(path, shrunken(core_words=100, mesh=(1, 1)), options())
     assert lowerings.count == 0
 

@@ -84,8 +84,8 @@ def test_who_is_fed_later_is_reset_behind_its_firing_and_keeps_its_words() -> No
     fire, reset = Action.FIRE, Action.RESET
     assert body == [(fire, 0), (reset, 2), (fire, 1), (reset, 1), (fire, 2)]
     assert [step.fragment for step in mapping.schedule.prologue] == [1]
-    assert mapping.plans[1].life is None
-    assert mapping.plans[2].life is not None
+    assert mapping.plans[1].live_range is None
+    assert mapping.plans[2].live_range is not None
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,18 @@ from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.pipeline.options import Options
 from snc.ir.aims import StateUse
 from snc.ir.mapping import core_size
-from snc.ir.storage.states import Life, peak_words, region
+from snc.ir.storage.states import LiveRange, peak_words, region
 
 from .trip import CHIP, assert_computes, compiled, shrunken
 
-LIVES = st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda pair: Life(pair[0], sum(pair)))
+LIVES = st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda pair: LiveRange(pair[0], sum(pair)))
 NEEDS = st.lists(st.tuples(st.integers(1, 50), LIVES), max_size=12)
 
 
 @given(NEEDS)
-def test_what_lives_together_lies_apart(needs: list[tuple[int, Life]]) -> None:
+def test_what_lives_together_lies_apart(needs: list[tuple[int, LiveRange]]) -> None:
     found = region(needs)
-    spans = [(at, at + size, life) for at, (size, life) in zip(found.offsets, needs, strict=True)]
+    spans = [(at, at + size, live) for at, (size, live) in zip(found.offsets, needs, strict=True)]
     for a, b in combinations(spans, 2):
         assert not a[2].meets(b[2]) or a[1] <= b[0] or b[1] <= a[0]
     assert found.words == max((stop for _, stop, _ in spans), default=0)
@@ -38,7 +38,7 @@ def test_what_lives_together_lies_apart(needs: list[tuple[int, Life]]) -> None:
 
 @given(NEEDS, st.randoms(use_true_random=False))
 def test_how_many_words_there_are_does_not_depend_on_the_order(
-    needs: list[tuple[int, Life]], random: Random
+    needs: list[tuple[int, LiveRange]], random: Random
 ) -> None:
     others = list(needs)
     random.shuffle(others)

@@ -14,7 +14,7 @@ from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span, core_size
 from snc.ir.network import Network, Population, PopulationId, Shape, Update
 from snc.ir.schedule import scheduled
-from snc.ir.storage.states import Life
+from snc.ir.storage.states import LiveRange
 from snc.passes.placing.place import far_axons
 from snc.passes.placing.settle import Settle
 
@@ -41,7 +41,7 @@ def mapping_of(
             1024,
             tuple(Axon(FragmentId(b), Update.ADD, 0, 0, 0, 8, 8, 1, 1, 0) for a, b in edges if a == i),
             (),
-            life=Life(first[i], min(i + 1, count - 1)) if shared else None,
+            live_range=LiveRange(first[i], min(i + 1, count - 1)) if shared else None,
         )
         for i in range(count)
     )

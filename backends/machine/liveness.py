@@ -23,7 +23,7 @@ class Held(NamedTuple):
     lasts: bool
 
 
-def life_faults(
+def liveness_faults(
     prologue: Steps, body: Steps, held: Mapping[int, Held], sizes: list[int]
 ) -> Iterator[tuple[int, int]]:
     """Populations that are reset in words in which another's states live, and the other, by index.
