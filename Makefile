@@ -19,6 +19,7 @@ test: .venv/test ## Every check of the project, on the built wheel
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p snc
 	$(BIN)/mypy --explicit-package-bases tests examples
+	$(BIN)/mypy --explicit-package-bases benchmarks
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2
 

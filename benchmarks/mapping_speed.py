@@ -16,15 +16,16 @@ from pathlib import Path
 
 import onnx
 
-from snc.compiler.pipeline.choices import Packer
-from snc.compiler.pipeline.driver import lower
+from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.targets.target import load_target
+from snc.ir.aims import StateUse
 from snc.models.catalogue import CATALOGUE
 
 CHIP = replace(load_target("grai-vip"), name="benchmark", mesh=(24, 24))
 LOOP = 5_000_000  # additions: some tenths of a second
-STAGES = ("lower", "cut", "fill", "place")
+STAGES = ("prepare", "cut", "pack", "place")
 
 
 def loop_seconds() -> float:
@@ -37,10 +38,10 @@ def loop_seconds() -> float:
 
 def measured(path: Path, states: str) -> tuple[list[float], int, int]:
     """The seconds of each stage, the cores, and the fewest that are proven."""
-    options, times = Options(states=states), [time.process_time()]
-    _, _, network = lower(path, CHIP, options)
+    options, times = Options(states=StateUse(states)), [time.process_time()]
+    prepared = prepare(path)
     times.append(time.process_time())
-    packer = Packer(network, CHIP, options)
+    packer = packer_of(quantised(prepared, options.weights), CHIP, options)
     times.append(time.process_time())
     choices = packer.choices()
     times.append(time.process_time())

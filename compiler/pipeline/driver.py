@@ -1,4 +1,4 @@
-"""The whole pipeline on one screen: an ONNX model in, a memory image out."""
+"""The whole pipeline: an ONNX model in, a memory image out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
