@@ -184,7 +184,9 @@ class _Folding:
             with np.errstate(all="ignore"):  # what is no number then is reported
                 factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
                 found = factor, shift - mean * factor
-        elif layer.op in ("Add", "Sub", "Mul", "Div") and len(layer.inputs) == 2 and len(shape) in (2, 3, 4):
+        elif (
+            layer.op in ("Add", "Sub", "Mul", "Div") and len(layer.inputs) == 2 and len(shape) in (2, 3, 4, 5)
+        ):
             found = self._constant_operand(layer, shape)
         if found is None:
             return None

@@ -58,5 +58,5 @@ def held_constants(network: Network, constants: dict[str, Array]) -> dict[str, A
             shape = constants[name].shape
             # The first constant of a fused sum stands for all of it.
             value = population.bias if index == 0 else np.zeros_like(population.bias)
-            changed[name] = np.broadcast_to(value.reshape(-1), (int(np.prod(shape)),)).reshape(shape).copy()
+            changed[name] = np.resize(value, shape)  # every slice of a volume has the same
     return changed

@@ -1,51 +1,69 @@
 """Composing: what has no lowering, and the host may not have, is written with operators that have one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
-from . import compositions
+from . import compositions, einsum
 from .layer_writer import COMPOSITIONS, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
-FAMILIES = (compositions,)  # importing them fills COMPOSITIONS
+FAMILIES = (compositions, einsum)  # importing them fills COMPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """The same function; no layer between layers with weights is made of others, and none at all of a network
-    without weights. Elsewhere the host has it.
+    """The same function; what is made of others is not left where the host may not have it: between layers
+    with weights, in a network without any, and where it has weights itself.
     """
 
     def __call__(self, graph: LayerGraph) -> LayerGraph:
         """The composed layers."""
+        graph = _written(
+            graph, [index for index, layer in enumerate(graph.layers) if _is_weighted(graph, layer)]
+        )
         flow = Flow(graph)
         chosen = [index for index, layer in enumerate(graph.layers) if _is_composed(graph, layer)]
         if any(flow.is_weighted(index) for index in range(len(graph.layers))):
             chosen = [index for index in chosen if flow.is_between(index)]
-        if not chosen:
-            return graph
-        taken = {*graph.values, *graph.constants, *(layer.name for layer in graph.layers)}
-        layers: list[Layer] = []
-        constants: dict[str, Array] = dict(graph.constants)
-        values: dict[str, Value] = dict(graph.values)
-        for index, layer in enumerate(graph.layers):
-            writer = Writer(graph, layer, taken)
-            result = COMPOSITIONS[layer.op].compose(writer, layer) if index in chosen else None
-            if result is None:
-                layers.append(layer)
-                continue
-            layers += writer.finished((result,) if isinstance(result, str) else result)
-            constants |= writer.constants
-            values |= writer.values
-        return replace(
-            graph,
-            layers=tuple(layers),
-            constants=MappingProxyType(constants),
-            values=MappingProxyType(values),
-        )
+        return _written(graph, chosen)
+
+
+def _written(graph: LayerGraph, chosen: Sequence[int]) -> LayerGraph:
+    """The layers, of which the chosen ones are made of others."""
+    if not chosen:
+        return graph
+    taken = {*graph.values, *graph.constants, *(layer.name for layer in graph.layers)}
+    layers: list[Layer] = []
+    constants: dict[str, Array] = dict(graph.constants)
+    values: dict[str, Value] = dict(graph.values)
+    for index, layer in enumerate(graph.layers):
+        writer = Writer(graph, layer, taken)
+        result = COMPOSITIONS[layer.op].compose(writer, layer) if index in chosen else None
+        if result is None:
+            layers.append(layer)
+            continue
+        layers += writer.finished((result,) if isinstance(result, str) else result)
+        constants |= writer.constants
+        values |= writer.values
+    return replace(
+        graph,
+        layers=tuple(layers),
+        constants=MappingProxyType(constants),
+        values=MappingProxyType(values),
+    )
+
+
+def _is_weighted(graph: LayerGraph, layer: Layer) -> bool:
+    """Whether a layer is made of others that multiply by its constants."""
+    return (
+        _is_composed(graph, layer)
+        and COMPOSITIONS[layer.op].is_weighted
+        and any(name in graph.constants for name in layer.inputs)
+    )
 
 
 def _is_composed(graph: LayerGraph, layer: Layer) -> bool:

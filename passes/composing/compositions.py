@@ -35,7 +35,7 @@ def matmul(w: Writer, layer: Layer) -> str | None:
     first, second = layer.inputs
     if w.is_constant(first) or w.is_constant(second):
         return None
-    return _product(w, first, second)
+    return product(w, first, second)
 
 
 @composes("Gemm")
@@ -46,7 +46,7 @@ def gemm(w: Writer, layer: Layer) -> str | None:
         return None
     first = w.transposed(first, (1, 0)) if layer.integer("transA", 0) else first
     second = w.transposed(second, (1, 0)) if layer.integer("transB", 0) else second
-    found = _product(w, first, second)
+    found = product(w, first, second)
     alpha, beta, bias = layer.number("alpha", 1.0), layer.number("beta", 1.0), layer.input(2)
     if found is not None and alpha != 1:
         found = w.add("Mul", found, w.constant(alpha))
@@ -58,7 +58,7 @@ def gemm(w: Writer, layer: Layer) -> str | None:
     return w.add("Add", found, bias)
 
 
-def _product(w: Writer, first: str, second: str) -> str | None:
+def product(w: Writer, first: str, second: str) -> str | None:
     """Every row times every column, element by element, and their sums."""
     left, right = w.shape(first), w.shape(second)
     if len(left) < 2 or len(right) < 2:
@@ -196,17 +196,34 @@ def _norm(w: Writer, x: str, axes: Sequence[int], order: int) -> str:
 
 @composes("LpPool")
 def lp_pool(w: Writer, layer: Layer) -> str | None:
-    """Any window, padding and stride, without ceil_mode; dilations from opset 19 on."""
-    is_dilated = any(step != 1 for step in layer.integers("dilations"))
-    if layer.integer("ceil_mode", 0) or (is_dilated and w.graph.opset < DILATED_MEANS):
-        return None
+    """Any window, padding, stride and dilation; ceil_mode."""
     x, order = layer.inputs[0], layer.integer("p", 2)
     powers = w.power(w.add("Abs", x) if order % 2 else x, order)
+    is_dilated = any(step != 1 for step in layer.integers("dilations"))
+    is_padded = layer.text("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
+    if is_dilated and w.graph.opset < DILATED_MEANS and is_padded:
+        return None
+    if (is_dilated and w.graph.opset < DILATED_MEANS) or (layer.integer("ceil_mode", 0) and not is_padded):
+        return w.power(_window_sums(w, layer, powers), 1 / order)
     names = (*WINDOW, "dilations") if is_dilated else WINDOW
     kept = {name: layer.attributes[name] for name in names if name in layer.attributes}
     shape = w.graph.shape(layer.outputs[0])
     means = w.add("AveragePool", powers, shape=shape, count_include_pad=1, **kept)
     return w.power(w.add("Mul", means, w.constant(math.prod(layer.integers("kernel_shape")))), 1 / order)
+
+
+def _window_sums(w: Writer, layer: Layer, x: str) -> str:
+    """The sums of windows, as a convolution with ones; behind a map it takes as many zeros as it needs."""
+    kernel, shape = layer.integers("kernel_shape"), w.graph.shape(layer.outputs[0])
+    rank, source = len(kernel), w.shape(x)[2:]
+    strides = layer.integers("strides", (1,) * rank)
+    dilations = layer.integers("dilations", (1,) * rank)
+    begins = layer.integers("pads", (0,) * (2 * rank))[:rank]
+    windows = zip(shape[2:], strides, kernel, dilations, source, begins, strict=True)
+    ends = (max((o - 1) * s + (k - 1) * d + 1 - n - b, 0) for o, s, k, d, n, b in windows)
+    ones = w.constant(np.ones((shape[1], 1, *kernel)))
+    said = {"pads": (*begins, *ends), "strides": strides, "dilations": dilations, "group": shape[1]}
+    return w.add("Conv", x, ones, shape=shape, kernel_shape=kernel, **said)
 
 
 @composes("GlobalLpPool")

@@ -134,23 +134,26 @@ Composed = Callable[[Writer, Layer], str | tuple[str, ...] | None]
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """What an operator is made of, and the words that the support table says of it."""
+    """What an operator is made of, and the words that the support table says of it. `is_weighted`: its
+    constants may be weights, which are the chip's wherever it stands.
+    """
 
     operator: str
     compose: Composed
     summary: str
+    is_weighted: bool = False
 
 
 COMPOSITIONS: dict[str, Composition] = {}
 
 
-def composes(*operators: str) -> Callable[[Composed], Composed]:
+def composes(*operators: str, is_weighted: bool = False) -> Callable[[Composed], Composed]:
     """Enters a function into the table; the first line of its docstring is what the support table says."""
 
     def enter(function: Composed) -> Composed:
         summary = (function.__doc__ or "").strip().splitlines()[0]
         for operator in operators:
-            COMPOSITIONS[operator] = Composition(operator, function, summary)
+            COMPOSITIONS[operator] = Composition(operator, function, summary, is_weighted)
         return function
 
     return enter

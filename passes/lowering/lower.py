@@ -17,12 +17,13 @@ from ...ir.network import Network, Neuron, Shape, Tensor
 from .builder import Builder
 from .feeds import Layout
 from .layouts import layouts
-from .operators import functions, linear, normalise, pointwise, reduce, shapes, spatial
+from .operators import functions, linear, normalise, picking, pointwise, reduce, shapes, spatial
 from .operators.table import HANDLERS
 
 __all__ = ["HANDLERS", "Lower"]
 
-FAMILIES = (functions, linear, normalise, pointwise, reduce, shapes, spatial)  # importing them fills HANDLERS
+# Importing them fills HANDLERS.
+FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, shapes, spatial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

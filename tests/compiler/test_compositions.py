@@ -132,6 +132,19 @@ ON_MAPS: dict[str, tuple[Sequence[Node], int, dict[str, npt.NDArray[Any]]]] = {
         22,
         {},
     ),
+    "pool of windows that go beyond": (
+        [
+            node("LpPool", "a", "p", kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 0, 1], ceil_mode=1),
+            node("Resize", "p - - sizes", "b", mode="nearest"),
+        ],
+        18,
+        {"sizes": np.asarray([1, 8, 4, 6], np.int64)},
+    ),
+    "pool of dilated windows at opset 18": (
+        [node("LpPool", "a", "b", kernel_shape=[2, 3], dilations=[2, 1], pads=[1, 1, 1, 1], p=1)],
+        18,
+        {},
+    ),
     "global pool": ([node("GlobalLpPool", "a", "g", p=3), node("Add", "a g", "b")], 13, {}),
     "quotient of maps": (
         [node("Softplus", "a", "p"), node("Add", "p one", "q"), node("Div", "a q", "b")],

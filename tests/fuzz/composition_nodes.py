@@ -119,6 +119,10 @@ def lp_pool(d: Drawing) -> None:
     order = d.pick(1, 2)
     if order == 2:
         _spread(d, x, (), 0.0, centred=False)  # the root of sums near zero is steep
+    if d.has("LpPool", "ceil_mode") and d.chance(0.5):
+        options["ceil_mode"] = 1
+    if d.has("LpPool", "dilations") and d.chance(0.3) and (size - 1) * 2 < min(d.shape(x)[2:]):
+        options["dilations"] = [2, 2]
     d.add("LpPool", [x], kernel_shape=[size, size], strides=[d.pick(1, 2)] * 2, p=order, **options)
 
 
@@ -143,6 +147,30 @@ def reduction(name: str, d: Drawing) -> None:
         d.add(name, [x], axes=axes, keepdims=kept)
 
 
+def einsum(d: Drawing) -> None:
+    """A transposition, a sum, a product with a constant, or of a tensor with itself."""
+    x = d.tensor(lambda shape: len(shape) in (2, 3, 4))
+    shape = d.shape(x)
+    axes = "abcd"[: len(shape)]
+    kept = [axes[int(axis)] for axis in d.random.permutation(len(axes))]
+    if d.chance(0.3):
+        d.add("Einsum", [x], equation=f"{axes}->{''.join(kept[: d.between(1, len(kept))])}")
+        return
+    summed = axes[d.between(0, len(axes) - 1)]
+    if d.chance(0.2) and math.prod(shape) * shape[0] < 1500:
+        d.add("Einsum", [x, x], equation=f"{axes},{axes.replace(axes[0], 'z')}->z{axes.replace(summed, '')}")
+        return
+    held = [letter for letter in kept if letter == summed or d.chance(0.2)]
+    sizes = [shape[axes.index(letter)] for letter in held]
+    weights = d.constant(d.weights(*sizes, 2, fan_in=shape[axes.index(summed)]))
+    terms = (axes, "".join(held) + "z")
+    inputs = [x, weights]
+    if d.chance(0.3):
+        terms, inputs = terms[::-1], inputs[::-1]
+    result = "".join(letter for letter in (*kept, "z") if letter != summed)
+    d.add("Einsum", inputs, equation=f"{','.join(terms)}->{result}")
+
+
 COMPOSITION_NODES: dict[str, Draw] = {
     **{name: functools.partial(softmax, name) for name in ("Softmax", "LogSoftmax")},
     "InstanceNormalization": instance_normalization,
@@ -155,6 +183,7 @@ COMPOSITION_NODES: dict[str, Draw] = {
     "Div": div,
     "product of maps": product,
     "LpPool": lp_pool,
+    "Einsum": einsum,
     "GlobalLpPool": global_lp_pool,
     **{
         name: functools.partial(reduction, name)

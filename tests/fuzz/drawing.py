@@ -139,9 +139,9 @@ class Drawing:
         late = fitting[-3:]
         return self.pick(*late) if self.chance(0.7) else self.pick(*fitting)
 
-    def maps(self) -> str:
-        """A tensor of feature maps: of rank 4 mostly, else 3; reshaped where there is none."""
-        rank = 4 if self.chance(0.85) else 3
+    def maps(self, *, volumes: bool = False) -> str:
+        """A tensor of feature maps: of rank 4 mostly, else 3, or 5; reshaped where there is none."""
+        rank = 4 if self.chance(0.85) else self.pick(3, 5) if volumes else 3
 
         def fits(shape: Shape) -> bool:
             return len(shape) == rank and (shape[0] == 1 or self.chance(0.1))

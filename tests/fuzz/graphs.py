@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 from .composition_nodes import COMPOSITION_NODES
 from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
 from .function_nodes import FUNCTION_NODES
+from .picking_nodes import PICKING_NODES
 from .point_nodes import POINT_NODES
 from .shape_nodes import SHAPE_NODES
 from .window_nodes import WINDOW_NODES
@@ -20,6 +21,7 @@ NODES: Mapping[str, Draw] = {
     **FUNCTION_NODES,
     **COMPOSITION_NODES,
     **SHAPE_NODES,
+    **PICKING_NODES,
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form

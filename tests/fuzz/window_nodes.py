@@ -64,7 +64,7 @@ def _bias(d: Drawing, size: int, inputs: list[str]) -> list[str]:
 
 
 def conv(d: Drawing) -> None:
-    x = d.maps()
+    x = d.maps(volumes=True)
     _, channels, *sizes = d.shape(x)
     kernel = [d.pick(1, 2, 3, 3, 4, 5) for _ in sizes]
     groups = d.pick(*(g for g in (1, 1, 1, 2, 3, channels) if channels % g == 0))
@@ -81,7 +81,7 @@ def conv(d: Drawing) -> None:
 
 
 def conv_transpose(d: Drawing) -> None:
-    x = d.maps()
+    x = d.maps(volumes=True)
     _, channels, *sizes = d.shape(x)
     kernel = [d.pick(1, 2, 3, 4) for _ in sizes]
     groups = d.pick(*(g for g in (1, 1, 2, channels) if channels % g == 0))
@@ -106,7 +106,7 @@ def conv_transpose(d: Drawing) -> None:
 
 
 def _pool(d: Drawing, operator: str) -> tuple[str, dict[str, Attribute]]:
-    x = d.maps()
+    x = d.maps(volumes=True)
     sizes = d.shape(x)[2:]
     kernel = _kernel(d, sizes)
     options = _windows(d, sizes, kernel, dilated=d.has(operator, "dilations"))
@@ -130,11 +130,11 @@ def max_pool(d: Drawing) -> None:
 
 
 def global_average_pool(d: Drawing) -> None:
-    d.add("GlobalAveragePool", [d.maps()])
+    d.add("GlobalAveragePool", [d.maps(volumes=True)])
 
 
 def global_max_pool(d: Drawing) -> None:
-    d.add("GlobalMaxPool", [d.maps()])
+    d.add("GlobalMaxPool", [d.maps(volumes=True)])
 
 
 def gemm(d: Drawing) -> None:
@@ -185,7 +185,7 @@ def matmul(d: Drawing) -> None:
 
 
 def batch_normalization(d: Drawing) -> None:
-    x = d.maps() if d.chance(0.8) else d.tensor(lambda shape: len(shape) >= 2)
+    x = d.maps(volumes=True) if d.chance(0.8) else d.tensor(lambda shape: len(shape) >= 2)
     channels = d.shape(x)[1]
     parts = [d.weights(channels), d.weights(channels), d.weights(channels)]
     variance = np.abs(d.weights(channels)) + 0.3

@@ -1,69 +1,108 @@
 """Convolutions, dense layers and normalisation: the layers with trained weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
-from ....ir.network import PopulationId, Shape
+from ....ir.network import AxisMap, PopulationId, Shape
 from .. import axis
 from ..arrangement import like
 from ..builder import Builder
 from ..views import Ids
 from ..weights import Weights, ones, trained
 from .table import lowers
-from .windows import Window, halvings, spatial_windows
+from .windows import AXES, VOLUME, Window, halvings, spatial_windows, taps
 
 
 @lowers("Conv")
 def conv(builder: Builder, layer: Layer) -> None:
-    """Any stride, padding, dilation, group count and kernel size; 1-D and 2-D."""
-    weights = builder.constant(layer, 1)
-    maps = builder.maps(layer, 0)
-    if weights.ndim == 3:
-        weights = weights[:, :, None, :]
-    if weights.ndim != 4:
-        raise Unsupported(
-            layer.origin, f"its kernel has {weights.ndim - 2} dimensions", hint="use Conv over H and W"
-        )
+    """Any stride, padding, dilation, group count and kernel size; 1-D, 2-D, and 3-D as slices."""
+    weights = _windowed(builder, layer)
+    maps = _slices(builder, layer)
     groups = layer.integer("group", 1)
     outputs, per_group = weights.shape[0] // groups, weights.shape[1]
-    channels = groups * per_group
+    size = weights.shape[2:]
 
     def arrange(index: np.ndarray) -> np.ndarray:
-        parts = index.reshape(groups, outputs, per_group, *weights.shape[2:])
-        return parts.transpose(0, 2, 1, 3, 4).reshape(channels, outputs, *weights.shape[2:])
+        parts = index.reshape(groups, outputs, per_group, *size)
+        return parts.transpose(0, 2, 1, 3, 4, 5).reshape(groups * per_group, outputs, *size)
 
     first = np.repeat(np.arange(groups) * outputs, per_group)
-    kernel = trained(weights, layer.input(1), arrange, first)
-    y, x = spatial_windows(layer, maps.shape[1:], weights.shape[2:], builder.graph.shape(layer.outputs[0]))
-    population = strided(builder, layer, maps, weights.shape[0], kernel, y, x)
-    _finish(builder, layer, population)
+    z, y, x = spatial_windows(layer, _sizes(maps), size, builder.graph.shape(layer.outputs[0]))
+    kernels = list(_sliced(builder, layer, arrange, first, weights.shape[0], z.convolution()))
+    flat = maps.reshape(-1, *maps.shape[2:])
+    population = strided(builder, layer, flat, weights.shape[0] * z.target, kernels, y, x)
+    _finish(builder, layer, population, z.target)
 
 
 @lowers("ConvTranspose")
 def conv_transpose(builder: Builder, layer: Layer) -> None:
-    """Any stride, padding, output padding, dilation and group count."""
-    weights = builder.constant(layer, 1)
-    maps = builder.maps(layer, 0)
-    if weights.ndim == 3:
-        weights = weights[:, :, None, :]
+    """Any stride, padding, output padding, dilation and group count; 1-D, 2-D, and 3-D as slices."""
+    weights = _windowed(builder, layer)
+    maps = _slices(builder, layer)
     groups = layer.integer("group", 1)
     channels, outputs = weights.shape[:2]
     first = np.repeat(np.arange(groups) * outputs, channels // groups)
-    kernel = trained(weights, layer.input(1), lambda index: index, first)
-    y, x = spatial_windows(
-        layer, maps.shape[1:], weights.shape[2:], builder.graph.shape(layer.outputs[0]), transposed=True
+    size = weights.shape[2:]
+    z, y, x = spatial_windows(
+        layer, _sizes(maps), size, builder.graph.shape(layer.outputs[0]), transposed=True
     )
-    population = builder.add(layer, Shape(outputs * groups, y.target, x.target))
-    builder.project(layer, maps, population, y.transposed(), x.transposed(), kernel)
-    _finish(builder, layer, population)
+    population = builder.add(layer, Shape(outputs * groups * z.target, y.target, x.target))
+    flat = maps.reshape(-1, *maps.shape[2:])
+    kernels = _sliced(
+        builder, layer, lambda index: index.reshape(weights.shape), first, outputs * groups, z.transposed()
+    )
+    for kernel in kernels:
+        builder.project(layer, flat, population, y.transposed(), x.transposed(), kernel)
+    _finish(builder, layer, population, z.target)
+
+
+def _windowed(builder: Builder, layer: Layer) -> np.ndarray:
+    """The weights of a layer with windows, in z, y and x."""
+    weights = builder.constant(layer, 1)
+    rank = weights.ndim - 2
+    if not 1 <= rank <= AXES:
+        raise Unsupported(layer.origin, f"its kernel has {rank} dimensions", hint="use Conv over H and W")
+    return weights.reshape(*weights.shape[:2], *(1,) * (AXES - rank), *weights.shape[2:])
+
+
+def _slices(builder: Builder, layer: Layer) -> Ids:
+    """The operand of a layer that mixes channels, slice by slice [D, C, H, W]: one slice where it is flat."""
+    ids = builder.operand(layer, 0)
+    if ids.ndim == VOLUME and len(ids) == 1:
+        return ids[0].transpose(1, 0, 2, 3)
+    return builder.maps(layer, 0)[None]
+
+
+def _sizes(slices: Ids) -> tuple[int, int, int]:
+    """D, H and W."""
+    depth, _, height, width = slices.shape
+    return depth, height, width
+
+
+def _sliced(
+    builder: Builder, layer: Layer, arrange: Callable[[Ids], Ids], first: Ids, per_slice: int, z: AxisMap
+) -> Iterator[Weights]:
+    """The weights of each tap in depth, for slices [D, C] of channels and slices of `per_slice` targets.
+
+    `arrange` brings indices of the weights into [C, KD, z, y, x]; `first`: where each channel reaches first.
+    """
+    for tap, reached in taps(z):
+
+        def at_tap(index: Ids, tap: int = tap, reached: Ids = reached) -> Ids:
+            part = arrange(index)[:, :, tap]
+            found = np.where((reached >= 0)[:, None, None, None, None], part, np.int32(-1))
+            return found.reshape(-1, *part.shape[1:])
+
+        targets = np.where(reached[:, None] >= 0, reached[:, None] * per_slice + first, -1)
+        yield trained(builder.constant(layer, 1), layer.input(1), at_tap, targets.ravel())
 
 
 def strided(
-    builder: Builder, layer: Layer, maps: Ids, depth: int, weights: Weights, y: Window, x: Window
+    builder: Builder, layer: Layer, maps: Ids, depth: int, weights: Sequence[Weights], y: Window, x: Window
 ) -> PopulationId:
     """A population behind convolution windows; strides of 4, 8, ... go through identity layers of stride 2
     (paper 4.3).
@@ -71,7 +110,8 @@ def strided(
     levels = steps(builder, maps, y, x)
     y, x = levels[-1]
     found = builder.add(layer, Shape(depth, y.target, x.target))
-    builder.project(layer, maps, found, y.convolution(), x.convolution(), weights)
+    for kernel in weights:
+        builder.project(layer, maps, found, y.convolution(), x.convolution(), kernel)
     return thinned(builder, layer, found, levels)
 
 
@@ -100,16 +140,18 @@ def thinned(
     return wide
 
 
-def _finish(builder: Builder, layer: Layer, population: PopulationId) -> None:
+def _finish(builder: Builder, layer: Layer, population: PopulationId, slices: int = 1) -> None:
     biased(builder, layer, population)
-    builder.define(layer.outputs[0], builder.ids(population))
+    ids = builder.ids(population)
+    by_slice = ids.reshape(slices, -1, *ids.shape[1:])
+    builder.define(layer.outputs[0], by_slice.swapaxes(0, 1))
 
 
 def biased(builder: Builder, layer: Layer, population: PopulationId) -> None:
-    """Gives a population the constant bias that stands behind a layer's weights."""
+    """Gives a population the constant bias that stands behind a layer's weights, in every slice."""
     if layer.input(2):
         depth = builder.neurons.shapes[population].depth
-        bias = np.broadcast_to(builder.constant(layer, 2).astype(np.float32).ravel(), (depth,))
+        bias = np.resize(builder.constant(layer, 2).astype(np.float32), depth)
         builder.change(population, bias=bias, bias_constants=(layer.input(2),))
 
 

@@ -1,6 +1,8 @@
 """Pooling, pixel shuffles and interpolation: connectivity without trained weights."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,31 +12,47 @@ from ....ir.network import Shape, Update
 from .. import axis
 from ..builder import Builder
 from ..views import Ids
-from ..weights import ones
+from ..weights import Weights, ones
 from . import interpolation
 from .linear import steps, strided, thinned
 from .table import lowers
-from .windows import Window, spatial_windows
+from .windows import Window, spatial_windows, taps, volume
 
 
 @lowers("AveragePool")
 def average_pool(builder: Builder, layer: Layer) -> None:
-    """Any window, padding and stride; count_include_pad both ways; ceil_mode."""
-    maps = builder.channelwise(layer, 0)
-    y, x = _windows(builder, layer, maps)
-    full = y.kernel * x.kernel
+    """Any window, padding and stride; count_include_pad both ways; ceil_mode; 1-D, 2-D, and 3-D as slices."""
+    z, y, x, maps = _windows(builder, layer)
     include = layer.integer("count_include_pad", 0) == 1
-    maps_y, maps_x = (axis.pooled(w.convolution(), w.kernel / _counts(w, include)) for w in (y, x))
-    shape = Shape(len(maps), y.target, x.target)
+    of_slices, of_rows, of_columns = (w.kernel / _counts(w, include) for w in (z, y, x))
+    maps_y, maps_x = axis.pooled(y.convolution(), of_rows), axis.pooled(x.convolution(), of_columns)
+    kernels = list(_sliced(z, len(maps), of_slices))
     uneven = any((m.factors != 1).any() for m in (maps_y, maps_x))
+    depth = len(maps) // z.source * z.target
     if len(steps(builder, maps, y, x)) > 1 and not uneven:
-        window = ones(len(maps), taps=(y.kernel, x.kernel))
-        target = strided(builder, layer, maps, len(maps), window, y, x)
+        wide = [
+            replace(k, values=np.broadcast_to(k.values, (*k.values.shape[:2], y.kernel, x.kernel)))
+            for k in kernels
+        ]
+        target = strided(builder, layer, maps, depth, wide, y, x)
     else:
-        target = builder.add(layer, shape)
-        builder.project(layer, maps, target, maps_y, maps_x, ones(len(maps)))
-    builder.change(target, scale=1.0 / full)
+        target = builder.add(layer, Shape(depth, y.target, x.target))
+        for kernel in kernels:
+            builder.project(layer, maps, target, maps_y, maps_x, kernel)
+    builder.change(target, scale=1.0 / (z.kernel * y.kernel * x.kernel))
     builder.define(layer.outputs[0], builder.ids(target))
+
+
+def _sliced(z: Window, channels: int, factors: np.ndarray) -> Iterator[Weights]:
+    """What each tap in depth joins, for channels of which `z.source` follow each other as slices."""
+    starts = np.arange(channels // z.source)[:, None] * z.target
+    for _, reached in taps(z.convolution()):
+        first = np.where(reached >= 0, starts + reached, -1).ravel()
+        if (factors == 1).all():
+            yield ones(channels, first)
+        else:
+            values = np.where(reached >= 0, factors[reached], 0).astype(np.float32)
+            yield Weights(np.tile(values, len(starts)).reshape(-1, 1, 1, 1), first)
 
 
 def _counts(window: Window, include_pad: bool) -> np.ndarray:
@@ -50,31 +68,21 @@ def _counts(window: Window, include_pad: bool) -> np.ndarray:
 
 @lowers("MaxPool")
 def max_pool(builder: Builder, layer: Layer) -> None:
-    """Any window, padding, stride and dilation; ceil_mode. The second output (indices) is not made."""
+    """Any window, padding, stride and dilation, 1-D, 2-D and 3-D; ceil_mode; without the second output."""
     if len(layer.outputs) > 1 and layer.outputs[1] and builder.uses_left[layer.outputs[1]]:
         raise Unsupported(
             layer.origin, "its second output (indices) is used", hint="export without the indices"
         )
-    maps = builder.channelwise(layer, 0)
-    y, x = _windows(builder, layer, maps)
-    _extreme(builder, layer, maps, y, x)
-
-
-def _extreme(builder: Builder, layer: Layer, maps: Ids, y: Window, x: Window) -> None:
-    """The largest value of each window; sources that can be negative fire on zeros."""
+    z, y, x, maps = _windows(builder, layer)
+    # The largest value of each window; sources that can be negative fire on zeros.
     levels = steps(builder, maps, y, x)
     inner_y, inner_x = levels[-1]
     initial, maps = _neutral(builder, layer, maps)
-    target = builder.add(layer, Shape(len(maps), inner_y.target, inner_x.target), initial=initial)
-    builder.project(
-        layer,
-        maps,
-        target,
-        axis.pooled(inner_y.convolution()),
-        axis.pooled(inner_x.convolution()),
-        ones(len(maps)),
-        Update.MAXIMUM,
-    )
+    depth = len(maps) // z.source * z.target
+    target = builder.add(layer, Shape(depth, inner_y.target, inner_x.target), initial=initial)
+    pooled_y, pooled_x = axis.pooled(inner_y.convolution()), axis.pooled(inner_x.convolution())
+    for kernel in _sliced(z, len(maps), np.ones(z.target)):
+        builder.project(layer, maps, target, pooled_y, pooled_x, kernel, Update.MAXIMUM)
     target = thinned(builder, layer, target, levels)
     builder.define(layer.outputs[0], builder.ids(target))
 
@@ -88,10 +96,12 @@ def _neutral(builder: Builder, layer: Layer, maps: Ids) -> tuple[float, Ids]:
     return -math.inf, builder.heard(layer, maps)
 
 
-def _windows(builder: Builder, layer: Layer, maps: Ids) -> tuple[Window, Window]:
+def _windows(builder: Builder, layer: Layer) -> tuple[Window, Window, Window, Ids]:
+    """The windows in z, y and x, and the maps in which the slices of a channel follow each other."""
+    maps = volume(builder, layer, 0)
     kernel = layer.integers("kernel_shape")
-    pair = (kernel[0], kernel[1]) if len(kernel) == 2 else (1, kernel[0])
-    return spatial_windows(layer, maps.shape[1:], pair, builder.graph.shape(layer.outputs[0]))
+    z, y, x = spatial_windows(layer, maps.shape[1:], kernel, builder.graph.shape(layer.outputs[0]))
+    return z, y, x, maps.reshape(-1, *maps.shape[2:])
 
 
 @lowers("Resize", "Upsample")

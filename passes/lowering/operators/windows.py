@@ -1,12 +1,19 @@
 """Windows of spatial operators: kernel, stride, padding and dilation along one axis, as ONNX defines them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import AxisMap
 from .. import axis
+from ..builder import Builder
+from ..views import Ids
+
+AXES = 3  # z, y and x: the slices of a volume are channels
+VOLUME = AXES + 2  # axes of a tensor [N, C, D, H, W]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,24 @@ def halvings(y: Window, x: Window) -> list[tuple[Window, Window]]:
     return found
 
 
+def volume(builder: Builder, layer: Layer, index: int) -> Ids:
+    """An operand as slices of maps [C, D, H, W], one where it is flat. Frames are further channels."""
+    ids = builder.operand(layer, index)
+    if ids.ndim == VOLUME:
+        return ids.reshape(-1, *ids.shape[2:])
+    return builder.channelwise(layer, index)[:, None]
+
+
+def taps(z: AxisMap) -> Iterator[tuple[int, Ids]]:
+    """Each tap of a window in depth, with the slice that each source slice reaches through it; -1: none."""
+    for tap in range(z.tap_count):
+        reached = np.full(z.source_size, -1, dtype=np.int64)
+        now = z.taps == tap
+        reached[z.sources[now]] = z.targets[now]
+        if (reached >= 0).any():
+            yield tap, reached
+
+
 def spatial_windows(
     layer: Layer,
     source: Sequence[int],
@@ -51,25 +76,25 @@ def spatial_windows(
     result: Sequence[int],
     *,
     transposed: bool = False,
-) -> tuple[Window, Window]:
-    """The windows in y and x of a layer whose result has the shape `result`. Raises Unsupported."""
+) -> tuple[Window, Window, Window]:
+    """The windows in z, y and x of a layer whose result has the shape `result`. Raises Unsupported."""
     rank = len(result) - 2
-    if rank not in (1, 2):
+    if not 1 <= rank <= AXES:
         raise Unsupported(
             layer.origin, f"it works on {rank} spatial dimensions", hint="the chip has maps of H x W"
         )
-    sizes = tuple(result[2:]) if rank == 2 else (1, result[2])
-    strides = _pair(layer.integers("strides", (1,) * rank))
-    dilations = _pair(layer.integers("dilations", (1,) * rank))
+    source, kernel, sizes = _all_axes(source), _all_axes(kernel), _all_axes(result[2:])
+    strides = _all_axes(layer.integers("strides", (1,) * rank))
+    dilations = _all_axes(layer.integers("dilations", (1,) * rank))
     pads = layer.integers("pads", (0,) * (2 * rank))
-    begins, ends = _pair(pads[:rank], 0), _pair(pads[rank:], 0)
+    begins, ends = _all_axes(pads[:rank], 0), _all_axes(pads[rank:], 0)
     mode = layer.text("auto_pad", "NOTSET")
     found = []
-    for i in range(2):
+    for i in range(AXES):
         extent = (kernel[i] - 1) * dilations[i] + 1
         begin, end = begins[i], ends[i]
         if transposed:
-            output_padding = _pair(layer.integers("output_padding", (0,) * rank), 0)[i]
+            output_padding = _all_axes(layer.integers("output_padding", (0,) * rank), 0)[i]
             full = (source[i] - 1) * strides[i] + extent + output_padding
             if mode in ("SAME_UPPER", "SAME_LOWER") or layer.integers("output_shape"):
                 total = full - sizes[i]
@@ -105,8 +130,9 @@ def spatial_windows(
                 hint="take a smaller kernel, or more padding",
             )
         found.append(Window(source[i], sizes[i], kernel[i], strides[i], begin, end, dilations[i]))
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
-def _pair(values: Sequence[int], missing: int = 1) -> tuple[int, int]:
-    return (values[0], values[1]) if len(values) == 2 else (missing, values[0] if values else missing)
+def _all_axes(values: Sequence[int], missing: int = 1) -> tuple[int, ...]:
+    """A number for z, y and x each: those of axes that a layer does not have are `missing`."""
+    return (*(missing,) * (AXES - len(values)), *values)
