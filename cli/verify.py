@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .views.show import Sheet, progress, say, say_json
-from .views.talk import warn_of_bytes
+from .views.show import Sheet, say, say_json
+from .views.talk import frames_bar, warn_of_bytes
 
 if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic
@@ -100,7 +100,7 @@ def verify_command(
         warn_of_bytes(ctx, data)
     else:
         frames = random_frames(loaded, random or RANDOM_FRAMES, seed)
-    with progress("verify") as bar:
+    with frames_bar("verify", len(frames)) as at:
         verdict = verify(
             model,
             loaded,
@@ -108,7 +108,7 @@ def verify_command(
             reference=reference,
             tolerance=tolerance,
             arithmetic=arithmetic,
-            on_frame=bar.at,
+            on_frame=lambda done, total: at(done, 0, 1),
         )
     found = verification(verdict, loaded, model, image, arithmetic, len(frames))
     if as_json:

@@ -63,7 +63,7 @@ def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = Fals
 def compilations(told: Callable[[], None]) -> Iterator[None]:
     """Tells, while the block runs, before a function is compiled; what a cache holds is not."""
 
-    class Told(numba.core.event.Listener):  # type: ignore[misc]
+    class Told(numba.core.event.Listener):
         def on_start(self, event: object) -> None:
             told()
 

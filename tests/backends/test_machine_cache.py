@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snc.ir.compiled import cache_folder, config, edition, kept
+from snc.ir.compiled import cache_folder, compilations, config, edition, kept
 
 TESTS = Path(__file__).parent
 
@@ -141,3 +141,19 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     said = run_apart("-k", "test_the_toy_of_two_cores", HOME=home, TMPDIR=str(temporary))
     assert "1 passed" in said
     assert list(temporary.glob("snc-numba-*/*/*/*.nbc"))
+
+
+def test_what_is_compiled_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that holds the function says nothing: the second decoration finds what the first one stored."""
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    told: list[str] = []
+
+    def double(number: float) -> float:
+        return number + number
+
+    with compilations(lambda: told.append("compiles")):
+        assert kept()(double)(2) == 4
+        assert told == ["compiles"]
+        assert kept()(double)(3) == 6
+    assert kept()(double)(0.5) == 1.0
+    assert told == ["compiles"]
