@@ -11,10 +11,12 @@ from math import inf, sqrt
 from ...ir.aims import Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.counts import operations
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import DoesNotFit
 from ...ir.mapping import Mapping, core_size
 from ...ir.network import Network
-from ...passes.cutting.columns import Columns, Deadline, never
+from ...passes.cutting.bound import Least
+from ...passes.cutting.columns import Columns
 from ...passes.cutting.cut import Cut, pieces_of
 from ...passes.cutting.pack import Pack, too_large
 from ...passes.cutting.partition import Assigned, Solution
@@ -73,12 +75,13 @@ class Packer:
         options: Options,
         wiring: Sequence[Wired],
         even: Solution,
-        is_over: Deadline = never,
+        limits: Least,
+        is_over: Deadline = NEVER,
     ) -> None:
         self.network, self.chip, self.options, self.is_over = network, chip, options, is_over
         self.wiring, self.even = wiring, even
         self.shared = options.states is StateUse.SHARED
-        self.pieces = pieces_of(network, chip, wiring, even, self.shared)
+        self.pieces = pieces_of(network, chip, wiring, even, limits, self.shared)
         self.columns = Columns()
 
     def choices(self) -> list[Choice]:
@@ -175,7 +178,7 @@ class Packer:
                 continue  # at two prices the same, as small networks are
             tried.add(cores)
             try:
-                placed = Locate(self.options.seed)(choice.mapping)
+                placed = Locate(self.options.seed, self.is_over)(choice.mapping)
             except DoesNotFit as error:
                 refused.append(error)
                 continue

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from ...ir.deadline import Deadline
+
 Progress = Callable[[str], None]
 
 
@@ -15,9 +17,9 @@ class Clock:
         self._begun = time.perf_counter()
         self._stage, self._start = "", 0.0
 
-    def deadline(self, limit: float | None) -> Callable[[], bool]:
-        """Says whether so many seconds have passed since the clock began; None: there is no limit."""
-        return lambda: limit is not None and time.perf_counter() - self._begun > limit
+    def deadline(self, limit: float | None) -> Deadline:
+        """Over once so many seconds have passed since the clock began; None: there is no limit."""
+        return Deadline.within(limit, self._begun)
 
     def __call__(self, stage: str) -> "Clock":
         """For a `with` block that is this stage."""

@@ -1,6 +1,6 @@
 """The whole pipeline: an ONNX model in, a memory image out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +18,10 @@ from .clock import Clock, Progress
 from .kinds import pipeline_of
 from .options import Options
 from .prepare import Prepared, folded, lowered, prepare
-from .remedy import remedied
+from .remedy import can_be_remedied, remedied
 from .steps import Step, Watch, unwatched, verified
+
+Refused = Callable[[SncError], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,29 +53,30 @@ def compile_model(
     options: Options,
     progress: Progress = lambda stage: None,
     watch: Watch = unwatched,
+    refused: Refused | None = lambda error: None,
 ) -> Compiled:
     """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit.
 
-    The file is read once, and lowered once, whatever is tried to make it fit.
+    The file is read once, and lowered once, whatever is tried to make it fit. `refused` is told the obstacle
+    before anything is tried; where it is None, nothing is.
     """
     clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
         graph = verified(Step.LAYERS, folded(path, options.input_shapes), watch)
     prepared = cache(lambda: lowered(graph, watch))
 
-    def attempt(
-        chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
-    ) -> tuple[Network, Choice]:
+    is_over = clock.deadline(options.time_limit)
+    try:
         with clock("lower"):
             steps.admit(graph, chip)  # what is far too large is not even lowered
             prepared()
-        return steps.map(prepared(), chip, options, clock, watch)
-
-    try:
-        network, choice = attempt(chip, options, clock, watch)
+        network, choice = steps.map(prepared(), chip, options, clock, watch)
     except SncError as error:
+        if refused is None or is_over() or not can_be_remedied(error):
+            raise
+        refused(error)
         progress("explain")
-        raise remedied(error, chip, options, lambda other, chosen: attempt(other, chosen, Clock())) from None
+        raise remedied(error, chip, options, steps.attempts(graph, prepared, is_over, progress)) from None
     return _emitted(prepared(), chip, options, network, choice, clock, watch)
 
 

@@ -1,13 +1,18 @@
 """The half of the pipeline that knows the target: a prepared network becomes fragments in cores."""
 
+from collections.abc import Sequence
+
 from ...ir.aims import Objective, StateUse
 from ...ir.chip import Chip
-from ...ir.errors import BadInput
+from ...ir.deadline import NEVER, Deadline
+from ...ir.errors import BadInput, raise_all
 from ...ir.network import Network
 from ...ir.storage.weights import FORMATS
-from ...passes.cutting.partition import Partition
+from ...passes.cutting.bound import Least, beyond, least
+from ...passes.cutting.partition import Partition, without_cut
 from ...passes.quantise import Quantise
 from ...passes.wiring.wire import Wire
+from ...passes.wiring.wired import Wired
 from .choices import Choice, Packer, Point
 from .clock import Clock
 from .host_work import too_much
@@ -28,7 +33,8 @@ def map_network(
         raise refusal
     with clock("partition"):
         network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
-        packer = packer_of(network, chip, options, clock)  # wire, and the cuts of least memory
+        is_over = clock.deadline(options.time_limit)
+        packer = packer_of(network, chip, options, is_over)  # wire, and the cuts of least memory
         choices = packer.choices()  # at each price: cut, connect, pack
         if options.objective is Objective.THROUGHPUT:
             choices = [packer.balanced(choices[0])]
@@ -42,14 +48,14 @@ def map_network(
 def pack_network(network: Network, chip: Chip, options: Options, clock: Clock) -> Choice:
     """The cores of a network, without places. Raises DoesNotFit."""
     with clock("partition"):
-        return packer_of(network, chip, options, clock).choices()[0]
+        return packer_of(network, chip, options, clock.deadline(options.time_limit)).choices()[0]
 
 
 def front_of(prepared: Prepared, chip: Chip, options: Options, clock: Clock) -> tuple[Point, ...]:
     """Cores against the work of the busiest core. Raises DoesNotFit."""
     with clock("partition"):
         network = verified(Step.QUANTISED, quantised(prepared, options.weights))
-        return packer_of(network, chip, options, clock).front()
+        return packer_of(network, chip, options, clock.deadline(options.time_limit)).front()
 
 
 def quantised(prepared: Prepared, weights: str) -> Network:
@@ -59,11 +65,25 @@ def quantised(prepared: Prepared, weights: str) -> Network:
     return Quantise(weights)(prepared.network)
 
 
-def packer_of(network: Network, chip: Chip, options: Options, clock: Clock | None = None) -> Packer:
-    """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit."""
+def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[Wired], Least]:
+    """A network wired for a chip, and the least that it takes there. Raises DoesNotFit where that is more
+    than the chip has: nothing is searched for that.
+    """
     wiring = Wire()(network, chip)
+    raise_all(without_cut(network, chip, wiring, shared))
+    limits = least(network, chip, wiring, shared)
+    if (refusal := beyond(network, chip, limits)) is not None:
+        raise refusal
+    return wiring, limits
+
+
+def packer_of(network: Network, chip: Chip, options: Options, is_over: Deadline = NEVER) -> Packer:
+    """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit, at
+    once where the least that it takes is more than the chip has.
+    """
+    shared = options.states is StateUse.SHARED
+    wiring, limits = wired_within(network, chip, shared)
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
     plain = options.objective is not Objective.MEMORY
-    shared = options.states is StateUse.SHARED
-    even = Partition(options.effort, options.seed, plain, shared)(network, chip, wiring)
-    return Packer(network, chip, options, wiring, even, (clock or Clock()).deadline(options.time_limit))
+    even = Partition(options.effort, options.seed, plain, shared, is_over)(network, chip, wiring)
+    return Packer(network, chip, options, wiring, even, limits, is_over)

@@ -24,7 +24,7 @@ def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) ->
     Options come first, for they cost nothing: states that share words, then weights of fewer bits. Then the
     target's numbers grow to what each obstacle needs. What is not about fitting stays as it is.
     """
-    if not _ways(error):
+    if not can_be_remedied(error):
         return error
     remedy = _chosen(error, chip, options, attempt) or _enlarged(error, chip, options, attempt)
     hint = _sentence(remedy) if remedy else "no change that was tried makes it fit"
@@ -32,6 +32,11 @@ def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) ->
         DoesNotFit(one.origin, one.message, hint, getattr(one, "ways", ()), remedy) for one in each_of(error)
     ]
     return found[0] if len(found) == 1 else ManyErrors(found)
+
+
+def can_be_remedied(error: SncError) -> bool:
+    """Whether it is known of an obstacle what would get past it."""
+    return bool(_ways(error))
 
 
 def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:

@@ -3,6 +3,7 @@
 What a network becomes on a chip of a kind is its row in `compiler/pipeline/kinds.py`.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -79,9 +80,12 @@ def _row(chip: Chip) -> dict[str, int | str]:
 
 
 def _grown(chip: Chip, name: str, value: int) -> Chip:
-    """More cores are more rows."""
+    """More cores are more rows, and more columns, too, where these would be more than an axon reaches across."""
     if name == "cores":
-        return replace(chip, mesh=(chip.mesh[0], -(-value // chip.mesh[0])))
+        columns, reach = chip.mesh[0], chip.reach_max + 1
+        if -(-value // columns) > max(reach, chip.mesh[1]):
+            columns = max(columns, math.isqrt(value - 1) + 1)
+        return replace(chip, mesh=(columns, -(-value // columns)))
     return replace(chip, **{name: value})  # type: ignore[arg-type]
 
 

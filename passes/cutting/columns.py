@@ -6,10 +6,11 @@ pricer fills new cores with what is worth most for each word (Gilmore and Gomory
 then fixed one after the other, the fullest first, and the rest is solved again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from ...ir.deadline import NEVER, Deadline
 from .filler import ANY, WHOLE, CoreSpace, Counts, Filler, Floats, Item
 from .prices import Prices
 
@@ -25,13 +26,6 @@ EFFORT = 40e6
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 NEARLY = 0.2  # so near to the next whole number, copies are fixed as if they had reached it
 
-Deadline = Callable[[], bool]
-
-
-def never() -> bool:
-    """The deadline of who takes the time that it takes."""
-    return False
-
 
 class Columns:
     """Columns that were found at some prices and serve at others: what fits a core depends on none."""
@@ -46,7 +40,7 @@ def fill_cores(
     penalty: float = 0.0,
     seed: int = 0,
     known: Columns | None = None,
-    is_over: Deadline = never,
+    is_over: Deadline = NEVER,
 ) -> list[dict[int, int]]:
     """What each core holds: channels by item. Every item's demand is covered, by few cores.
 

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from ...ir.aims import Objective
 from ...ir.chip import Chip
+from ...ir.deadline import NEVER, Deadline
 from ...ir.mapping import Fragment, Grid, Span
 from ...ir.network import AxisMap, Network
 from ...ir.neurons import STATE_BITS
 from ...ir.storage.bitrun import WORD_BITS
 from ..wiring.demand import Demand
 from ..wiring.wired import Wired
-from .bound import Least, least
-from .columns import Columns, Deadline, fill_cores, never
+from .bound import Least
+from .columns import Columns, fill_cores
 from .filler import CoreSpace, Floats, Item
 from .partition import Assigned, Solution
 
@@ -47,11 +48,12 @@ class Pieces:
         return sum(map(len, self.members))
 
 
-def pieces_of(network: Network, chip: Chip, wiring: Sequence[Wired], base: Solution, shared: bool) -> Pieces:
+def pieces_of(
+    network: Network, chip: Chip, wiring: Sequence[Wired], base: Solution, limits: Least, shared: bool
+) -> Pieces:
     """The pieces of a solution, for any price. `shared`: states may have the place of others that live at
     other times.
     """
-    limits = least(network, chip, wiring, shared)
     members: list[tuple[Fragment, ...]] = []
     items: list[Item] = []
     for p, grid in enumerate(base.grids):
@@ -86,7 +88,7 @@ class Cut:
     seed: int = 0
 
     def __call__(
-        self, chip: Chip, pieces: Pieces, known: Columns | None = None, is_over: Deadline = never
+        self, chip: Chip, pieces: Pieces, known: Columns | None = None, is_over: Deadline = NEVER
     ) -> Solution:
         """The cuts and the cores. Fragments that turn out too large for their core are `Pack`'s to move.
 

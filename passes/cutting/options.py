@@ -160,11 +160,12 @@ def _channel_cuts(demand: Demand, y: tuple[Span, ...], x: tuple[Span, ...]) -> l
 def _option(demand: Demand, grid: Grid) -> Option | None:
     """The words of a grid, or None where a fragment of it does not fit a core."""
     total = largest = 0
-    for c, y, x in product(grid.c, grid.y, grid.x):
+    rows, columns = demand.alike(grid.y, False), demand.alike(grid.x, True)
+    for c, (y, of_rows), (x, of_columns) in product(grid.c, rows, columns):
         need = demand.most(Fragment(demand.pid, c, y, x))
         if not _fits(demand, need):
             return None
-        total, largest = total + need.words, max(largest, need.words)
+        total, largest = total + of_rows * of_columns * need.words, max(largest, need.words)
     return Option(grid, total, largest)
 
 

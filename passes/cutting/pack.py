@@ -44,7 +44,7 @@ class Pack:
         ordered = sorted(sorted(held) for held in cores.held if held)
         found = replace(mapping, cores=tuple(tuple(core) for core in ordered))
         if len(ordered) > mapping.chip.cores:
-            raise _too_many(found)
+            raise too_many(found)
         return found
 
 
@@ -129,7 +129,8 @@ def least_words(mapping: Mapping) -> NDArray[np.int64]:
     )
 
 
-def _too_many(mapping: Mapping) -> DoesNotFit:
+def too_many(mapping: Mapping) -> DoesNotFit:
+    """What is said of a mapping that takes more cores than the chip has."""
     chip = mapping.chip
     rows = -(-len(mapping.cores) // chip.mesh[0])
     sizes = [core_size(chip, (mapping.plans[f] for f in core)) for core in mapping.cores]

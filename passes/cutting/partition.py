@@ -5,18 +5,22 @@ ruled out where an axon between two of their fragments has an offset that no fie
 one option for each population so that all limits hold, memory is least, and then fragments are fewest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import inf
 
 from ...ir.chip import Chip
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import DoesNotFit, Origin, raise_all
 from ...ir.mapping import Fragment, Grid
 from ...ir.network import Network
 from ..wiring.wired import Wired
 from .options import HALVINGS, Option, Pair, Spans, options, pair, smallest, within_reach
 
+BREADTH, BREADTH_MOST = 6, 60  # cuts of a feature map that are looked at, and where none go together
 WEIGHT_OF_MEMORY = 1000  # a word outweighs this many fragments
+SEARCH_LEAST = 1.0  # seconds, or the solver's own time, that are left to it where time is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +52,32 @@ class Partition:
 
     `effort` is CP-SAT's deterministic time, so the same input gives the same cuts on every machine. `plain`:
     where each population's own best cuts go together nothing is searched; the cuts along the channels are
-    chosen anew by `Cut`. `shared`: states may have the place of others that live at other times.
+    chosen anew by `Cut`. `shared`: states may have the place of others that live at other times. Once time
+    `is_over`, few cuts are looked at, and the first that go together are taken.
     """
 
     effort: float = 4.0
     seed: int = 0
     plain: bool = False
     shared: bool = False
+    is_over: Deadline = NEVER
 
     def __call__(self, network: Network, chip: Chip, wiring: Sequence[Wired]) -> Solution:
         """The cuts. Raises DoesNotFit when there are none."""
         near = _near(network, chip, wiring)
-        for breadth, most in ((6, None), *([(6, near)] if near else []), (60, None)):
-            if self.plain and breadth == 6:
+        for breadth, most in ((BREADTH, None), *([(BREADTH, near)] if near else []), (BREADTH_MOST, None)):
+            if (self.plain or self.is_over()) and breadth == BREADTH:
                 wholes = self._lists(network, chip, wiring, 1, most, 1)
                 grids = _own_best(chip, wiring, wholes) if all(wholes) else None
                 if grids is not None:
                     return Solution(grids, "feasible", 0.0, 0.0)
+            if breadth == BREADTH_MOST and self.is_over():
+                break
             lists = self._lists(network, chip, wiring, breadth, most)
             raise_all(
-                _no_cut(network, p, chip, wiring, self.shared) for p, found in enumerate(lists) if not found
+                _no_cut(network, p, chip, *smallest(network, p, chip, wiring, self.shared))
+                for p, found in enumerate(lists)
+                if not found
             )
             if _far(wiring, lists, chip) is None:
                 solution = self._solve(network, chip, wiring, lists)
@@ -131,7 +141,9 @@ class Partition:
             model.add(sum(terms) <= most).only_enforce_if(chosen[population][i])
         model.minimize(sum(cost))
         solver = cp_model.CpSolver()
-        solver.parameters.max_deterministic_time = self.effort
+        solver.parameters.max_deterministic_time = min(self.effort, SEARCH_LEAST if self.is_over() else inf)
+        if -inf < self.is_over.end < inf:
+            solver.parameters.max_time_in_seconds = max(self.is_over.left, SEARCH_LEAST)
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = self.seed
         status = solver.solve(model)
@@ -145,10 +157,17 @@ class Partition:
         return Solution(tuple(grids), name, solver.objective_value, solver.best_objective_bound)
 
 
-def _no_cut(network: Network, p: int, chip: Chip, wiring: Sequence[Wired], shared: bool) -> DoesNotFit:
+def without_cut(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -> Iterator[DoesNotFit]:
+    """The populations of which no core holds a single neuron: found without a search."""
+    for p in range(len(network.populations)):
+        words, ports = smallest(network, p, chip, wiring, shared)
+        if words > chip.core_words or ports > chip.ports_max:
+            yield _no_cut(network, p, chip, words, ports)
+
+
+def _no_cut(network: Network, p: int, chip: Chip, words: int, ports: int) -> DoesNotFit:
     """Why a population has no option: what its smallest fragments take."""
     population = network.populations[p]
-    words, ports = smallest(network, p, chip, wiring, shared)
     offsets = -(-ports * (chip.channel_offset_max + 1) // chip.ports_max) - 1
     also = f" and {ports} ports of {chip.ports_max}" if ports > chip.ports_max else ""
     return DoesNotFit(

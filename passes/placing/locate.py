@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import DoesNotFit
 from ...ir.mapping import Mapping
 from .place import Place
@@ -29,22 +30,25 @@ ATTEMPTS: tuple[tuple[Gaps, int], ...] = (
 class Locate:
     """Every core has a place, every axon is in reach, and there are relays only where it takes them.
 
-    The passes are made by `place`, from a seed and gaps, by `settle`, from a seed, and by `relay`.
+    The passes are made by `place`, from a seed and gaps, by `settle`, from a seed, and by `relay`. So many
+    `attempts` are made, and no other once time `is_over`.
     """
 
     seed: int = 0
-    place: Callable[[int, Gaps], Place] = Place
-    settle: Callable[[int], Pass] = Settle
+    is_over: Deadline = NEVER
+    attempts: int = len(ATTEMPTS)
+    place: Callable[..., Place] = Place
+    settle: Callable[[int, Deadline], Pass] = Settle
     relay: Callable[[], Pass] = Relay
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with places and relays. Raises DoesNotFit."""
         errors: list[DoesNotFit] = []
-        for gaps, more in ATTEMPTS:
-            place = self.place(self.seed + more, gaps)
-            if not errors or place.fits(mapping):
+        for gaps, more in ATTEMPTS[: self.attempts]:
+            place = self.place(self.seed + more, gaps, is_over=self.is_over)
+            if not errors or (place.fits(mapping) and not self.is_over()):
                 try:
-                    return self.relay()(self.settle(self.seed)(place(mapping)))
+                    return self.relay()(self.settle(self.seed, self.is_over)(place(mapping)))
                 except DoesNotFit as error:
                     errors.append(error)
         raise errors[0]

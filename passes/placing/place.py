@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.chip import SIZE_STEP, Chip, snake
+from ...ir.deadline import NEVER, Deadline
 from ...ir.mapping import Axon, Fragment, FragmentId, Mapping
 from ...ir.network import Neuron
 
@@ -47,11 +48,13 @@ class Place:
     prefer among all of them. Where the mesh is wider than the reach, a first search sees nothing but the
     reach, and the second never leaves what that has found. What stays out of reach is left to `Settle` and
     `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
+    Once time `is_over`, cores stay where they are.
     """
 
     seed: int = 0
     gaps: tuple[int, int] = (0, 0)
     sweeps: int = 200
+    is_over: Deadline = NEVER
 
     def fits(self, mapping: Mapping) -> bool:
         """Whether all cores fit the mesh beside the gaps."""
@@ -74,7 +77,9 @@ class Place:
             found = flows(mapping)
             starts = (places, np.array(bands(lattice, count), dtype=np.int64))
             sweeps = max(1, min(self.sweeps, STEPS_MAX // count))
-            searches = [_Search(lattice, self.gaps, start, found, self.seed) for start in starts]
+            searches = [
+                _Search(lattice, self.gaps, start, found, self.seed, self.is_over) for start in starts
+            ]
             searches.sort(key=_Search.cost)
             for search in searches:
                 if search.reach(sweeps):
@@ -155,8 +160,9 @@ class _Search:
         places: Integers,
         found: Sequence[Flow],
         seed: int,
+        is_over: Deadline,
     ) -> None:
-        self.random = np.random.default_rng(seed)
+        self.random, self.is_over = np.random.default_rng(seed), is_over
         self.places = places.copy()
         side = places.max(axis=0) + 1
         # one column and one row of gaps let a full square move
@@ -217,10 +223,12 @@ class _Search:
         count, (start, end) = len(self.places), heats
         start = max(start * min(1.0, sweeps / SWEEPS_HOT), end)
         for sweep in range(sweeps):
+            if self.is_over():
+                return
             heat = unit * start * (end / start) ** (sweep / max(1, sweeps - 1))
             for core in self.random.permutation(count):
                 self._move(int(core), heat)
-        while sum(self._move(core, 0.0) for core in range(count)):
+        while not self.is_over() and sum(self._move(core, 0.0) for core in range(count)):
             pass
 
     def _move(self, core: int, heat: float) -> bool:

@@ -265,7 +265,7 @@ class _Relays:
             ways=(
                 self._whole_reach(),
                 {"reach_min": self.chip.reach_min - 1, "reach_max": self.chip.reach_max + 1},
-                {"cores": 2 * self.chip.cores},
+                {"cores": self.chip.cores * 5 // 4 + 1},
             ),
         )
 

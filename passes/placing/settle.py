@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.deadline import NEVER, Deadline
 from ...ir.mapping import CoreId, FragmentId, Mapping, core_size
 from ..cutting.pack import least_words
 from .place import far_axons, out_of_reach, relay_weight
@@ -33,10 +34,11 @@ class Settle:
 
     A fragment that has such axons, or is their target, moves to a core where it fits, or changes places
     with a fragment elsewhere, alone or with its whole core, as chance and a little heat prefer. Sizes are
-    exact. The best state of a few attempts counts.
+    exact. The best state of a few attempts counts, or of as many as there is time for.
     """
 
     seed: int = 0
+    is_over: Deadline = NEVER
 
     def __call__(self, mapping: Mapping) -> Mapping:
         """The mapping with its fragments in other cores, or the same one."""
@@ -44,7 +46,10 @@ class Settle:
             return mapping
         best, least = mapping.core_of(), np.inf
         for attempt in range(ATTEMPTS):
-            found, far = _Trade(mapping, np.random.default_rng((self.seed, attempt))).settled()
+            if self.is_over():
+                break
+            random = np.random.default_rng((self.seed, attempt))
+            found, far = _Trade(mapping, random, self.is_over).settled()
             if far < least:
                 best, least = found, far
             if not 0 < far <= FEW:
@@ -59,8 +64,9 @@ class Settle:
 class _Trade:
     """Fragments in cores, and for every fragment what it would have out of reach in each."""
 
-    def __init__(self, mapping: Mapping, random: np.random.Generator) -> None:
-        self.plans, self.chip, self.random = mapping.plans, mapping.chip, random
+    def __init__(self, mapping: Mapping, random: np.random.Generator, is_over: Deadline) -> None:
+        self.plans, self.chip = mapping.plans, mapping.chip
+        self.random, self.is_over = random, is_over
         self.core = np.array([core for _, core in sorted(mapping.core_of().items())], dtype=np.int64)
         self.occupancy = _Occupancy(mapping)
         places = np.array(mapping.places, dtype=np.int64)
@@ -83,7 +89,7 @@ class _Trade:
         best, kept, idle = self.total(), self.core.copy(), 0
         count = len(self.plans)
         for _ in range(min(MOVES * count, MOVES_MAX)):
-            if not best or idle == min(PATIENCE * count, PATIENCE_MAX):
+            if not best or idle == min(PATIENCE * count, PATIENCE_MAX) or self.is_over():
                 break
             idle += 1
             self.move(int(self.random.choice(np.flatnonzero(self.standing()))))

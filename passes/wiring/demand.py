@@ -93,6 +93,14 @@ class Demand:
             self._reaching[y, x] = tuple(found.values())
         return self._reaching[y, x]
 
+    def alike(self, spans: Sequence[Span], along_x: bool) -> list[tuple[Span, int]]:
+        """One of all spans of an axis at which fragments take the same, each with how many there are."""
+        found: dict[object, list[Span]] = {}
+        for span in spans:
+            key = len(span), *(wired.seen_by(span, along_x) for wired in self.into)
+            found.setdefault(key, []).append(span)
+        return [(same[0], len(same)) for same in found.values()]
+
     def most(self, fragment: Fragment) -> Need:
         """Never less than the exact size."""
         words, ports = self._block_words(fragment) + self.has_place, 0
@@ -132,13 +140,15 @@ class Demand:
         words += own + ports + np.ceil(bias * counts / WORD_BITS)
         return About(words + 2 * self.shares_states, more, ports)  # where shared states are, and whole words
 
-    def least(self) -> Least:
+    def least(self, known: set[bytes] | None = None) -> Least:
         """The fewest words, however it is cut. It takes for granted what trained weights are: where kernels
-        of channels differ, parts of them do.
+        of channels differ, parts of them do. `known`: kernels that are counted already, and stored once; they
+        grow by this population's.
         """
+        known = set() if known is None else known
         each, once = 1, 0
         for wired in self.into:
-            table, weights = _least_tables(wired, self.whole)
+            table, weights = _least_tables(wired, self.whole, known)
             dense = wired.stored.is_dense
             each += 1 + (table if dense else 0)
             once += weights
@@ -216,7 +226,7 @@ def _less(wired: Wired, listed: _Tables, strided: _Tables) -> _Tables:
     return _Tables(*(np.where(better, b, a) for a, b in zip(listed, strided, strict=True)))
 
 
-def _least_tables(wired: Wired, target: Fragment) -> tuple[int, int]:
+def _least_tables(wired: Wired, target: Fragment, known: set[bytes]) -> tuple[int, int]:
     """Words of kernel descriptors and of weights that a target takes at least, however it is cut."""
     if len(wired.wiring.y) * len(wired.wiring.x) > 1:
         return 0, 0
@@ -227,22 +237,25 @@ def _least_tables(wired: Wired, target: Fragment) -> tuple[int, int]:
         return table, 0
     found = 0
     for tile in wired.tiles(target):
-        _, known, exponents = wired.stored.values(tile)
-        bits = known.size_bits(tile.taps * wired.kernel.depth)
+        _, codec, exponents = wired.stored.values(tile)
+        bits = codec.size_bits(tile.taps * wired.kernel.depth)
         if bits > 8:  # single bytes may be equal by chance
-            stored = _different(wired, tile)
+            stored = _different(wired, tile, known)
             found += -(-stored * bits // WORD_BITS) if strided else stored * -(-bits // WORD_BITS)
             if strided and wired.stored.is_dense:
                 table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
     return table * bool(found), found
 
 
-def _different(wired: Wired, tile: Tile) -> int:
+def _different(wired: Wired, tile: Tile, known: set[bytes]) -> int:
     """How many source channels have kernels of their own, as they are stored: equal ones are stored once."""
-    values, known, exponents = wired.stored.values(tile)
+    values, codec, exponents = wired.stored.values(tile)
     block = values[:, :, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
     reached = np.flatnonzero(wired.kernel.first >= 0)
-    return len({known.encode(block[c : c + 1], exponents[c : c + 1]).tobytes() for c in reached.tolist()})
+    found = {codec.encode(block[c : c + 1], exponents[c : c + 1]).tobytes() for c in reached.tolist()}
+    new = len(found - known)
+    known |= found
+    return new
 
 
 def _uneven(wired: Wired, exponents: NDArray[np.int64]) -> int:

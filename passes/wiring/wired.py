@@ -54,6 +54,11 @@ class Wired:
         """Whether any tiles reach the fragments at these rows and columns."""
         return len(self._reach(y, False)[1]) > 0 and len(self._reach(x, True)[1]) > 0
 
+    def seen_by(self, target: Span, along_x: bool) -> tuple[int, Span]:
+        """What of a span's place on its axis tells which tiles reach it."""
+        run, extent = self._reach(target, along_x)
+        return run.start, extent
+
     def _reach(self, target: Span, along_x: bool) -> tuple[Run, Span]:
         """The run of a target span, and the kernel positions that reach it."""
         key = target, along_x

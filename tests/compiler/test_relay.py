@@ -23,6 +23,7 @@ from snc.compiler.pipeline.steps import Step, verified
 from snc.compiler.reports.report import report
 from snc.ir.chip import Chip
 from snc.ir.counts import operations
+from snc.ir.deadline import Deadline
 from snc.ir.errors import DoesNotFit
 from snc.ir.mapping import FragmentId, Mapping
 from snc.passes.placing.locate import Locate, Pass
@@ -44,7 +45,7 @@ class Apart(Place):
         return replace(mapping, places=tuple((3 * i, 1) for i in range(len(mapping.cores))))
 
 
-def unsettled(seed: int) -> Pass:
+def unsettled(seed: int, is_over: Deadline) -> Pass:
     """No search for cores: it would find a way without relays."""
     return lambda mapping: mapping
 
