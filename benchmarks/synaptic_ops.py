@@ -21,8 +21,8 @@ from onnx import helper, numpy_helper
 from snc.backends.image.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
 from snc.backends.machine.machine import ARITHMETICS, Machine
 from snc.backends.words.bits import Word, pack, words_for
+from snc.backends.words.limits import widest
 from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
-from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, NeuronModel, Update
 
 CORE_WORDS = 2**15
@@ -30,24 +30,7 @@ MESH = (8, 8)  # within reach of core (0, 0)
 BYTE = 8
 EXPONENT = -7  # of the weights
 
-CHIP = Chip(
-    name="benchmark",
-    mesh=MESH,
-    core_words=CORE_WORDS,
-    width_max=256,
-    height_max=256,
-    depth_max=1024,
-    kernel_max=16,
-    stride_max=2,
-    upsampling_max=128,
-    offset_min=-256,
-    offset_max=255,
-    channel_offset_max=1023,
-    axons_max=1023,
-    ports_max=32,
-    reach_min=-8,
-    reach_max=7,
-)
+CHIP = widest("benchmark", MESH, CORE_WORDS)
 ABOUT = About(
     model="",
     compiler="",

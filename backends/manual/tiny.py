@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.chip import Chip
 from ...ir.network import Activation, Neuron, Update
 from ..image.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
 from ..words.bits import Word, pack
+from ..words.limits import widest
 from ..words.words import (
     Axon,
     BiasFormat,
@@ -23,25 +23,7 @@ from ..words.words import (
     Stride,
 )
 
-CHIP = Chip(
-    name="tiny",
-    mesh=(2, 1),
-    core_words=16,
-    width_max=256,
-    height_max=256,
-    depth_max=1024,
-    kernel_max=16,
-    stride_max=2,
-    upsampling_max=128,
-    offset_min=-256,
-    offset_max=255,
-    channel_offset_max=1023,
-    axons_max=1023,
-    ports_max=32,
-    reach_min=-8,
-    reach_max=7,
-    strided_tables=8,
-)
+CHIP = widest("tiny", (2, 1), 16, strided_tables=8)
 ABOUT = About(
     model="tiny.onnx",
     compiler="by hand",

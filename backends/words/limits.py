@@ -1,6 +1,7 @@
 """What the words' fields hold, as limits of a chip: a target states these numbers or tighter ones."""
 
 from collections.abc import Iterator
+from dataclasses import MISSING, fields, replace
 
 from ...ir.chip import Chip
 from ...ir.neurons import STATE_BITS
@@ -39,6 +40,17 @@ assert Port.field("table").maximum + 1 == Kernel.field("address").maximum + 1 ==
 # A stride may be as long as a memory, and every channel of an event at a port has a place in it.
 assert Stride.field("stride").maximum + 1 == ADDRESSES * WORD_BYTES
 assert Stride.field("begin").maximum >= _AXON["c_off"].maximum + Population.field("depth").maximum - 1
+
+
+def widest(name: str, mesh: tuple[int, int], core_words: int, strided_tables: int = 0) -> Chip:
+    """A chip of so many cores and words, with all else that the words' fields hold."""
+    numbers = {
+        field.name: LIMITS[field.name][0 if field.name.endswith("_min") else 1]
+        for field in fields(Chip)
+        if field.name in LIMITS and field.default is MISSING
+    }
+    found = Chip(name, mesh, **{**numbers, "core_words": core_words})  # type: ignore[arg-type]
+    return replace(found, strided_tables=strided_tables)
 
 
 def beyond(chip: Chip) -> Iterator[str]:

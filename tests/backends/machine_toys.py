@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from snc.backends.image.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
 from snc.backends.words import bits
 from snc.backends.words.bits import Word
+from snc.backends.words.limits import widest
 from snc.backends.words.words import (
     NULL_KERNEL,
     Axon,
@@ -22,7 +23,6 @@ from snc.backends.words.words import (
     Step,
     Stride,
 )
-from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, NeuronModel, Update
 from snc.ir.storage.weights import FORMATS
 
@@ -30,25 +30,7 @@ from .packing import pack
 
 Shape = tuple[int, int, int]
 BIAS_DTYPES = {BiasFormat.FLOAT16: "<f2", BiasFormat.FLOAT32: "<f4"}
-CHIP = Chip(
-    name="toys",
-    mesh=(8, 8),
-    core_words=2**15,
-    width_max=256,
-    height_max=256,
-    depth_max=1024,
-    kernel_max=16,
-    stride_max=2,
-    upsampling_max=128,
-    offset_min=-256,
-    offset_max=255,
-    channel_offset_max=1023,
-    axons_max=1023,
-    ports_max=32,
-    reach_min=-8,
-    reach_max=7,
-    strided_tables=16,
-)
+CHIP = widest("toys", (8, 8), 2**15, strided_tables=16)
 
 
 @dataclass(frozen=True, eq=False)

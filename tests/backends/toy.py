@@ -14,30 +14,14 @@ from snc.backends.image.image import (
     Solver,
 )
 from snc.backends.words.bits import Word
+from snc.backends.words.limits import widest
 from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
 from snc.ir.chip import Chip
 from snc.ir.network import Activation, Neuron, Update
 
 from .packing import pack
 
-CHIP = Chip(
-    name="toy",
-    mesh=(2, 1),
-    core_words=64,
-    width_max=256,
-    height_max=256,
-    depth_max=1024,
-    kernel_max=16,
-    stride_max=2,
-    upsampling_max=128,
-    offset_min=-256,
-    offset_max=255,
-    channel_offset_max=1023,
-    axons_max=1023,
-    ports_max=32,
-    reach_min=-8,
-    reach_max=7,
-)
+CHIP = widest("toy", (2, 1), 64)
 BIAS = np.array([0.5, 1.0], dtype=np.float16)
 WEIGHTS = np.array([4, -2], dtype=np.int8)  # times 2^-1
 
