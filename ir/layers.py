@@ -17,9 +17,9 @@ from .errors import Origin, VerifyError
 # Operators whose result has the elements of the first operand, each once: in their order, or in another.
 RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
 PERMUTATIONS = (*RESHAPES, "Transpose")
-# Those that only name elements: of the network's inputs the host does them without asking the chip.
+# Operators that only name elements: of the network's inputs the host does them without asking the chip.
 VIEWS = (*PERMUTATIONS, "Slice", "Split", "Gather")
-# Those whose result is made of elements of their operands, and of zeros.
+# Operators whose result is made of elements of their operands, and of zeros.
 COPIES = ("Dropout", "Cast", "Expand", "Tile", "Concat", "Pad", "DepthToSpace", "SpaceToDepth")
 ARRANGEMENTS = (*VIEWS, *COPIES)
 

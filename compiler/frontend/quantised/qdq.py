@@ -31,7 +31,7 @@ CARRIERS = (
     *(*VIEWS, "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Resize", "Upsample"),
     *("MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"),
 )
-# And these, where all their inputs are quantised alike.
+# These mean the same between the two only where all their inputs are quantised alike.
 JOINING = ("Concat", "Max", "Min")
 BEFORE = (*CARRIERS, "Cast")  # what may stand between an input and where it is quantised
 PER_CHANNEL = ("Identity", "MaxPool")  # carriers that keep the axis along which scales differ

@@ -11,12 +11,12 @@ from .rewriting import OWN, Rewriting, attribute, input_of
 
 Range = tuple[float, float]
 
-# What these make lies where their first input lies.
+# Operators whose result lies in the range of their first input.
 KEEPING = (
     *(*VIEWS, "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "Dropout"),
     *("MaxPool", "GlobalMaxPool", "GlobalAveragePool", "ReduceMax", "ReduceMin", "ReduceMean"),
 )
-# And what these make, where any of their inputs may lie.
+# Operators whose result lies in the range of all their inputs together.
 UNITING = ("Concat", "Max", "Min", "Mean")
 FIXED: Mapping[str, Range] = {
     "Sigmoid": (0.0, 1.0),
