@@ -97,7 +97,7 @@ class Feeds:
     def unfed(self) -> list[int]:
         """The inputs of which no feed holds an element."""
         missing = self._lookup(range(len(self.found)))[: self.total] < 0
-        ends = [*self.firsts[1:], self.total]
+        ends = [*self.firsts, self.total][1:]
         return [
             index
             for index, (first, end) in enumerate(zip(self.firsts, ends, strict=True))
