@@ -20,7 +20,10 @@ PERMUTATIONS = (*RESHAPES, "Transpose")
 # Operators that only name elements: of the network's inputs the host does them without asking the chip.
 VIEWS = (*PERMUTATIONS, "Slice", "Split", "Gather")
 # Operators whose result is made of elements of their operands, and of zeros.
-COPIES = ("Dropout", "Cast", "Expand", "Tile", "Concat", "Pad", "DepthToSpace", "SpaceToDepth")
+COPIES = (
+    *("Dropout", "Cast", "Expand", "Tile", "Concat", "Pad", "DepthToSpace", "SpaceToDepth"),
+    *("GatherND", "GatherElements", "ReverseSequence", "Trilu", "CenterCropPad"),
+)
 ARRANGEMENTS = (*VIEWS, *COPIES)
 
 Array = NDArray[Any]

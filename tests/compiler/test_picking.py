@@ -10,6 +10,7 @@ import pytest
 
 from .test_families import Net
 from .test_middle import is_computed
+from .trip import compiled
 
 RANDOM = np.random.default_rng(3)
 SHAPE = (1, 8, 6, 7)
@@ -46,3 +47,19 @@ CASES: dict[str, onnx.ModelProto] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_view(name: str) -> None:
     is_computed(CASES[name])
+
+
+@pytest.mark.parametrize("name", ["GatherND", "Trilu", "CenterCropPad"])
+def test_views_of_an_input_lie_as_their_reader_wants_them(name: str) -> None:
+    """The host follows them from the network's input: what is read is laid, and nothing is copied."""
+    net = Net(OPSET, (1, 9, 6, 6))
+    constants = {
+        "GatherND": [net.constant(np.asarray([[[0, 7], [0, 2], [0, 4]]]))],
+        "Trilu": [],
+        "CenterCropPad": [net.constant(np.asarray([1, 3, 6, 6]))],
+    }
+    picked = net.add(name, "x", *constants[name])
+    channels = 9 if name == "Trilu" else 3
+    made = net.model(net.add("Conv", picked, net.weights(4, channels, 3, 3)))
+    is_computed(made)
+    assert len(compiled(made).network.projections) == 1
