@@ -1,6 +1,7 @@
 """Functions as machine code, kept between runs where caches belong, and nowhere if no place can be written.
 
-Numba stores machine code as pickles, so a folder is used only where nobody else can put files.
+Numba stores machine code as pickles, so a folder is used only where nobody else can put files. It is imported
+at the first call of such a function, for it takes a while: who calls none does not wait for it.
 """
 
 import os
@@ -14,11 +15,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numba
-
-config: Any = numba.core.config  # its attributes are made as it is read
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def __getattr__(name: str) -> Any:
+    """`config`: numba's."""
+    if name == "config":
+        return _config()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _config() -> Any:
+    import numba
+
+    return numba.core.config  # its attributes are made as it is read
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -36,15 +47,13 @@ def kept(*reads: ModuleType) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def _kept(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
-    folder = cache_folder(edition(Path(function.__code__.co_filename).parent, *reads))
-    if folder is None or config.DISABLE_JIT:
-        return _jit(function)
-    with _numba_caches_in(folder):
-        chosen = _jit(function, cache=True)
+    chosen: Callable[P, R] | None = None
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         nonlocal chosen
+        if chosen is None:
+            chosen = _cached(function, *reads)
         try:
             return chosen(*args, **kwargs)
         except Exception:
@@ -55,13 +64,25 @@ def _kept(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
     return run
 
 
+def _cached(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
+    config = _config()
+    folder = cache_folder(edition(Path(function.__code__.co_filename).parent, *reads))
+    if folder is None or config.DISABLE_JIT:
+        return _jit(function)
+    with _numba_caches_in(folder):
+        return _jit(function, cache=True)
+
+
 def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = False) -> Callable[P, R]:
+    import numba
+
     return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
 
 
 @contextmanager
 def compilations(told: Callable[[], None]) -> Iterator[None]:
     """Tells, while the block runs, before a function is compiled; what a cache holds is not."""
+    import numba
 
     class Told(numba.core.event.Listener):
         def on_start(self, event: object) -> None:
@@ -91,8 +112,8 @@ def edition(folder: Path, *reads: Path) -> str:
 
 
 def _candidates() -> Iterator[Path]:
-    if config.CACHE_DIR:
-        yield Path(config.CACHE_DIR)
+    if named := _config().CACHE_DIR:
+        yield Path(named)
     caches = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(caches):  # others are to be ignored, says the XDG specification
         yield Path(caches) / "snc" / "numba"
@@ -133,6 +154,7 @@ def _writable(folder: Path) -> bool:
 @contextmanager
 def _numba_caches_in(folder: Path | None) -> Iterator[None]:
     """Numba chooses a function's cache when it is decorated, and never again."""
+    config = _config()
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder or "")
     try:

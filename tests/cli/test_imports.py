@@ -37,3 +37,8 @@ def test_simulating_imports_the_machine_and_no_mapper(image: Path, frames: Path)
     modules = imported("simulate", image, "-i", frames, "--json")
     assert modules & LARGE <= {"numpy", "rich", "numba", "onnx"}
     assert [name for name in modules if name.startswith(("snc.passes", "snc.compiler.pipeline"))] == []
+
+
+def test_compiling_for_one_core_imports_no_solver(digits: Path, tmp_path: Path) -> None:
+    modules = imported("compile", digits, "-o", tmp_path / "digits.snc", "--json")
+    assert modules & LARGE <= {"numpy", "rich", "onnx", "onnxruntime"}
