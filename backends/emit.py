@@ -258,6 +258,7 @@ def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
         code=codec.kind,
         exponent=descriptor.exponent,
         address=layout.weights[descriptor.weights],
+        skips=int(descriptor.stored is not None),
         **codec.form._asdict(),
     )
 

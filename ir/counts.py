@@ -21,7 +21,9 @@ def synapses_into(projection: Projection, fragment: Fragment) -> int:
 
 
 def operations(mapping: Mapping) -> list[int]:
-    """The synapses that end in each core: its synaptic operations when every neuron fires."""
+    """The synapses that end in each core: its synaptic operations when every neuron fires, and no zero is
+    skipped.
+    """
     into: dict[int, list[Projection]] = {}
     for projection in mapping.network.projections:
         into.setdefault(projection.target, []).append(projection)

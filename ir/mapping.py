@@ -19,7 +19,7 @@ from .schedule import FragmentId as FragmentId
 from .schedule import Schedule
 from .storage.bitrun import BitRun, words_for
 from .storage.states import LiveRange, region
-from .storage.tables import Block, Descriptor, block_blobs, block_words, strided
+from .storage.tables import Block, Descriptor, block_blobs, block_words, listed, strided
 
 CoreId = NewType("CoreId", int)
 
@@ -130,12 +130,14 @@ def table(chip: Chip, update: Update, descriptors: Sequence[Descriptor], segment
     for segment in segments:
         if not bases or segment - bases[-1] > chip.channel_offset_max:
             bases.append(segment)
-    whole = tuple(descriptors)
+    whole = listed(descriptors)
     if not chip.strided_tables:
         return Table(update, tuple(Entry(base, whole, base) for base in bases))
-    parts = (whole[start:stop] for start, stop in pairwise((*bases, len(whole))))
     # A port without strides leads to a list: what has no synapse at all stays one.
-    forms: list[tuple[Block, Block]] = [(part, strided(part, chip.strided_tables) or part) for part in parts]
+    forms: list[tuple[Block, Block]] = [
+        (whole[start:stop], strided(descriptors[start:stop], chip.strided_tables) or whole[start:stop])
+        for start, stop in pairwise((*bases, len(whole)))
+    ]
     blocks = (min(form, key=_stored_words) for form in forms)
     return Table(update, tuple(Entry(base, block, 0) for base, block in zip(bases, blocks, strict=True)))
 

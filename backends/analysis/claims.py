@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...ir.storage.bitrun import BYTE_BITS
 from ...ir.storage.weights import EXPONENTS, PARAMETER_CODEC, Codec
 from ..image.image import Image
-from ..words.bits import WORD_BITS, Word, WordError, words_for
+from ..words.bits import WORD_BITS, Word, WordError, unpack, words_for
 from ..words.limits import ADDRESSES, PORTS
 from ..words.words import (
     FORM,
@@ -242,12 +242,23 @@ class Atlas:
         entries = np.array(list(held), dtype=np.int64)
         good, fields = decoded(Kernel, words[entries])
         sound = entries[good].tolist()
-        columns = (fields[name].tolist() for name in ("address", "kd", "kw", "kh", "code", *FORM))
+        names = "address", "kd", "kw", "kh", "skips", "code", *FORM
+        columns = (fields[name].tolist() for name in names)
         found: dict[tuple[int, int], Claim] = {}
         known = codecs()
-        for entry, address, kd, kw, kh, *named in zip(sound, *columns, strict=True):
+        for entry, address, kd, kw, kh, skips, *named in zip(sound, *columns, strict=True):
             if (form := known.get(tuple(named))) is not None:
                 items, population = kd * kw * kh, held[entry].population
+                if skips:
+                    bitmap = words[address : address + words_for(items, 1)]
+                    if bitmap.size < words_for(items, 1):
+                        continue
+                    present = int(unpack(bitmap, 1, items).sum())
+                    count = words_for(items + present * form.bits, 1)
+                    note = f"{form.name}, {items - present} zeros skipped"
+                    claim = Claim(Role.WEIGHTS, address, count, population, items, note=note)
+                    found.setdefault((address, -count), claim)
+                    continue
                 if (run := strides.get(entry)) is not None:
                     items += (run.count - 1) * run.stride * BYTE_BITS // form.bits
                 count = words_for(items, form.bits)

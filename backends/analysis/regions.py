@@ -125,6 +125,7 @@ def _weights_text(start: int, words: Words, claim: Claim) -> str:
     title = f"{claim.items} x {claim.note}"
     if (start, words.size) != (claim.address, claim.count):
         return f"part of the {title} at {claim.address}"
-    assert claim.codec is not None
+    if claim.codec is None:
+        return title
     numbers = claim.codec.from_codes(unpack(words, claim.codec.bits, claim.items))
     return f"{title}, {numbers.min()} to {numbers.max()}"

@@ -82,7 +82,8 @@ class Bundle:
 class Program:
     """An image as arrays: blocks, the bundles of each, and the steps, those before the first frame apart.
 
-    `at`: the block of a population, by core and address. `states`: how many numbers all cores' states take.
+    `at`: the block of a population, by core and address. `skipped`: how many weights before each one are
+    skipped; empty where none is. `states`: how many numbers all cores' states take.
     """
 
     blocks: tuple[Block, ...]
@@ -92,6 +93,7 @@ class Program:
     rows: Integers
     kernels: Integers
     weights: Floats
+    skipped: Integers
     states: int
     at: dict[tuple[int, int], int]
 
@@ -145,25 +147,19 @@ class _Decoder:
         reached = [[bundle.target for bundle in own] for own in bundles]
         for index, what in order_faults(prologue, body, models, reached):
             raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
-        rows, kernels, weights = self.kernels.decoded([block.word.depth for block in self.blocks])
+        rows, kernels, weights, skipped = self.kernels.decoded([block.word.depth for block in self.blocks])
         self._check_states(prologue, body)
         for block, own in zip(self.blocks, bundles, strict=True):
             for i, bundle in enumerate(own):
                 if len(bundle.axons) == 1:
                     row = int(bundle.axons[0, ROW])
                     chosen = rows[row : row + block.word.depth]
-                    own[i] = replace(bundle, shortcut=shortcut(chosen, kernels, weights, bundle.mixed))
-        return Program(
-            blocks=self.blocks,
-            bundles=tuple(tuple(own) for own in bundles),
-            prologue=prologue,
-            body=body,
-            rows=rows,
-            kernels=kernels,
-            weights=weights,
-            states=self.first_state[-1],
-            at=self.at,
-        )
+                    own[i] = replace(
+                        bundle, shortcut=shortcut(chosen, kernels, weights, skipped, bundle.mixed)
+                    )
+        bundled = tuple(map(tuple, bundles))
+        states = self.first_state[-1]
+        return Program(self.blocks, bundled, prologue, body, rows, kernels, weights, skipped, states, self.at)
 
     def _block(self, core: int, address: int) -> Block:
         memory = self.memories[core]

@@ -42,5 +42,5 @@ def send(program: Program, index: int, values: Floats, states: States, chip: boo
                     fire = fire_one if len(axons) == 1 else fire_many
                     fire(
                         by_channel, zero, axons, program.rows, program.kernels,
-                        program.weights, states, counters, half, mixed,
+                        program.weights, program.skipped, states, counters, half, mixed,
                     )  # fmt: skip

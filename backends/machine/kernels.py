@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS, WORD_BITS
-from ...ir.storage.weights import EXPONENTS
+from ...ir.storage.weights import EXPONENTS, Codec
 from ..words.bits import WORD_BYTES, Gather, unpack, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS
 from ..words.limits import ADDRESSES
@@ -18,9 +18,10 @@ from .memory import Memory
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+NOTHING = np.zeros(0, dtype=np.int64)
 NULL = WEIGHTS.number(NO_SYNAPSE)
 CHANNELS = Stride.field("begin").maximum + 1  # of the events of a port
-FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent", *FORM)
+FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent", *FORM, "skips")
 
 
 class Row(NamedTuple):
@@ -60,14 +61,16 @@ class Kernels:
             self._size += row.depth
         return self._rows[row]
 
-    def decoded(self, depths: Sequence[int]) -> tuple[Integers, Integers, Floats]:
-        """Rows of kernel numbers, the kernels in the columns of `columns`, and their weights.
+    def decoded(self, depths: Sequence[int]) -> tuple[Integers, Integers, Floats, Integers]:
+        """Rows of kernel numbers, the kernels in the columns of `columns`, and their weights; before each
+        weight, how many are skipped, and of all: nothing where none is.
 
         `depths`: of every population.
         """
         rows = np.zeros(self._size, dtype=np.int64)
         kernels: list[Integers] = []
         weights: list[Floats] = []
+        skipped: list[NDArray[np.bool_]] = []
         known = stored = 0
         by_core: dict[int, list[Row]] = {}
         for row in self._rows:
@@ -81,11 +84,12 @@ class Kernels:
                 at += row.depth
                 self._check(row, chosen, fields, depths[row.target])
                 rows[self._rows[row] : self._rows[row] + row.depth] = known + chosen
-            offsets, numbers = self._weights(core, fields)
+            offsets, numbers, silent = self._weights(core, fields)
             offsets[offsets >= 0] += stored
             columns = ("kd", "kw", "kh", "sl", "first")
             kernels.append(np.stack([*(fields[name] for name in columns), offsets], axis=1))
             weights += numbers
+            skipped += silent
             known += keys.size
             stored += sum(part.size for part in numbers)
         none = np.zeros((0, KERNEL_COLUMNS), dtype=np.int64)
@@ -93,6 +97,7 @@ class Kernels:
             rows,
             np.ascontiguousarray(np.concatenate([none, *kernels])),
             np.concatenate([np.zeros(0, dtype=np.float32), *weights]),
+            np.concatenate([[0], *skipped]).cumsum() if any(part.any() for part in skipped) else NOTHING,
         )
 
     def _fields(self, core: int, wanted: Sequence[Row], keys: Integers) -> dict[str, Integers]:
@@ -129,6 +134,9 @@ class Kernels:
         begins = runs["begin"][:, None]
         inside = (begins <= channels) & (channels < begins + runs["count"][:, None])
         pair = inside.argmax(axis=0)
+        if heads["skips"].any():
+            at = int(pairs[heads["skips"].argmax()])
+            raise memory.fault(at, "the kernel of a strided table skips zeros, and so has no stride")
         found = {name: heads[name][pair] for name in FIELDS}
         found["code"] = np.where(inside.any(axis=0), found["code"], NULL)
         index = channels - runs["begin"][pair]
@@ -155,45 +163,75 @@ class Kernels:
             if bad.size:
                 raise self.memories[row.core].fault(int(fields["pointer"][chosen[bad[0]]]), what)
 
-    def _weights(self, core: int, fields: dict[str, Integers]) -> tuple[Integers, list[Floats]]:
-        """Each kernel's first weight in the core's weights, and these in parts; -1 for a null kernel."""
+    def _weights(
+        self, core: int, fields: dict[str, Integers]
+    ) -> tuple[Integers, list[Floats], list[NDArray[np.bool_]]]:
+        """Each kernel's first weight in the core's weights, -1 for a null kernel; these in parts, and which
+        of them are skipped.
+        """
         memory = self.memories[core]
         offsets = np.full(fields["code"].size, -1, dtype=np.int64)
         parts: list[Floats] = []
+        skipped: list[NDArray[np.bool_]] = []
         stored = 0
         live = np.flatnonzero(fields["code"] != NULL)
-        names = ("code", *FORM, "kd", "kw", "kh", "sl")
+        names = ("code", *FORM, "kd", "kw", "kh", "sl", "skips")
         shapes, group = distinct(*(fields[name][live] for name in names))
         held, known = Gather(memory.words), codecs()
         for number, shape in enumerate(shapes):
-            members = live[group == number]
-            *form, kd, kw, kh, sl = (int(fields[name][live[shape]]) for name in names)
+            group_members = members = live[group == number]
+            *form, kd, kw, kh, sl, skips = (int(fields[name][live[shape]]) for name in names)
             codec = known.get(tuple(form))
             if codec is None:
                 what = "has the code {} with {} bits, {} of the exponent, and subnormals {}: no format"
                 raise memory.fault(int(fields["pointer"][live[shape]]), what.format(*form))
             count = kd * kw * kh
-            begins = fields["place"][members] * BYTE_BITS
-            first, last = begins // WORD_BITS, -(-(begins + codec.size_bits(count)) // WORD_BITS)
-            worst = int(last.argmax())
-            pointer = int(fields["pointer"][members[worst]])
-            memory.span(int(first[worst]), int(last[worst] - first[worst]), "weights", pointer)
             # Kernels may share weights, in a table or between tables.
             stand, which = distinct(fields["place"][members], fields["exponent"][members])
-            places, exponents = (fields[name][members[stand]] for name in ("place", "exponent"))
-            for i in stand.tolist():
-                memory.read[first[i] : last[i]] = True
+            members, places = members[stand], fields["place"][members[stand]]
+            pointers, begins = fields["pointer"][members], places * BYTE_BITS
+            present = None
+            ends = begins + codec.size_bits(count)
+            if skips:
+                _span(memory, begins, begins + count, pointers)
+                present = held.rows(1, begins, np.arange(count)).astype(np.bool_)
+                ends = begins + count + codec.size_bits(np.count_nonzero(present, axis=1))
+            _span(memory, begins, ends, pointers)
+            for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+                memory.read[begin // WORD_BITS : words_for(end, 1)] = True
             order = (tap_order(kw, kh, sl)[:, None] * kd + np.arange(kd)).ravel()
-            taken = codec.from_codes(held.rows(codec.bits, places * BYTE_BITS, order)).astype(np.float32)
+            if present is None:
+                taken = codec.from_codes(held.rows(codec.bits, begins, order)).astype(np.float32)
+            else:
+                taken = _scattered(held, codec, begins + count, present)[:, order]
+                present = present[:, order]
             with np.errstate(all="ignore"):
-                taken = np.ldexp(taken, exponents[:, None].astype(np.int32))
+                taken = np.ldexp(taken, fields["exponent"][members][:, None].astype(np.int32))
             if not np.isfinite(taken).all():
                 bad = np.flatnonzero(~np.isfinite(taken).all(axis=1))
                 raise memory.fault(int(places[bad[0]]) // WORD_BYTES, "a weight is not finite")
             parts.append(taken.ravel())
-            offsets[members] = stored + which * count
+            skipped.append(np.zeros(taken.size, dtype=np.bool_) if present is None else ~present.ravel())
+            offsets[group_members] = stored + which * count
             stored += taken.size
-        return offsets, parts
+        return offsets, parts, skipped
+
+
+def _span(memory: Memory, begins: Integers, ends: Integers, pointers: Integers) -> None:
+    """Raises where weights end beyond the memory."""
+    worst = int(ends.argmax())
+    first = int(begins[worst]) // WORD_BITS
+    memory.span(first, words_for(int(ends[worst]), 1) - first, "weights", int(pointers[worst]))
+
+
+def _scattered(held: Gather, codec: Codec, begins: Integers, present: NDArray[np.bool_]) -> Floats:
+    """Rows of numbers that lie end to end from their first bits on, where a bitmap has them; elsewhere 0."""
+    row, place = np.nonzero(present)
+    rank = (np.cumsum(present, axis=1) - 1)[row, place]
+    found = np.zeros(present.shape, dtype=np.float32)
+    codes = held.rows(codec.bits, begins[row] + codec.size_bits(rank), np.zeros(1, dtype=np.int64))
+    found[row, place] = codec.from_codes(codes[:, 0])
+    return found
 
 
 def _addresses(row: Row) -> Integers:

@@ -127,8 +127,8 @@ class Machine:
                 before = program.sent(index)
                 self._send(program, index, values, self._states, self._chip)
                 if trace is not None:
-                    counts = (program.sent(index) - before).tolist()
-                    trace(Fire(step, block.core, block.address, fired, *counts, values))
+                    sent, empty, done_here = (program.sent(index) - before).tolist()
+                    trace(Fire(step, block.core, block.address, fired, sent, empty, done_here, values))
             if on_step is not None:
                 on_step(done, len(steps))
         return Run(

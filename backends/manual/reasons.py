@@ -148,4 +148,11 @@ once, D apart.
 simulators of such networks, and needs no buffer: the states of its target take the events while nobody
 else has their words. Its RESET stands behind its FIRE, so that a neuron type with one accumulator does. A
 population does not feed itself, for its neurons fire one after the other: an identity between does that.
+
+**25. Zeros are skipped kernel by kernel.** A bitmap costs a bit for each weight and saves a zero's bits: of
+8 bits, it pays from one zero in eight on. Trained networks have fewer after rounding, pruned ones far more.
+So a bit of the kernel descriptor says which form it is, and our writer takes the one with fewer words. The
+bitmap comes first, because a core must know which neuron a number is for before it can use it. What has
+weights of zero alone is `NULL`. Kernels of unequal lengths have no stride, so strided tables hold all zeros;
+our writer takes a list of descriptors in place of one where that is smaller.
 """

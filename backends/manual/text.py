@@ -85,8 +85,8 @@ belongs to these, and to nobody's states.
 
 ### Weights
 
-Of a kernel descriptor whose code is `NULL`, no other field has a meaning; its reserved bits are 0. Any
-other one has KW * KH * KD weights, side by side from `address` on. The weight of column dx, row dy and
+Of a kernel descriptor whose code is `NULL`, no other field has a meaning. Any other one has KW * KH * KD
+weights, side by side from `address` on, unless it skips zeros. The weight of column dx, row dy and
 the i-th of the KD channels is number (dx * KH + dy) * KD + i. Its value is the number times 2^exponent,
 rounded to float32, which must be finite. Columns and rows are those of the broadcast kernel: of a
 convolution, the kernel turned by half a turn (paper, 4.1).
@@ -98,6 +98,12 @@ counted from bit 0 of the first word on. A sign of 1 makes a number negative. Th
 are AdaptivFloat, its exponent bias in `exponent`: n/e = 8/2 has 5 bits M, so 0x25 (sign 0, E 1, M 5) is
 2 * (1 + 5/32) = 2.3125. With `subnormals` 1, 0x05 (E 0, M 5) is 2 * 5/32 = 0.3125, and with 0 it is
 1 + 5/32 = 1.15625. Zero with a sign is zero.
+
+Where `skips` is 1, there are KW * KH * KD bits from bit 0 of `address` on, a bit for each weight in the same
+order, and behind the last of them, at the very next bit, the numbers of the weights whose bit is 1, side by
+side. The other weights are no synapses: no update is made for them, whatever the update is. (A stored number
+may be zero, too; it is a weight like any other.) A kernel descriptor of a strided table does not skip: 1
+makes it invalid.
 
 ### Strided tables
 
@@ -211,7 +217,7 @@ C_off is instead the place of the source's first kernel descriptor in the port's
                 Y = y_min + dy
                 skip this dy unless 0 <= Y < target.height * 2^sl and Y mod 2^sl = 0
                 for i in 0 .. kd-1:
-                    w = weight (dx, dy, i) of the kernel
+                    w = weight (dx, dy, i) of the kernel; skip this i where it has none
                     update(state[first + i, Y / 2^sl, X / 2^sl] of target, w, v)
 
 kw, kh, kd, sl and first are the kernel descriptor's; `update` is the port's, as in the table above.
@@ -282,7 +288,7 @@ an exponent that is no integer. They are sent like other values: mostly what rea
 | --- | --- |
 | events | calls of esu |
 | empty events | events that touch no neuron: the kernel is `NULL`, or every (dx, dy) is skipped |
-| synaptic operations | updates of a state; weights of zero count with `ADD` and are none with the others |
+| synaptic operations | updates of a state; with `ADD` weights of zero count, unless they are skipped |
 | hops | the sum of abs(core_x) + abs(core_y) over events |
 
 An event whose weights are all zero is not empty, though it may be no synaptic operation. The events of

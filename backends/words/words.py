@@ -120,7 +120,7 @@ class Kernel(Word):
     number_bits: int = bits(4, "n, where the format has it: bits of a number, else 0", default=0)
     exponent_bits: int = bits(2, "e, where the format has it: bits of a number's exponent, else 0", default=0)
     subnormals: int = bits(1, "1 where the format has subnormal numbers, else 0", default=0)
-    reserved: int = padding(1)
+    skips: int = bits(1, "1: of the weights, those are stored that a bitmap before them names", default=0)
 
 
 class Stride(Word):

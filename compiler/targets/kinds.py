@@ -80,7 +80,7 @@ def _row(chip: Chip) -> dict[str, int | str]:
 
 
 def _grown(chip: Chip, name: str, value: int) -> Chip:
-    """More cores are more rows, and more columns, too, where these would be more than an axon reaches across."""
+    """More cores are more rows, and more columns, too, where these would be beyond an axon's reach."""
     if name == "cores":
         columns, reach = chip.mesh[0], chip.reach_max + 1
         if -(-value // columns) > max(reach, chip.mesh[1]):

@@ -1,7 +1,7 @@
 """Numbers that lie side by side in memory, of any count of bits each, before anything is packed."""
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,12 @@ WORD_BYTES = WORD_BITS // BYTE_BITS
 CODE_TYPES = {8: "u1", 16: "u2", 32: "u4", 64: "u8"}  # what holds codes of at most so many bits
 
 
-def words_for(count: int, bits_each: int) -> int:
-    """How many words hold `count` numbers of `bits_each` bits side by side."""
+@overload
+def words_for(count: int, bits_each: int) -> int: ...
+@overload
+def words_for(count: NDArray[Any], bits_each: int) -> NDArray[Any]: ...
+def words_for(count: Any, bits_each: int) -> Any:
+    """How many words hold `count` numbers of `bits_each` bits side by side; of arrays of counts, too."""
     return -(-count * bits_each // WORD_BITS)
 
 

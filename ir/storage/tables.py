@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bitrun import BYTE_BITS, BitRun
-from .weights import EXPONENTS
+from .skipping import dense
+from .weights import EXPONENTS, FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Descriptor:
     """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
     fragment.
 
-    A `format` of "" is the null descriptor: no synapse, and no weights.
+    A `format` of "" is the null descriptor: no synapse, and no weights. `stored`: how many weights are, where
+    zeros are skipped; None where all are.
     """
 
     WORDS: ClassVar[int] = 1
@@ -29,11 +31,25 @@ class Descriptor:
     format: str
     exponent: int
     weights: BitRun | None
+    stored: int | None = None
 
     @property
     def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
         return () if self.weights is None else (self.weights,)
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it has no synapse, or of weight zero alone."""
+        return self.weights is None or self.stored == 0
+
+    @property
+    def whole(self) -> "Descriptor":
+        """The same with all its zeros."""
+        if self.weights is None or self.stored is None:
+            return self
+        count = self.kd * self.kw * self.kh
+        return replace(self, weights=dense(self.weights, count, FORMATS[self.format].bits), stored=None)
 
 
 NULL = Descriptor(1, 1, 1, 0, 0, "", 0, None)
@@ -80,8 +96,16 @@ def is_whole(size_bits: Any) -> Any:
     return size_bits % BYTE_BITS == 0
 
 
+def listed(descriptors: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+    """The same descriptors, one by one: what has weights of zero alone is null."""
+    return tuple(NULL if d.is_null else d for d in descriptors)
+
+
 def strided(descriptors: Sequence[Descriptor], runs_max: int) -> tuple[Strided, ...]:
-    """The same descriptors, run by run; () where a channel's weights are not whole bytes, or more runs."""
+    """The same descriptors, run by run, with all their zeros; () where a channel's weights are not whole
+    bytes, or more runs.
+    """
+    descriptors = [d.whole for d in descriptors]
     if not all(is_whole(run.size_bits) for d in descriptors for run in d.blobs):
         return ()
     kinds: dict[tuple[object, ...], int] = {}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitrun import BitRun, code_type
+from .bitrun import BitRun, code_type, words_for
 
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
@@ -116,6 +116,21 @@ class Codec:
     def size_bits(self, count: Any) -> Any:
         """The bits of so many numbers; of many counts at once, too."""
         return count * self.bits
+
+    def skips(self, count: Any, present: Any) -> Any:
+        """Whether a kernel takes fewer words where its zeros are skipped: of `count` weights, `present` are
+        other than zero. Of arrays, too.
+        """
+        return words_for(count + present * self.bits, 1) < words_for(count, self.bits)
+
+    def words(self, count: Any, present: Any) -> Any:
+        """The words of such a kernel, in its smaller form; none where there are zeros alone."""
+        dense, skipping = words_for(count, self.bits), words_for(count + present * self.bits, 1)
+        return np.where(present > 0, np.minimum(dense, skipping), 0)
+
+    def least_bits(self, count: Any, present: Any) -> Any:
+        """The bits of so many weights in the smaller form, as a part of any kernel."""
+        return np.where(present > 0, np.minimum(count * self.bits, count + present * self.bits), 0)
 
 
 def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:

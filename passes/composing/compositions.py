@@ -222,8 +222,17 @@ def _window_sums(w: Writer, layer: Layer, x: str) -> str:
     windows = zip(shape[2:], strides, kernel, dilations, source, begins, strict=True)
     ends = (max((o - 1) * s + (k - 1) * d + 1 - n - b, 0) for o, s, k, d, n, b in windows)
     ones = w.constant(np.ones((shape[1], 1, *kernel)))
-    said = {"pads": (*begins, *ends), "strides": strides, "dilations": dilations, "group": shape[1]}
-    return w.add("Conv", x, ones, shape=shape, kernel_shape=kernel, **said)
+    return w.add(
+        "Conv",
+        x,
+        ones,
+        shape=shape,
+        kernel_shape=kernel,
+        pads=(*begins, *ends),
+        strides=strides,
+        dilations=dilations,
+        group=shape[1],
+    )
 
 
 @composes("GlobalLpPool")

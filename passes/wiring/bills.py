@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ir.mapping import Span
-from ...ir.storage.bitrun import WORD_BITS, BitRun, words_for
+from ...ir.storage.bitrun import BitRun, words_for
 from ...ir.storage.tables import Strided, is_whole, series
 from ...ir.storage.weights import EXPONENTS
 from .stored import Stored
@@ -63,13 +63,15 @@ class Bills:
             low, high = np.maximum(first, span.start) - first, np.minimum(first + depth, span.stop) - first
             inside = (high > low) & (first >= 0)
             ranges = np.unique(np.stack([low[inside], high[inside]], axis=1), axis=0)
-            blobs = (self.stored.blob(tile, 0, int(a), int(b)) for a, b in ranges)
-            return _Part(len(first), 0, frozenset(blobs))
+            held = [self.stored.blob(tile, 0, int(a), int(b)) for a, b in ranges]
+            return _Part(len(first), 0, frozenset(blob for blob, stored in held if stored != 0))
         _, known, _ = self.stored.values(tile)
-        kd = np.minimum(first + depth, span.stop) - np.maximum(first, span.start)
-        kd = np.where(first >= 0, np.maximum(kd, 0), 0)
-        size_bits = known.size_bits(kd * tile.kh * tile.kw)
-        return _Part(len(first), int(sum(-(-size_bits // WORD_BITS))), frozenset())
+        low = np.clip(span.start - first, 0, depth)
+        high = np.where(first >= 0, np.clip(span.stop - first, low, depth), low)
+        found, every = self.stored.present(tile), np.arange(len(first))
+        present = found[every, high] - found[every, low]
+        words = known.words((high - low) * tile.kh * tile.kw, present)
+        return _Part(len(first), int(words.sum()), frozenset())
 
     def _runs(self, tile: Tile, span: Span) -> _Part:
         _, known, exponents = self.stored.values(tile)
@@ -85,7 +87,7 @@ class Bills:
             held = slice(run.begin, run.begin + run.count)
             start, size = int(low[run.begin] - first[run.begin]), int(kd[run.begin])
             if self.stored.is_uniform and (low[held] - first[held] == start).all():
-                blobs.add(self.stored.blob(tile, 0, start, start + size))
+                blobs.add(self.stored.blob(tile, 0, start, start + size, whole=True)[0])
             else:
                 numbers += words_for(run.count * size * tile.kh * tile.kw, known.bits)
             if (exponents[held] != exponents[run.begin]).any():

@@ -66,7 +66,7 @@ class Connect:
                         axon_box = fragments[first + source]
                         if axon_box.c not in placed:
                             found = wired.stored.descriptors(tile, box, axon_box.c)
-                            if not any(d.format for d in found):
+                            if all(d.is_null for d in found):
                                 continue
                             placed[axon_box.c] = len(listed)
                             segments.setdefault(key, []).append(len(listed))

@@ -24,7 +24,9 @@ from .tiles import Tile
 from .wired import Wired
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
+FEW = 1 / 16  # the share of zeros that no cuts of channels are made for
 BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 
 
@@ -208,7 +210,12 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
         run = Strided.WORDS * ports + (
             words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
         )
-        listed = _sum(listed, _Tables(every, every, channels * np.ceil(bits / WORD_BITS)))
+        present, taps = wired.stored.present(tile), tile.kh * tile.kw
+        words = channels * np.ceil(bits / WORD_BITS)
+        if known.skips(wired.kernel.depth * taps, present[:, -1]).any():  # the first channels stand for any
+            kd = np.minimum(counts, wired.kernel.depth)
+            words = known.words(kd * taps, present[:, kd]).sum(axis=0)
+        listed = _sum(listed, _Tables(every, every, words))
         numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
         strided = _sum(strided, _Tables(every, np.full_like(every, run), numbers))
     return _less(wired, listed, strided) if wired.chip.strided_tables else listed
@@ -231,31 +238,57 @@ def _least_tables(wired: Wired, target: Fragment, known: set[bytes]) -> tuple[in
     if len(wired.wiring.y) * len(wired.wiring.x) > 1:
         return 0, 0
     strided = wired.chip.strided_tables
-    reached = int((wired.kernel.first >= 0).sum())
+    reached = _connected(wired, target)
     table = min(reached, Strided.WORDS) if strided else reached
     if wired.stored.is_uniform:
         return table, 0
     found = 0
     for tile in wired.tiles(target):
         _, codec, exponents = wired.stored.values(tile)
-        bits = codec.size_bits(tile.taps * wired.kernel.depth)
-        if bits > 8:  # single bytes may be equal by chance
-            stored = _different(wired, tile, known)
-            found += -(-stored * bits // WORD_BITS) if strided else stored * -(-bits // WORD_BITS)
+        if codec.size_bits(tile.taps * wired.kernel.depth) > 8:  # single bytes may be equal by chance
+            bits = _stored_bits(wired, tile, known)
+            found += words_for(int(bits.sum()), 1) if strided else int(words_for(bits, 1).sum())
             if strided and wired.stored.is_dense:
                 table = min(reached, Strided.WORDS + words_for(_uneven(wired, exponents), EXPONENTS.bits))
     return table * bool(found), found
 
 
-def _different(wired: Wired, tile: Tile, known: set[bytes]) -> int:
-    """How many source channels have kernels of their own, as they are stored: equal ones are stored once."""
+def _connected(wired: Wired, target: Fragment) -> int:
+    """How many source channels have descriptors, at least: of a dense kernel for any target channel. Where
+    few weights are zero, a table has the descriptors of all channels.
+    """
+    every = int((wired.kernel.first >= 0).sum())
+    if wired.stored.is_uniform:
+        return every
+    found = np.zeros((len(wired.kernel.first), wired.kernel.depth), dtype=np.bool_)
+    for tile in wired.tiles(target):
+        found |= np.diff(wired.stored.present(tile), axis=1) > 0
+    found[wired.kernel.first < 0] = False
+    if not wired.stored.is_dense:
+        return int(found.any(axis=1).sum())
+    least = int(found.sum(axis=0).min())
+    return least if least < (1 - FEW) * every else every
+
+
+def _stored_bits(wired: Wired, tile: Tile, known: set[bytes]) -> Integers:
+    """The bits that each source channel's own kernel takes, at least, however it is cut: as with all zeros,
+    but for channels with enough zeros that some cuts might leave out. Equal kernels are stored once, those of
+    `known` already.
+    """
     values, codec, exponents = wired.stored.values(tile)
     block = values[:, :, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
     reached = np.flatnonzero(wired.kernel.first >= 0)
-    found = {codec.encode(block[c : c + 1], exponents[c : c + 1]).tobytes() for c in reached.tolist()}
-    new = len(found - known)
-    known |= found
-    return new
+    different = {codec.encode(block[c : c + 1], exponents[c : c + 1]).tobytes(): c for c in reached.tolist()}
+    channels = [c for blob, c in different.items() if blob not in known]
+    known |= different.keys()
+    if not channels:
+        return np.zeros(0, dtype=np.int64)
+    present = np.diff(wired.stored.present(tile), axis=1)[channels]
+    zeros = tile.taps - present
+    few = FEW * tile.taps
+    sparse = (zeros.mean(axis=0) > few) | (zeros.mean(axis=1) > few)[:, None]
+    bits = np.where(sparse, codec.least_bits(tile.taps, present), codec.size_bits(tile.taps))
+    return np.asarray(bits.sum(axis=1))
 
 
 def _uneven(wired: Wired, exponents: NDArray[np.int64]) -> int:

@@ -1,6 +1,7 @@
 """The kernels of a wiring as the numbers that are stored: values, formats, and the descriptors of tiles."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +9,13 @@ from numpy.typing import NDArray
 from ...ir.mapping import Fragment, Span, Wiring
 from ...ir.network import Kernel
 from ...ir.storage.bitrun import BitRun
+from ...ir.storage.skipping import skipping
 from ...ir.storage.tables import NULL, Descriptor
 from ...ir.storage.weights import FORMATS, Codec, exact_format
 from .tiles import Tile
 
 Values = NDArray[np.float32]
+Held = tuple[BitRun, int | None]  # a kernel's numbers, and how many there are where zeros are skipped
 
 
 class Stored:
@@ -21,6 +24,7 @@ class Stored:
     def __init__(self, kernel: Kernel, wiring: Wiring) -> None:
         self.kernel, self.wiring = kernel, wiring
         self._values: dict[tuple[int, int], tuple[Values, Codec, NDArray[np.int64]]] = {}
+        self._present: dict[tuple[int, ...], NDArray[np.int64]] = {}
 
     @cached_property
     def is_uniform(self) -> bool:
@@ -63,69 +67,80 @@ class Stored:
         known, exponent = exact_format(weights)
         return weights, known, np.full(channels, exponent)
 
-    def blob(self, tile: Tile, channel: int, low: int, high: int) -> BitRun:
-        """Channels low .. high - 1 of a source channel's kernel, as stored."""
+    def present(self, tile: Tile) -> NDArray[np.int64]:
+        """For each source channel, how many of the first 0, 1 .. KD target channels' weights are not zero."""
+        if tile.key not in self._present:
+            values, _, _ = self.values(tile)
+            found = np.count_nonzero(_window(values, tile), axis=(2, 3))
+            self._present[tile.key] = np.pad(np.cumsum(found, axis=1), ((0, 0), (1, 0)))
+        return self._present[tile.key]
+
+    def blob(self, tile: Tile, channel: int, low: int, high: int, whole: bool = False) -> Held:
+        """Channels low .. high - 1 of a source channel's kernel, as stored; `whole`: with their zeros."""
+        return self._held(tile, slice(channel, channel + 1), low, high, whole)[0]
+
+    def _held(self, tile: Tile, rows: slice, low: int, high: int, whole: bool = False) -> list[Held]:
+        """Channels low .. high - 1 of some source channels' kernels, as stored."""
         values, known, exponents = self.values(tile)
-        block = values[
-            channel : channel + 1, low:high, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw
+        block = _window(values[rows, low:high], tile)
+        codes = _broadcast(known.encode(block, exponents[rows]))
+        count, found = codes.shape[1], self.present(tile)[rows]
+        present = found[:, high] - found[:, low]
+        skips = known.skips(count, present) | (present == 0)
+        if whole or not skips.any():
+            return [(run, None) for run in BitRun.rows(codes, known.bits)]
+        is_present = _broadcast(block != 0)
+        return [
+            (skipping(codes[i], is_present[i], known.bits), int(present[i]))
+            if skips[i]
+            else (BitRun.of(codes[i], known.bits), None)
+            for i in range(len(codes))
         ]
-        codes = known.encode(block[:, :, ::-1, ::-1], exponents[channel : channel + 1])
-        return BitRun.of(codes.transpose(0, 3, 2, 1), known.bits)
 
     def descriptors(self, tile: Tile, target: Fragment, sources: Span) -> tuple[Descriptor, ...]:
         """The kernel descriptors of source channels `sources` for a fragment, the weights transposed as the
         ESU reads them: [delta x, delta y, channel] (algorithm 2).
         """
-        values, known, exponents = self.values(tile)
+        _, known, exponents = self.values(tile)
         first, depth = self.kernel.first[sources.start : sources.stop], self.kernel.depth
         low = np.maximum(first, target.c.start)
         high = np.where(first >= 0, np.minimum(first + depth, target.c.stop), 0)
-        blobs: dict[tuple[int, int], BitRun] = {}
+        alike: dict[tuple[int, int], Held] = {}
+        listed: list[Held] = []
         if not self.is_uniform and len(np.unique(first)) == 1 and high[0] > low[0]:
-            a, b = int(low[0] - first[0]), int(high[0] - first[0])
             rows = slice(sources.start, sources.stop)
-            block = values[rows, a:b, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
-            codes = known.encode(block, exponents[rows])[:, :, ::-1, ::-1]
-            runs = BitRun.rows(codes.transpose(0, 3, 2, 1), known.bits)
-            return tuple(
-                Descriptor(
-                    b - a,
-                    tile.kw,
-                    tile.kh,
-                    self.wiring.sl,
-                    int(low[0]) - target.c.start,
-                    known.name,
-                    int(exponents[sources.start + i]),
-                    run,
-                )
-                for i, run in enumerate(runs)
-            )
+            listed = self._held(tile, rows, int(low[0] - first[0]), int(high[0] - first[0]))
         found = []
         for i, (start, lo, hi) in enumerate(zip(first.tolist(), low.tolist(), high.tolist(), strict=True)):
             if hi <= lo:
                 found.append(NULL)
                 continue
-            channel = 0 if self.is_uniform else sources.start + i
-            if self.is_uniform:
-                key = (lo - start, hi - start)
-                if key not in blobs:
-                    blobs[key] = self.blob(tile, 0, *key)
-                blob = blobs[key]
+            channel, key = 0 if self.is_uniform else sources.start + i, (lo - start, hi - start)
+            if listed:
+                weights, stored = listed[i]
+            elif self.is_uniform:
+                if key not in alike:
+                    alike[key] = self.blob(tile, 0, *key)
+                weights, stored = alike[key]
             else:
-                blob = self.blob(tile, channel, lo - start, hi - start)
+                weights, stored = self.blob(tile, channel, *key)
+            shape, exponent = (hi - lo, tile.kw, tile.kh), int(exponents[channel])
+            first_channel = lo - target.c.start
             found.append(
-                Descriptor(
-                    hi - lo,
-                    tile.kw,
-                    tile.kh,
-                    self.wiring.sl,
-                    lo - target.c.start,
-                    known.name,
-                    int(exponents[channel]),
-                    blob,
-                )
+                Descriptor(*shape, self.wiring.sl, first_channel, known.name, exponent, weights, stored)
             )
         return tuple(found)
+
+
+def _window(values: NDArray[Any], tile: Tile) -> NDArray[Any]:
+    """The part of kernels [channels, KD, Ky, Kx] that lies in a tile."""
+    return values[:, :, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
+
+
+def _broadcast(kernels: NDArray[Any]) -> NDArray[Any]:
+    """Kernels [channels, KD, KH, KW] turned, each in a row: [delta x, delta y, target channel]."""
+    turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
+    return turned.reshape(len(kernels), -1)
 
 
 def _is_identity(matrix: NDArray[np.float64]) -> bool:

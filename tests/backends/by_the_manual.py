@@ -342,10 +342,21 @@ class Chip:
             return
         form = bits(kernel, 56, 59), bits(kernel, 60, 61), bits(kernel, 62, 62)
         n = WEIGHT_BITS.get(code) or form[0]
-        held = int.from_bytes(self.cores[core].bytes_from(place, -(-n * kd * kw * kh // 8)), "little")
+        count, rank, begin = kd * kw * kh, None, 0
+        size = n * count
+        if bits(kernel, 63, 63):
+            bitmap = int.from_bytes(self.cores[core].bytes_from(place, -(-count // 8)), "little")
+            stored = [number for number in range(count) if bitmap >> number & 1]
+            rank, begin = {number: at for at, number in enumerate(stored)}, count
+            size = count + n * len(stored)
+        held = int.from_bytes(self.cores[core].bytes_from(place, -(-size // 8)), "little") >> begin
         for dx, dy, x, y in taps:
             for i in range(kd):
-                raw = held >> n * ((dx * kh + dy) * kd + i) & 2**n - 1
+                number = (dx * kh + dy) * kd + i
+                if rank is not None and number not in rank:
+                    continue
+                at = number if rank is None else rank[number]
+                raw = held >> n * at & 2**n - 1
                 number = weight(code, raw, n, *form[1:])
                 self.update(target, (first + i, y, x), number, exponent, bits(words[port], 30, 32), v)
 

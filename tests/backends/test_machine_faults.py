@@ -106,7 +106,7 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
         changed(Port, table=23),
         "address 0: leads to the kernel word at 24, the core has 24",
     ),
-    "no kernel": (1, PORT, changed(Port, table=CLIP), "core 1, address 2: is no kernel word"),
+    "no kernel": (1, PORT, changed(Port, table=WEIGHTS), "core 1, address 16: is no kernel word"),
     "axons beyond": (
         0,
         SOURCE,

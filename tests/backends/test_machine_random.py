@@ -89,6 +89,9 @@ def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, ta
         "exponent": exponent,
         "strided": draw(st.booleans()) and whole and bool((first >= 0).any()),
     }
+    facts["skips"] = not facts["strided"] and draw(st.booleans())
+    if draw(st.booleans()):
+        numbers = np.where(rng.random(numbers.shape) < 0.7, 0, numbers)
     table = toy.table(target, numbers * 2.0**exponent, first, **facts)
     for _ in range(draw(st.sampled_from([1, 1, 2]))):
         us = draw(st.integers(0, 2))

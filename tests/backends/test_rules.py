@@ -65,11 +65,9 @@ def test_the_image_computes() -> None:
     assert Population.decode(word(image(), TARGET)).bias == BiasFormat.FLOAT16
 
 
-def test_a_null_kernel_has_no_other_field_but_its_reserved_bits() -> None:
+def test_a_null_kernel_has_no_other_field() -> None:
     null = changed(Kernel, code="null", kw=9, first=1000, address=2**15 - 1)(word(image(), KERNELS))
     assert agreed(edited(image(), {KERNELS: null}), FRAME).outputs["y"].item() == 2.5
-    with pytest.raises(BadImage, match="address 7: is no kernel word"):
-        Machine(edited(image(), {KERNELS: NULL_KERNEL.encode() | 2**63}))
 
 
 def test_a_descriptor_that_no_channel_selects_is_not_looked_at() -> None:

@@ -78,6 +78,18 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
         yield Fault("extensions", f"{population}: an input that computes")
 
 
+FORM = "code", "number_bits", "exponent_bits", "subnormals"
+
+
+def is_format(code: int, n: int, e: int, subnormals: int) -> bool:
+    """Whether a weight format is one of the manual's."""
+    if code < 4:
+        return (n, e, subnormals) == (0, 0, 0)
+    if code == 4:
+        return 2 <= n <= 7 and (e, subnormals) == (0, 0)
+    return code == 5 and 3 <= n <= 8 and 1 <= e <= min(3, n - 1)
+
+
 def wire_limits(picture: Picture, wire: Wire) -> Iterator[Fault]:
     """An axon's reach and offsets, and that its kernels are what it takes them for."""
     axon, target = wire.axon, wire.target
@@ -98,7 +110,8 @@ def wire_limits(picture: Picture, wire: Wire) -> Iterator[Fault]:
         "stride_max": int(stride.max(initial=1)),
     }
     yield from _above(picture, numbers, where)
-    if wire.kernels["reserved"].any():
+    named = zip(*(kernels[name].tolist() for name in FORM), strict=True)
+    if not all(is_format(*form) for form in named) or (wire.pairs.size and wire.kernels["skips"].any()):
         yield Fault("field", f"{where}: a kernel descriptor")
     if (kernels["kw"] != axon["kw"]).any() or (kernels["kh"] != axon["kh"]).any():
         yield Fault("kernel", f"{where}: a kernel of another size than {axon['kw']} x {axon['kh']}")

@@ -183,7 +183,7 @@ def _owned(
         yield Owned("exponents", address, count)
     for addresses, further in ((selected, 0), (pairs, (runs["count"] - 1) * runs["stride"])):
         kernels = decoded(core.words[addresses], KERNEL)
-        sizes = weight_words(kernels, further)
+        sizes = weight_words(core, kernels, further)
         live = sizes > 0
         numbers.update(zip(kernels["address"][live].tolist(), sizes[live].tolist(), strict=True))
     for address, count in sorted(numbers - exponents):  # equal bytes lie in one place, whatever they are for
@@ -195,7 +195,7 @@ def _addresses(some: Iterable[Integers]) -> Integers:
     return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *some]))
 
 
-def weight_words(kernels: dict[str, Integers], further: Integers | int = 0) -> Integers:
+def weight_words(core: Core, kernels: dict[str, Integers], further: Integers | int = 0) -> Integers:
     """The words of the weights of kernel descriptors, and of so many bytes more where there are any. Raises
     Unreadable for an unknown format.
     """
@@ -205,7 +205,12 @@ def weight_words(kernels: dict[str, Integers], further: Integers | int = 0) -> I
     bits = np.zeros(1 + max(WEIGHT_BITS), dtype=np.int64)
     bits[list(WEIGHT_BITS)] = list(WEIGHT_BITS.values())
     n = bits[kernels["code"]] + kernels["number_bits"]
-    each = kernels["kd"] * kernels["kw"] * kernels["kh"] * n
+    count = kernels["kd"] * kernels["kw"] * kernels["kh"]
+    each = count * n
+    for i in np.flatnonzero(kernels["skips"] * (kernels["code"] > 0)).tolist():
+        bitmap = core.read(int(kernels["address"][i]), words_of(int(count[i]), 1), "a bitmap")
+        present = np.unpackbits(bitmap.astype("<u8").view(np.uint8), bitorder="little")[: count[i]]
+        each[i] = count[i] + n[i] * int(present.sum())
     return np.asarray(np.where(each, -(-(each + 8 * further) // 64), 0))
 
 

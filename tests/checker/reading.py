@@ -67,7 +67,7 @@ KERNEL = {
     "number_bits": (56, 59, 0, False),
     "exponent_bits": (60, 61, 0, False),
     "subnormals": (62, 62, 0, False),
-    "reserved": (63, 63, 0, False),
+    "skips": (63, 63, 0, False),
 }
 STRIDE = {
     "stride": (0, 17, 0, False),

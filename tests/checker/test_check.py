@@ -221,7 +221,7 @@ FAULTS: dict[str, tuple[str, Change]] = {
     "an axon sees a smaller target": ("hit", lambda image: an_axon(image, width=1)),
     "an axon sees a larger target": ("hit", lambda image: an_axon(image, height=40)),
     "a block is out of range": ("pointer", lambda image: a_population(image, start=32767)),
-    "a population has an axon too many": ("memory", lambda image: a_population(image, axons=1)),
+    "a population has an axon too many": ("reach", lambda image: a_population(image, axons=1)),
     "a population has a parameter too few": (
         "extensions",
         lambda image: a_population(image, activation=Activation.THRESHOLDED_RELU),

@@ -90,7 +90,8 @@ def test_it_is_listed_and_billed_by_its_bits(codec: Codec) -> None:
     assert "unreferenced" not in listing
     numbers = bill(found.image).total.parameters
     words = [3 * -(-8 * 9 * codec.bits // 64), 8 * -(-9 * codec.bits // 64), 8 * -(-7 * codec.bits // 64)]
-    assert sum(words) * 8 <= numbers <= sum(words) * 8 + 16, "and ones for the pooling and the dense layer"
+    # Ones for the pooling and the dense layer come on top; where a kernel has many zeros, they are skipped.
+    assert sum(words) * 8 - 8 * 3 <= numbers <= sum(words) * 8 + 16
 
 
 def test_the_command_line_knows_it(codec: Codec) -> None:

@@ -132,9 +132,10 @@ def test_a_fan_out_and_a_fan_in_beyond_the_window_take_relays() -> None:
 
 def test_the_work_of_relays_is_counted() -> None:
     """Nothing is ever 0 in a linear network: each core has all the operations that its synapses make."""
-    w = Writer(13, 0)
-    y = w.add("Gemm", w.input((1, 24)), w.weights((24, 160), 24))
-    model = w.model([w.add("Gemm", y, w.weights((160, 40), 160))], "dense")
+    w, random = Writer(13, 0), np.random.default_rng(0)
+    first, second = (random.normal(0, 0.2, shape).astype(np.float32) for shape in ((24, 160), (160, 40)))
+    y = w.add("Gemm", w.input((1, 24)), w.constant(first))  # no weight is 0: none is skipped
+    model = w.model([w.add("Gemm", y, w.constant(second))], "dense")
     found = compiled(model, replace(TINY, depth_max=24, core_words=420))
     assert relays(found.mapping)
     loud = {name: np.abs(values) + 1 for name, values in random_input(model, 0).items()}

@@ -107,6 +107,23 @@ def add(states: States, state: int, weights: Floats, weight: int, count: int, va
 
 
 @compiled
+def add_stored(
+    states: States,
+    state: int,
+    weights: Floats,
+    skipped: Integers,
+    weight: int,
+    count: int,
+    value: Any,
+    chip: Flag,
+) -> None:
+    """`add` for the weights that are not skipped."""
+    for i in range(count):
+        if skipped[weight + i + 1] == skipped[weight + i]:
+            add(states, state + i, weights, weight + i, 1, value, chip)
+
+
+@compiled
 def update_each(
     update: int,
     states: States,
@@ -139,11 +156,15 @@ def esu(
     kernel: Held,
     target: Reached,
     weights: Floats,
+    skipped: Integers,
     states: States,
     chip: Flag,
     mixed: Flag,
 ) -> int:
-    """Algorithm 4 for one event: the number of its synapses, or -1 where the kernel touches no neuron."""
+    """Algorithm 4 for one event: the number of its synapses, or -1 where the kernel touches no neuron.
+
+    Weights that are skipped are 0, and no synapses.
+    """
     kd, kw, kh, sl, weight = kernel
     state, depth, height, width, update = target
     step = 1 << sl
@@ -161,7 +182,14 @@ def esu(
     weight += (dy * kw + tap) * kd
     synapses = 0
     while dy < dy_stop:
-        if mixed is not None:
+        lost = 0
+        if skipped.size and update == ADD:
+            lost = skipped[weight + across * kd] - skipped[weight]
+        if lost and value - value != 0:  # 0 times an infinity is not 0
+            for i in range(across):
+                add_stored(states, state + i * depth, weights, skipped, weight + i * kd, kd, value, chip)
+            synapses += across * kd
+        elif mixed is not None:
             for i in range(across):
                 synapses += update_each(
                     update, states, state + i * depth, 1, weights, weight + i * kd, kd, value, chip
@@ -175,6 +203,7 @@ def esu(
                 for i in range(across):
                     add(states, state + i * depth, weights, weight + i * kd, kd, value, chip)
             synapses += across * kd
+        synapses -= lost
         dy += step
         state += width * depth
         weight += (kw << sl) * kd
@@ -223,6 +252,7 @@ def fire_one(
     rows: Integers,
     kernels: Integers,
     weights: Floats,
+    skipped: Integers,
     states: States,
     counters: Integers,
     chip: Flag,
@@ -251,7 +281,7 @@ def fire_one(
                     continue
                 events += 1
                 value = values[c, y, x]
-                synapses = esu(x_min, y_min, value, kernel, target, weights, states, chip, mixed)
+                synapses = esu(x_min, y_min, value, kernel, target, weights, skipped, states, chip, mixed)
                 if synapses < 0:
                     empty += 1
                 else:
@@ -269,6 +299,7 @@ def fire_many(
     rows: Integers,
     kernels: Integers,
     weights: Floats,
+    skipped: Integers,
     states: States,
     counters: Integers,
     chip: Flag,
@@ -291,7 +322,7 @@ def fire_many(
                     k = rows[axons[a, ROW] + c]
                     kernel, target = held(kernels, k), reached(axons, a, kernels, k)
                     value = values[c, y, x]
-                    synapses = esu(x_min, y_min, value, kernel, target, weights, states, chip, mixed)
+                    synapses = esu(x_min, y_min, value, kernel, target, weights, skipped, states, chip, mixed)
                     counters[a, EVENTS] += 1
                     if synapses < 0:
                         counters[a, EMPTY_EVENTS] += 1

@@ -43,8 +43,12 @@ class Pixels:
     at: Integers
 
 
-def shortcut(row: Integers, kernels: Integers, weights: Floats, mixed: bool) -> Channels | Pixels | None:
-    """The kernels of the only axon to a population, if of such a shape. `mixed`: its update is not ADD."""
+def shortcut(
+    row: Integers, kernels: Integers, weights: Floats, skipped: Integers, mixed: bool
+) -> Channels | Pixels | None:
+    """The kernels of the only axon to a population, if of such a shape, and if none of their weights is
+    skipped. `mixed`: its update is not ADD.
+    """
     chosen = kernels[row]
     live = np.flatnonzero(chosen[:, KERNEL_WEIGHTS] >= 0)
     if not live.size:
@@ -53,6 +57,10 @@ def shortcut(row: Integers, kernels: Integers, weights: Floats, mixed: bool) -> 
     if (shapes != shapes[0]).any():
         return None
     kd, kw, kh, sl = shapes[0].tolist()
+    if skipped.size:
+        begin = chosen[live, KERNEL_WEIGHTS]
+        if (skipped[begin + kd * kw * kh] > skipped[begin]).any():
+            return None
     first = chosen[live, KERNEL_FIRST]
     if kd == 1 and live.size >= CHANNELS_MIN and np.array_equal(live - live[0], first - first[0]):
         if live[-1] - live[0] + 1 == live.size:

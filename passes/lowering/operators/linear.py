@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
@@ -66,14 +68,14 @@ def _windowed(builder: Builder, layer: Layer) -> np.ndarray:
     rank = weights.ndim - 2
     if not 1 <= rank <= AXES:
         raise Unsupported(layer.origin, f"its kernel has {rank} dimensions", hint="use Conv over H and W")
-    return weights.reshape(*weights.shape[:2], *(1,) * (AXES - rank), *weights.shape[2:])
+    return np.asarray(weights.reshape(*weights.shape[:2], *(1,) * (AXES - rank), *weights.shape[2:]))
 
 
 def _slices(builder: Builder, layer: Layer) -> Ids:
     """The operand of a layer that mixes channels, slice by slice [D, C, H, W]: one slice where it is flat."""
     ids = builder.operand(layer, 0)
     if ids.ndim == VOLUME and len(ids) == 1:
-        return ids[0].transpose(1, 0, 2, 3)
+        return np.asarray(ids[0].transpose(1, 0, 2, 3))
     return builder.maps(layer, 0)[None]
 
 
@@ -92,10 +94,10 @@ def _sliced(
     """
     for tap, reached in taps(z):
 
-        def at_tap(index: Ids, tap: int = tap, reached: Ids = reached) -> Ids:
+        def at_tap(index: NDArray[Any], tap: int = tap, reached: Ids = reached) -> NDArray[Any]:
             part = arrange(index)[:, :, tap]
             found = np.where((reached >= 0)[:, None, None, None, None], part, np.int32(-1))
-            return found.reshape(-1, *part.shape[1:])
+            return np.asarray(found.reshape(-1, *part.shape[1:]))
 
         targets = np.where(reached[:, None] >= 0, reached[:, None] * per_slice + first, -1)
         yield trained(builder.constant(layer, 1), layer.input(1), at_tap, targets.ravel())

@@ -4,6 +4,7 @@ import numpy as np
 
 from ....ir.layers import Layer
 from ..builder import Builder
+from ..views import Ids
 from .table import lowers
 
 
@@ -24,7 +25,7 @@ def gather_elements(builder: Builder, layer: Layer) -> None:
     """Constant indices along one axis, for each element: a view."""
     ids = builder.operand(layer, 0)
     indices = builder.constant(layer, 1).astype(np.int64)
-    index = list(np.indices(indices.shape, sparse=True))
+    index: list[Ids] = list(np.indices(indices.shape, sparse=True))
     index[layer.integer("axis", 0)] = indices
     builder.define(layer.outputs[0], ids[tuple(index)])
 
