@@ -14,6 +14,7 @@ from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model, compile_prepared, front
 from snc.compiler.pipeline.kinds import PIPELINES, Pipeline
 from snc.compiler.pipeline.prepare import prepare
+from snc.compiler.pipeline.remedy import Attempt
 from snc.compiler.targets.kinds import ESU, KINDS, Fault, Kind
 from snc.compiler.targets.target import load_target, to_commented_toml, to_toml
 from snc.ir.chip import Chip
@@ -63,10 +64,19 @@ RING = Kind(
     grown=lambda chip, name, value: replace(chip, **{name: value + value % 2}),
 )
 STEPS = PIPELINES[ESU.name]
+
+
+def attempts(*given: Any) -> Attempt:
+    """What tries a network on other rings."""
+    attempt = STEPS.attempts(*given)
+    return lambda chip, options: attempt(esu(chip), options)  # type: ignore[arg-type]
+
+
 PIPELINE = Pipeline(
     admit=lambda graph, chip: STEPS.admit(graph, esu(chip)),
     refusals=lambda network, chip, options: STEPS.refusals(network, esu(chip), options),
     map=lambda prepared, chip, options, clock, watch: STEPS.map(prepared, esu(chip), options, clock, watch),
+    attempts=attempts,
     front=lambda prepared, chip, options, clock: STEPS.front(prepared, esu(chip), options, clock),
     emit=STEPS.emit,
 )
