@@ -113,14 +113,13 @@ class Field:
             raise WordError(f"{self.name} = {value} is no integer in {self.minimum}..{self.maximum}")
         return int(value)
 
-    def to_bits(self, value: Any) -> int:
-        """The field's bits, at bit 0. Raises WordError when the value does not fit."""
+    def to_bits(self, held: Any) -> int:
+        """The field's bits, at bit 0, of a value as `fit` gives it."""
         if self.codes is not None:
-            return self._number(value)
-        held = self.fit(value)
+            return self._number(held)
         if self.is_float:
             return int(struct.unpack("<I", struct.pack("<f", held))[0])
-        return (int(held) - self.minus_one) & self.mask
+        return (held - self.minus_one) & self.mask  # type: ignore[no-any-return]
 
     def from_bits(self, raw: int) -> Any:
         """The value that the field's bits stand for. Raises WordError when no value does."""
