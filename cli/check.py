@@ -57,6 +57,7 @@ def _show(found: "Check") -> None:
     if found.is_supported:
         say(f"{found.model}: supported by {found.target}", style="bold")
         say(f"chip     {counts['chip']} layers, {found.neurons or 0:,} neurons")
+        _show_needs(found)
         _show_host(found)
         return
     problems = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
@@ -67,6 +68,16 @@ def _show(found: "Check") -> None:
         by_rule.setdefault(rule, []).append(problem)
     for rule, problems_of_rule in by_rule.items():
         _show_problems(rule, problems_of_rule)
+    if found.needs:
+        say()
+    _show_needs(found)
+
+
+def _show_needs(found: "Check") -> None:
+    """What the network takes at least beside what the target has."""
+    for number, need in enumerate(found.needs):
+        label = "" if number else "at least"
+        say(f"{label:9}{need.need:,} of {need.have:,} {need.what}")
 
 
 def _show_host(found: "Check") -> None:

@@ -88,8 +88,15 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     help="Write what the model is after a step as text beside the image (MODEL.STEP.txt); may be given"
     f" several times. Steps are {', '.join(STEPS)}.",
 )
+@click.option(
+    "--no-remedy",
+    is_flag=True,
+    help="Where the model does not fit, do not look for what would make it fit.",
+)
 @options.as_json
+@click.pass_context
 def compile_command(
+    ctx: click.Context,
     model: Path,
     output: Path | None,
     target: str,
@@ -105,6 +112,7 @@ def compile_command(
     reference: Path | None,
     report_file: Path | None,
     dump: tuple[str, ...],
+    no_remedy: bool,
     as_json: bool,
 ) -> None:
     """Compile an ONNX model into a memory image.
@@ -121,7 +129,8 @@ def compile_command(
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target
     from ..ir.aims import Objective, StateUse
-    from ..ir.errors import BadInput, Origin
+    from ..ir.errors import BadInput, Origin, SncError, each_of
+    from .views.errors import error_object
 
     image_file = output or model.parent / f"{model.stem}.snc"
     if output is None and image_file == model:
@@ -146,8 +155,26 @@ def compile_command(
             points = front(model, chip, chosen, bar.stage)
         show_front(points) if not as_json else say_json({"model": model.name, "front": points})
         return
-    with progress("compile") as bar:
-        compiled = compile_model(model, chip, chosen, bar.stage, watch)
+    obstacles: list[SncError] = []
+    try:
+        with progress("compile") as bar:
+
+            def refused(error: SncError) -> None:
+                obstacles.append(error)
+                for one in each_of(error):
+                    bar.tell(f"snc: error: {one.obstacle}")
+
+            compiled = compile_model(model, chip, chosen, bar.stage, watch, None if no_remedy else refused)
+    except (SncError, KeyboardInterrupt) as end:
+        if not obstacles:
+            raise
+        known = end if isinstance(end, SncError) else obstacles[0]
+        if as_json:
+            say_json(error_object(known))
+        if known is not end:
+            raise
+        click.echo(f"snc: way out: {each_of(known)[0].hint}", err=True)
+        ctx.exit(known.exit_code)
     save(image_file, compiled.image)
     if reference is not None:
         graph = to_onnx(compiled.reference())

@@ -93,15 +93,18 @@ def snc() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of `snc` with these arguments, or the process's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        exit_code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        exit_code = _run(given)
         sys.stdout.flush()
     except NoArgsIsHelpError as help_asked:
         help_asked.show()
         return USAGE
     except click.ClickException as error:
-        return _complain(error.format_message() + _way_out(error), USAGE)
+        _describe(error, given, _way_out(error))
+        return _complain(error.format_message() + _in_brackets(_way_out(error)), USAGE)
     except SncError as error:
+        _describe(error, given)
         return _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         click.echo(": ".join(("snc: interrupted", *filter(None, map(str, interrupt.args)))), err=True)
@@ -136,7 +139,20 @@ def _complain(text: str, exit_code: int) -> int:
     return exit_code
 
 
+def _describe(error: Exception, given: Sequence[str], hint: str = "") -> None:
+    """The error as an object on stdout, where JSON was asked for."""
+    if "--json" in given:
+        from .views.errors import error_object
+        from .views.show import say_json
+
+        say_json(error_object(error, hint))
+
+
 def _way_out(error: click.ClickException) -> str:
     """The command whose help explains the options."""
     context = error.ctx if isinstance(error, click.UsageError) else None
-    return f" (see {context.command_path} --help)" if context else ""
+    return f"see {context.command_path} --help" if context else ""
+
+
+def _in_brackets(hint: str) -> str:
+    return f" ({hint})" if hint else ""

@@ -44,10 +44,14 @@ class SncError(Exception):
         self.message = message
         self.hint = hint
 
-    def __str__(self) -> str:
+    @property
+    def obstacle(self) -> str:
+        """Culprit and rule, without the way out."""
         culprit = str(self.origin or "")
-        text = f"{culprit}: {self.message}" if culprit else self.message
-        return f"{text} ({self.hint})" if self.hint else text
+        return f"{culprit}: {self.message}" if culprit else self.message
+
+    def __str__(self) -> str:
+        return f"{self.obstacle} ({self.hint})" if self.hint else self.obstacle
 
 
 class BadInput(SncError):

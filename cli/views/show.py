@@ -263,6 +263,13 @@ class Bar:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, total=total)
 
+    def tell(self, text: str) -> None:
+        """A line on stderr, above the bar."""
+        if self._progress is None:
+            click.echo(text, err=True)
+        else:
+            self._progress.console.print(Text(text), soft_wrap=True)
+
     def stage(self, name: str) -> None:
         """What is done now."""
         if self._progress is not None and self._task is not None:

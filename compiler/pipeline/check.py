@@ -15,6 +15,7 @@ from ...passes.lowering.operators.table import HANDLERS
 from .capacity import neurons
 from .host_work import too_much, warnings
 from .kinds import pipeline_of
+from .needs import Need, needs_of
 from .options import Options
 from .prepare import divide, folded
 
@@ -60,7 +61,7 @@ class CheckedHost:
 class Check:
     """What a check found. `neurons` and `projections` are None where the network could not be made.
 
-    `notes`: what a user must know of how the model was read.
+    `notes`: what a user must know of how the model was read. `needs`: what it takes of the target at least.
     """
 
     model: str
@@ -72,6 +73,7 @@ class Check:
     neurons: int | None
     projections: int | None
     notes: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -93,13 +95,14 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
         steps.admit(graph, chip)
         division = divide(graph)
     except SncError as error:
-        return _result(path, chip, graph, None, None, each_of(error))
+        return _result(path, chip, graph, None, None, each_of(error), needs_of((error,), chip))
     if division.network is None:
         return _result(path, chip, graph, None, None, division.problems)
     network = Fuse()(division.network)
     refusal = too_much(graph, division.parts)
-    problems = [*([refusal] if refusal else []), *steps.refusals(network, chip, options)]
-    return _result(path, chip, graph, division.parts, network, problems)
+    weighed = steps.weighed(network, chip, options)
+    problems = [*([refusal] if refusal else []), *weighed.problems]
+    return _result(path, chip, graph, division.parts, network, problems, weighed.needs)
 
 
 def _result(
@@ -109,6 +112,7 @@ def _result(
     parts: Split | None,
     network: Network | None,
     errors: Iterable[SncError],
+    needs: tuple[Need, ...] = (),
 ) -> Check:
     problems = tuple(_problem(error) for error in errors)
     before = _names(parts.before if parts else None)
@@ -134,6 +138,7 @@ def _result(
         neurons=None if network is None else neurons(network),
         projections=None if network is None else len(network.projections),
         notes=(*(graph.notes if graph else ()), *(warnings(graph, parts) if graph and parts else ())),
+        needs=needs,
     )
 
 

@@ -7,16 +7,16 @@ from typing import Any
 from ...backends.emit import emit
 from ...backends.image.image import Image
 from ...ir.deadline import Deadline
-from ...ir.errors import SncError
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
 from ..targets.kinds import ESU, kind_of
 from .about import about
 from .attempts import Attempts
-from .capacity import check_capacity, too_large
+from .capacity import check_capacity
 from .choices import Choice, Point
 from .clock import Clock, Progress
 from .map import front_of, map_network
+from .needs import Weighed, weighed
 from .options import Options
 from .prepare import Prepared
 from .remedy import Attempt
@@ -29,15 +29,14 @@ Model = bytes | None  # a part that the host computes
 class Pipeline:
     """The steps that know the chip.
 
-    `admit` raises DoesNotFit for layers that are far too large, before they are lowered. `refusals`: the
-    problems of a network that show without mapping it. `map`: its weights as the image holds them, and its
-    way into cores. `attempts`: what tries the network on other chips of the kind. `front`: the points of
-    `--pareto`. `emit`: the image of a choice, with the host's parts
-    before and behind it.
+    `admit` raises DoesNotFit for layers that are far too large, before they are lowered. `weighed`: what a
+    network takes at least, and the problems that show without mapping it. `map`: its weights as the image
+    holds them, and its way into cores. `attempts`: what tries it on other chips of the kind. `front`: the
+    points of `--pareto`. `emit`: the image of a choice, with the host's parts before and behind it.
     """
 
     admit: Callable[[LayerGraph, Any], None]
-    refusals: Callable[[Network, Any, Options], list[SncError]]
+    weighed: Callable[[Network, Any, Options], Weighed]
     map: Callable[[Prepared, Any, Options, Clock, Watch], tuple[Network, Choice]]
     attempts: Callable[[LayerGraph, Callable[[], Prepared], Deadline, Progress], Attempt]
     front: Callable[[Prepared, Any, Options, Clock], tuple[Point, ...]]
@@ -49,7 +48,7 @@ def _emitted(prepared: Prepared, choice: Choice, options: Options, before: Model
 
 
 PIPELINES: dict[str, Pipeline] = {
-    ESU.name: Pipeline(check_capacity, too_large, map_network, Attempts, front_of, _emitted),
+    ESU.name: Pipeline(check_capacity, weighed, map_network, Attempts, front_of, _emitted),
 }
 
 

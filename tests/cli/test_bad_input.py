@@ -104,7 +104,7 @@ def test_one_clear_error_and_nothing_written(
     done = run(*command.split())
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith("snc: error: ")
-    assert done.err.count("\n") == 1
+    assert [line.startswith("snc: way out: ") for line in done.err.splitlines()[1:]] in ([], [True])
     assert "Traceback" not in done.err
     assert {path.name for path in Path().iterdir()} == bad
 
@@ -122,4 +122,4 @@ def test_a_model_may_not_belong_to_the_image(run: Run, bad: set[str]) -> None:
     write_model(Path("other.onnx"), "Relu")
     done = run("verify", "other.onnx", "digits.snc")
     assert done.code == 2
-    assert done.err.count("\n") == 1
+    assert [line.startswith("snc: way out: ") for line in done.err.splitlines()[1:]] in ([], [True])
