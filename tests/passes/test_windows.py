@@ -15,7 +15,7 @@ def pool(result: tuple[int, int]) -> tuple[Window, Window]:
 
 
 def test_dilated_pools_are_padded_as_onnx_runtime_pads_them() -> None:
-    y, x = pool((5, 3))
+    y, x = pool((5, 3))[-2:]
     assert (y.pad, y.pad_end, y.target) == (1, 1, 5)
     assert (x.pad, x.pad_end, x.target) == (0, 1, 3)
 
