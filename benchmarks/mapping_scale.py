@@ -2,7 +2,8 @@
 
     python benchmarks/mapping_scale.py [--layers 50 100 ...] [--plot docs/scale.svg]
 
-Prints fragments, cores and the seconds of each stage; the plot shows them, both axes logarithmic.
+Prints fragments, cores, the seconds of each stage and the milliseconds for each fragment; the plot shows the
+seconds, both axes logarithmic.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     chosen = parser.parse_args()
     rows = []
-    print("layers  fragments  cores", *(f"{stage:>10}" for stage in STAGES), f"{'all':>8}")
+    print("layers  fragments  cores", *(f"{stage:>10}" for stage in STAGES), f"{'all':>8} {'ms each':>8}")
     for layers in chosen.layers:
         row = measured(layers)
         rows.append(row)
@@ -95,7 +96,7 @@ def main() -> None:
         print(
             f"{layers:6}  {row.fragments:9}  {row.cores:5}",
             *each,
-            f"{sum(row.seconds.values()):8.1f}",
+            f"{sum(row.seconds.values()):8.1f} {1000 * sum(row.seconds.values()) / row.fragments:8.1f}",
             flush=True,
         )
     if chosen.plot:

@@ -1,13 +1,15 @@
 """How long the mapper takes for the builders' networks and for files, against the machine's own speed.
 
     python benchmarks/mapping_speed.py [mobilenetv1 resnet50 model.onnx ...] [--states persistent]
+        [--repeats 3]
 
-Prints the seconds of processor time of each stage, their sum in units of a fixed Python loop (so that
-machines can be compared), and the cores with their bound. What the first network needs and the cache does not
-hold is compiled: give it twice.
+Prints the medians of the seconds of processor time of each stage, their sum in units of a fixed Python loop
+(so that machines can be compared), and the cores with their bound. What the first network needs and the cache
+does not hold is compiled: give it twice.
 """
 
 import argparse
+import statistics
 import tempfile
 import time
 from dataclasses import replace
@@ -56,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("networks", nargs="*", default=["pilotnet", "mobilenetv1", "resnet50"])
     parser.add_argument("--states", choices=["shared", "persistent"], default="shared")
+    parser.add_argument("--repeats", type=int, default=1)
     chosen = parser.parse_args()
     unit = loop_seconds()
     print(f"a loop takes {unit:.2f} s")
@@ -66,7 +69,9 @@ def main() -> None:
             if name in CATALOGUE:
                 path = Path(folder) / f"{name}.onnx"
                 onnx.save(CATALOGUE[name].build(), path)
-            seconds, cores, least = measured(path, chosen.states)
+            turns = [measured(path, chosen.states) for _ in range(chosen.repeats)]
+            seconds = [statistics.median(parts) for parts in zip(*(turn[0] for turn in turns), strict=True)]
+            _, cores, least = turns[0]
         each = (f"{part:7.2f}" for part in seconds)
         print(f"{path.stem:24}", *each, f"{sum(seconds) / unit:7.1f}  {cores} ({least})", flush=True)
 

@@ -245,7 +245,7 @@ def dense_seconds(session: onnxruntime.InferenceSession, x: NDArray[np.float32])
 
 def main() -> None:
     """Prints a line for each layer."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--zeros", type=float, default=0.5, help="share of the inputs that are zero")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
