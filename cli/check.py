@@ -16,9 +16,10 @@ STYLES = {"chip": "", "host": "dim", "refused": "bold"}
 
 
 @click.command("check")
-@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@click.argument("model", type=options.FILE, metavar="MODEL")
 @options.target
 @options.input_shape
+@options.dynamics
 @options.as_json
 @click.pass_context
 def check_command(
@@ -26,6 +27,9 @@ def check_command(
     model: Path,
     target: str,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    dt: float,
+    dialect: str,
+    reset: str | None,
     as_json: bool,
 ) -> None:
     """List what of a model is supported, and every problem at once.
@@ -33,12 +37,13 @@ def check_command(
     Nothing is solved: a model that passes may still turn out not to fit. The exit code is that of the gravest
     problem: 2 for what cannot be mapped, 3 for what does not fit the target.
     """
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.check import check
     from ..compiler.pipeline.options import Options
     from ..compiler.targets.target import load_target
 
     chip = load_target(target)
-    chosen = Options(input_shapes=dict(input_shapes))
+    chosen = Options(input_shapes=dict(input_shapes), dynamics=Dynamics.named(dt, dialect, reset))
     found = check(model, chip, chosen)
     if as_json:
         say_json({**plain(found), "exit_code": found.exit_code})
@@ -59,6 +64,8 @@ def _show(found: "Check") -> None:
         say(f"chip     {counts['chip']} layers, {found.neurons or 0:,} neurons")
         _show_needs(found)
         _show_host(found)
+        for layer in found.layers if found.is_spiking else ():
+            paragraph(f"{layer.name} ({layer.op}): {layer.how}", indent=9, label="node")
         return
     problems = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
     say(f"{found.model}: {problems} on {found.target}", style="bold")

@@ -62,7 +62,7 @@ def image_options(function: F) -> F:
 
 
 @click.command("compare")
-@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@click.argument("model", type=options.FILE, metavar="MODEL")
 @options.target
 @image_options
 @widths
@@ -81,6 +81,7 @@ def image_options(function: F) -> F:
     help="Share of weights that are zero, for other encodings.",
 )
 @options.input_shape
+@options.dynamics
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
 @options.as_json
 def compare_command(
@@ -97,6 +98,9 @@ def compare_command(
     silent: float,
     zeros: float,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    dt: float,
+    dialect: str,
+    reset: str | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -107,6 +111,7 @@ def compare_command(
     from ..compiler.billing.compare import compare
     from ..compiler.billing.encodings import Activity
     from ..compiler.billing.techniques import Widths
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.capacity import check_capacity
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import prepare
@@ -122,7 +127,9 @@ def compare_command(
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("compare") as bar:
         bar.stage("lower")
-        prepared = prepare(model, chosen.input_shapes, partial(check_capacity, chip=chip))
+        prepared = prepare(
+            model, chosen.input_shapes, partial(check_capacity, chip=chip), Dynamics.named(dt, dialect, reset)
+        )
         found = compare(
             prepared, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits)
         )

@@ -1,4 +1,4 @@
-"""`snc compile`: an ONNX model in, a memory image and its report out."""
+"""`snc compile`: a model in, a memory image and its report out."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 
 
 @click.command("compile")
-@click.argument("model", type=options.FILE, metavar="MODEL.onnx")
+@click.argument("model", type=options.FILE, metavar="MODEL")
 @click.option(
     "-o", "--output", type=options.FILE, metavar="MODEL.snc", help="The image. [default: beside the model]"
 )
@@ -57,6 +57,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "input gives the same image on every machine.",
 )
 @options.input_shape
+@options.dynamics
 @click.option(
     "--effort",
     type=click.FloatRange(0.1, 10000),
@@ -107,6 +108,9 @@ def compile_command(
     force: bool,
     time_limit: float | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    dt: float,
+    dialect: str,
+    reset: str | None,
     effort: float,
     seed: int,
     reference: Path | None,
@@ -115,15 +119,18 @@ def compile_command(
     no_remedy: bool,
     as_json: bool,
 ) -> None:
-    """Compile an ONNX model into a memory image.
+    """Compile a model into a memory image.
 
-    Exit codes: 2 for a model that cannot be mapped, 3 for one that does not fit the target.
+    A model is an ONNX file, or a .nir file: a network of spiking neurons. Exit codes: 2 for a model that
+    cannot be mapped, 3 for one that does not fit the target.
     """
     from ..backends.image.container import save, write_whole
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.frontend.read import to_onnx
     from ..compiler.pipeline.driver import compile_model, front
     from ..compiler.pipeline.dump import text_of
     from ..compiler.pipeline.options import Options
+    from ..compiler.pipeline.prepare import is_spiking
     from ..compiler.pipeline.steps import Step, Value
     from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
@@ -148,8 +155,19 @@ def compile_command(
 
     chip = load_target(target)
     chosen = Options(
-        weights, StateUse(states), Objective(objective), seed, effort, time_limit, dict(input_shapes), force
+        weights,
+        StateUse(states),
+        Objective(objective),
+        seed,
+        effort,
+        time_limit,
+        dict(input_shapes),
+        force,
+        Dynamics.named(dt, dialect, reset),
     )
+    if reference is not None and is_spiking(model):
+        rule = "is a spiking network, which ONNX cannot hold"
+        raise BadInput(Origin(file=str(model)), rule, hint="leave --reference out")
     if pareto:
         with progress("pareto") as bar:
             points = front(model, chip, chosen, bar.stage)

@@ -48,6 +48,8 @@ def _show_all(known: "Report") -> None:
     for title, tensors in (("inputs", known.inputs), ("outputs", known.outputs)):
         shown = ", ".join(f"{tensor.name} {times(tensor.shape)} {tensor.dtype}" for tensor in tensors)
         say(f"{title:8} {shown}")
+    if known.dynamics:
+        say(f"steps    {known.dynamics}")
     say(f"made by  snc {known.compiler}, seed {known.seed}")
     say(f"sha256   {known.image_sha256}")
     say()

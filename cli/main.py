@@ -44,7 +44,7 @@ class LazyCommand(click.Command):
 
 
 COMMANDS: tuple[LazyCommand, ...] = (
-    LazyCommand("compile", ".compile:compile_command", "Compile an ONNX model into a memory image."),
+    LazyCommand("compile", ".compile:compile_command", "Compile a model into a memory image."),
     LazyCommand(
         "check", ".check:check_command", "List what of a model is supported, and every problem at once."
     ),

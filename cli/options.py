@@ -114,6 +114,37 @@ def as_json(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
 
 
+def dynamics(function: F) -> F:
+    """--dt, --dialect and --reset: how a network of spiking neurons is run in steps."""
+    options = (
+        click.option(
+            "--dt",
+            type=click.FloatRange(0, min_open=True),
+            default=1e-4,
+            show_default=True,
+            metavar="S",
+            help="Of a .nir network: seconds of a step, which the file does not say.",
+        ),
+        click.option(
+            "--dialect",
+            type=click.Choice(["nir", "norse", "snntorch", "sinabs", "lava"]),
+            default="nir",
+            show_default=True,
+            help="Of a .nir network: whose steps are taken; simulators differ in the order of decay, input, "
+            "threshold and reset.",
+        ),
+        click.option(
+            "--reset",
+            type=click.Choice(["value", "subtract"]),
+            help="Of a .nir network: a spike sets the voltage to v_reset, or takes the threshold off. "
+            "[default: value; with sinabs subtract]",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def arithmetic(function: F) -> F:
     """--arithmetic."""
     return click.option(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..compiler.running.outcome import Verification
 
 RANDOM_FRAMES = 3  # without -i and --random
+RANDOM_STEPS = 64  # the same, of a network that runs over time
 NO_ERROR_SHOWN = 900.0  # decibels
 # Where the limit of the front end's error comes from, by what the model rounds to.
 FRONTEND_LIMITS = {
@@ -35,7 +36,8 @@ FRONTEND_LIMITS = {
     "--random",
     type=click.IntRange(1),
     metavar="N",
-    help=f"N frames of normal noise. [default without -i: {RANDOM_FRAMES}]",
+    help="N frames of normal noise, or steps of random spikes. "
+    f"[default without -i: {RANDOM_FRAMES}, or {RANDOM_STEPS} steps]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The noise's seed.")
 @click.option(
@@ -79,7 +81,8 @@ def verify_command(
     with the image's own weights. Both must hold: the exit code is 1 where either is wrong. Quantisation: the
     image against the original model, whatever it costs. With --arithmetic chip the mapping is judged in
     float32 arithmetic all the same, and what the chip rounds is shown beside it.
-    In JSON, sqnr_db is 999 where nothing differs.
+    In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
+    every layer, with the equations of its .nir file.
     """
     from ..backends.image.container import load
     from ..compiler.running.data.dataset import open_data
@@ -99,7 +102,8 @@ def verify_command(
         frames = data = ctx.with_resource(opened)
         warn_of_bytes(ctx, data)
     else:
-        frames = random_frames(loaded, random or RANDOM_FRAMES, seed)
+        count = random or (RANDOM_STEPS if loaded.about.dynamics else RANDOM_FRAMES)
+        frames = random_frames(loaded, count, seed)
     with frames_bar("verify", len(frames)) as at:
         verdict = verify(
             model,

@@ -24,6 +24,6 @@ def support_table() -> str:
 
 
 def summaries() -> dict[str, str]:
-    """What is mapped of each operator, those that are made of others included."""
-    found = {name: handler.summary for name, handler in HANDLERS.items()}
+    """What is mapped of each operator of ONNX, those that are made of others included."""
+    found = {name: handler.summary for name, handler in HANDLERS.items() if handler.is_onnx}
     return found | {name: composition.summary for name, composition in COMPOSITIONS.items()}

@@ -109,6 +109,7 @@ class About:
     host_after: tuple[str, ...]
     host_share_of_macs: float = 0.0
     host_reasons: tuple[str, ...] = ()
+    dynamics: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

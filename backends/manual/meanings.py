@@ -103,6 +103,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "host_after": "nodes left to the host, after the chip",
         "host_share_of_macs": "the host's part of all multiplications",
         "host_reasons": "why each of these nodes is left to the host, in their order",
+        "dynamics": 'of a network of spiking neurons what a step is; "" of others',
     },
     Solver: {
         "status": "the solver's word for the result",

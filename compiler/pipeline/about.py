@@ -29,6 +29,7 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
         after,
         parts.share_of_macs,
         tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
+        "" if prepared.dynamics is None else str(prepared.dynamics),
     )
 
 

@@ -12,12 +12,13 @@ from ...ir.network import Network
 from ...passes.fuse import Fuse
 from ...passes.lowering.host import READS_INPUTS, Split
 from ...passes.lowering.operators.table import HANDLERS
+from ..frontend.nir.read import HOW
 from .capacity import neurons
 from .host_work import too_much, warnings
 from .kinds import pipeline_of
 from .needs import Need, needs_of
 from .options import Options
-from .prepare import divide, folded
+from .prepare import divide, folded, is_spiking, undivided
 
 Where = Literal["chip", "host", "refused"]
 
@@ -62,6 +63,7 @@ class Check:
     """What a check found. `neurons` and `projections` are None where the network could not be made.
 
     `notes`: what a user must know of how the model was read. `needs`: what it takes of the target at least.
+    `is_spiking`: its layers' `how` say how true they are to the nodes of the file.
     """
 
     model: str
@@ -74,6 +76,7 @@ class Check:
     projections: int | None
     notes: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    is_spiking: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +88,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     """What stands between a model and its image, short of solving. Raises BadInput where no model is."""
     steps = pipeline_of(chip)
     try:
-        graph = folded(path, options.input_shapes)
+        graph = folded(path, options.input_shapes, options.dynamics)
     except SncError as error:
         found = each_of(error)
         if not all(one.origin and one.origin.operator for one in found):
@@ -93,7 +96,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
         return _result(path, chip, None, None, None, found)
     try:
         steps.admit(graph, chip)
-        division = divide(graph)
+        division = undivided(graph) if is_spiking(path) else divide(graph)
     except SncError as error:
         return _result(path, chip, graph, None, None, each_of(error), needs_of((error,), chip))
     if division.network is None:
@@ -127,7 +130,8 @@ def _result(
             why = parts.reasons.get(layer.name, READS_INPUTS) if parts else ""
             layers.append(Checked(layer.name, layer.op, shape, "host", why))
         else:
-            layers.append(Checked(layer.name, layer.op, shape, "chip", HANDLERS[layer.op].summary))
+            how = layer.text(HOW, HANDLERS[layer.op].summary)
+            layers.append(Checked(layer.name, layer.op, shape, "chip", how))
     return Check(
         model=path.name,
         target=chip.name,
@@ -137,6 +141,7 @@ def _result(
         problems=problems,
         neurons=None if network is None else neurons(network),
         projections=None if network is None else len(network.projections),
+        is_spiking=is_spiking(path),
         notes=(*(graph.notes if graph else ()), *(warnings(graph, parts) if graph and parts else ())),
         needs=needs,
     )

@@ -17,7 +17,7 @@ from .choices import Choice, Point
 from .clock import Clock, Progress
 from .kinds import pipeline_of
 from .options import Options
-from .prepare import Prepared, folded, lowered, prepare
+from .prepare import Prepared, folded, is_spiking, lowered, prepare
 from .remedy import can_be_remedied, remedied
 from .steps import Step, Watch, unwatched, verified
 
@@ -62,8 +62,9 @@ def compile_model(
     """
     clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
-        graph = verified(Step.LAYERS, folded(path, options.input_shapes), watch)
-    prepared = cache(lambda: lowered(graph, watch))
+        graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics), watch)
+    dynamics = options.dynamics if is_spiking(path) else None
+    prepared = cache(lambda: lowered(graph, dynamics, watch))
 
     is_over = clock.deadline(options.time_limit)
     try:
@@ -112,7 +113,9 @@ def front(
     """Cores against the work of the busiest core. Raises SncError as `compile_model` does."""
     clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
-        prepared = prepare(path, options.input_shapes, lambda graph: steps.admit(graph, chip))
+        prepared = prepare(
+            path, options.input_shapes, lambda graph: steps.admit(graph, chip), options.dynamics
+        )
     return steps.front(prepared, chip, options, clock)
 
 

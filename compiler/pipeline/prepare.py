@@ -22,10 +22,14 @@ from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.order import Arrange
 from ..frontend.agree import assert_agrees
+from ..frontend.nir.dynamics import Dynamics
+from ..frontend.nir.read import read_nir
 from ..frontend.read import Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
 from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
+
+SPIKING = ".nir"  # the suffix of files with networks of spiking neurons
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +37,15 @@ class Prepared:
     """A model that is ready for any target and any weight format.
 
     `graph`: all its layers, folded into each other. `parts`: those that the host has, before and behind the
-    chip, and the chip's. `network`: the chip's part lowered, with the weights as they were trained. It can be
-    pickled: other processes, too, start from it.
+    chip, and the chip's. `network`: the chip's part lowered, with the weights as they were trained.
+    `dynamics`: how a network that runs over time is run, None for others. It can be pickled: other processes,
+    too, start from it.
     """
 
     graph: LayerGraph
     parts: Split
     network: Network
+    dynamics: Dynamics | None = None
 
     @property
     def name(self) -> str:
@@ -70,27 +76,47 @@ def prepare(
     path: Path,
     input_shapes: Shapes = MappingProxyType({}),
     admit: Callable[[LayerGraph], None] = lambda graph: None,
+    dynamics: Dynamics | None = None,
 ) -> Prepared:
     """A model read and lowered. `admit` may refuse layers before they are lowered. Raises SncError."""
-    graph = folded(path, input_shapes)
+    dynamics = dynamics or Dynamics()
+    graph = folded(path, input_shapes, dynamics)
     admit(graph)
-    return lowered(graph)
+    return lowered(graph, dynamics if is_spiking(path) else None)
 
 
-def folded(path: Path, input_shapes: Shapes) -> LayerGraph:
+def is_spiking(path: Path) -> bool:
+    """Whether a file holds a network of spiking neurons."""
+    return path.suffix.lower() == SPIKING
+
+
+def folded(path: Path, input_shapes: Shapes, dynamics: Dynamics | None = None) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does."""
+    if is_spiking(path):
+        if input_shapes:
+            rule = f"has no input {next(iter(input_shapes))!r} whose shape is open"
+            raise BadInput(
+                Origin(file=path.name), rule, hint="leave --input-shape out: the file states shapes"
+            )
+        return read_nir(path, dynamics or Dynamics())
     reading = read_model(path, input_shapes)
     graph = Arrange()(Hoist()(Fold()(Compose()(reading.graph))))
     assert_agrees(graph, reading)
     return graph
 
 
-def lowered(graph: LayerGraph, watch: Watch = unwatched) -> Prepared:
+def lowered(graph: LayerGraph, dynamics: Dynamics | None = None, watch: Watch = unwatched) -> Prepared:
     """Folded layers made ready for any target. Raises SncError with everything that cannot be mapped."""
-    found = divide(graph)
+    found = divide(graph) if dynamics is None else undivided(graph)
     raise_all(found.problems)
     assert found.network is not None
-    return Prepared(graph, found.parts, verified(Step.NETWORK, Fuse()(found.network), watch))
+    return Prepared(graph, found.parts, verified(Step.NETWORK, Fuse()(found.network), watch), dynamics)
+
+
+def undivided(graph: LayerGraph) -> Division:
+    """All layers of a network on the chip: the host keeps no states from step to step."""
+    lowering = Lower()(graph)
+    return Division(Split(graph), lowering.network, lowering.refusals)
 
 
 def divide(graph: LayerGraph) -> Division:

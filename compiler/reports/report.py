@@ -18,6 +18,7 @@ from ...backends.image.image import About, Image, ImageFragment, ImageLayer
 from ...backends.words.words import Step
 from ...ir.counts import operations, synapses, trained_weights
 from ...ir.network import Neuron
+from ..frontend.nir.read import HOW
 
 if TYPE_CHECKING:
     from ..pipeline.driver import Compiled
@@ -130,7 +131,9 @@ class TensorReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything there is to say of an image. `mesh`: cores in X and Y."""
+    """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: of a spiking network what
+    a step is. `fidelity`: how true each of its nodes is to the file, known when it is compiled.
+    """
 
     model: str
     image: str
@@ -153,6 +156,8 @@ class Report:
     outputs: tuple[TensorReport, ...]
     per_core: tuple[CoreReport, ...]
     traffic: Traffic
+    dynamics: str = ""
+    fidelity: Mapping[str, str] | None = None
 
 
 def report(image: Image, path: Path) -> Report:
@@ -196,6 +201,7 @@ def report(image: Image, path: Path) -> Report:
         outputs=_tensors(image, "output"),
         per_core=tuple(_core(image, index, part) for index, part in enumerate(found.cores)),
         traffic=traffic(image),
+        dynamics=about.dynamics,
     )
 
 
@@ -215,6 +221,10 @@ def compile_report(compiled: "Compiled", path: Path) -> Report:
         ),
         solver=replace(known.solver, seconds=compiled.seconds.get("partition")),
         seconds={"total": sum(compiled.seconds.values()), **compiled.seconds},
+        fidelity={
+            layer.name: layer.text(HOW, "") for layer in compiled.graph.layers if HOW in layer.attributes
+        }
+        or None,
     )
 
 

@@ -9,6 +9,7 @@ from ...backends.image.image import Image, ImageTensor
 from ..frontend.runtime import Arrays
 from .runner import network_inputs
 
+SPIKING = 0.2  # the share of an input's elements that spike in a step of noise
 # Of the frames of noise, one after the other: some faults show only beyond a bound, some only at zero.
 SPREADS = (1.0, 4.0, 0.0)
 POSITION_MAX = 127
@@ -16,10 +17,15 @@ POSITION_MAX = 127
 
 def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
     """Frames of noise: standard normal floats, wider ones, and zeros, in turn; of 8-bit integers the whole
-    range, of wider ones, which may be positions, 0 to 127.
+    range, of wider ones, which may be positions, 0 to 127. Of a spiking network, steps of spikes.
     """
     random = np.random.default_rng(seed)
     inputs = network_inputs(image)
+    if image.about.dynamics:
+        return [
+            {t.name: (random.random(t.shape) < SPIKING).astype(np.float32) for t in inputs}
+            for _ in range(count)
+        ]
     return [
         {tensor.name: _noise(random, tensor, SPREADS[index % len(SPREADS)]) for tensor in inputs}
         for index in range(count)

@@ -22,11 +22,12 @@ from ..frontend.read import to_onnx
 from ..frontend.runtime import Arrays
 from ..pipeline.capacity import check_capacity
 from ..pipeline.map import quantised
-from ..pipeline.prepare import prepare
+from ..pipeline.prepare import is_spiking, prepare
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
 from .figures import Divergence, Figures, Gauge, first_above
 from .reference import Reference
 from .runner import Runner, network_inputs
+from .verify_spiking import verify_spiking
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic
@@ -116,8 +117,14 @@ def verify(
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verdict:
     """Compares an image with its model on some frames. Raises BadInput when they do not belong together, or
-    where ONNX Runtime cannot run the model.
+    where ONNX Runtime cannot run the model. A network of spiking neurons is held against NIR's equations:
+    its frames are steps, one after the other.
     """
+    if is_spiking(path):
+        compared = verify_spiking(
+            path, image, frames, tolerance=tolerance, arithmetic=arithmetic, on_frame=on_frame
+        )
+        return Verdict(compared, compared["layers"].outputs, tolerance, "single")
     models = load_models(path, image, reference)
     outputs = [value.name for value in models.given.graph.output]
     layers = [tensor for tensor in image.tensors if tensor.kind == "layer"]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from math import prod
 from typing import TypedDict, Unpack
@@ -196,10 +197,9 @@ class Builder:
         x: AxisMap,
         weights: Weights,
         update: Update = Update.ADD,
+        is_recurrent: bool = False,
     ) -> None:
-        """Projections from a stack of maps [D, H, W] to a population. Raises Unsupported when it is no such
-        stack.
-        """
+        """Projections from a stack of maps [D, H, W] to a population. Raises Unsupported for others."""
         try:
             planes = self.neurons.planes(self._read(maps, y, x))
         except NotPlanar:
@@ -214,8 +214,9 @@ class Builder:
             kernel = weights.kernel(plane, shape.depth)
             down = axis.repeats(axis.through(y, plane.rows, shape.height), update)
             across = axis.repeats(axis.through(x, plane.columns, shape.width), update)
+            made = partial(Projection, plane.population, target)
             self.projections += (
-                Projection(plane.population, target, rows, columns, kernel, layer.origin, update)
+                made(rows, columns, kernel, layer.origin, update, is_recurrent)
                 for rows, columns in product(down, across)
             )
 

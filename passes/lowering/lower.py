@@ -17,13 +17,13 @@ from ...ir.network import Network, Neuron, Shape, Tensor
 from .builder import Builder
 from .feeds import Layout
 from .layouts import layouts
-from .operators import functions, linear, normalise, picking, pointwise, reduce, shapes, spatial
+from .operators import functions, linear, normalise, picking, pointwise, reduce, shapes, spatial, spiking
 from .operators.table import HANDLERS
 
 __all__ = ["HANDLERS", "Lower"]
 
 # Importing them fills HANDLERS.
-FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, shapes, spatial)
+FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, shapes, spatial, spiking)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Lower:
             Unsupported(
                 layer.origin,
                 "the operator cannot be mapped",
-                hint=f"mappable are {', '.join(sorted(HANDLERS))}",
+                hint=f"mappable are {', '.join(sorted(op for op, each in HANDLERS.items() if each.is_onnx))}",
             )
             for layer in graph.layers
             if layer.op not in HANDLERS

@@ -155,7 +155,7 @@ class Reference:
         else:
             now = first if model is Neuron.STANDARD else p["decay"] * after + first
         self.events[index] = now.astype(np.float64)
-        return scale * value
+        return np.asarray(scale * value, dtype=np.float32)
 
 
 def _matrix(each: Projection) -> npt.NDArray[np.float64]:

@@ -11,23 +11,24 @@ Lowering = Callable[[Builder, Layer], None]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """An operator's lowering and the words that the support table says of it."""
+    """An operator's lowering and the words that the support table says of it. `is_onnx`: ONNX has it."""
 
     operator: str
     lower: Lowering
     summary: str
+    is_onnx: bool = True
 
 
 HANDLERS: dict[str, Handler] = {}
 
 
-def lowers(*operators: str) -> Callable[[Lowering], Lowering]:
+def lowers(*operators: str, is_onnx: bool = True) -> Callable[[Lowering], Lowering]:
     """Enters a function into the table; the first line of its docstring is what the support table says."""
 
     def enter(function: Lowering) -> Lowering:
         summary = (function.__doc__ or "").strip().splitlines()[0]
         for operator in operators:
-            HANDLERS[operator] = Handler(operator, function, summary)
+            HANDLERS[operator] = Handler(operator, function, summary, is_onnx)
         return function
 
     return enter

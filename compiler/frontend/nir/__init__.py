@@ -1,0 +1,1 @@
+"""NIR: networks of spiking neurons, as their simulators exchange them, become layers."""

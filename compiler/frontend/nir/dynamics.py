@@ -1,0 +1,89 @@
+"""How a network in continuous time is run in steps: what a NIR file leaves open, and simulators differ in."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ....ir.errors import BadInput
+
+STEP = 1e-4  # seconds: what most files of others were written for
+
+
+class Dialect(StrEnum):
+    """Whose steps are taken."""
+
+    NIR = "nir"
+    NORSE = "norse"
+    SNNTORCH = "snntorch"
+    SINABS = "sinabs"
+    LAVA = "lava"
+
+
+class Reset(StrEnum):
+    """What a spike does to the voltage."""
+
+    VALUE = "value"  # it begins at v_reset again
+    SUBTRACT = "subtract"  # the threshold is taken off
+
+
+SAYS = {
+    Dialect.NIR: "forward Euler of NIR's equations, a current before the voltage that it drives",
+    Dialect.NORSE: "forward Euler, as Norse takes its steps",
+    Dialect.SNNTORCH: "forward Euler, a current before the voltage, as snnTorch takes its steps",
+    Dialect.SINABS: "exponential decay, as many spikes at once as a voltage holds thresholds, as in sinabs",
+    Dialect.LAVA: "forward Euler, what neurons receive one step late, as between the processes of Lava",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """Seconds of a step, whose steps are taken, and what a spike does (None: as the dialect has it)."""
+
+    dt: float = STEP
+    dialect: Dialect = Dialect.NIR
+    reset: Reset | None = None
+
+    def __post_init__(self) -> None:
+        """Raises BadInput where dt is no time."""
+        if not 0 < self.dt < float("inf"):
+            raise BadInput(None, f"a step of {self.dt} seconds is none", hint=f"give --dt, such as {STEP}")
+
+    @property
+    def subtracts(self) -> bool:
+        """Whether a spike takes the threshold off."""
+        if self.reset is None:
+            return self.dialect is Dialect.SINABS
+        return self.reset is Reset.SUBTRACT
+
+    @property
+    def counts(self) -> bool:
+        """Whether a neuron may spike several times in a step."""
+        return self.dialect is Dialect.SINABS
+
+    @property
+    def is_late(self) -> bool:
+        """Whether neurons see what is sent to them in the next step."""
+        return self.dialect is Dialect.LAVA
+
+    def __str__(self) -> str:
+        """What an image says of it."""
+        reset = Reset.SUBTRACT if self.subtracts else Reset.VALUE
+        return f"dt={self.dt!r} dialect={self.dialect} reset={reset}"
+
+    @classmethod
+    def named(cls, dt: float, dialect: str, reset: str | None) -> "Dynamics":
+        """By the names that options have. Raises BadInput where they name nothing."""
+        for value, known in ((dialect, Dialect), (reset, Reset)):
+            if value is not None and value not in tuple(known):
+                raise BadInput(None, f"{value!r} is unknown", hint=f"known are {', '.join(known)}")
+        return cls(dt, Dialect(dialect), None if reset is None else Reset(reset))
+
+    @classmethod
+    def parsed(cls, text: str) -> "Dynamics":
+        """What `str` gave. Raises BadInput for anything else."""
+        parts = dict(part.partition("=")[::2] for part in text.split())
+        try:
+            return cls(float(parts["dt"]), Dialect(parts["dialect"]), Reset(parts["reset"]))
+        except (KeyError, ValueError):
+            raise BadInput(
+                None, f"{text!r} says of no spiking network how it is run", hint="compile it again"
+            ) from None

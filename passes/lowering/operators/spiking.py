@@ -1,0 +1,90 @@
+"""Layers of networks that run over time: neuron models, sums of windows, and what is for the next step.
+
+These are no operators of ONNX: who reads a spiking network names its layers so. The parameters of a neuron
+model are attributes by the model's names for them, one number or one for each channel.
+"""
+
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Neuron, Parameter, PopulationId, Shape
+from .. import axis
+from ..builder import Builder
+from ..views import Ids
+from ..weights import ones
+from .linear import strided
+from .table import lowers
+from .windows import Window
+
+MODELS = {
+    "LIF": Neuron.LIF,
+    "CountingLIF": Neuron.COUNTING_LIF,
+    "LI": Neuron.LI,
+    "CubaLIF": Neuron.CUBA_LIF,
+    "CubaLI": Neuron.CUBA_LI,
+}
+DRIVE = "drive"  # the attribute that names the constant of what drives a neuron in every step
+FEEDBACK = "Feedback"
+
+
+@lowers(*MODELS, is_onnx=False)
+def neurons(builder: Builder, layer: Layer) -> None:
+    """Neurons that integrate the sum of their inputs over time, each with the states of its model."""
+    model = MODELS[layer.op]
+    shape = builder.graph.shape(layer.outputs[0])
+    depth, height, width = (*shape[1:], 1, 1)[:3] if len(shape) != 3 else (shape[1], 1, shape[2])
+    drive = layer.text(DRIVE, "")
+    found = builder.add(
+        layer,
+        Shape(depth, height, width),
+        neuron=model,
+        parameters=tuple(_parameter(layer, name) for name in model.parameters),
+        bias=builder.graph.constants[drive] if drive else None,
+        bias_constants=(drive,) if drive else (),
+        scale=layer.number("scale", 1.0),
+    )
+    for index in range(len(layer.inputs)):
+        maps = builder.channelwise(layer, index)
+        builder.project(layer, maps, found, axis.identity(height), axis.identity(width), ones(depth))
+    builder.define(layer.outputs[0], builder.ids(found))
+
+
+def _parameter(layer: Layer, name: str) -> Parameter:
+    value = layer.attributes[name]
+    if isinstance(value, tuple):
+        return layer.numbers(name)
+    return layer.number(name, 0.0)
+
+
+@lowers("SumPool", is_onnx=False)
+def sum_pool(builder: Builder, layer: Layer) -> None:
+    """The sum of each window, with any padding and stride."""
+    maps = builder.channelwise(layer, 0)
+    targets = builder.graph.shape(layer.outputs[0])[2:]
+    kernel, strides = layer.integers("kernel_shape"), layer.integers("strides", (1, 1))
+    pads = layer.integers("pads", (0, 0, 0, 0))
+    y, x = (
+        Window(maps.shape[1 + i], targets[i], kernel[i], strides[i], pads[i], pads[2 + i], 1) for i in (0, 1)
+    )
+    window = ones(len(maps), taps=(y.kernel, x.kernel))
+    found = strided(builder, layer, maps, len(maps), [window], y, x)
+    builder.define(layer.outputs[0], builder.ids(found))
+
+
+@lowers(FEEDBACK, is_onnx=False)
+def feedback(builder: Builder, layer: Layer) -> None:
+    """What its first input sends, the neurons of its second one, which fire before, see in the next step."""
+    maps, reached = builder.channelwise(layer, 0), builder.operand(layer, 1)
+    (target,) = builder.neurons.populations(reached)
+    depth, height, width = maps.shape
+    if builder.neurons.shapes[target].neurons != maps.size:
+        shapes = f"{list(maps.shape)} neurons feed {list(reached.shape)} back"
+        raise Unsupported(layer.origin, shapes, hint="give both ends of the connection one shape")
+    if not _is_behind(builder, maps, target):
+        maps = builder.ids(builder.copied(layer, maps, (depth, height, width)))
+    y, x = axis.identity(height), axis.identity(width)
+    builder.project(layer, maps, target, y, x, ones(depth), is_recurrent=True)
+
+
+def _is_behind(builder: Builder, maps: Ids, target: PopulationId) -> bool:
+    """Whether all that feeds a population back fires behind it."""
+    return bool((maps >= 0).all()) and all(source > target for source in builder.neurons.populations(maps))

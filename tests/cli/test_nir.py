@@ -1,0 +1,83 @@
+"""A network of spiking neurons on the command line: check, compile, inspect, simulate, verify, compare."""
+
+import json
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+from compiler.nir_graphs import chain, cuba, ends, integrate, saved, weights
+
+from .conftest import Run
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A recurrent network of two layers."""
+    first, last = ends([6], [4])
+    nodes = {
+        "input": first,
+        "fc1": nir.Linear(2 * weights(4, 9, 6)),
+        "cuba": cuba([9]),
+        "fc2": nir.Linear(3 * weights(6, 4, 9)),
+        "if": integrate([4]),
+        "output": last,
+        "rec": nir.Linear(weights(5, 9, 9)),
+    }
+    found = chain({name: node for name, node in nodes.items() if name != "rec"})
+    found.nodes["rec"] = nodes["rec"]
+    found.edges += [("cuba", "rec"), ("rec", "cuba")]
+    return saved(tmp_path, found)
+
+
+def test_all_commands_take_it(run: Run, model: Path, tmp_path: Path) -> None:
+    image, steps, out = model.with_suffix(".snc"), tmp_path / "steps.npy", tmp_path / "out.npz"
+    done = run("check", model)
+    assert (done.code, done.err) == (0, "")
+    assert "node     cuba (CubaLIF): exact: forward Euler of NIR's equations" in done.out
+    done = run("compile", model, "--dt", 1e-4, "--reset", "subtract", "--json")
+    assert done.code == 0
+    assert "steps of 0.0001 s (nir)" in done.err
+    found = json.loads(done.out)
+    assert found["dynamics"] == "dt=0.0001 dialect=nir reset=subtract"
+    assert found["fidelity"]["if"] == "exact: what arrives in a step is added, whatever the step's length"
+    assert "steps    dt=0.0001 dialect=nir reset=subtract" in run("inspect", image).out
+    np.save(steps, (np.random.default_rng(1).random((50, 1, 6)) < 0.3).astype(np.float32))
+    assert run("simulate", image, "-i", steps, "-o", out).code == 0
+    with np.load(out) as arrays:
+        assert arrays["output"].shape == (50, 4)
+        assert arrays["output"].any()
+    for given in (("-i", steps), ("--random", 40), ()):
+        done = run("verify", model, image, *given, "--json")
+        assert done.code == 0, done.out
+        assert json.loads(done.out)["is_right"]
+    assert json.loads(done.out)["frames"] == 64
+    assert "the mapping is right" in run("verify", model, image).out
+    assert run("compare", model).code == 0
+
+
+def test_an_image_of_other_steps_is_not_verified_as_these(
+    run: Run, model: Path, digits: Path, image: Path
+) -> None:
+    done = run("verify", model, image)
+    assert done.code == 2
+    assert "is a spiking network, the image holds none" in done.err
+
+
+def test_what_onnx_has_and_nir_has_not_is_refused(run: Run, model: Path, tmp_path: Path) -> None:
+    done = run("compile", model, "--reference", tmp_path / "reference.onnx")
+    assert (done.code, "which ONNX cannot hold" in done.err) == (2, True)
+    done = run("compile", model, "--input-shape", "input:1,6")
+    assert (done.code, "leave --input-shape out" in done.err) == (2, True)
+
+
+def test_a_changed_threshold_is_found(run: Run, model: Path) -> None:
+    """An image is held against the file: with other equations it is wrong, and the layer is named."""
+    image = model.with_suffix(".snc")
+    assert run("compile", model, "--json").code == 0
+    graph = nir.read(model, type_check=False)
+    graph.nodes["cuba"].v_threshold = graph.nodes["cuba"].v_threshold * 1.5
+    nir.write(model, graph)
+    done = run("verify", model, image)
+    assert done.code == 1
+    assert "first divergence" in done.out
