@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
 	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
-.PHONY: demo test zoo fuzz bless format clean
+.PHONY: demo test site zoo fuzz bless format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
@@ -22,6 +22,9 @@ test: .venv/test ## Every check of the project, on the built wheel
 	$(BIN)/mypy --explicit-package-bases benchmarks
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2
+
+site: .venv/site ## The documentation with the reference of the Python interface, in build/site; no link is dead
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
 	$(BIN)/pytest -m "zoo or slow"
@@ -63,4 +66,8 @@ clean:
 
 .venv/test: .venv/snc
 	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test]"
+	touch $@
+
+.venv/site: .venv/snc mkdocs.yml
+	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[docs]"
 	touch $@
