@@ -135,14 +135,18 @@ def _memory(
     for entries, at in layout.tables.items():
         for i, word in enumerate(word for each in entries for word in _kernels(each, layout)):
             put(at + i, word)
-    for blob, at in layout.weights.items():
-        data = _packed(blob)
-        memory[at : at + len(data)] = data
+    alike: dict[tuple[int, int], list[BitRun]] = {}
+    for run in layout.weights:
+        alike.setdefault((run.bits, run.size), []).append(run)
+    for (
+        bits,
+        size,
+    ), runs in alike.items():  # there are a hundred thousand: packed together where they can be
+        codes = BitRun.joined(runs).codes.reshape(len(runs), size)
+        for run, words in zip(runs, pack(codes, bits), strict=True):
+            at = layout.weights[run]
+            memory[at : at + len(words)] = words
     return memory
-
-
-def _packed(run: BitRun) -> Memory:
-    return pack(run.codes, run.bits)
 
 
 def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) -> Population:
@@ -198,7 +202,8 @@ def _block(
     parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
     if population.bias is not None:
         held = population.bias[plan.fragment.c.start : plan.fragment.c.stop]
-        parts.append(_packed(bias_codec(mapping.network.weight_format).run(held)))
+        run = bias_codec(mapping.network.weight_format).run(held)
+        parts.append(pack(run.codes, run.bits))
     here = mapping.places[core]
     words_of_axons = []
     for axon in plan.axons:

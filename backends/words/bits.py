@@ -285,21 +285,22 @@ class Word:
 
 
 def pack(codes: NDArray[Any], bits_each: int) -> NDArray[np.uint64]:
-    """Codes of so many bits, end to end in words, the first in the lowest bits; zeros fill the last word."""
+    """Rows of codes of so many bits, each end to end in words, the first in the lowest bits, then zeros."""
     period = math.lcm(bits_each, WORD_BITS)  # after so many bits, a code begins at the beginning of a word
     codes_each, words_each = period // bits_each, period // WORD_BITS
-    rounds = -(-codes.size // codes_each)
-    padded = np.zeros(rounds * codes_each, dtype=np.uint64)
-    padded[: codes.size] = codes.ravel()
+    *rows, count = codes.shape
+    rounds = -(-count // codes_each)
+    padded = np.zeros((*rows, rounds * codes_each), dtype=np.uint64)
+    padded[..., :count] = codes
     assert not codes.size or int(padded.max()) >> bits_each == 0, "a code has more bits than it may have"
-    given = padded.reshape(rounds, codes_each)
-    words = np.zeros((rounds, words_each), dtype=np.uint64)
+    given = padded.reshape(*rows, rounds, codes_each)
+    words = np.zeros((*rows, rounds, words_each), dtype=np.uint64)
     for i in range(codes_each):
         word, bit = divmod(i * bits_each, WORD_BITS)
-        words[:, word] |= given[:, i] << np.uint64(bit)
+        words[..., word] |= given[..., i] << np.uint64(bit)
         if bit + bits_each > WORD_BITS:
-            words[:, word + 1] |= given[:, i] >> np.uint64(WORD_BITS - bit)
-    return words.ravel()[: words_for(codes.size, bits_each)]
+            words[..., word + 1] |= given[..., i] >> np.uint64(WORD_BITS - bit)
+    return words.reshape(*rows, rounds * words_each)[..., : words_for(count, bits_each)]
 
 
 def unpack(words: NDArray[np.uint64], bits_each: int, count: int) -> NDArray[Any]:
