@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from backends.by_the_manual import Chip as ByTheManual
+from checker.check import check
 from oracle.graphs import random_input
 from oracle.writer import Writer
 
@@ -66,6 +67,7 @@ def test_it_maps_and_computes(states: str, chip: Chip) -> None:
     mapping = mapped(network(), states, chip)
     assert (len(mapping.plans) > 3) == (chip is SMALL)
     image = image_of(mapping, states)
+    assert check(write_image(image)).faults == ()
     machine, other = Machine(image), ByTheManual(write_image(image))
     for _ in range(2):
         for inputs, want in expected():
