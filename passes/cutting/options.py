@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ir.chip import Chip
-from ...ir.mapping import Fragment, Grid, Run, Span
+from ...ir.mapping import Fragment, Grid, Span
 from ...ir.network import Network, PopulationId
+from ...ir.wiring import Run
 from ..wiring.demand import Demand, Need
 from ..wiring.meeting import axis_tiles, meeting, offset
 from ..wiring.wired import Wired

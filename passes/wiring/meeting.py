@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...ir.mapping import Run, Span
+from ...ir.mapping import Span
+from ...ir.wiring import Run
 from .tiles import cut, run_of, taken
 from .wired import Wired
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.mapping import Fragment, Span, Wiring
+from ...ir.mapping import Fragment, Span
 from ...ir.network import Kernel
 from ...ir.storage.bitrun import BitRun
 from ...ir.storage.skipping import skipping
 from ...ir.storage.tables import NULL, Descriptor
 from ...ir.storage.weights import FORMATS, Codec, exact_format
+from ...ir.wiring import Wiring
 from .tiles import Tile
 
 Values = NDArray[np.float32]

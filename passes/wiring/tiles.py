@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.mapping import Run, Span
+from ...ir.mapping import Span
+from ...ir.wiring import Run
 
 Taken = NDArray[np.bool_]  # whether any tap stands at a position of a kernel
 

@@ -12,10 +12,10 @@ from itertools import product
 import numpy as np
 
 from ...ir.chip import Chip
-from ...ir.mapping import Run, Wiring
 from ...ir.network import AxisMap, Network, Projection
 from ...ir.storage.bitrun import WORD_BITS
 from ...ir.storage.weights import FORMATS
+from ...ir.wiring import Run, Wiring
 from .wired import Wired
 
 Row = tuple[tuple[int, float], ...]

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.chip import Chip
-from ...ir.mapping import Fragment, Run, Span, Wiring
+from ...ir.mapping import Fragment, Span
 from ...ir.network import Network
 from ...ir.storage.tables import Strided
+from ...ir.wiring import Run, Wiring
 from .bills import Bill, Bills
 from .stored import Stored
 from .tiles import Tile, cut, has_holes, run_of, taken

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import Origin
-from snc.ir.mapping import Run, Wiring
 from snc.ir.network import AxisMap, Kernel, Network, Population, PopulationId, Projection, Shape
+from snc.ir.wiring import Run, Wiring
 from snc.passes.lowering import axis
 from snc.passes.wiring.wire import Wire, runs
 
