@@ -76,7 +76,7 @@ def _cached(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
 def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = False) -> Callable[P, R]:
     import numba
 
-    return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline)(function))
+    return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline, nogil=True)(function))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ...ir.neurons import Lifetime
 from ..image.image import Image, ImageTensor
 from ..words.words import Order
 from .counters import Counters
-from .tensors import elements, gathered, spread
+from .tensors import fed, gathered
 from .values import fire, rounded
 
 if TYPE_CHECKING:
@@ -49,11 +49,12 @@ class Fire:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What came of one frame: output tensors, the layers' tensors if asked for, and the counters."""
+    """What came of one frame: outputs, the layers' tensors if asked for, the counters, and what ran it."""
 
     outputs: dict[str, Floats]
     layers: dict[str, Floats]
     counters: Counters
+    engine: str = "literal"
 
 
 class Machine:
@@ -153,21 +154,18 @@ class Machine:
 
     def _given(self, inputs: Mapping[str, ArrayLike]) -> dict[int, Floats]:
         """The values of the input populations, [D, H, W], by their index."""
-        expected = ", ".join(f"{name} {list(shape)}" for name, shape in self.inputs.items())
-        hint = f"inputs are {expected}"
-        if unknown := sorted(set(inputs) - set(self.inputs)):
-            raise BadInput(self._origin, f"there is no input {unknown[0]!r}", hint=hint)
         found = {
             index: np.zeros((block.word.depth, block.word.height, block.word.width), dtype=np.float32)
             for index, block in enumerate(self._program.blocks)
             if block.is_input
         }
-        for tensor in self._tensors("input"):
-            if tensor.name not in inputs:
-                raise BadInput(self._origin, f"input {tensor.name!r} is missing", hint=hint)
-            flat = elements(tensor, inputs[tensor.name], self._origin)
-            for piece in tensor.pieces:
-                spread(piece, flat, found[self._program.at[piece.core, piece.population]])
+        at = self._program.at
+        fed(
+            self._tensors("input"),
+            inputs,
+            self._origin,
+            lambda piece: found[at[piece.core, piece.population]],
+        )
         return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
     def _reset(self, block: "Block", once: bool) -> None:

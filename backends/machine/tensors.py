@@ -3,6 +3,7 @@
 That no piece leaves its population or its tensor was checked when the image was decoded.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, cast
 
@@ -31,6 +32,26 @@ def elements(tensor: ImageTensor, given: ArrayLike, origin: Origin) -> Floats:
     if not np.isfinite(flat).all():
         raise BadInput(origin, f"{title} has elements that are not finite")
     return flat
+
+
+def fed(
+    tensors: Sequence[ImageTensor],
+    inputs: Mapping[str, ArrayLike],
+    origin: Origin,
+    at: Callable[[ImagePiece], Floats],
+) -> None:
+    """Input tensors become the values [D, H, W] that `at` holds of their pieces' populations. Raises BadInput
+    for arrays that are not these tensors.
+    """
+    hint = f"inputs are {', '.join(f'{tensor.name} {list(tensor.shape)}' for tensor in tensors)}"
+    if unknown := sorted(set(inputs) - {tensor.name for tensor in tensors}):
+        raise BadInput(origin, f"there is no input {unknown[0]!r}", hint=hint)
+    for tensor in tensors:
+        if tensor.name not in inputs:
+            raise BadInput(origin, f"input {tensor.name!r} is missing", hint=hint)
+        flat = elements(tensor, inputs[tensor.name], origin)
+        for piece in tensor.pieces:
+            spread(piece, flat, at(piece))
 
 
 def spread(piece: ImagePiece, flat: Floats, values: Floats) -> None:

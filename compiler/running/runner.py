@@ -9,6 +9,7 @@ import onnx
 from ...backends.image.image import Image, ImageTensor
 from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
+from .engines import ENGINES
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
@@ -27,11 +28,9 @@ class Result:
 class Runner:
     """An image, ready to run frame by frame."""
 
-    def __init__(self, image: Image, arithmetic: "Arithmetic" = "float32") -> None:
-        from ...backends.machine.machine import Machine
-
+    def __init__(self, image: Image, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:
         self.image = image
-        self.machine = Machine(image, arithmetic=arithmetic)
+        self.machine = ENGINES[engine](image, arithmetic)
         self.before = None if image.host_before is None else HostPart(image.host_before)
         self.after = None if image.host_after is None else HostPart(image.host_after)
         self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]

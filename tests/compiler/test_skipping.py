@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from backends.agreement import agree
 from backends.by_the_manual import Chip
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,7 @@ def test_it_computes_what_the_manual_says(weights: str, share: float) -> None:
     picture = random_input(pruned(share, 1), 1)
     assert_layers(found, picture)
     got = Machine(found.image).run(picture)
+    assert agree(found.image, [picture]) == ""
     reader = Chip(write_image(found.image))
     for name, want in reader.run(picture).items():
         np.testing.assert_allclose(got.outputs[name], want, rtol=1e-5, atol=1e-5)

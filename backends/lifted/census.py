@@ -1,0 +1,269 @@
+"""Counters without events: how many neurons fire at each pixel, times what an event there does.
+
+What an event does depends on its pixel (does the axon let it through, how many positions does its kernel
+touch: a plane of numbers) and on its channel (how many neurons the kernel reaches: a factor).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...ir.compiled import kept
+from ..machine.counters import Counters
+from ..machine.decode import Block, Program
+from .edges import Edge, synapses
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Masks = NDArray[np.int32]
+
+FIRING, EVENTS, HOPS, EMPTY, OPERATIONS = range(5)
+COUNTS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """What the neurons of a population that fire add to the counters.
+
+    `cuts`: channels from one on are alike up to the next. `planes` [planes, pixels]. Term i adds factors[i]
+    times the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
+    """
+
+    cuts: Integers
+    planes: Masks
+    rows: Integers
+    sums: Integers
+    factors: Integers
+
+    @property
+    def size(self) -> int:
+        """How many sums there are."""
+        return (self.cuts.size - 1) * len(self.planes)
+
+
+# Columns of a population: its size, where its cuts, planes and sums begin, how many there are, and whether
+# all its neurons fire.
+HEIGHT, WIDTH, CUTS, RUNS, PLANES, COUNT, SUMS, ALL = range(8)
+
+
+@kept()
+def sum_by_pixel(
+    values: Floats, row: int, pixel: int, members: Integers, firsts: Integers,
+    populations: Integers, cuts: Integers, planes: Masks, sums: Integers,
+) -> None:  # fmt: skip
+    """Sums of planes over the neurons of some populations that are not 0, for each run of channels. These lie
+    side by side, those of a population from `firsts` on.
+    """
+    for m in range(members.size):
+        own = populations[members[m]]
+        height, width, runs, count = own[HEIGHT], own[WIDTH], own[RUNS], own[COUNT]
+        for y in range(height):
+            for x in range(width):
+                at, p = firsts[m] + y * row + x * pixel, own[PLANES] + y * width + x
+                for r in range(runs):
+                    first, last = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
+                    n = np.int32(last - first)
+                    if not own[ALL]:
+                        v, n = np.uintp(at + first), np.int32(0)
+                        for i in range(np.uintp(last - first)):
+                            n = np.int32(n + np.int32(values[v + i] != 0))
+                    for k in range(count):
+                        sums[own[SUMS] + r * count + k] += planes[p + k * height * width] * n
+
+
+@kept()
+def sum_by_channel(
+    values: Floats, channel: int, row: int, members: Integers, firsts: Integers,
+    populations: Integers, cuts: Integers, planes: Masks, sums: Integers,
+) -> None:  # fmt: skip
+    """The same, where the pixels of a row lie side by side."""
+    for m in range(members.size):
+        own = populations[members[m]]
+        height, width, runs, count = own[HEIGHT], own[WIDTH], own[RUNS], own[COUNT]
+        pixels = height * width
+        found = np.empty(pixels, np.int32)
+        for r in range(runs):
+            first, last = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
+            found[:] = np.int32(last - first) if own[ALL] else np.int32(0)
+            for c in range(first, first if own[ALL] else last):
+                v = np.uintp(firsts[m] + c * channel)
+                if row == width:
+                    for i in range(np.uintp(pixels)):
+                        found[i] = np.int32(found[i] + np.int32(values[v + i] != 0))
+                    continue
+                for y in range(height):
+                    f = np.uintp(y * width)
+                    for i in range(np.uintp(width)):
+                        found[f + i] = np.int32(found[f + i] + np.int32(values[v + i] != 0))
+                    v += np.uintp(row)
+            for k in range(count):
+                p, total = np.uintp(own[PLANES] + k * pixels), np.int64(0)
+                for i in range(np.uintp(pixels)):
+                    total += np.int64(planes[p + i]) * found[i]
+                sums[own[SUMS] + r * count + k] += total
+
+
+@kept()
+def weighed(rows: Integers, at: Integers, factors: Integers, sums: Integers, counts: Integers) -> None:
+    """Adds to each counter its terms."""
+    for i in range(rows.size):
+        counts[rows[i]] += factors[i] * sums[at[i]]
+
+
+class Census:
+    """The counters of an image's runs: populations are counted into sums, and these weighed at the end."""
+
+    def __init__(self, program: Program, edges: Sequence[Edge]) -> None:
+        self._keys = tuple((block.core, block.address) for block in program.blocks)
+        self._inputs = np.array([block.is_input for block in program.blocks], dtype=np.bool_)
+        out: dict[int, list[Edge]] = defaultdict(list)
+        for edge in edges:
+            out[edge.source].append(edge)
+        shares = [_share(i, program, out.get(i, ())) for i in range(len(program.blocks))]
+        begins = [
+            np.concatenate([[0], np.cumsum(sizes)]).tolist()
+            for sizes in zip(
+                *((share.cuts.size, share.planes.size, share.size) for share in shares), strict=True
+            )
+        ]
+        self._size = int(begins[2][-1])
+        self._populations = np.array(
+            [
+                [
+                    block.word.height,
+                    block.word.width,
+                    cuts,
+                    share.cuts.size - 1,
+                    planes,
+                    len(share.planes),
+                    sums,
+                    block.fires_on_zero,
+                ]
+                for block, share, cuts, planes, sums in zip(
+                    program.blocks, shares, *(each[:-1] for each in begins), strict=True
+                )
+            ],
+            dtype=np.int64,
+        )
+        self._cuts = np.concatenate([share.cuts for share in shares])
+        self._planes = np.concatenate([share.planes.ravel() for share in shares])
+        self._rows, self._factors = (
+            np.concatenate([getattr(share, name) for share in shares]) for name in ("rows", "factors")
+        )
+        self._sums = np.concatenate(
+            [share.sums + begin for share, begin in zip(shares, begins[2][:-1], strict=True)]
+        )
+
+    def none(self) -> Integers:
+        """Sums of nothing yet, to be added to."""
+        return np.zeros(self._size, dtype=np.int64)
+
+    def by_pixel(
+        self, values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, sums: Integers
+    ) -> None:
+        """Counts populations whose values begin at `firsts` and lie pixel by pixel."""
+        sum_by_pixel(values, row, pixel, members, firsts, self._populations, self._cuts, self._planes, sums)
+
+    def by_channel(
+        self, values: Floats, channel: int, row: int, members: Integers, firsts: Integers, sums: Integers
+    ) -> None:
+        """Counts populations whose values begin at `firsts` and lie channel by channel."""
+        sum_by_channel(
+            values, channel, row, members, firsts, self._populations, self._cuts, self._planes, sums
+        )
+
+    def fired(self, population: int, sums: Integers) -> int:
+        """How many of a population's neurons fired."""
+        own = self._populations[population]  # its first plane is all ones
+        return int(sums[own[SUMS] : own[SUMS] + own[RUNS] * own[COUNT] : own[COUNT]].sum())
+
+    def counters(self, sums: Integers) -> Counters:
+        """The counters as the machine gives them."""
+        counts = np.zeros(COUNTS * len(self._keys), dtype=np.int64)
+        weighed(self._rows, self._sums, self._factors, sums, counts)
+        found = counts.reshape(COUNTS, -1)
+        return Counters(
+            populations=self._keys,
+            inputs=self._inputs,
+            firing=found[FIRING],
+            events=found[EVENTS],
+            hops=found[HOPS],
+            empty_events=found[EMPTY],
+            synaptic_operations=found[OPERATIONS],
+        )
+
+
+def _share(index: int, program: Program, edges: Sequence[Edge]) -> Share:
+    block, blocks = program.blocks[index], len(program.blocks)
+    word = block.word
+    planes: dict[bytes, int] = {}
+    found: list[Masks] = []
+    added: dict[tuple[int, int], Integers] = {}
+    for counter, population, plane, by_channel in _effects(index, block, program, edges):
+        flat = plane.astype(np.int32).ravel()
+        if not flat.any():
+            continue
+        number = planes.setdefault(flat.tobytes(), len(planes))
+        if number == len(found):
+            found.append(flat)
+        key = counter * blocks + population, number
+        added[key] = added[key] + by_channel if key in added else by_channel
+    each = np.stack(list(added.values()))
+    cuts = np.concatenate(
+        [[0], np.flatnonzero((each[:, 1:] != each[:, :-1]).any(axis=0)) + 1, [word.depth]]
+    ).astype(np.int64)
+    rows, sums, factors = [], [], []
+    for (row, number), by_channel in added.items():
+        for run, (first, _) in enumerate(pairwise(cuts.tolist())):
+            if by_channel[first]:
+                rows.append(row)
+                sums.append(run * len(found) + number)
+                factors.append(int(by_channel[first]))
+    terms = (np.array(each, dtype=np.int64) for each in (rows, sums, factors))
+    return Share(cuts, np.stack(found), *terms)
+
+
+def _effects(
+    index: int, block: Block, program: Program, edges: Sequence[Edge]
+) -> Iterator[tuple[int, int, Integers, Integers]]:
+    """What an event adds: counter, population, number by pixel [H, W] and factor by channel."""
+    word = block.word
+    ones = np.ones(word.depth, dtype=np.int64)
+    yield FIRING, index, np.ones((word.height, word.width), dtype=np.int64), ones
+    for edge in edges:
+        g, target = edge.geometry, program.blocks[edge.target].word
+        in_y, down = _along(word.height, g.y, g.us, g.sl, g.kh, edge.bounds[0], target.height)
+        in_x, across = _along(word.width, g.x, g.us, g.sl, g.kw, edge.bounds[1], target.width)
+        passed = np.outer(in_y, in_x).astype(np.int64)
+        yield EVENTS, index, passed, ones
+        yield HOPS, index, passed, ones * edge.hops
+        yield EMPTY, edge.target, passed, ones
+        if not edge.live.size:
+            continue
+        live = np.zeros(word.depth, dtype=np.int64)
+        live[edge.live] = 1
+        yield EMPTY, edge.target, np.outer(down.any(axis=1), across.any(axis=1)).astype(np.int64), -live
+        counted = np.zeros((word.depth, g.kh, g.kw), dtype=np.int64)
+        counted[edge.live] = synapses(edge, program)
+        if (counted == counted[:, :1, :1]).all():
+            plane = np.outer(down.sum(axis=1), across.sum(axis=1))
+            yield OPERATIONS, edge.target, plane, counted[:, 0, 0]
+            continue
+        for dy, dx in np.ndindex(g.kh, g.kw):
+            plane = np.outer(down[:, dy], across[:, dx]).astype(np.int64)
+            yield OPERATIONS, edge.target, plane, counted[:, dy, dx]
+
+
+def _along(
+    size: int, offset: int, us: int, sl: int, taps: int, bound: int, targets: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Along an axis: which positions the axon lets through, and which taps of them meet a target."""
+    begins = (np.arange(size) << us) + offset
+    passed = (begins < bound) & (begins + taps > 0)
+    met = begins[:, None] + np.arange(taps)[None, :]
+    inside = (met >= 0) & (met < targets << sl) & (met & ((1 << sl) - 1) == 0)
+    return passed, inside & passed[:, None]

@@ -1,0 +1,100 @@
+"""Sums of the chip's arithmetic, rounded at once where they stay small, and values of states, compiled."""
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from ...ir.compiled import compiled, config, kept
+from ..machine.loops import events
+from ..machine.loops.columns import Flag, Floats, States
+from ..machine.loops.events import half, product
+from ..words import codes
+
+PASS = 1 << 12  # values that are looked at twice while they are in the cache
+
+
+if config.DISABLE_JIT:
+
+    def fused(one: Any, other: Any, more: Any) -> Any:
+        """The product of two numbers, where it is exact, and a third, rounded once."""
+        return one * other + more
+
+else:
+
+    @intrinsic
+    def fused(_context: Any, one: Any, other: Any, more: Any) -> Any:
+        """The product of two numbers and a third, rounded once: one instruction."""
+
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.fma(*arguments)
+
+        return types.float64(types.float64, types.float64, types.float64), code
+
+
+@compiled
+def near(value: Any) -> Any:
+    """The nearest float16 of a float64 that is no infinity, ties to even, as a float64.
+
+    What is added, 2^42 times as large, and taken away again leaves eleven bits; of numbers below 2^-14, for
+    which the same is added as for the middle of those up to 2^-13, multiples of 2^-24.
+    """
+    size = max(abs(value), 1.5 * 2.0**-14)
+    return fused(size, -(2.0**42), fused(size, 2.0**42, value))
+
+
+@compiled
+def added(state: Any, weight: Any, value: Any, chip: Flag, bounded: Flag) -> Any:
+    """A state to which an event is added."""
+    if chip is None:
+        return state + product(weight, value, chip)
+    if bounded is None:
+        return half(state + product(weight, value, chip))
+    return near(fused(np.float64(weight), np.float64(value), np.float64(state)))
+
+
+@kept(codes, events)
+def rectified(states: States, values: Floats, scale: Any, clipped: bool, chip: Flag) -> float:
+    """Values of states, scaled: of those below 0 none if `clipped`. Gives the largest magnitude."""
+    bits = values.view(np.int32)
+    most = np.int32(0)
+    for first in range(0, values.size, PASS):
+        last = min(values.size, first + PASS)
+        for i in range(np.uintp(first), np.uintp(last)):
+            value = scale * np.float32(states[i])
+            value = np.float32(0) if clipped and value <= 0 else value
+            values[i] = value if chip is None else half(np.float64(value))
+        most = max(most, largest(bits, first, last))
+    return float(of_bits(most))
+
+
+@kept(codes, events)
+def halves(values: Floats) -> float:
+    """Values become the nearest float16. Gives the largest magnitude."""
+    for i in range(np.uintp(values.size)):
+        values[i] = half(np.float64(values[i]))
+    return float(of_bits(largest(values.view(np.int32), 0, values.size)))
+
+
+@kept(codes, events)
+def peak(values: Floats) -> float:
+    """The largest magnitude; a number that is none is larger than any."""
+    return float(of_bits(largest(values.view(np.int32), 0, values.size)))
+
+
+@compiled
+def largest(bits: Any, first: int, last: int) -> Any:
+    """The largest of some bits without their signs: those of magnitudes are in the order of these."""
+    most = np.int32(0)
+    for i in range(np.uintp(first), np.uintp(last)):
+        most = max(most, np.int32(bits[i] & np.int32(0x7FFFFFFF)))
+    return most
+
+
+@compiled
+def of_bits(bits: Any) -> Any:
+    """The float32 of such bits."""
+    one = np.empty(1, np.int32)
+    one[0] = bits
+    return one.view(np.float32)[0]

@@ -1,0 +1,56 @@
+"""What runs the chip's part of an image: engines with the same results, by name."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from ...backends.image.image import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from ...backends.machine.machine import Arithmetic, Fire, Run
+
+
+class Engine(Protocol):
+    """An image that is ready to run, frame by frame."""
+
+    def run(
+        self,
+        inputs: "Mapping[str, ArrayLike]",
+        *,
+        keep_layers: bool = False,
+        trace: "Callable[[Fire], None] | None" = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> "Run":
+        """The next frame. Raises BadInput for arrays that are not the image's inputs."""
+        ...
+
+    def states(self, core: int, population: int) -> "tuple[NDArray[np.float32], ...]":
+        """What the states of a population hold now, [D, H, W] each."""
+        ...
+
+    def restart(self) -> None:
+        """The next frame is the first of a run."""
+        ...
+
+
+def walk(image: Image, arithmetic: "Arithmetic") -> Engine:
+    """Feature map by feature map where the image can be lifted, event by event where not."""
+    from ...backends.lifted.edges import Unliftable
+    from ...backends.lifted.walk import Walk
+
+    try:
+        return Walk(image, arithmetic)
+    except Unliftable:
+        return literal(image, arithmetic)
+
+
+def literal(image: Image, arithmetic: "Arithmetic") -> Engine:
+    """Event by event, as the manual says it."""
+    from ...backends.machine.machine import Machine
+
+    return Machine(image, arithmetic)
+
+
+ENGINES: Mapping[str, Callable[[Image, "Arithmetic"], Engine]] = {"walk": walk, "literal": literal}
