@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
 	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
-.PHONY: demo test site zoo fuzz bless format clean
+.PHONY: demo test site zoo fuzz interrupts bless format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
@@ -34,6 +34,9 @@ SEED ?= 0
 
 fuzz: .venv/test ## N damaged models, N damaged images and N well-formed graphs, in watched processes
 	cd tests && ../$(BIN)/python -m fuzz.harness --count $(N) --seed $(SEED)
+
+interrupts: .venv/test ## N interrupts of compile, simulate and verify at random moments
+	cd tests && ../$(BIN)/python -m cli.interrupting --count $(N) --seed $(SEED)
 
 bless: .venv/test ## Rewrite the golden files: review the diff
 	SNC_BLESS=1 $(BIN)/pytest -n 2

@@ -1,5 +1,5 @@
 """`python -m snc` is `snc`."""
 
-from .cli.main import main
+from .cli.start import main
 
 raise SystemExit(main())

@@ -6,7 +6,7 @@ A command is imported when it runs, not when it is listed: `snc --help` loads no
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -15,10 +15,10 @@ from click.exceptions import Exit, NoArgsIsHelpError
 
 from ..ir.errors import SncError
 from ..ir.version import __version__
+from .start import INTERRUPTED
 
 USAGE = 2
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h
-INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
@@ -91,35 +91,48 @@ def snc() -> None:
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of `snc` with these arguments, or the process's own."""
+def main(arguments: Sequence[str] | None = None, is_interrupted: Callable[[], bool] = lambda: False) -> int:
+    """The exit code of `snc` with these arguments, or the process's own. `is_interrupted`: whatever an end
+    looks like, an interrupt has brought it about.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         exit_code = _run(given)
         sys.stdout.flush()
-    except NoArgsIsHelpError as help_asked:
-        help_asked.show()
-        return USAGE
-    except click.ClickException as error:
-        _describe(error, given, _way_out(error))
-        return _complain(error.format_message() + _in_brackets(_way_out(error)), USAGE)
-    except SncError as error:
-        _describe(error, given)
-        return _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        click.echo(": ".join(("snc: interrupted", *filter(None, map(str, interrupt.args)))), err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left: the interpreter's last flush must not fail on it once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except Exception as bug:
-        if os.environ.get("SNC_DEBUG") == "1":
-            traceback.print_exc()
-        words = " ".join(f"{type(bug).__name__}: {bug}".split())
-        click.echo(f"snc: internal error: {words} (please report; SNC_DEBUG=1 shows the traceback)", err=True)
-        return INTERNAL
+        return _interrupted(interrupt.args)
+    except Exception as error:
+        return _interrupted() if is_interrupted() else _failed(error, given)
     return exit_code
+
+
+def _interrupted(known: Sequence[object] = ()) -> int:
+    """One line, with what the interrupt itself says."""
+    click.echo(": ".join(("snc: interrupted", *filter(None, map(str, known)))), err=True)
+    return INTERRUPTED
+
+
+def _failed(error: Exception, given: Sequence[str]) -> int:
+    """The exit code of a command that did not come to its end, and why."""
+    match error:
+        case NoArgsIsHelpError():
+            error.show()
+            return USAGE
+        case click.ClickException():
+            _describe(error, given, _way_out(error))
+            return _complain(error.format_message() + _in_brackets(_way_out(error)), USAGE)
+        case SncError():
+            _describe(error, given)
+            return _complain(str(error), error.exit_code)
+        case BrokenPipeError():
+            # Whoever read our output has left: the interpreter's last flush must not fail on it once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+    if os.environ.get("SNC_DEBUG") == "1":
+        traceback.print_exception(error)
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    click.echo(f"snc: internal error: {words} (please report; SNC_DEBUG=1 shows the traceback)", err=True)
+    return INTERNAL
 
 
 def _run(arguments: list[str]) -> int:

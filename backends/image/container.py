@@ -157,6 +157,9 @@ def load(path: str | Path) -> Image:
         ) from None
 
 
+UNFINISHED: set[Path] = set()  # files that a process which ends now leaves half-written
+
+
 def write_whole(path: str | Path, data: bytes) -> None:
     """Writes a file that appears whole or not at all. Raises BadInput."""
     with whole(path) as file:
@@ -176,6 +179,7 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
             raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_name(f".snc-{secrets.token_hex(8)}")
+        UNFINISHED.add(half)
         try:
             with half.open("xb") as file:
                 yield file
@@ -184,6 +188,7 @@ def whole(path: str | Path) -> Iterator[BinaryIO]:
             half.replace(target)
         finally:
             half.unlink(missing_ok=True)
+            UNFINISHED.discard(half)
     except OSError as error:
         raise BadInput(origin, f"cannot be written: {error.strerror}", hint="give another path") from None
 

@@ -145,6 +145,7 @@ class Partition:
         if -inf < self.is_over.end < inf:
             solver.parameters.max_time_in_seconds = max(self.is_over.left, SEARCH_LEAST)
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False  # an interrupt is not the end of a search
         solver.parameters.random_seed = self.seed
         status = solver.solve(model)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

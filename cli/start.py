@@ -1,0 +1,88 @@
+"""The process that is `snc`: an interrupt ends it at any moment, with one line and no half file.
+
+Nothing large is imported here: what comes first must be able to deal with what comes next. An interrupt is
+an exception in the main thread, as ever, so that what is known is kept. But libraries may swallow it, turn it
+into an error of theirs, or not come back for a while. So it is remembered; and where the process has not
+ended soon after, a thread ends it.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells say it
+GRACE = 1.0  # seconds that the main thread has to end by itself
+WRITERS = "backends.image.container"  # the module that knows of half-written files
+SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
+
+
+class Interrupts:
+    """What is known of interrupts of this process."""
+
+    def __init__(self) -> None:
+        self.is_any = False
+        self.is_said = False
+
+    def begin(self) -> None:
+        """From now on an interrupt is dealt with."""
+        receiver, sender = os.pipe()
+        os.set_blocking(sender, False)
+        threading.Thread(target=self._watch, args=(receiver,), daemon=True).start()
+        signal.signal(signal.SIGINT, self._raise)
+        signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+        shown = sys.unraisablehook
+        sys.unraisablehook = lambda found: None if self.is_any else shown(found)
+
+    def over(self) -> None:
+        """All is done: what comes now comes too late."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if not self.is_any:  # the second must not disturb what the first has begun
+            self.is_any = True
+            raise KeyboardInterrupt
+
+    def _watch(self, receiver: int) -> None:
+        """Ends the process where an interrupt has not."""
+        while os.read(receiver, 1)[0] != signal.SIGINT:
+            pass
+        time.sleep(GRACE)
+        self.is_any = True
+        self.end()
+
+    def end(self) -> NoReturn:
+        """Ends an interrupted process, whatever libraries still want to do."""
+        writers = sys.modules.get(f"{__package__.rpartition('.')[0]}.{WRITERS}")
+        for half in tuple(getattr(writers, "UNFINISHED", ())):
+            half.unlink(missing_ok=True)
+        if not self.is_said:
+            cursor = SHOW_CURSOR if os.isatty(2) else b""
+            os.write(2, cursor + b"snc: interrupted\n")
+        os._exit(INTERRUPTED)
+
+
+def main() -> int:
+    """The exit code of the process."""
+    interrupts = Interrupts()
+    interrupts.begin()
+    try:
+        from .main import main as run
+
+        exit_code = run(is_interrupted=lambda: interrupts.is_any)
+        interrupts.is_said = exit_code == INTERRUPTED
+        if not interrupts.is_any:
+            interrupts.over()
+    except BaseException:
+        if not interrupts.is_any:
+            raise
+    if interrupts.is_any:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        interrupts.end()
+    return exit_code
