@@ -4,6 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
 from snc.backends.image.image import Image
@@ -62,6 +64,39 @@ def test_readme_shows_what_the_commands_print(
         if "verify" in command:  # the last digits of errors are the processor's
             expected = [line for line in expected if not re.search(r"\d", line)]
         assert [line for line in expected if line not in printed] == [], command
+
+
+def write_unmappable(path: Path) -> None:
+    """An operator that cannot be mapped between two convolutions."""
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2, 8, 8]) for name in "xy")
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "w"], ["t0"], name="conv0"),
+        onnx.helper.make_node("CumSum", ["t0", "axis"], ["t1"], name="cumsum0"),
+        onnx.helper.make_node("Conv", ["t1", "w"], ["y"], name="conv1"),
+    ]
+    held = [
+        onnx.numpy_helper.from_array(np.eye(2, dtype=np.float32)[:, :, None, None], "w"),
+        onnx.numpy_helper.from_array(np.array(2), "axis"),
+    ]
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [x], [y], held), opset_imports=opsets), path
+    )
+
+
+def test_readme_shows_the_errors_of_its_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "models").mkdir()
+    shutil.copy(ROOT / "models" / "digits.onnx", tmp_path / "models")
+    monkeypatch.chdir(tmp_path)
+    write_unmappable(Path("unmappable.onnx"))
+    Path("small.toml").write_text('name = "small"\nmesh = [2, 1]\ncore_words = 600\n')
+    wrong = [block for block in blocks("README.md") if "small.toml" in block[0] or "unmappable" in block[0]]
+    assert len(wrong) == 2
+    for command, lines in wrong:
+        assert main(command.split()[1:]) in (2, 3)
+        assert capsys.readouterr().err.split() == " ".join(lines).split(), command
 
 
 def test_readme_names_options_that_there_are() -> None:
