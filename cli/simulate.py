@@ -234,7 +234,8 @@ def _show_range(found: "Range") -> None:
 
 
 def _show_agreement(found: "Agreement") -> None:
+    share = "" if found.argmax_agree is None else f"{100 * found.argmax_agree:.2f} % of the classes, "
     say(
-        f"agreement   {100 * found.argmax_agree:.2f} % of the largest elements with {found.model}; "
-        f"largest error {found.max_abs_error:.3g}, {found.max_rel_error:.3g} of the peak"
+        f"agreement   {share}largest error {found.max_abs_error:.3g}, {found.max_rel_error:.3g} of the peak, "
+        f"with {found.model} in ONNX Runtime"
     )

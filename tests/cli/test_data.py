@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from .conftest import MODELS, Run
+from .conftest import MODELS, Run, write_model
 
 FRAMES = 6
 
@@ -182,7 +182,18 @@ def test_agreement_with_the_model(run: Run, digits: Path, image: Path, frames: P
     verified = json.loads(run("verify", digits, image, "-i", frames, "--json").out)
     assert found["max_abs_error"] == verified["max_abs_error"]
     done = run("simulate", image, "-i", frames, "--against", digits)
-    assert "agreement   100.00 % of the largest elements with digits.onnx" in done.out
+    assert "agreement   100.00 % of the classes, largest error" in done.out
+
+
+def test_maps_agree_in_no_class(run: Run, tmp_path: Path) -> None:
+    model, image = write_model(tmp_path / "maps.onnx", "Relu"), tmp_path / "maps.snc"
+    assert run("compile", model, "-o", image, "--weights", "float32").code == 0
+    np.save(tmp_path / "frames.npy", np.random.default_rng(0).random((2, 3, 8, 8), np.float32))
+    found = said(run, image, "-i", tmp_path / "frames.npy", "--against", model)["against"]
+    assert found["argmax_agree"] is None
+    assert found["max_rel_error"] < 1e-5
+    done = run("simulate", image, "-i", tmp_path / "frames.npy", "--against", model)
+    assert "agreement   largest error" in done.out
 
 
 def test_agreement_is_with_a_model_of_the_same_network(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from ....backends.image.image import Image
@@ -12,17 +13,18 @@ from ...frontend.runtime import Arrays
 from ..figures import Figures, Gauge
 from ..reference import Reference
 from ..runner import network_inputs
+from .answers import classifier
 from .blocks import Block
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The worst output's errors over all frames, and the share of frames whose largest element, or class, is
-    the same in the output that says it.
+    """The worst output's errors over all frames. `argmax_agree`: the share of frames whose class is the same,
+    by its number or as a vector's largest element; None where no output is either.
     """
 
     model: str
-    argmax_agree: float
+    argmax_agree: float | None
     max_abs_error: float
     max_rel_error: float
     outputs: tuple[Figures, ...]
@@ -38,6 +40,7 @@ class Against:
         self._path, self._frames = model, frames
         self._run = Reference(given, names, is_precise=False, file=model.name)
         self._gauges = {name: Gauge(name) for name in names}
+        self._class, self._is_vector = "", False
 
     def add(self, block: Block) -> None:
         """Runs the model on a block's frames."""
@@ -45,6 +48,8 @@ class Against:
             rule = f"has the outputs {list(self._gauges)}, the image {list(block.outputs)}"
             hint = "give the model that the image was compiled from"
             raise BadInput(Origin(file=self._path.name), rule, hint=hint)
+        self._class, _, shape = classifier(block.outputs)
+        self._is_vector = prod(shape) == max(shape, default=1)
         for offset in range(block.frames):
             wanted = self._run(self._frames[block.first + offset])
             for name, gauge in self._gauges.items():
@@ -59,10 +64,10 @@ class Against:
     def agreement(self) -> Agreement:
         """What was found."""
         outputs = tuple(gauge.figures().finite() for gauge in self._gauges.values())
-        ranked = [figure.argmax_agree for figure in outputs if figure.has_argmax]
+        named = next(figure for figure in outputs if figure.name == self._class)
         return Agreement(
             self._path.name,
-            ranked[0] if ranked else 1.0,
+            named.argmax_agree if named.has_argmax and self._is_vector else None,
             max(figure.max_abs_error for figure in outputs),
             max(figure.max_rel_error for figure in outputs),
             outputs,

@@ -83,7 +83,7 @@ class Answers:
 
     def fault(self) -> BadInput | None:
         """Why the outputs name no class, if so."""
-        name, is_number, shape = _classifier({name: found.first for name, found in self.ranges.items()})
+        name, is_number, shape = classifier({name: found.first for name, found in self.ranges.items()})
         elements = int(np.prod(shape, dtype=np.int64))
         origin = Origin(node=name, operator="output")
         if is_number and elements != max(shape, default=1):
@@ -123,12 +123,12 @@ class Kept:
 
 def classes_of(block: Block) -> Classes:
     """The class of each frame of a block whose outputs name one."""
-    name, is_number, _ = _classifier(block.outputs)
+    name, is_number, _ = classifier(block.outputs)
     scores = block.outputs[name].reshape(block.frames, -1)
     return np.asarray(scores[:, 0] if is_number else scores.argmax(axis=1), dtype=np.int64)
 
 
-def _classifier(outputs: dict[str, Floats]) -> tuple[str, bool, tuple[int, ...]]:
+def classifier(outputs: dict[str, Floats]) -> tuple[str, bool, tuple[int, ...]]:
     """The output that names a class, whether by its number, and its shape in a frame."""
     for name, array in outputs.items():
         if is_class_numbers(array):
