@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,13 @@ def test_bytes_are_warned_about(run: Run, image: Path, folder: Path, tmp_path: P
     scaled = said(run, image, "-i", data, "--values", "--scale", "16")["outputs"]
     np.save(tmp_path / "floats.npy", pixels(folder / "digit0.png").astype(np.float32) / 16)
     assert said(run, image, "-i", tmp_path / "floats.npy", "--values")["outputs"] == scaled
+
+
+def test_the_keys_of_the_manual_are_those_of_the_command(
+    run: Run, digits: Path, image: Path, frames: Path
+) -> None:
+    text = (MODELS.parent / "docs" / "data.md").read_text(encoding="utf-8").partition("## With --json")[2]
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    listed = [key for row in rows for key in re.findall(r"`(\w+)`", row)]
+    found = said(run, image, "-i", frames, "--labels", "label", "--against", digits)
+    assert sorted(listed) == sorted(found)
