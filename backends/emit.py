@@ -16,9 +16,10 @@ from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
 from ..ir.network import Piece, Tensor, Update
 from ..ir.network import Population as Source
 from ..ir.storage.bitrun import BitRun, words_for
+from ..ir.storage.formats import bias_codec
 from ..ir.storage.states import region
 from ..ir.storage.tables import Block, Descriptor, Strided, block_words
-from ..ir.storage.weights import FORMATS, bias_codec
+from ..ir.storage.weights import FORMATS
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
 from .words.bits import Word, pack
 from .words.words import (

@@ -33,7 +33,11 @@ class WeightFormat(click.Choice[str]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name of a format."""
-        if str(value) not in self.choices:
+        from ..ir.storage.formats import listed
+
+        try:
+            listed(str(value))
+        except ValueError:
             self.fail(f"{value!r} is no weight format: known are {', '.join(self._short())}", param, ctx)
         return str(value)
 

@@ -1,12 +1,14 @@
 """Quantising: trained weights become what the weight format holds; connectivity stays as it was."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..ir.layers import Array
 from ..ir.network import Network, Projection
-from ..ir.storage.weights import FORMATS, bias_codec
+from ..ir.storage.formats import bias_codec, formats_of
+from ..ir.storage.weights import FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,32 +16,40 @@ class Quantise:
     """Every trained weight and every bias is a value that the image can hold; weights that no training made
     stay.
 
-    Integer formats have one power-of-two scale per source channel, so per kernel descriptor.
+    `format`: one for all weights, or one for each trained constant, as `formats` spells them. Codecs with a
+    scale have a power of two per source channel, so per kernel descriptor.
     """
 
     format: str = "fixed8"
 
     def __call__(self, network: Network) -> Network:
-        """The quantised network."""
-        projections = tuple(self._projection(p) for p in network.projections)
-        populations = network.populations
+        """The quantised network. Raises ValueError where there are not as many formats as constants."""
+        constants = trained_constants(network)
+        chosen = dict(zip(constants, formats_of(self.format, len(constants)), strict=True))
+        projections = tuple(_projection(p, chosen) for p in network.projections)
         biases = bias_codec(self.format)
         populations = tuple(
             p if p.bias is None else replace(p, bias=biases.numbers(biases.run(p.bias)).astype(np.float32))
-            for p in populations
+            for p in network.populations
         )
         return replace(network, populations=populations, projections=projections, weight_format=self.format)
 
-    def _projection(self, projection: Projection) -> Projection:
-        kernel = projection.kernel
-        if kernel.index is None:
-            return projection
-        known = FORMATS[self.format]
-        exponents = known.exponents(kernel.weights)
-        weights = known.rounded(kernel.weights, exponents).astype(np.float32)
-        return replace(
-            projection, kernel=replace(kernel, weights=weights, format=self.format, exponents=exponents)
-        )
+
+def trained_constants(network: Network) -> tuple[str, ...]:
+    """The constants that trained weights were taken from, in the order of the projections that have them."""
+    kernels = (projection.kernel for projection in network.projections)
+    return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.index is not None))
+
+
+def _projection(projection: Projection, formats: Mapping[str, str]) -> Projection:
+    kernel = projection.kernel
+    if kernel.index is None:
+        return projection
+    known = FORMATS[formats[kernel.constant]]
+    exponents = known.exponents(kernel.weights)
+    weights = known.rounded(kernel.weights, exponents).astype(np.float32)
+    held = replace(kernel, weights=weights, format=known.name, exponents=exponents)
+    return replace(projection, kernel=held)
 
 
 def held_constants(network: Network, constants: dict[str, Array]) -> dict[str, Array]:

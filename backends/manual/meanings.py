@@ -93,7 +93,7 @@ MEANINGS: dict[type, dict[str, str]] = {
     About: {
         "model": "the model's file name",
         "compiler": "what wrote the image",
-        "weights": "format of the trained weights",
+        "weights": "format of the trained weights; `a x 2, b`: of the first two constants, and of the third",
         "states": "`persistent` or `shared`",
         "objective": "what the mapping minimises",
         "seed": "of the solver",

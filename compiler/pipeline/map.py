@@ -10,7 +10,7 @@ from ...ir.network import Network
 from ...ir.storage.weights import FORMATS
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
-from ...passes.quantise import Quantise
+from ...passes.quantise import Quantise, trained_constants
 from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
 from .choices import Choice, Packer, Point
@@ -59,10 +59,15 @@ def front_of(prepared: Prepared, chip: Chip, options: Options, clock: Clock) -> 
 
 
 def quantised(prepared: Prepared, weights: str) -> Network:
-    """The network with weights and biases as a format holds them. Raises BadInput where there is no such."""
-    if weights not in FORMATS:
-        raise BadInput(None, f"{weights!r} is no weight format", hint=f"known are {', '.join(FORMATS)}")
-    return Quantise(weights)(prepared.network)
+    """The network with weights and biases as a format holds them, or several do. Raises BadInput where there
+    is no such, or where there are not as many as trained constants.
+    """
+    try:
+        return Quantise(weights)(prepared.network)
+    except ValueError as error:
+        count = len(trained_constants(prepared.network))
+        hint = f"give one for all, or {count}; known are {', '.join(FORMATS)}"
+        raise BadInput(None, f"{str(error)!r} is no weight format", hint=hint) from None
 
 
 def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[Wired], Least]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import Change, DoesNotFit, ManyErrors, SncError, each_of
+from ...ir.storage.formats import listed
 from ...ir.storage.weights import FORMATS, PLAIN
 from ..targets.kinds import kind_of
 from .options import Options
@@ -93,7 +94,7 @@ def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> 
 def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
     states: list[Change] = [{"states": StateUse.SHARED}] * (options.states is not StateUse.SHARED)
-    bits = FORMATS[options.weights].bits
+    bits = max(FORMATS[name].bits for name in listed(options.weights))
     weights: list[Change] = [{"weights": name} for name in reversed(PLAIN) if FORMATS[name].bits < bits]
     yield from states
     yield from weights

@@ -244,11 +244,6 @@ EXPONENTS = fixed("exponents", 8)  # of a run of channels
 PARAMETER_CODEC = FORMATS["float32"]  # of what an activation function has for each channel
 
 
-def bias_codec(weight_format: str) -> Codec:
-    """How biases are stored beside weights of a format."""
-    return FORMATS[FORMATS[weight_format].biases]
-
-
 def exact_format(weights: NDArray[np.float32]) -> tuple[Codec, int]:
     """The smallest codec, and its exponent, that holds weights that no training made without any error."""
     rows = weights.reshape(1, -1)

@@ -19,9 +19,10 @@ from ...ir.mapping import (
 )
 from ...ir.network import Network, Population, Update
 from ...ir.schedule import scheduled
+from ...ir.storage.formats import bias_codec
 from ...ir.storage.states import LiveRange
 from ...ir.storage.tables import Descriptor
-from ...ir.storage.weights import PARAMETER_CODEC, bias_codec
+from ...ir.storage.weights import PARAMETER_CODEC
 from .meeting import meeting, offset
 from .tiles import Tile
 from .wired import Wired

@@ -17,8 +17,9 @@ from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Span
 from ...ir.network import Network, PopulationId, Update
 from ...ir.storage.bitrun import WORD_BITS, words_for
+from ...ir.storage.formats import bias_codec
 from ...ir.storage.tables import Strided, is_whole
-from ...ir.storage.weights import EXPONENTS, bias_codec
+from ...ir.storage.weights import EXPONENTS
 from .connect import plan
 from .tiles import Tile
 from .wired import Wired
