@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic
     from ..compiler.frontend.runtime import Arrays
     from ..compiler.running.figures import Divergence, Figures
-    from ..compiler.running.outcome import Verification
+    from ..compiler.running.outcome import Held, Verification
 
 RANDOM_FRAMES = 3  # without -i and --random
 RANDOM_STEPS = 64  # the same, of a network that runs over time
@@ -78,8 +78,9 @@ def verify_command(
     """Compare an image with its model in ONNX Runtime.
 
     Front end: the network as it was read against the model as given. Mapping: the image against the network
-    with the image's own weights. Both must hold: the exit code is 1 where either is wrong. Quantisation: the
-    image against the original model, whatever it costs. With --arithmetic chip the mapping is judged in
+    with the image's own weights. Integers: of a quantised model that was compiled as its integers, every
+    layer against these, none may differ. All must hold: the exit code is 1 where one is wrong. Quantisation:
+    the image against the original model, whatever it costs. With --arithmetic chip the mapping is judged in
     float32 arithmetic all the same, and what the chip rounds is shown beside it.
     In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
     every layer, with the equations of its .nir file.
@@ -135,6 +136,9 @@ def _show(found: "Verification") -> None:
     _show_figures("output*", frontend.outputs, frontend.limit)
     say("mapping: the image against the network with the image's own weights", style="bold")
     _show_figures("output*", found.reference.outputs, found.tolerance)
+    if found.integers is not None:
+        say(f"integers: {found.integers.says}", style="bold")
+        _show_figures("layer*", found.integers.outputs, found.integers.limit)
     if rounding is not None:
         say("rounding: the image in the chip's arithmetic against float32 arithmetic", style="bold")
         _show_figures("output*", rounding.outputs, None)
@@ -142,11 +146,13 @@ def _show(found: "Verification") -> None:
     _show_figures("output*", found.outputs, None)
     _show_divergence("front end", frontend.first_divergence)
     _show_divergence("mapping", found.first_divergence)
-    why = FRONTEND_LIMITS[found.rounds_to]
+    why = FRONTEND_LIMITS[found.rounds_to] if found.integers is None else ""
     _show_verdict("front end", frontend.is_right, frontend.max_rel_error, f"{frontend.limit:.2g}{why}")
     in_float32 = " in float32 arithmetic" if rounding is not None else ""
     limit = f"{found.tolerance:g}{in_float32}"
     _show_verdict("mapping", found.is_mapped_right, found.reference.max_rel_error, limit)
+    if found.integers is not None:
+        _show_integers(found.integers)
     if rounding is not None and not math.isfinite(rounding.max_rel_error):
         say("the chip's arithmetic OVERFLOWS: an output is not finite", style="bold")
 
@@ -156,6 +162,16 @@ def _show_divergence(what: str, diverged: "Divergence | None") -> None:
         place = ",".join(str(i) for i in diverged.neuron)
         at = f"{diverged.layer}[{place}]"
         say(f"{what}, first divergence: {at} is {diverged.got:.9g}, not {diverged.want:.9g}")
+
+
+def _show_integers(found: "Held") -> None:
+    """Whether the integers of all layers are the model's."""
+    _show_divergence("integers", found.first_divergence)
+    elements = sum(figure.elements for figure in found.outputs)
+    wrong = sum(figure.mismatches for figure in found.outputs)
+    verdict = "right" if found.is_right else "WRONG"
+    layers = f"{len(found.outputs)} layers and outputs"
+    say(f"the integers are {verdict}: {wrong} of {elements} differ, in {layers}", style="bold")
 
 
 def _show_verdict(what: str, is_right: bool, error: float, limit: str) -> None:

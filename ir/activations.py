@@ -41,6 +41,10 @@ def _swish(x: Floats, slope: Floats, cubic: Floats) -> Floats:
     return np.asarray(x / (np.float32(1) + np.exp(-x * (slope + cubic * x * x))))
 
 
+def _requantise(x: Floats, factor: Floats, step: Floats, minimum: Floats, maximum: Floats) -> Floats:
+    return _clip(np.rint(factor * x / step), minimum, maximum)
+
+
 def _shrink(x: Floats, limit: Floats, bias: Floats) -> Floats:
     return np.asarray(np.where(x < -limit, x + bias, np.where(x > limit, x - bias, np.float32(0))))
 
@@ -103,6 +107,12 @@ class Activation(Enum):
     FLOOR = (), "the largest integer that is not above s", np.floor
     CEIL = (), "the least integer that is not below s", np.ceil
     ROUND = (), "the nearest integer, ties to even", np.rint
+    REQUANTISE = (
+        ("factor", "step", "minimum", "maximum"),
+        "min(max(ROUND((factor * s) / step), minimum), maximum)",
+        _requantise,
+        "minimum",
+    )
 
     def __repr__(self) -> str:
         return f"Activation.{self.name}"  # the same in every process: functions say where they lie in memory

@@ -11,8 +11,9 @@ class Chip:
     """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
 
     `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
-    one to the next costs `chip_border_cost` hops more. `strided_tables`: the most runs of source channels in
-    a kernel table that has words for these in place of a word for each channel; 0: there are no such tables.
+    one to the next costs `chip_border_cost` hops more. `wide_state_bits`: of states that sum whole numbers;
+    fewer than 32: it has none. `strided_tables`: the most runs of source channels in a kernel table that has
+    words for these in place of a word for each channel; 0: there are no such tables.
     The last five numbers bind nothing: estimates are made from them. An access to a memory of n words takes
     `access_fj` + `access_root_fj` * sqrt(n) femtojoules.
     """
@@ -34,6 +35,7 @@ class Chip:
     reach_min: int
     reach_max: int
     state_bits: int = 16
+    wide_state_bits: int = 32
     strided_tables: int = 0
     chip_mesh: tuple[int, int] = (12, 12)
     chip_border_cost: int = 0

@@ -105,6 +105,7 @@ class LayerGraph:
     Operators mean what ONNX says they mean at `opset`. `values` holds every tensor's shape, constants' apart.
     `notes`: what a user must know of how the model was read.
     `twins`: tensors of the model that are no more, for another is the same, by that other's name.
+    `is_whole`: the layers compute with whole numbers, and nothing may round them.
     """
 
     name: str
@@ -116,6 +117,7 @@ class LayerGraph:
     values: Mapping[str, Value]
     notes: tuple[str, ...] = ()
     twins: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    is_whole: bool = False
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The shape of a tensor or constant."""

@@ -205,7 +205,8 @@ def neuron_layers(
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
     """Populations in firing order, projections between them, the tensors that name their neurons, and the
-    layers that they belong to, each to one.
+    layers that they belong to, each to one. `is_whole`: it computes with whole numbers, and no weight and
+    no sum of it may be rounded.
     """
 
     name: str
@@ -214,6 +215,7 @@ class Network:
     tensors: tuple[Tensor, ...]
     weight_format: str = "float32"
     layers: tuple[NeuronLayer, ...] = ()
+    is_whole: bool = False
 
     def layer_of(self) -> dict[PopulationId, NeuronLayer]:
         """The layer of each population."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .storage.bitrun import WORD_BITS, words_for
 
 STATE_BITS = 16  # of the paper's states
+WIDE_BITS = 32  # of states that are sums of whole numbers
 
 Floats = NDArray[np.float32]
 States = tuple[Floats, ...]
@@ -78,6 +79,11 @@ class NeuronModel:
     def is_fed(self) -> bool:
         """Whether its values are the host's."""
         return self.fire is None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether what gathers events is wider than the paper's states: the chip does not round it."""
+        return bool(self.states) and self.states[0].bits > STATE_BITS
 
     @property
     def lasts(self) -> bool:
@@ -178,6 +184,14 @@ class Neuron:
         "STANDARD",
         "accumulates events in its state; its value is activation(scale * state)",
         (State("accumulator"),),
+        frozenset(Update),
+        _activate,
+        rule="value = activation(scale * accumulator)",
+    )
+    WIDE = NeuronModel(
+        "WIDE",
+        "as STANDARD, with a state that holds every whole number of 32 bits",
+        (State("accumulator", WIDE_BITS),),
         frozenset(Update),
         _activate,
         rule="value = activation(scale * accumulator)",

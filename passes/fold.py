@@ -62,6 +62,11 @@ class _Folding:
         self.at: dict[str, int] = {}
         self.owned: set[str] = set()
         self.affine: set[str] = set()  # results of normalisations of mean 0 and variance 1
+        # What is rounded to whole numbers stays as it is computed: the last bit may decide.
+        self.rounded: set[str] = set()
+        for layer in reversed(graph.layers):
+            if layer.op == "Round" or (layer.op == "Div" and layer.outputs[0] in self.rounded):
+                self.rounded.add(layer.inputs[0])
 
     def result(self) -> LayerGraph:
         return replace(
@@ -72,8 +77,10 @@ class _Folding:
         )
 
     def visit(self, layer: Layer) -> None:
-        affine = self._affine(layer)
-        rewritten = affine or self._gemm(layer) or self._dense(layer) or self._quotient(layer) or layer
+        is_rounded = layer.outputs[0] in self.rounded and layer.op in ("Mul", "Div")
+        affine = None if is_rounded else self._affine(layer)
+        quotient = None if is_rounded else self._quotient(layer)
+        rewritten = affine or self._gemm(layer) or self._dense(layer) or quotient or layer
         if affine is not None:
             self.affine.add(affine.outputs[0])
         if rewritten.op in LINEAR and self._is_float(rewritten):
@@ -188,7 +195,7 @@ class _Folding:
             layer.op in ("Add", "Sub", "Mul", "Div") and len(layer.inputs) == 2 and len(shape) in (2, 3, 4, 5)
         ):
             found = self._constant_operand(layer, shape)
-        if found is None:
+        if found is None or (self.graph.is_whole and not self._is_exact(layer, found[1])):
             return None
         data = layer.inputs[0] if layer.inputs[0] not in self.constants else layer.inputs[1]
         if data in self.constants or self.shape(data) != shape:
@@ -226,6 +233,12 @@ class _Folding:
             return channel, zero
         return (1.0 / channel, zero) if index == 1 and np.all(channel != 0) else None
 
+    def _is_exact(self, layer: Layer, shift: Array) -> bool:
+        """Whether single precision holds a shift, and its sum with the bias of the layer before."""
+        before = self.layers[self.at[layer.inputs[0]]] if layer.inputs[0] in self.at else layer
+        total = shift + np.float64(self.constants.get(before.input(2), 0.0) if before.op in LINEAR else 0.0)
+        return bool((np.float32(total) == total).all())
+
     def _is_float(self, layer: Layer) -> bool:
         """Whether a layer makes single-precision floats."""
         return self.values[layer.outputs[0]].dtype == "float32"
@@ -241,6 +254,8 @@ class _Folding:
         """Moves a scale and shift into a linear layer that nothing else reads."""
         index = self.at.get(layer.inputs[0])
         if index is None or self.uses[layer.inputs[0]] != 1:
+            return False
+        if self.graph.is_whole and not (scale == 1).all():
             return False
         before = self.layers[index]
         if before.op not in LINEAR or before.input(1) not in self.constants:

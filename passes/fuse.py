@@ -57,7 +57,7 @@ class Fuse:
 
 def _is_plain_sum(population: Population, into: Sequence[Projection]) -> bool:
     return (
-        population.neuron is Neuron.STANDARD
+        population.neuron in (Neuron.STANDARD, Neuron.WIDE)
         and population.activation is Activation.IDENTITY
         and population.scale == 1
         and population.initial == 0

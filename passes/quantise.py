@@ -18,12 +18,17 @@ class Quantise:
 
     `format`: one for all weights, or one for each trained constant, as `formats` spells them. Codecs with a
     scale have a power of two per source channel, so per kernel descriptor.
+
+    The weights of a network of whole numbers take the smallest format that is exact, its biases single
+    precision.
     """
 
     format: str = "fixed8"
 
     def __call__(self, network: Network) -> Network:
         """The quantised network. Raises ValueError where there are not as many formats as constants."""
+        if network.is_whole:
+            return replace(network, weight_format="float32")
         constants = trained_constants(network)
         chosen = dict(zip(constants, formats_of(self.format, len(constants)), strict=True))
         projections = tuple(_projection(p, chosen) for p in network.projections)

@@ -18,7 +18,6 @@ def send(program: Program, index: int, values: Floats, states: States, chip: boo
     block = program.blocks[index]
     depth, height, width = values.shape
     zero = block.fires_on_zero
-    half = True if chip else None
     bundles = program.bundles[index]
     together = [bundle.shortcut is not None for bundle in bundles]
     by_channel = values if all(together) else np.ascontiguousarray(values)
@@ -27,6 +26,7 @@ def send(program: Program, index: int, values: Floats, states: States, chip: boo
         for bundle in bundles:
             axons, way, counters = bundle.axons, bundle.shortcut, bundle.counters
             mixed = True if bundle.mixed else None
+            half = True if chip and not program.blocks[bundle.target].word.neuron.is_wide else None
             match way:
                 case Channels(kernel, weights):
                     fire_channels(

@@ -62,7 +62,8 @@ class Machine:
 
     `arithmetic` "float32": values and products are float32, states gather them in float64 and are rounded
     once, when the neuron fires, so that the order of events does not show. "chip": values and first states
-    are rounded to float16, and so is every state after every update, once, from the exact product and sum.
+    are rounded to float16, and so is every state after every update, once, from the exact product and sum;
+    states of 32 bits are not.
     Raises BadImage for an image that does not hold together; `file` is named in it.
     """
 
@@ -80,9 +81,7 @@ class Machine:
         self._program = decode(image, self._origin)
         self._send = send
         self._begun = False
-        self._states: NDArray[Any] = np.zeros(
-            self._program.states, dtype=np.float32 if self._chip else np.float64
-        )
+        self._states: NDArray[Any] = np.zeros(self._program.states, dtype=np.float64)
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -173,7 +172,9 @@ class Machine:
             if state.lifetime is Lifetime.RUN and not once:
                 continue
             begin = block.initial if number == 0 else np.zeros_like(block.initial)
-            self._held(block, first)[:] = rounded(begin) if self._chip else begin
+            self._held(block, first)[:] = (
+                rounded(begin) if self._chip and not block.word.neuron.is_wide else begin
+            )
 
     def _held(self, block: "Block", first: int) -> NDArray[Any]:
         """One state of all neurons of a population, [pixels, channels]."""
@@ -188,7 +189,7 @@ class Machine:
         values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states, first)
         for place, before, new in zip(held, states, after, strict=True):
             if new is not before:
-                place[:] = rounded(new) if self._chip else new
+                place[:] = rounded(new) if self._chip and not block.word.neuron.is_wide else new
         by_pixel = rounded(values) if self._chip else values
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 

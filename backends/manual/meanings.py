@@ -60,6 +60,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "reach_max": "relative core address, in X and in Y",
         "strided_tables": "the most pairs in a port's strided table, 0: ports have none",
         "state_bits": "bits of a state",
+        "wide_state_bits": "bits of a state of neuron type `WIDE`, 0: there is no such type",
         "chip_mesh": "cores of one chip in X and in Y; a larger mesh is several chips",
         "chip_border_cost": "what the way from one chip to the next costs the mapper, in hops",
         "access_fj": "for estimates: femtojoules of an access to a memory of one word",

@@ -155,4 +155,11 @@ So a bit of the kernel descriptor says which form it is, and our writer takes th
 bitmap comes first, because a core must know which neuron a number is for before it can use it. What has
 weights of zero alone is `NULL`. Kernels of unequal lengths have no stride, so strided tables hold all zeros;
 our writer takes a list of descriptors in place of one where that is smaller.
+
+**26. Whole numbers are numbers.** A network that was quantised to integers needs no second machine. Its
+events carry integers less their zero point, so that what is zero sends none and a border is zero; its weights
+are `FIXED8` with exponent 0, or the next format that is exact; its sums are whole numbers, in states of 32
+bits that no update rounds. `REQUANTISE` takes a sum to the next layer's integers with one factor for each
+channel, the rounding and the clamp, in which a rectifier is contained. A quotient by `step` stands there
+for sums of real numbers, whose quantisation divides; where it is 1, a chip divides nothing.
 """

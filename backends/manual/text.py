@@ -73,8 +73,9 @@ The block begins at the descriptor's `start`. Its parts follow each other withou
 4. The states, unless a `STATES` word gives their address. Populations of neuron type `INPUT` have no
    states.
 
-The table of neuron types says which states a neuron has; `STANDARD` has one of 16 bits. The state of
-neuron (c, y, x) is number (y * W + x) * D + c, so ceil(D * H * W / 4) words hold those of 16 bits. Where
+The table of neuron types says which states a neuron has; `STANDARD` has one of 16 bits, `WIDE` one of 32.
+The state of neuron (c, y, x) is number (y * W + x) * D + c, so ceil(D * H * W / 4) words hold those of 16
+bits, ceil(D * H * W / 2) those of 32. Where
 there are several, those of all neurons follow each other, each from a whole word on. Events go into the
 first; a RESET step sets the others to 0. The file holds zeros there, which mean nothing: a step sets the
 states before they are used. States may lie in words that are not in use, and in those of other
@@ -252,6 +253,10 @@ products in float64 and are rounded once, when the neuron fires. So the order of
 another order, or a fused multiply-add, is well within the tolerance of 1e-5 of an output's peak, and so
 are states of float32 in all but the deepest networks. A reference has errors of its own, which count in
 that tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7.
+
+A first state of 32 bits (`WIDE`) is never rounded to float16: in chip mode its s, p, ADD, MULTIPLY, MAXIMUM
+and MINIMUM are those of the left column, and only the value that the neuron sends is rounded. It holds sums
+of whole numbers, which a chip keeps as integers of 32 bits; other sums in it are float32.
 
 In chip mode the order of updates and each rounding are binding. An update rounds once: w * v is exact (8
 or 11 bits times 11), and so is the sum, before it becomes a float16. Where w is a float16 number, as it

@@ -28,6 +28,7 @@ NEURONS: Codes[NeuronModel] = Codes(
         Neuron.LI: 4,
         Neuron.CUBA_LIF: 5,
         Neuron.CUBA_LI: 6,
+        Neuron.WIDE: 7,
     },
 )
 
@@ -65,5 +66,6 @@ ACTIVATIONS: Codes[Activation] = Codes(
         Activation.FLOOR: 28,
         Activation.CEIL: 29,
         Activation.ROUND: 30,
+        Activation.REQUANTISE: 31,
     },
 )

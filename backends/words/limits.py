@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, fields, replace
 
 from ...ir.chip import Chip
-from ...ir.neurons import STATE_BITS
+from ...ir.neurons import STATE_BITS, WIDE_BITS
 from .bits import WORD_BYTES
 from .words import Axon, Kernel, Population, Port, Step, Stride
 
@@ -32,6 +32,7 @@ LIMITS: dict[str, tuple[int, int]] = {
     "reach_max": (0, _AXON["core_x"].maximum),
     "strided_tables": (0, Port.field("strides").maximum),
     "state_bits": (STATE_BITS, STATE_BITS),
+    "wide_state_bits": (0, WIDE_BITS),
     "chip_border_cost": (0, CORES),  # no way through a mesh is longer
     **dict.fromkeys(("access_fj", "access_root_fj", "operation_fj", "hop_fj", "cycle_ps"), (0, 10**9)),
 }

@@ -181,6 +181,16 @@ def _is_text(model: onnx.ModelProto) -> bool:
     return not any(isinstance(name, bytes) for name in names)
 
 
+def rounded_products(graph: onnx.GraphProto) -> set[str]:
+    """Products and quotients that are rounded to whole numbers: their last bit may decide."""
+    found: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type == "Round" or (node.op_type == "Div" and found.intersection(node.output)):
+            found.add(node.input[0])
+    made = {name: node.op_type for node in graph.node for name in node.output}
+    return {name for name in found if made.get(name) in ("Mul", "Div")}
+
+
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     for each in graphs(graph):
         yield from each.node

@@ -20,7 +20,9 @@ from .observe import Observed, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
 from .precision import precision_notes, widen
-from .quantised.qdq import NOTE, float_form, is_quantised
+from .quantised import qdq, whole
+from .quantised.qdq import float_form, is_quantised
+from .quantised.whole import WholeForm, whole_form
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
@@ -50,8 +52,8 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
 def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Reading:
     """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does."""
     loaded = fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)
-    notes = (NOTE,) if is_quantised(loaded) else ()
-    rewritten = float_form(widen(loaded), path.name)
+    rewritten, notes = _numbers(widen(loaded), path.name)
+    is_whole = whole.NOTE in notes
     try:
         found = _reading(rewritten, path.name)
     except SncError:
@@ -59,16 +61,27 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Readi
             accepted(loaded, path.name)
         raise
     notes = (*notes, *precision_notes(loaded), *found.graph.notes)
-    return replace(found, graph=replace(found.graph, notes=notes))
+    return replace(found, graph=replace(found.graph, notes=notes, is_whole=is_whole))
+
+
+def _numbers(model: onnx.ModelProto, file: str) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+    """The model with tensors of single precision: a quantised one in whole numbers, or else in its float
+    form; and what a user must know of it.
+    """
+    if not is_quantised(model):
+        return float_form(model, file), ()
+    found = whole_form(model, file)
+    if isinstance(found, WholeForm):
+        return found.model, (whole.NOTE,)
+    return float_form(model, file), (qdq.NOTE, f"what keeps it from being compiled as integers: {found}")
 
 
 def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.ModelProto:
-    """The model of a file as ONNX Runtime shall run it: static shapes, single precision, and the float form
-    of a quantised one.
+    """The model of a file as ONNX Runtime shall run it: static shapes, single precision, and whole numbers or
+    the float form in place of a quantised one.
     """
-    return float_form(
-        widen(fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)), path.name
-    )
+    loaded = fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)
+    return _numbers(widen(loaded), path.name)[0]
 
 
 def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:

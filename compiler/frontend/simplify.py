@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from ...ir.layers import Array, Value
+from .onnx_file import rounded_products
 from .sizes import RANDOM, SMALL_ELEMENTS
 
 Key = tuple[object, ...]
@@ -34,6 +35,7 @@ def simplified(
     renamed = {name: of_output(name) for name in outputs if name in folded}
     constants = {**constants, **{new: constants[old] for old, new in renamed.items()}}
     known: dict[Key, list[str]] = {}
+    rounded = rounded_products(model.graph)
     uses = Counter(name for node in model.graph.node for name in node.input)
     uses.update(outputs)
     nodes = []
@@ -49,7 +51,8 @@ def simplified(
         if not is_shown and _does_nothing(made, constants, values, uses):
             renamed[made.output[0]] = made.input[0]
             continue
-        key = _key(made, constants)
+        # One activation function multiplies and rounds: it needs no product that others read.
+        key = None if rounded.intersection(results) else _key(made, constants)
         if not is_shown and key is not None:
             twin = known.get(key)
             if twin is not None and all(a or not b for a, b in zip(twin, node.output, strict=True)):

@@ -49,18 +49,32 @@ def too_large(network: Network, chip: Chip, options: Options) -> list[SncError]:
 
     Persistent states count together; of shared ones, those of each population.
     """
-    held = [p for p in network.populations if p.neuron is not Neuron.INPUT]
-    if options.states is StateUse.PERSISTENT or not held:
-        origin, count = Origin(file=network.name), neurons(network)
-    else:
-        largest = max(held, key=lambda population: population.shape.neurons)
-        origin, count = largest.origin, largest.shape.neurons
-    need = count * chip.state_bits // 8
+    bits = [p.neuron.bits_each * p.shape.neurons for p in network.populations]
+    origin, need = Origin(file=network.name), sum(bits) // 8
+    if options.states is not StateUse.PERSISTENT and need:
+        largest = bits.index(max(bits))
+        origin, need = network.populations[largest].origin, bits[largest] // 8
     have = chip.cores * chip.core_words * 8
     if need <= have:
         return []
     rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"
     return [DoesNotFit(origin, rule, hint="take a target with more or larger cores")]
+
+
+def too_wide(network: Network, chip: Chip) -> list[SncError]:
+    """Whether a network has states that are wider than the target's: the first population's that has."""
+    for population in network.populations:
+        need = max((state.bits for state in population.neuron.states), default=0)
+        if population.neuron.is_wide and need > chip.wide_state_bits:
+            rule = f"it sums whole numbers in states of {need} bits, {chip.name} has none so wide"
+            hint = f"take a target with wide_state_bits = {need}, or a model that is not quantised"
+            return [DoesNotFit(population.origin, rule, hint, [{"wide_state_bits": need}])]
+    return []
+
+
+def refusals(network: Network, chip: Chip, options: Options) -> list[SncError]:
+    """The problems of a network that show without mapping it."""
+    return too_wide(network, chip) or too_large(network, chip, options)
 
 
 def neurons(network: Network) -> int:

@@ -13,6 +13,7 @@ from ...passes.cutting.partition import Partition, without_cut
 from ...passes.quantise import Quantise, trained_constants
 from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
+from .capacity import too_wide
 from .choices import Choice, Packer, Point
 from .clock import Clock
 from .host_work import too_much
@@ -33,6 +34,7 @@ def map_network(
         raise refusal
     with clock("partition"):
         network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
+        raise_all(too_wide(network, chip))
         is_over = clock.deadline(options.time_limit)
         packer = packer_of(network, chip, options, is_over)  # wire, and the cuts of least memory
         choices = packer.choices()  # at each price: cut, connect, pack

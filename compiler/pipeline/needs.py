@@ -10,7 +10,7 @@ from ...passes.cutting.bound import beyond, least
 from ...passes.cutting.partition import without_cut
 from ...passes.quantise import Quantise
 from ...passes.wiring.wire import Wire
-from .capacity import too_large
+from .capacity import refusals
 from .options import Options
 
 
@@ -34,7 +34,7 @@ class Weighed:
 def weighed(network: Network, chip: Chip, options: Options) -> Weighed:
     """What a network takes at least of the cores of a chip."""
     shared = options.states is StateUse.SHARED
-    if found := too_large(network, chip, options):
+    if found := refusals(network, chip, options):
         return Weighed((), tuple(found))
     stored = Quantise(options.weights)(network)
     wiring = Wire()(stored, chip)

@@ -20,18 +20,22 @@ ROUNDING = ("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", 
 
 # Who computes a frame. "given": the model of the file. "exact": the same with sums in double precision, where
 # it computes in single. "read": the network as it was read, with its own weights. "held": with the image's
-# weights. "image": the image in float32 arithmetic. "run": in the arithmetic that was asked for.
-Side = Literal["given", "exact", "read", "held", "image", "run"]
+# weights. "image": the image in float32 arithmetic. "run": in the arithmetic that was asked for. "integers":
+# what the model computes in integers, where it is compiled so; then that is what is "exact".
+Side = Literal["given", "exact", "read", "held", "image", "run", "integers"]
 Rounding = Literal["single", "half", "quantised"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a comparison's limit follows from: the tolerance, what the model rounds to, and how often."""
+    """What a comparison's limit follows from: the tolerance, what the model rounds to, and how often.
+    `is_whole`: it was compiled as the integers that it is.
+    """
 
     tolerance: float
     rounds_to: Rounding
     depth: int
+    is_whole: bool = False
 
     def mapping(self) -> float:
         """The tolerance: both sides hold the same weights and neither rounds but to single precision."""
@@ -39,11 +43,17 @@ class Limits:
 
     def frontend(self) -> float:
         """The tolerance, too, unless the model rounds what the network as it was read does not."""
+        if self.is_whole:
+            return self.tolerance
         if self.rounds_to == "quantised":
             return max(self.tolerance, QUANTISED_LIMIT)
         if self.rounds_to == "half":
             return max(self.tolerance, self.depth * HALF_ROUNDING)
         return self.tolerance
+
+    def exact(self) -> float:
+        """Nothing: integers are the same or they are not."""
+        return 0.0
 
     def none(self) -> float | None:
         """None: what the weights' format or the chip's arithmetic costs is no mistake."""
@@ -75,6 +85,13 @@ COMPARISONS = (
         "image",
         "held",
         Limits.mapping,
+    ),
+    Comparison(
+        "integers",
+        "the image against the model's integers, every layer",
+        "image",
+        "integers",
+        Limits.exact,
     ),
     Comparison("quantisation", "the image against the original model", "run", "given", Limits.none),
     Comparison(

@@ -36,7 +36,8 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """A verdict: the outputs against the original model, against the reference graph (the mapping), and the
-    network as it was read against the model (the front end). `rounding`: what the chip's arithmetic costs.
+    network as it was read against the model (the front end). `integers`: of a model that was compiled as its
+    integers, every layer against these. `rounding`: what the chip's arithmetic costs.
     """
 
     max_abs_error: float
@@ -46,6 +47,7 @@ class Verification:
     first_divergence: Divergence | None
     reference: Errors
     frontend: Held
+    integers: Held | None
     rounding: Errors | None
     layers: tuple[Figures, ...]
     model: str
@@ -64,7 +66,7 @@ def verification(
 ) -> Verification:
     """A verdict with its worst figures."""
     original, reference = _errors(verdict.outputs), _errors(verdict.reference)
-    rounding = verdict.compared.get("rounding")
+    rounding, integers = verdict.compared.get("rounding"), verdict.compared.get("integers")
     return Verification(
         max_abs_error=original.max_abs_error,
         max_rel_error=original.max_rel_error,
@@ -73,6 +75,7 @@ def verification(
         first_divergence=verdict.first_divergence,
         reference=reference,
         frontend=_held(verdict.compared["frontend"]),
+        integers=None if integers is None else _held(integers),
         rounding=None if rounding is None else _errors(rounding.outputs),
         layers=tuple(layer.finite() for layer in verdict.layers),
         model=model.name,

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ..frontend.onnx_file import opset_of
+from ..frontend.onnx_file import opset_of, rounded_products
 
 WIDE = "/wide"
 SINGLE, DOUBLE = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE
@@ -45,8 +45,12 @@ def precise(model: onnx.ModelProto) -> onnx.ModelProto:
     exact.CopyFrom(model)
     del exact.graph.node[:]
     writer = _Writer(exact.graph, opset_of(model), _types(known))
+    rounded = rounded_products(model.graph)
     for node in model.graph.node:
-        writer.visit(node)
+        if rounded.intersection(node.output):  # its last bit may decide
+            exact.graph.node.append(node)
+        else:
+            writer.visit(node)
     return exact
 
 

@@ -18,6 +18,8 @@ from ...ir.layers import RESHAPES
 from ...passes.quantise import held_constants
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
+from ..frontend.precision import widen
+from ..frontend.quantised.whole import WholeForm, whole_form
 from ..frontend.read import to_onnx
 from ..frontend.runtime import Arrays
 from ..pipeline.capacity import check_capacity
@@ -25,6 +27,7 @@ from ..pipeline.map import quantised
 from ..pipeline.prepare import is_spiking, prepare
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
 from .figures import Divergence, Figures, Gauge, first_above
+from .integers.reference import IntegerReference
 from .reference import Reference
 from .runner import Runner, network_inputs
 from .verify_spiking import verify_spiking
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = ("ArgMax", "TopK")
 CARRIERS = (*RESHAPES, "Cast")
+INTEGERS = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT16, onnx.TensorProto.UINT16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,25 @@ class Models:
     read: onnx.ModelProto
     held: onnx.ModelProto
     rounds_to: Rounding
+    integers: "Integers | None" = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Integers:
+    """The reference of a network of whole numbers. `tensors`: the integer tensors of the model that the
+    network's are, less how much.
+    """
+
+    reference: IntegerReference
+    tensors: Mapping[str, tuple[str, int]]
+
+    def __call__(self, frame: Arrays) -> Arrays:
+        """The network's tensors of whole numbers, and the outputs of the model."""
+        found = self.reference(frame)
+        whole = {
+            name: np.asarray(found[of].astype(np.int64) - zero) for name, (of, zero) in self.tensors.items()
+        }
+        return {**whole, **{name: found[name] for name in self.reference.outputs}}
 
 
 def load_models(path: Path, image: Image, reference: Path | None) -> Models:
@@ -103,7 +126,15 @@ def load_models(path: Path, image: Image, reference: Path | None) -> Models:
     else:
         held = read if image.about.weights == "float32" else form(image.about.weights)
     given = fix_shapes(converted(source, path.name), shapes, path.name)
-    return Models(given, read, held, rounds_to(given))
+    integers = _integers(given, path.name) if prepared.graph.is_whole else None
+    return Models(given, read, held, rounds_to(given), integers)
+
+
+def _integers(model: onnx.ModelProto, file: str) -> Integers:
+    single = widen(model)
+    form = whole_form(single, file)
+    assert isinstance(form, WholeForm), "it was read so"
+    return Integers(IntegerReference(single), form.tensors)
 
 
 def verify(
@@ -131,10 +162,16 @@ def verify(
     inner = list(dict.fromkeys([*(tensor.name for tensor in layers), *outputs]))
     judged = [_scores(models, name) for name in outputs]
     sides = _sides(models, image, outputs, judged, inner, arithmetic, path.name)
-    comparisons = [c for c in COMPARISONS if c.name != "rounding" or arithmetic == "chip"]
-    gauges = {
-        c.name: [Gauge(name) for name in (judged if c.name == "frontend" else outputs)] for c in comparisons
-    }
+    absent = {"rounding"} if arithmetic != "chip" else set()
+    absent |= {"integers"} if models.integers is None else set()
+    comparisons = [c for c in COMPARISONS if c.name not in absent]
+    gauges = {c.name: [Gauge(name) for name in outputs] for c in comparisons}
+    gauges["frontend"] = [Gauge(name) for name in judged]
+    if models.integers is not None:
+        kinds = {value.name: value.type.tensor_type.elem_type for value in models.given.graph.output}
+        whole = [tensor.name for tensor in layers if tensor.name in models.integers.tensors]
+        whole += [name for name in outputs if kinds[name] in INTEGERS]
+        gauges["integers"] = [Gauge(name) for name in whole]
     by_layer = [Gauge(tensor.name) for tensor in layers]
     for index, frame in enumerate(frames):
         on_frame(index, len(frames))
@@ -148,7 +185,7 @@ def verify(
                 gauge.add(got, want)
         for gauge in by_layer:
             gauge.add(found["image"][gauge.name], found["held"][gauge.name])
-    limits = Limits(tolerance, models.rounds_to, depth(models.given))
+    limits = Limits(tolerance, models.rounds_to, depth(models.given), models.integers is not None)
     compared = {
         c.name: Compared(c.name, c.says, c.limit(limits), tuple(gauge.figures() for gauge in gauges[c.name]))
         for c in comparisons
@@ -157,6 +194,10 @@ def verify(
     named = [*by_layer, *gauges["mapping"]]
     places = [*(tensor.layer for tensor in layers), *outputs]
     compared["mapping"] = _blamed(mapping, first_above(named, places, mapping.limit))
+    if "integers" in compared:
+        whole = [gauge.name for gauge in gauges["integers"]]
+        places = [{tensor.name: tensor.layer for tensor in layers}.get(name, name) for name in whole]
+        compared["integers"] = _blamed(compared["integers"], first_above(gauges["integers"], places, 0.0))
     if not frontend.is_right:
         first = _first_misread(models, frames, frontend.limit, path.name)
         own = gauges["frontend"]
@@ -171,7 +212,7 @@ def _scores(models: Models, output: str) -> str:
     makers = {name: node for node in models.given.graph.node for name in node.output}
     read = {name for node in models.read.graph.node for name in node.output}
     name = output
-    while models.rounds_to != "single" and name in makers:
+    while models.rounds_to != "single" and models.integers is None and name in makers:
         node = makers[name]
         name = node.input[0]
         if node.op_type in CLASSIFIERS:
@@ -213,7 +254,9 @@ def _sides(
         "held": Reference(models.held, inner, is_precise=True, file=file),
         "image": _image_side(Runner(image), outputs, file),
     }
-    if models.rounds_to == "single":
+    if models.integers is not None:
+        sides["exact"] = sides["integers"] = models.integers
+    elif models.rounds_to == "single":
         sides["exact"] = Reference(models.given, every, is_precise=True, file=file)
     sides["run"] = sides["image"]
     if arithmetic != "float32":

@@ -5,7 +5,7 @@ connectivity (paper, section 4.4).
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
 
@@ -13,17 +13,28 @@ import numpy as np
 
 from ...ir.errors import SncError, Unsupported, each_of, raise_all
 from ...ir.layers import LayerGraph
-from ...ir.network import Network, Neuron, Shape, Tensor
+from ...ir.network import Network, Neuron, Shape, Tensor, Update
 from .builder import Builder
 from .feeds import Layout
 from .layouts import layouts
-from .operators import functions, linear, normalise, picking, pointwise, reduce, shapes, spatial, spiking
+from .operators import (
+    functions,
+    linear,
+    normalise,
+    picking,
+    pointwise,
+    reduce,
+    rounding,
+    shapes,
+    spatial,
+    spiking,
+)
 from .operators.table import HANDLERS
 
 __all__ = ["HANDLERS", "Lower"]
 
 # Importing them fills HANDLERS.
-FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, shapes, spatial, spiking)
+FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, spatial, spiking)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,8 +110,8 @@ def _network(graph: LayerGraph, layout: Layout) -> Network:
     tensors = _fed(builder, layout)
     problems: list[SncError] = []
     for layer in graph.layers:
-        if all(name in layout.views for name in layer.outputs if name):
-            builder.release(layer)  # the host's, who lays its results
+        if all(name in builder.views for name in layer.outputs if name):
+            builder.release(layer)  # the host's, who lays its results, or part of a layer before
             continue
         known = builder.views.keys() | builder.gates.keys() | graph.constants.keys() | {""}
         if not known >= set(layer.inputs):
@@ -113,7 +124,18 @@ def _network(graph: LayerGraph, layout: Layout) -> Network:
     raise_all(problems)
     tensors += _observable(builder)
     tensors += (builder.tensor("output", output.name, output.dtype) for output in graph.outputs)
-    return builder.network(tensors)
+    found = builder.network(tensors)
+    return _widened(found) if graph.is_whole else found
+
+
+def _widened(network: Network) -> Network:
+    """A network of whole numbers: what sums them has states that are wide enough."""
+    sums = {p.target for p in network.projections if p.update in (Update.ADD, Update.MULTIPLY)}
+    populations = tuple(
+        replace(p, neuron=Neuron.WIDE) if index in sums and p.neuron is Neuron.STANDARD else p
+        for index, p in enumerate(network.populations)
+    )
+    return replace(network, populations=populations, is_whole=True)
 
 
 def _fed(builder: Builder, layout: Layout) -> list[Tensor]:

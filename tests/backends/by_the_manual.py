@@ -48,6 +48,9 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     28: np.floor,
     29: np.ceil,
     30: np.rint,
+    31: lambda s, factor, step, low, high: np.minimum(
+        np.maximum(np.rint(f32(f32(factor * s) / step)), low), high
+    ),
 }
 
 
@@ -91,6 +94,7 @@ NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
     4: (1, 2, li),
     5: (2, 6, cuba_lif),
     6: (2, 4, cuba_li),
+    7: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
 }
 WEIGHT_BITS = {1: 32, 2: 16, 3: 8}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
@@ -165,6 +169,7 @@ class Population:
         self.depth = bits(word, 16, 25) + 1
         self.is_input = bits(word, 26, 28) == 1
         self.states, self.own, self.rule = NEURONS.get(bits(word, 26, 28), NEURONS[0])
+        self.is_wide = bits(word, 26, 28) == 7
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
@@ -295,7 +300,8 @@ class Chip:
 
     def first(self, p: Population, neuron: Neuron) -> np.float32:
         """What the first state of a neuron begins at."""
-        return f32(self.rounded(p.biases[neuron[0]]))
+        bias = p.biases[neuron[0]]
+        return f32(bias if p.is_wide else self.rounded(bias))
 
     def value(self, p: Population, neuron: Neuron) -> Any:
         """A neuron's value; its states go on."""
@@ -308,7 +314,7 @@ class Chip:
         )
         for slot, before, new in zip(slots, held, after, strict=True):
             if new is not before:
-                p.core.states[slot] = f32(self.rounded(new))
+                p.core.states[slot] = f32(new if p.is_wide else self.rounded(new))
         return value
 
     def peg(self, source: Population, axon: int, c: int, y: int, x: int, v: np.float32) -> None:
@@ -386,7 +392,8 @@ class Chip:
         self.counts["synaptic_operations"][p.key] += 1
         # float64 holds the product of a float32 and a float16, and any sum that lies near a tie of float16.
         state, weight = np.float64(p.core.states[p.slot(neuron)]), f32(math.ldexp(float(number), exponent))
-        product = np.float64(weight) * v if self.rounded is f16 else np.float64(weight * v)
+        halves = self.rounded is f16 and not p.is_wide
+        product = np.float64(weight) * v if halves else np.float64(weight * v)
         larger, smaller = (product if further else state for further in (product > state, product < state))
         new = (state + product, state * product, larger, smaller)[how]
-        p.core.states[p.slot(neuron)] = f32(f16(new)) if self.rounded is f16 else new
+        p.core.states[p.slot(neuron)] = f32(f16(new)) if halves else new

@@ -304,7 +304,7 @@ UNSOUND: dict[str, tuple[Image, str]] = {
     ),
     "step of no address": (with_steps(Step(order=Order.FIRE, core=1, population=7)), "no address 7"),
     "step of no population": (
-        with_core(1, words=np.array([0, 31 * 2**29], dtype=np.uint64)),
+        with_core(1, words=np.array([0, 3 * 2**59], dtype=np.uint64)),
         "address 1: no population descriptor",
     ),
     "no step": (replace(toy_image(), steps=np.array([2**63], dtype=np.uint64)), "step 0"),

@@ -152,7 +152,7 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
         changed(Population, neuron=Neuron.INPUT),
         "core 1, address 1: is an input population, which has no states, biases",
     ),
-    "an unknown neuron": (1, TARGET, lambda word: word | 7 << 26, "no population descriptor: neuron = 7"),
+    "an unknown bias format": (1, TARGET, lambda word: word | 3 << 59, "no population descriptor: bias = 3"),
     "bias no number": (1, BIAS, lambda _: ONES, "core 1, address 4: a bias is not a number"),
     "channels beyond": (
         1,

@@ -106,7 +106,7 @@ def test_the_formulas_are_the_machines(function: Activation, arithmetic: Arithme
     weights[-3:] = huge  # times 9 an infinity
     bias = np.zeros(depth)
     bias[-1] = -np.inf
-    parameters = (0.25, 0.75)[: len(function.parameters)]
+    parameters = (0.25, 0.75, -2.0, 3.0)[: len(function.parameters)]
     toy = Toy()
     source = toy.input("x", (depth, 1, 1))
     between = toy.population((depth, 1, 1))

@@ -19,9 +19,9 @@ from .reading import (
 )
 
 # The activation functions that have any.
-PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1}
-OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 4}  # of the neuron types
-ACTIVATIONS, UPDATES, ORDERS = 31, 4, 2
+PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1, 31: 4}
+OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 4, 7: 0}  # of the neuron types
+ACTIVATIONS, UPDATES, ORDERS = 32, 4, 2
 
 
 def target_limits(picture: Picture) -> Iterator[Fault]:

@@ -10,7 +10,6 @@ import numpy as np
 from .reading import (
     KERNEL,
     PARAMETERS,
-    STATE_BITS,
     STRIDE,
     WEIGHT_BITS,
     Core,
@@ -145,7 +144,7 @@ def memory_map(picture: Picture, found: Sequence[Wire]) -> tuple[Bill, list[Faul
             faults.append(Fault("memory", f"core {core.index}: word {address} is {sharing}"))
         faults += _overlaps(picture, held, spans)
         spare = sum(
-            words_of(p.neurons, STATE_BITS) * WORD_BYTES - p.neurons * STATE_BITS // 8
+            words_of(p.neurons, p.state_bits) * WORD_BYTES - p.neurons * p.state_bits // 8
             for p in held
             if not p.shares and not p.is_input
         )

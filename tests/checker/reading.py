@@ -17,6 +17,7 @@ Fields = Mapping[str, Integers]
 Key = tuple[int, int]  # core, address of the descriptor
 
 STATE_BITS = 16
+WIDE, WIDE_BITS = 7, 32  # a neuron type with another state
 ADDRESSES = 2**15
 # Where each field stands: its lowest and highest bit, what is added to it, and whether it is signed.
 POPULATION = {
@@ -84,7 +85,7 @@ STEP = {
     "reserved": (34, 63, 0, False),
 }
 # By neuron type: how many states, all of one width; and who keeps them from frame to frame.
-STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2}
+STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 1}
 LASTING = {2, 3, 4, 5, 6}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
 WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0}  # with what `number_bits` says more
@@ -153,7 +154,8 @@ class Population:
         self.axons_at = self.bias_at + self.bias_words
         self.axons = decoded(core.read(self.axons_at, self.fields["axons"], "axons"), AXON)
         self.lasts = self.fields["neuron"] in LASTING
-        self.state_words = STATES_OF.get(self.fields["neuron"], 1) * words_of(self.neurons, STATE_BITS)
+        self.state_bits = WIDE_BITS if self.fields["neuron"] == WIDE else STATE_BITS
+        self.state_words = STATES_OF.get(self.fields["neuron"], 1) * words_of(self.neurons, self.state_bits)
         elsewhere = self.said(STATES)
         self.shares = bool(elsewhere)
         self.states_at = elsewhere[0] if elsewhere else self.axons_at + self.fields["axons"]

@@ -45,6 +45,7 @@ THRESHOLDS = 0.5, 0.25, 0.0, 1.0, 0.5
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(NEURONS.numbers, Neuron.WIDE)  # all numbers are taken
     monkeypatch.setitem(NEURONS.numbers, SQUARED, 7)
 
 

@@ -9,7 +9,8 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-from snc.compiler.frontend.quantised.qdq import NOTE, float_form
+from snc.compiler.frontend.quantised.qdq import float_form
+from snc.compiler.frontend.quantised.whole import NOTE
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
@@ -101,7 +102,7 @@ def test_a_quantised_model_compiles_and_keeps_its_types(tmp_path: Path) -> None:
     assert verify(path, found.image, frames).is_mapped_right
 
 
-def test_check_says_that_the_rounding_is_left_out(tmp_path: Path) -> None:
+def test_check_says_that_it_is_compiled_as_integers(tmp_path: Path) -> None:
     path = tmp_path / "q.onnx"
     path.write_bytes(quantised().SerializeToString())
     assert check(path, CHIP, Options()).notes == (NOTE,)

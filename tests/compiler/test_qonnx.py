@@ -112,7 +112,8 @@ def test_a_quantised_network_keeps_its_ranges(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(made.SerializeToString())
     found = compile_model(path, CHIP, Options(weights="float32", effort=0.5))
-    assert found.graph.notes == (NOTE,)
+    assert found.graph.notes[0] == NOTE
+    assert "integers: model.onnx: node" in found.graph.notes[1]
     np.testing.assert_allclose(Runner(found.image)({"x": frame}).outputs["y"], want, atol=1e-6)
 
 

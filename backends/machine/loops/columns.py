@@ -1,13 +1,13 @@
 """What stands where in the arrays that the compiled code reads."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-States = NDArray[Any]  # float64, or the chip's float16 held as float32
+States = NDArray[np.float64]  # the chip's float16, too
 Flag = bool | None  # None leaves a branch out when a function is compiled
 
 # Columns of an axon: what the PEG adds and compares, then the target population. ROW: where the kernels of

@@ -10,7 +10,7 @@ import onnx
 
 from ....ir.errors import BadInput, Unsupported
 from .quantisers import DEQUANTISE, QUANTISE
-from .rewriting import CLIP_WITH_INPUTS, OWN, Rewriting, attribute, input_of, like
+from .rewriting import CLIP_WITH_INPUTS, OWN, Naming, Rewriting, attribute, input_of, like
 
 MICROSOFT = "com.microsoft"
 Nodes = Iterator[onnx.NodeProto]
@@ -118,7 +118,7 @@ def _expanded(node: onnx.NodeProto, form: Form, graph: Rewriting) -> Nodes:
             yield _dequantised(node, operand, name, graph)
         operands.append(name)
     if input_of(node, form.bias):
-        operands.append(_bias(node, form, graph))
+        operands.append((yield from _bias(node, form, graph)))
     scale, zero = _scale_and_zero(node, form, graph)
     shift = input_of(node, form.shift)
     result = graph.fresh(f"{node.output[0]}:real") if scale or shift else node.output[0]
@@ -159,8 +159,8 @@ def _operation(
     yield like(node, operator, operands, [result], DROPPED)
 
 
-def _bias(node: onnx.NodeProto, form: Form, graph: Rewriting) -> str:
-    """The bias of int32 as a constant of floats."""
+def _bias(node: onnx.NodeProto, form: Form, graph: Rewriting) -> Naming:
+    """The floats that a bias of int32 stands for."""
     value = graph.numbers(node, form.bias)
     scale = np.array([attribute(node, "alpha", 1.0)])
     for operand in form.operands:
@@ -176,7 +176,14 @@ def _bias(node: onnx.NodeProto, form: Form, graph: Rewriting) -> str:
     if scale.size not in (1, value.shape[-1] if value.ndim else 1):
         rule = f"its bias {list(value.shape)} does not fit its {scale.size} scales"
         raise BadInput(graph.origin(node), rule, hint="export the model again")
-    return graph.hold(graph.fresh(f"{input_of(node, form.bias)}:real"), (value * scale).astype(np.float32))
+    name = input_of(node, form.bias)
+    result, held = graph.fresh(f"{name}:real"), graph.fresh(f"{name}:scale")
+    axis = value.ndim - 1 if scale.size > 1 else 1
+    by = graph.hold(
+        held, scale.astype(np.float32) if scale.size > 1 else scale.astype(np.float32).reshape(())
+    )
+    yield _linear(DEQUANTISE, name, by, "", result, axis)
+    return result
 
 
 def _concat(node: onnx.NodeProto, graph: Rewriting) -> Nodes:

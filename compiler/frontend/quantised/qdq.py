@@ -24,7 +24,7 @@ from .rewriting import OWN, Naming, Rewriting, attribute, input_of, like
 
 NOTE = (
     "the model is quantised and was compiled in its float form: weights are dequantised, activations keep "
-    "their ranges but are not rounded; there is no integer mode yet"
+    "their ranges but are not rounded"
 )
 # Between a QuantizeLinear and its DequantizeLinear these mean the same for integers and for floats.
 CARRIERS = (
@@ -95,7 +95,7 @@ class _Walk:
         self.clamped: dict[tuple[str, bytes, bytes], str] = {}
         self.entries = {value.name for value in graph.graph.input if not graph.is_constant(value.name)}
         self.ends = graph.outputs | graph.nested
-        self.ranks: dict[str, int] | None = None
+        self.shapes: dict[str, tuple[int, ...]] | None = None
 
     def visit(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
         """What stands in a node's place: itself, and the float twin of what carries integers."""
@@ -310,9 +310,9 @@ class _Walk:
         """How many axes a node's input has; 0 where that does not matter. Raises Unsupported."""
         if how.is_one or how.spread:
             return 0
-        if self.ranks is None:
-            self.ranks = self.graph.inferred_ranks()
-        rank = self.ranks.get(node.input[0], 0)
+        if self.shapes is None:
+            self.shapes = self.graph.inferred_shapes()
+        rank = len(self.shapes.get(node.input[0], ()))
         if not rank:
             rule = "the axis along which its scales differ is unknown"
             raise Unsupported(self.graph.origin(node), rule, hint="quantise activations with one scale")

@@ -64,6 +64,11 @@ class Quantisation:
         return self.scale.size == 1 and self.zero.size == 1
 
     @property
+    def is_integer(self) -> bool:
+        """Whether tensors are quantised to integers, not to short floats."""
+        return re.fullmatch(r"u?int\d+", self.dtype.name) is not None
+
+    @property
     def clamps(self) -> bool:
         """Whether real numbers may lie outside what the integers say."""
         found = re.search(r"\d+$", self.dtype.name)

@@ -145,8 +145,8 @@ class Rewriting:
         found.update((*self.outputs, *self.nested))
         return found
 
-    def inferred_ranks(self) -> dict[str, int]:
-        """How many axes the tensors have for which ONNX can infer it."""
+    def inferred_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the tensors for which ONNX can infer it; 0 for a size that it cannot."""
         model = onnx.helper.make_model(
             self.graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)], ir_version=IR_VERSION
         )
@@ -154,7 +154,7 @@ class Rewriting:
         model.graph.node.extend(self.nodes)
         found = onnx.shape_inference.infer_shapes(model).graph
         return {
-            value.name: len(value.type.tensor_type.shape.dim)
+            value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
             for value in (*found.input, *found.value_info, *found.output)
             if value.type.tensor_type.HasField("shape")
         }

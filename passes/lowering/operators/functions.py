@@ -79,7 +79,6 @@ FUNCTIONS: tuple[tuple[str, Activation, Callable[[Builder, Layer], Parameters], 
     ("Sign", Activation.SIGN, NONE, "1, -1 or 0."),
     ("Floor", Activation.FLOOR, NONE, "The largest integer that is not above x."),
     ("Ceil", Activation.CEIL, NONE, "The least integer that is not below x."),
-    ("Round", Activation.ROUND, NONE, "The nearest integer, ties to even."),
 )
 # Operators whose attributes choose the function.
 CHOOSING: tuple[tuple[str, Chosen, str], ...] = (

@@ -51,12 +51,17 @@ def _is_bare(builder: Builder, population: PopulationId) -> bool:
 @lowers("Clip")
 def clip(builder: Builder, layer: Layer) -> None:
     """min(max(x, minimum), maximum) with constant bounds; Relu6 is one."""
+    activate(builder, layer, Activation.CLIP, bounds_of(builder, layer))
+
+
+def bounds_of(builder: Builder, layer: Layer) -> tuple[float, float]:
+    """The bounds of a Clip. Raises Unsupported where they are not constant."""
     lowest, highest = float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)
     bounds = [layer.number("min", lowest), layer.number("max", highest)]
     for index in (1, 2):
         if layer.input(index):
             bounds[index - 1] = float(builder.constant(layer, index).ravel()[0])
-    activate(builder, layer, Activation.CLIP, (bounds[0], bounds[1]))
+    return bounds[0], bounds[1]
 
 
 @lowers("Sigmoid")
@@ -88,28 +93,35 @@ def p_relu(builder: Builder, layer: Layer) -> None:
 
 
 def activate_each(
-    builder: Builder, layer: Layer, activation: Activation, values: np.ndarray, label: str
+    builder: Builder,
+    layer: Layer,
+    activation: Activation,
+    values: np.ndarray,
+    label: str,
+    others: tuple[float, ...] = (),
+    index: int = 0,
 ) -> None:
-    """The activation with a parameter of its own for each channel, on the populations that the input is, or
-    on an identity layer behind them.
+    """The activation with a first parameter of its own for each channel, on the populations that the input
+    is, or on an identity layer behind them. `others`: the other parameters.
     """
     if values.size and (values == values.flat[0]).all():
-        activate(builder, layer, activation, (float(values.flat[0]),))
+        activate(builder, layer, activation, (float(values.flat[0]), *others), index)
         return
-    ids = builder.operand(layer, 0)
+    ids = builder.operand(layer, index)
     populations = builder.neurons.populations(ids)
-    exclusive = builder.is_exclusive(layer.input(0)) and all(_is_bare(builder, p) for p in populations)
+    exclusive = builder.is_exclusive(layer.input(index)) and all(_is_bare(builder, p) for p in populations)
     alike = like(builder.neurons, ids)
     if exclusive and alike is not None and (found := _by_channel(alike, values)) is not None:
         nodes = (*builder.populations[populations[0]].nodes, layer.name)
-        builder.change(populations[0], activation=activation, parameters=(found,), nodes=nodes)
+        builder.change(populations[0], activation=activation, parameters=(found, *others), nodes=nodes)
         builder.define(layer.outputs[0], ids)
         return
     for stack in arrangements(ids.shape):
         found = _by_channel(stack, values)
         if found is not None and builder.is_planar(stack.maps(ids)):
+            parameters = found, *others
             target = builder.copied(
-                layer, stack.maps(ids), stack.sizes, activation=activation, parameters=(found,)
+                layer, stack.maps(ids), stack.sizes, activation=activation, parameters=parameters
             )
             builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
             return
@@ -204,9 +216,8 @@ def _extreme(builder: Builder, layer: Layer, update: Update, neutral: float) -> 
     builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
 
 
-@lowers("Mul")
-def mul(builder: Builder, layer: Layer) -> None:
-    """Product of two feature maps, one of them may be constant, each of the full shape or broadcast."""
+def product(builder: Builder, layer: Layer) -> None:
+    """A product of feature maps and constants."""
     gated = [name for name in layer.inputs if name in builder.gates]
     if gated:
         activation, parameters = builder.gates[gated[0]]
@@ -232,9 +243,8 @@ def multiplied(builder: Builder, layer: Layer, stack: Stack, one: Ids, other: Id
     return target
 
 
-@lowers("Div")
-def div(builder: Builder, layer: Layer) -> None:
-    """By a constant without zeros: a product with its reciprocals."""
+def quotient(builder: Builder, layer: Layer) -> None:
+    """What is left of quotients: raises Unsupported. Those without zeros are products."""
     builder.constant(layer, 1)
     raise Unsupported(layer.origin, "its divisor has zeros", hint="divide by other numbers")
 

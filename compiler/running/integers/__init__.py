@@ -1,0 +1,1 @@
+"""What a quantised model computes in integers: the reference of networks of whole numbers."""
