@@ -74,7 +74,7 @@ def attempts(*given: Any) -> Attempt:
 
 PIPELINE = Pipeline(
     admit=lambda graph, chip: STEPS.admit(graph, esu(chip)),
-    refusals=lambda network, chip, options: STEPS.refusals(network, esu(chip), options),
+    weighed=lambda network, chip, options: STEPS.weighed(network, esu(chip), options),
     map=lambda prepared, chip, options, clock, watch: STEPS.map(prepared, esu(chip), options, clock, watch),
     attempts=attempts,
     front=lambda prepared, chip, options, clock: STEPS.front(prepared, esu(chip), options, clock),
