@@ -128,10 +128,10 @@ def compile_command(
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.frontend.read import to_onnx
     from ..compiler.pipeline.driver import compile_model, front
-    from ..compiler.pipeline.dump import text_of
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import is_spiking
     from ..compiler.pipeline.steps import Step, Value
+    from ..compiler.reports.dump import text_of
     from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_target

@@ -11,7 +11,6 @@ from ...ir.layers import LayerGraph
 from ...ir.network import Network
 from ..targets.kinds import ESU, kind_of
 from .about import about
-from .attempts import Attempts
 from .capacity import check_capacity
 from .choices import Choice, Point
 from .clock import Clock, Progress
@@ -19,7 +18,7 @@ from .map import front_of, map_network
 from .needs import Weighed, weighed
 from .options import Options
 from .prepare import Prepared
-from .remedy import Attempt
+from .remedy import Attempt, Attempts
 from .steps import Watch
 
 Model = bytes | None  # a part that the host computes

@@ -13,7 +13,7 @@ from ...ir.layers import Array, Attribute, Layer, LayerGraph
 from ...ir.mapping import Fragment, Mapping, Plan, Span
 from ...ir.network import AxisMap, Network, NeuronLayer, Parameter, Population, Projection
 from ...ir.schedule import Step
-from .steps import Value
+from ..pipeline.steps import Value
 
 
 def text_of(value: Value) -> str:

@@ -11,9 +11,9 @@ from oracle.writer import Writer
 from snc.cli.compile import STEPS
 from snc.cli.main import main
 from snc.compiler.pipeline.driver import compile_model
-from snc.compiler.pipeline.dump import text_of
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.steps import Step
+from snc.compiler.reports.dump import text_of
 from snc.ir.mapping import Mapping
 
 from .trip import shrunken
