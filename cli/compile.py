@@ -1,12 +1,16 @@
 """`snc compile`: a model in, a memory image and its report out."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
 from .views.layers import show_front, show_report
-from .views.show import json_text, plain, progress, say, say_json
+from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
+
+if TYPE_CHECKING:
+    from ..compiler.reports.report import Report
 
 STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 
@@ -81,6 +85,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     metavar="FILE.json|.html",
     help="Write the report, too: as JSON, or as a page with charts.",
 )
+@options.charts
 @click.option(
     "--dump",
     type=click.Choice(STEPS),
@@ -115,6 +120,7 @@ def compile_command(
     seed: int,
     reference: Path | None,
     report_file: Path | None,
+    charts: Path | None,
     dump: tuple[str, ...],
     no_remedy: bool,
     as_json: bool,
@@ -195,24 +201,39 @@ def compile_command(
         ctx.exit(known.exit_code)
     save(image_file, compiled.image)
     if reference is not None:
-        graph = to_onnx(compiled.reference())
-        write_whole(reference, graph.SerializeToString(deterministic=True))
+        with kept_all_the_same(image_file):
+            graph = to_onnx(compiled.reference())
+            write_whole(reference, graph.SerializeToString(deterministic=True))
     for note in compiled.prepared.notes:
         click.echo(f"snc: note: {note}", err=True)
     for warning in compiled.prepared.warnings:
         click.echo(f"snc: warning: {warning}", err=True)
-    report = compile_report(compiled, image_file)
-    if report_file is not None:
-        if report_file.suffix.lower() == ".html":
-            # Its drawing library takes a while to load: only where it is asked for.
-            from ..compiler.reports.image_page import image_page
+    with kept_all_the_same(*filter(None, (image_file, reference))):
+        report = compile_report(compiled, image_file)
+        if report_file is not None:
+            _save_report(report, report_file)
+        if charts is not None:
+            from ..compiler.reports.image_page import image_sections
+            from ..compiler.reports.loose import loose
 
-            outputs.save_text(report_file, image_page(report, plain(report)))
-        else:
-            outputs.save_text(report_file, json_text(report) + "\n")
+            for name, text in loose(image_sections(report)):
+                outputs.save_text(charts / name, text)
     if as_json:
         say_json(report)
         return
     show_report(report)
     total = sum(compiled.seconds.values())
     say(f"image    {image_file}, {image_file.stat().st_size:,} bytes, compiled in {total:.1f} s")
+
+
+def _save_report(report: "Report", file: Path) -> None:
+    """The report as a file: JSON, or a page."""
+    from ..compiler.running import outputs
+
+    if file.suffix.lower() == ".html":
+        # Its drawing library takes a while to load: only where it is asked for.
+        from ..compiler.reports.image_page import image_page
+
+        outputs.save_text(file, image_page(report, plain(report)))
+    else:
+        outputs.save_text(file, json_text(report) + "\n")

@@ -113,6 +113,16 @@ def input_shape(function: F) -> F:
     )(function)
 
 
+def charts(function: F) -> F:
+    """--charts."""
+    return click.option(
+        "--charts",
+        type=FILE,
+        metavar="DIR",
+        help="Write each chart of the report as SVG and each table as CSV into a folder.",
+    )(function)
+
+
 def as_json(function: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)

@@ -9,12 +9,13 @@ import click
 import numpy as np
 
 from . import options
-from .views.show import Sheet, json_text, plain, say, say_json, times
+from .views.show import Sheet, json_text, kept_all_the_same, plain, say, say_json, times
 from .views.talk import frames_bar, warn, warn_of_bytes
 
 if TYPE_CHECKING:
     from ..backends.image.image import Image
     from ..backends.machine.machine import Arithmetic
+    from ..compiler.running.estimate import Estimates
     from ..compiler.running.simulating.agreement import Agreement
     from ..compiler.running.simulating.answers import Answers, Range
     from ..compiler.running.simulating.simulation import Simulation
@@ -61,6 +62,7 @@ RANGE_SHOWN = 8  # elements that are shown one by one
     metavar="FILE.json|.html",
     help="Write what was counted, with estimates of energy and latency: as JSON, or as a page with charts.",
 )
+@options.charts
 @options.pictures
 @click.option("--values", is_flag=True, help="With --json: the outputs' elements, not only their shapes.")
 @options.as_json
@@ -76,6 +78,7 @@ def simulate_command(
     labels: str | None,
     against: Path | None,
     report_file: Path | None,
+    charts: Path | None,
     resize: bool,
     mean: tuple[float, ...],
     scale: tuple[float, ...],
@@ -93,6 +96,7 @@ def simulate_command(
     from ..compiler.running.data.dataset import open_data
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
+    from ..compiler.running.estimate import estimate
     from ..compiler.running.simulating.answers import Answers, Kept
     from ..compiler.running.simulating.partial import Partial
     from ..compiler.running.simulating.predictions import Form, save_predictions
@@ -142,10 +146,19 @@ def simulate_command(
                     raise KeyboardInterrupt(finished.told()) from None
                 is_named = answers.fault() is None
                 save_predictions(output, finished, data, is_named, known)
-    if report_file is not None:
-        _report(found, loaded, report_file)
+    costs = estimate(found, loaded.chip)
     accuracy = None if known is None else answers.accuracy(known)
     agreement = None if beside is None else beside.agreement()
+    if report_file is not None:
+        with kept_all_the_same(*filter(None, (output,))):
+            _report(found, loaded, report_file, costs, accuracy, agreement)
+    if charts is not None:
+        from ..compiler.reports.loose import loose
+        from ..compiler.reports.run_page import run_sections
+
+        with kept_all_the_same(*filter(None, (output, report_file))):
+            for name, text in loose(run_sections(found, loaded.chip.mesh, costs, accuracy)):
+                outputs.save_text(charts / name, text)
     if as_json:
         say_json(
             {
@@ -156,32 +169,43 @@ def simulate_command(
             }
         )
         return
-    _show(found, answers, loaded.about.model, output)
+    _show(found, answers, loaded.about.model, output, costs)
     if accuracy is not None:
         say(f"right       {100 * accuracy:.2f} % of {found.frames} frames")
     if agreement is not None:
         _show_agreement(agreement)
 
 
-def _report(found: "Simulation", image: "Image", file: Path) -> None:
+def _report(
+    found: "Simulation",
+    image: "Image",
+    file: Path,
+    costs: "Estimates",
+    accuracy: float | None,
+    agreement: object,
+) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
     from ..compiler.running import outputs
-    from ..compiler.running.estimate import estimate
 
-    costs = estimate(found, image.chip)
     data = {**plain(found), "estimates": plain(costs)}
     del data["outputs"]
+    if accuracy is not None:
+        data["accuracy"] = accuracy
+    if agreement is not None:
+        data["against"] = plain(agreement)
     if file.suffix.lower() == ".html":
         # Its drawing library takes a while to load: only where it is asked for.
         from ..compiler.reports.run_page import run_page
 
-        text = run_page(found, image.about.model, image.chip.mesh, costs, data)
+        text = run_page(found, image.about.model, image.chip.mesh, costs, data, accuracy)
     else:
         text = json_text(data) + "\n"
     outputs.save_text(file, text)
 
 
-def _show(found: "Simulation", answers: "Answers", model: str, output: Path | None) -> None:
+def _show(
+    found: "Simulation", answers: "Answers", model: str, output: Path | None, costs: "Estimates"
+) -> None:
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
     say()
@@ -203,6 +227,8 @@ def _show(found: "Simulation", answers: "Answers", model: str, output: Path | No
     say(f"events      {found.events:,}, of them empty {found.empty_events:,} ({100 * share:.1f} %)")
     say(f"synaptic    {found.synaptic_operations:,} operations")
     say(f"hops        {found.hops:,}, of them into the chip {found.input_hops:,}")
+    say(f"energy      {costs.energy_nj / 1000:,.3f} uJ a frame, estimated from the target's costs")
+    say(f"latency     {costs.latency_us:,.2f} us a frame, estimated")
     if output is not None:
         say(f"outputs     {output}")
 

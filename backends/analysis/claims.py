@@ -50,6 +50,9 @@ class Role(StrEnum):
     UNREFERENCED = "unreferenced"
 
 
+PARAMETERS_NOTE = f"{PARAMETER_CODEC.name} parameters"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Words that a pointer leads to. `population` is the descriptor they serve, None where a port names none.
@@ -66,6 +69,11 @@ class Claim:
     codec: Codec | None = None
     spare_bytes: int = 0
     note: str = ""
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether the numbers are an activation function's, not weights."""
+        return self.note == PARAMETERS_NOTE
 
 
 def bias_words(population: Population) -> int:
@@ -167,7 +175,7 @@ class Atlas:
         for word in extensions:
             if word.kind == ExtensionKind.PARAMETERS:
                 count = words_for(population.depth, PARAMETER_CODEC.bits)
-                note = f"{PARAMETER_CODEC.name} parameters"
+                note = PARAMETERS_NOTE
                 yield Claim(
                     Role.WEIGHTS, word.address, count, address, population.depth, PARAMETER_CODEC, note=note
                 )

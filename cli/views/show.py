@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -249,6 +250,17 @@ def json_text(value: object) -> str:
 def say_json(value: object) -> None:
     """A report on stdout, for machines."""
     click.echo(json_text(value))
+
+
+@contextmanager
+def kept_all_the_same(*written: Path) -> Iterator[None]:
+    """Where what else is to be written fails, says what is there already."""
+    try:
+        yield
+    except Exception:
+        for path in written:
+            click.echo(f"snc: note: {path} is written", err=True)
+        raise
 
 
 class Bar:

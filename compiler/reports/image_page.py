@@ -15,8 +15,12 @@ def image_page(found: Report, data: object) -> str:
     """The page of an image."""
     total = size(found.totals.total_bytes)
     summary = f"{found.cores.used} of {found.cores.available} cores of {found.target}, {total}."
-    sections = [_overview(found), _layers(found), _cores(found), _solver(found), _host(found)]
-    return page(f"{found.model} as an image", summary, sections, data)
+    return page(f"{found.model} as an image", summary, image_sections(found), data)
+
+
+def image_sections(found: Report) -> list[Section]:
+    """The parts of that page."""
+    return [_overview(found), _layers(found), _cores(found), _solver(found), _host(found)]
 
 
 def _overview(found: Report) -> Section:

@@ -7,15 +7,28 @@ from .image_page import named
 from .page import Chart, Section, Table, page
 
 
-def run_page(found: Simulation, model: str, mesh: tuple[int, int], costs: Estimates, data: object) -> str:
-    """The page of a run."""
+def run_page(
+    found: Simulation,
+    model: str,
+    mesh: tuple[int, int],
+    costs: Estimates,
+    data: object,
+    accuracy: float | None = None,
+) -> str:
+    """The page of a run. `accuracy`: the share of frames whose class is right, where that is known."""
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     summary = f"{frames}, {found.arithmetic} arithmetic: {found.synaptic_operations:,} synaptic operations."
-    sections = [_overview(found), _layers(found), _mesh(found, mesh), _costs(costs)]
-    return page(f"{model}, a run", summary, sections, data)
+    return page(f"{model}, a run", summary, run_sections(found, mesh, costs, accuracy), data)
 
 
-def _overview(found: Simulation) -> Section:
+def run_sections(
+    found: Simulation, mesh: tuple[int, int], costs: Estimates, accuracy: float | None = None
+) -> list[Section]:
+    """The parts of that page."""
+    return [_overview(found, accuracy), _layers(found), _mesh(found, mesh), _costs(costs)]
+
+
+def _overview(found: Simulation, accuracy: float | None) -> Section:
     neurons = sum(layer.neurons for layer in found.per_layer) * found.frames
     empty = found.empty_events / found.events if found.events else 0.0
     facts = (
@@ -26,6 +39,7 @@ def _overview(found: Simulation) -> Section:
         ("synaptic operations", f"{found.synaptic_operations:,}"),
         ("hops", f"{found.hops:,}"),
         ("hops into the chip", f"{found.input_hops:,}"),
+        *([] if accuracy is None else [("right", f"{100 * accuracy:.2f} % of the frames")]),
     )
     return Section("In all", ("Counted over all frames.",), facts)
 

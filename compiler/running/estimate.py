@@ -4,16 +4,17 @@ import math
 from dataclasses import dataclass
 
 from ...ir.chip import Chip
+from ...ir.storage.bitrun import WORD_BITS
 from .simulating.simulation import LayerCount, Simulation
 
 # Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
 EVENT_WORDS = 4
 STRIDED_WORDS = 2  # more where the target has strided tables: a stride and an exponent
-# Words that a synaptic operation reads or writes: a weight, and a state twice.
-OPERATION_WORDS = 3
+STATE_ACCESSES = 2  # of a synaptic operation: the state is read and written
 ENERGY = (
-    f"energy = synaptic operations * (operation_fj + {OPERATION_WORDS} * word_fj) + events * {{}} * "
-    "word_fj + hops * hop_fj, where word_fj = access_fj + access_root_fj * sqrt(core_words)"
+    f"energy = synaptic operations * (operation_fj + (weight_bits + {STATE_ACCESSES} * state_bits) / "
+    f"{WORD_BITS} * word_fj) + events * {{}} * word_fj + hops * hop_fj, where word_fj = access_fj + "
+    "access_root_fj * sqrt(core_words), and weight_bits are those that a layer's weights take in memory"
 )
 LATENCY = (
     "latency = the sum over the layers of the synaptic operations of the layer's busiest core * cycle_ps: "
@@ -70,7 +71,8 @@ def _event_words(chip: Chip) -> int:
 
 
 def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerEstimate:
-    operation_fj = chip.operation_fj + OPERATION_WORDS * word_fj
+    words = (layer.weight_bits + STATE_ACCESSES * chip.state_bits) / WORD_BITS
+    operation_fj = chip.operation_fj + words * word_fj
     operations = layer.synaptic_operations * operation_fj / frames / 1e6
     events = layer.events * _event_words(chip) * word_fj / frames / 1e6
     hops = layer.hops * chip.hop_fj / frames / 1e6

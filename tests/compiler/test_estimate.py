@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle import layers
 from oracle.writer import Writer
 
 from snc.compiler.pipeline.driver import compile_model
@@ -41,13 +42,34 @@ def test_one_event_by_hand(frames: int, tmp_path: Path) -> None:
     assert (last.synaptic_operations, last.busiest) == (9 * frames, 9 * frames)
     assert found.per_core[0].layers == (first.name, last.name)
     costs = estimate(found, COSTS)
-    # A word costs 100 fJ: 9 operations of 7 + 3 words, and an event of 4 words that leaves no core.
-    assert costs.energy_nj == pytest.approx((9 * 307 + found.events / frames * 400) / 1e6)
+    # A word costs 100 fJ. Nine weights of 8 bits take two words; an event reads 4 words and leaves no core.
+    assert last.weight_bits == pytest.approx(128 / 9)
+    operation = 7 + (128 / 9 + 2 * 16) / 64 * 100
+    assert costs.energy_nj == pytest.approx((9 * operation + found.events / frames * 400) / 1e6)
     assert found.hops == 0
     strided = estimate(found, replace(COSTS, strided_tables=1))
-    assert strided.energy_nj == pytest.approx((9 * 307 + found.events / frames * 600) / 1e6)
+    assert strided.energy_nj == pytest.approx((9 * operation + found.events / frames * 600) / 1e6)
     assert "events * 6 * word_fj" in strided.energy_formula
     assert costs.latency_us == pytest.approx(9 * 2000 / 1e6)
+
+
+def test_wider_weights_cost_more_energy(tmp_path: Path) -> None:
+    spent = {}
+    for weights in ("fixed8", "float16", "float32"):
+        w = Writer(13, 0)
+        model = w.model([layers.conv(w, w.input((1, 8, 9, 9)), 16, (3, 3))], "conv")
+        path = tmp_path / "conv.onnx"
+        path.write_bytes(model.SerializeToString())
+        image = compile_model(path, CHIP, Options(weights=weights, effort=0.5)).image
+        frame = np.ones((1, 8, 9, 9), np.float32)
+        name = next(tensor.name for tensor in image.tensors if tensor.kind == "input")
+        found = simulate(image, tmp_path / "conv.snc", [{name: frame}])
+        (layer,) = found.per_layer[1:]
+        bits = {"fixed8": 8, "float16": 16, "float32": 32}[weights]
+        assert layer.weight_bits == pytest.approx(bits, rel=0.1)  # some are zero, and left out
+        spent[weights] = estimate(found, CHIP).layers[1].operations_nj
+    assert 1.1 * spent["fixed8"] < spent["float16"]
+    assert 1.2 * spent["float16"] < spent["float32"]
 
 
 def test_hops_cost_and_layers_make_up_the_whole(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ....backends.analysis.widths import bits_of_weights
 from ....backends.image.image import Image, ImageLayer
 from ....backends.machine.counters import Counters, Tally
 from ....backends.machine.machine import Arithmetic
@@ -20,13 +21,15 @@ class LayerCount:
     """What a run counted in a layer; `events` and `hops` of those it sends, the rest of those it receives.
 
     `sparsity`: the share of its neurons that stay silent in a frame. `busiest`: of its synaptic operations,
-    those of the core that does most of them.
+    those of the core that does most of them. `weight_bits`: what one of its weights takes in memory, as it is
+    stored, up to whole words.
     """
 
     name: str
     op: str
     neurons: int
     sparsity: float
+    weight_bits: float
     busiest: int
     firing: int
     events: int
@@ -101,7 +104,7 @@ def simulate(
     assert counters is not None, "no frame"
     assert done == len(frames), "every frame once"
     total = counters.total
-    cores = counters.per_core(len(image.cores))
+    cores, weight_bits = counters.per_core(len(image.cores)), bits_of_weights(image)
     held: list[list[str]] = [[] for _ in image.cores]
     for layer in image.about.layers:
         for core in sorted({fragment.core for fragment in layer.fragments}):
@@ -118,7 +121,9 @@ def simulate(
         input_hops=total.input_hops,
         firing=total.firing,
         seconds=seconds,
-        per_layer=tuple(_layer(image, layer, counters, len(frames)) for layer in image.about.layers),
+        per_layer=tuple(
+            _layer(image, layer, counters, len(frames), weight_bits) for layer in image.about.layers
+        ),
         per_core=tuple(
             CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
             for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))
@@ -146,7 +151,9 @@ def _all_blocks(
         yield from run_blocks(Runner(image, arithmetic), frames, done, on_step)
 
 
-def _layer(image: Image, layer: ImageLayer, counters: Counters, frames: int) -> LayerCount:
+def _layer(
+    image: Image, layer: ImageLayer, counters: Counters, frames: int, weight_bits: Mapping[str, float]
+) -> LayerCount:
     """What a layer's fragments counted; how many neurons they have, their descriptors say."""
     tally = counters.per_layer([layer])[layer.name]
     places = {(fragment.core, fragment.population) for fragment in layer.fragments}
@@ -158,7 +165,8 @@ def _layer(image: Image, layer: ImageLayer, counters: Counters, frames: int) -> 
         done = counters.of(core, address).synaptic_operations
         busy[core] = busy.get(core, 0) + done
     silent = 1 - tally.firing / (neurons * frames)
-    return LayerCount(layer.name, layer.op, neurons, silent, max(busy.values()), *_row(tally))
+    bits = weight_bits.get(layer.name, 0.0)
+    return LayerCount(layer.name, layer.op, neurons, silent, bits, max(busy.values()), *_row(tally))
 
 
 def _row(tally: Tally) -> tuple[int, int, int, int, int]:
