@@ -67,7 +67,8 @@ def test_wider_weights_cost_more_energy(tmp_path: Path) -> None:
         (layer,) = found.per_layer[1:]
         bits = {"fixed8": 8, "float16": 16, "float32": 32}[weights]
         assert layer.weight_bits == pytest.approx(bits, rel=0.1)  # some are zero, and left out
-        spent[weights] = estimate(found, CHIP).layers[1].operations_nj
+        (_, costs) = estimate(found, CHIP).layers
+        spent[weights] = costs.operations_nj / layer.synaptic_operations
     assert 1.1 * spent["fixed8"] < spent["float16"]
     assert 1.2 * spent["float16"] < spent["float32"]
 
