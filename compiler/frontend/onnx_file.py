@@ -9,6 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
+from .foreign import AS_ONNX, BEGINNING, foreign
 from .inline import inlined_functions, named_apart, without_constant_inputs
 
 FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
@@ -20,38 +21,42 @@ EXAMPLE = "1,3,224,224"
 OPSET_MIN = 6
 
 
+def _no_model(given: Origin, path: Path, data: bytes, rule: str) -> BadInput:
+    """What is said of a file that is no ONNX model: what it seems to be, and the way to one."""
+    kind = foreign(path.suffix, data[:BEGINNING])
+    if kind is None:
+        return BadInput(given, rule, hint=AS_ONNX)
+    return BadInput(given, f"is {kind.what}, no ONNX model", hint=kind.way_out)
+
+
 def load_model(path: Path) -> onnx.ModelProto:
     """The model of a file, with its external data, checked. Raises BadInput or Unsupported."""
-    origin = Origin(file=path.name or str(path))
+    given = Origin(file=str(path))  # what is wrong with a file is said of the path that was given
     try:
         size = path.stat().st_size
     except OSError as error:
         raise BadInput(
-            origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
+            given, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
         ) from None
     if path.is_file() and not size:
-        raise BadInput(
-            origin, "is no ONNX model: it is empty", hint="give the file that an ONNX exporter wrote"
-        )
+        raise BadInput(given, "is no ONNX model: it is empty", hint=AS_ONNX)
     if size > FILE_BYTES_MAX:
         raise BadInput(
-            origin, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
+            given, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
         )
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput(
-            origin, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
+            given, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
         ) from None
+    try:
+        model = onnx.load_model_from_string(data)
     except Exception:  # protobuf's own kinds of error are not a public API, and say nothing of the file
-        raise BadInput(
-            origin,
-            "is no ONNX model, or only a part of one",
-            hint="give the file that an ONNX exporter wrote",
-        ) from None
+        raise _no_model(given, path, data, "is no ONNX model, or only a part of one") from None
     if not model.graph.node and not model.graph.output:
-        rule = "is no ONNX model: it has no graph"
-        raise BadInput(origin, rule, hint="give the file that an ONNX exporter wrote")
+        raise _no_model(given, path, data, "is no ONNX model: it has no graph")
+    origin = Origin(file=path.name or str(path))
     _load_external_data(model, path)
     if not _is_text(model):
         raise BadInput(origin, "is no valid ONNX model (a name is no UTF-8)", hint="export it again")

@@ -74,4 +74,4 @@ def test_what_is_no_model_is_an_error(run: Run, tmp_path: Path, text: str) -> No
     (tmp_path / "text.onnx").write_text(text)
     done = run("check", tmp_path / "text.onnx")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("snc: error: text.onnx: is no ONNX model")
+    assert done.err.startswith(f"snc: error: {tmp_path / 'text.onnx'}: is no ONNX model")

@@ -377,7 +377,7 @@ def test_a_file_of_two_gigabytes_is_not_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**31 + 10)
     assert (
-        complaint(path) == f"large.onnx: has {2**31 + 10} bytes, at most {2**30} are read (use external data)"
+        complaint(path) == f"{path}: has {2**31 + 10} bytes, at most {2**30} are read (use external data)"
     )
 
 
@@ -393,7 +393,7 @@ def test_names_that_are_no_utf8(tmp_path: Path) -> None:
 def test_what_is_no_model(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "junk.onnx"
     path.write_bytes(data)
-    assert complaint(path).startswith("junk.onnx: is no ONNX model")
+    assert "no ONNX model" in complaint(path).removeprefix(f"{path}: is ")
 
 
 def test_what_cannot_be_folded_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
