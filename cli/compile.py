@@ -49,6 +49,13 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     help="Write no image: print numbers of cores with the synaptic operations of the busiest core.",
 )
 @click.option(
+    "--split",
+    is_flag=True,
+    help="Where the chip cannot be given the middle of a network, write a folder: an image for each part of "
+    "the chip, an ONNX file for each of the host between them, and network.json, which simulate and verify "
+    "take as one network. [default folder: MODEL.parts beside the model]",
+)
+@click.option(
     "--force",
     is_flag=True,
     help="Compile also a model of which the host keeps more than half of the multiplications.",
@@ -110,6 +117,7 @@ def compile_command(
     states: str,
     objective: str,
     pareto: bool,
+    split: bool,
     force: bool,
     time_limit: float | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
@@ -131,6 +139,7 @@ def compile_command(
     cannot be mapped, 3 for one that does not fit the target.
     """
     from ..backends.image.container import save, write_whole
+    from ..backends.image.parts import MANIFEST
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.frontend.read import to_onnx
     from ..compiler.pipeline.driver import compile_model, front
@@ -145,15 +154,19 @@ def compile_command(
     from ..ir.errors import BadInput, Origin, SncError, each_of
     from .views.errors import error_object
 
-    image_file = output or model.parent / f"{model.stem}.snc"
+    image_file = output or model.parent / f"{model.stem}{'.parts' if split else '.snc'}"
     if output is None and image_file == model:
         rule = "is named as its own image would be"
         raise BadInput(Origin(file=str(model)), rule, hint="give an ONNX model, or -o for its image")
-    outputs.suffixed(report_file, ".json", ".html")
+    if split and (pareto or dump):
+        other = "--pareto" if pareto else "--dump"
+        raise BadInput(None, f"{other} is of one image, --split of several", hint="give one of them")
+    outputs.suffixed(report_file, ".json", *([] if split else [".html"]))
     dumps = {step: image_file.with_name(f"{image_file.stem}.{step}.txt") for step in dump}
     if dumps and pareto:
         raise BadInput(None, "--dump is of one image, --pareto of many", hint="give one of them")
-    outputs.plan((image_file, reference, report_file, *dumps.values()), (model, Path(target)))
+    written = image_file / MANIFEST if split else image_file
+    outputs.plan((written, reference, report_file, *dumps.values()), (model, Path(target)))
 
     def watch(step: Step, value: Value) -> None:
         if step in dumps:
@@ -178,6 +191,11 @@ def compile_command(
         with progress("pareto") as bar:
             points = front(model, chip, chosen, bar.stage)
         show_front(points) if not as_json else say_json({"model": model.name, "front": points})
+        return
+    if split:
+        from .split import compile_parts
+
+        compile_parts(model, image_file, chip, chosen, reference, report_file, as_json)
         return
     obstacles: list[SncError] = []
     try:

@@ -7,6 +7,7 @@ import click
 
 from . import options
 from .views.layers import cuts, show_report
+from .views.parts import show_parts
 from .views.show import Sheet, bar, console, listed, say, say_json, size, times
 
 if TYPE_CHECKING:
@@ -22,14 +23,28 @@ CELL_MAX = 4  # characters of a core in the mesh's drawing
 @click.option("--core", type=int, metavar="N", help="The memory map of one core.")
 @options.as_json
 def inspect_command(image: Path, layer: str | None, core: int | None, as_json: bool) -> None:
-    """Show the mapping of an image: layers, cores, memory."""
-    from ..backends.image.container import load
+    """Show the mapping of an image: layers, cores, memory.
+
+    Of a network that is split, the folder that compile --split wrote: its parts.
+    """
+    from ..backends.image.parts import SplitImage, load_network, manifest_of
     from ..compiler.reports.detail import core_detail, layer_detail
+    from ..compiler.reports.parts import parts_report
     from ..compiler.reports.report import report
+    from ..ir.errors import BadInput, Origin
 
     if layer is not None and core is not None:
         raise click.UsageError("--layer and --core exclude each other")
-    loaded = load(image)
+    image = manifest_of(image)
+    loaded = load_network(image)
+    if isinstance(loaded, SplitImage):
+        if layer is not None or core is not None:
+            file = next(row.file for row in loaded.manifest.parts if row.kind == "chip")
+            rule = "is a network in parts: --layer and --core are of one"
+            raise BadInput(Origin(file=str(image)), rule, hint=f"give a part, as {image.with_name(file)}")
+        parts = parts_report(loaded, image)
+        say_json(parts) if as_json else show_parts(parts)
+        return
     known = report(loaded, image)
     if layer is not None:
         of_layer = layer_detail(loaded, known, layer)

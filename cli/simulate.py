@@ -91,7 +91,7 @@ def simulate_command(
     Memory does not grow with the number of frames. A run that writes its outputs and is interrupted keeps
     the frames that it has finished: the same command with --resume goes on from there.
     """
-    from ..backends.image.container import load
+    from ..backends.image.parts import load_network, manifest_of
     from ..compiler.running import outputs
     from ..compiler.running.data.dataset import open_data
     from ..compiler.running.data.labels import load_labels
@@ -106,8 +106,9 @@ def simulate_command(
         raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
     outputs.suffixed(output, ".npz", ".npy", ".csv")
     outputs.suffixed(report_file, ".json", ".html")
+    image = manifest_of(image)
     outputs.plan((output, report_file), (image, data_path, against, Path(labels) if labels else None))
-    loaded = load(image)
+    loaded = load_network(image)
     picture = Picture(resize, mean, scale, bgr)
     data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels))
     warn_of_bytes(ctx, data)
@@ -185,6 +186,7 @@ def _report(
     agreement: object,
 ) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
+    from ..backends.image.parts import mesh_of
     from ..compiler.running import outputs
 
     data = {**plain(found), "estimates": plain(costs)}
@@ -197,7 +199,7 @@ def _report(
         # Its drawing library takes a while to load: only where it is asked for.
         from ..compiler.reports.run_page import run_page
 
-        text = run_page(found, image.about.model, image.chip.mesh, costs, data, accuracy)
+        text = run_page(found, image.about.model, mesh_of(image), costs, data, accuracy)
     else:
         text = json_text(data) + "\n"
     outputs.save_text(file, text)

@@ -85,7 +85,7 @@ def verify_command(
     In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
     every layer, with the equations of its .nir file.
     """
-    from ..backends.image.container import load
+    from ..backends.image.parts import load_network, manifest_of
     from ..compiler.running.data.dataset import open_data
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.inputs import random_frames
@@ -96,7 +96,8 @@ def verify_command(
         raise click.UsageError("-i and --random exclude each other")
     if data_path is None and names:
         raise click.UsageError("--input needs -i")
-    loaded = load(image)
+    image = manifest_of(image)
+    loaded = load_network(image)
     frames: Sequence[Arrays]
     if data_path is not None:
         opened = open_data(data_path, loaded, Picture(resize, mean, scale, bgr), dict(names))

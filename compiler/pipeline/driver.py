@@ -60,11 +60,25 @@ def compile_model(
     The file is read once, and lowered once, whatever is tried to make it fit. `refused` is told the obstacle
     before anything is tried; where it is None, nothing is.
     """
-    clock, steps = Clock(progress), pipeline_of(chip)
+    clock = Clock(progress)
     with clock("lower"):
         graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics), watch)
     dynamics = options.dynamics if is_spiking(path) else None
     prepared = cache(lambda: lowered(graph, dynamics, watch))
+    return compile_layers(graph, prepared, chip, options, clock, watch, refused)
+
+
+def compile_layers(
+    graph: LayerGraph,
+    prepared: Callable[[], Prepared],
+    chip: Chip,
+    options: Options,
+    clock: Clock,
+    watch: Watch = unwatched,
+    refused: Callable[[SncError], None] | None = lambda error: None,
+) -> Compiled:
+    """The image of a model's layers, which `prepared` lowers. Raises SncError as `compile_model` does."""
+    steps = pipeline_of(chip)
 
     is_over = clock.deadline(options.time_limit)
     try:
@@ -76,8 +90,9 @@ def compile_model(
         if refused is None or is_over() or not can_be_remedied(error):
             raise
         refused(error)
-        progress("explain")
-        raise remedied(error, chip, options, steps.attempts(graph, prepared, is_over, progress)) from None
+        clock.progress("explain")
+        attempts = steps.attempts(graph, prepared, is_over, clock.progress)
+        raise remedied(error, chip, options, attempts) from None
     return _emitted(prepared(), chip, options, network, choice, clock, watch)
 
 

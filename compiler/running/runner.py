@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from ...backends.image.image import Image, ImageTensor
+from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
 from .engines import ENGINES
@@ -61,6 +62,8 @@ class Runner:
 def network_inputs(image: Image) -> list[ImageTensor]:
     """The inputs of the network that an image was made from: those of the chip, and those of the host."""
     found = {tensor.name: tensor for tensor in image.tensors if tensor.kind == "input"}
+    if isinstance(image, SplitImage):
+        return list(found.values())
     made = {tensor.name for tensor in image.tensors if tensor.kind == "output"} - found.keys()
     for model in (image.host_before, image.host_after):
         graph = onnx.GraphProto() if model is None else host_graph(model)

@@ -13,23 +13,26 @@ import onnx
 from numpy.typing import NDArray
 
 from ...backends.image.image import Image
+from ...backends.image.parts import SplitImage
 from ...ir.errors import BadInput, Origin
-from ...ir.layers import RESHAPES
+from ...ir.layers import RESHAPES, LayerGraph
 from ...passes.quantise import held_constants
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
 from ..frontend.precision import widen
 from ..frontend.quantised.whole import WholeForm, whole_form
-from ..frontend.read import to_onnx
+from ..frontend.read import Shapes, to_onnx
 from ..frontend.runtime import Arrays
 from ..pipeline.capacity import check_capacity
 from ..pipeline.map import quantised
-from ..pipeline.prepare import is_spiking, prepare
+from ..pipeline.prepare import Prepared, is_spiking, prepare
+from ..pipeline.splitting.compile import prepare_split
+from .chain import Runs, runner_of
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
 from .figures import Divergence, Figures, Gauge, first_above
 from .integers.reference import IntegerReference
 from .reference import Reference
-from .runner import Runner, network_inputs
+from .runner import network_inputs
 from .verify_spiking import verify_spiking
 
 if TYPE_CHECKING:
@@ -114,11 +117,13 @@ def load_models(path: Path, image: Image, reference: Path | None) -> Models:
         hint = "verify the image against the model it was compiled from"
         raise BadInput(Origin(file=path.name), rule, hint=hint)
 
-    prepared = prepare(path, shapes, partial(check_capacity, chip=image.chip))
+    graph, chips = _prepared(path, shapes, image)
 
     def form(weights: str) -> onnx.ModelProto:
-        held = held_constants(quantised(prepared, weights), dict(prepared.graph.constants))
-        return to_onnx(prepared.graph.with_constants(held))
+        constants = dict(graph.constants)
+        for each in chips:
+            constants |= held_constants(quantised(each, weights), constants)
+        return to_onnx(graph.with_constants(constants))
 
     read = form("float32")
     if reference is not None:
@@ -126,7 +131,7 @@ def load_models(path: Path, image: Image, reference: Path | None) -> Models:
     else:
         held = read if image.about.weights == "float32" else form(image.about.weights)
     given = fix_shapes(converted(source, path.name), shapes, path.name)
-    integers = _integers(given, path.name) if prepared.graph.is_whole else None
+    integers = _integers(given, path.name) if graph.is_whole else None
     return Models(given, read, held, rounds_to(given), integers)
 
 
@@ -135,6 +140,15 @@ def _integers(model: onnx.ModelProto, file: str) -> Integers:
     form = whole_form(single, file)
     assert isinstance(form, WholeForm), "it was read so"
     return Integers(IntegerReference(single), form.tensors)
+
+
+def _prepared(path: Path, shapes: Shapes, image: Image) -> tuple[LayerGraph, tuple[Prepared, ...]]:
+    """The layers of a model, and the parts of it that the chip has."""
+    if isinstance(image, SplitImage):
+        parts = prepare_split(path, shapes)
+        return parts.graph, parts.prepared
+    whole = prepare(path, shapes, partial(check_capacity, chip=image.chip))
+    return whole.graph, (whole,)
 
 
 def verify(
@@ -252,7 +266,7 @@ def _sides(
         "exact": given,
         "read": Reference(models.read, every, is_precise=True, file=file),
         "held": Reference(models.held, inner, is_precise=True, file=file),
-        "image": _image_side(Runner(image), outputs, file),
+        "image": _image_side(runner_of(image), outputs, file),
     }
     if models.integers is not None:
         sides["exact"] = sides["integers"] = models.integers
@@ -260,11 +274,11 @@ def _sides(
         sides["exact"] = Reference(models.given, every, is_precise=True, file=file)
     sides["run"] = sides["image"]
     if arithmetic != "float32":
-        sides["run"] = _image_side(Runner(image, arithmetic), outputs, file)
+        sides["run"] = _image_side(runner_of(image, arithmetic), outputs, file)
     return sides
 
 
-def _image_side(runner: Runner, outputs: Sequence[str], file: str) -> Callable[[Arrays], Arrays]:
+def _image_side(runner: Runs, outputs: Sequence[str], file: str) -> Callable[[Arrays], Arrays]:
     def compute(frame: Arrays) -> Arrays:
         result = runner(frame, keep_layers=True)
         if set(result.outputs) != set(outputs):

@@ -13,6 +13,7 @@ from ...ir.layers import VIEWS, Layer, LayerGraph, Value
 from .lower import HANDLERS
 
 NAMES_SHOWN = 8
+BETWEEN = ", and it stands between layers that only the chip may have"
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 READS_INPUTS = "reads nothing but the network's inputs"
@@ -50,7 +51,7 @@ def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Sp
     for index, layer in enumerate(graph.layers):
         if index in after or index in covered:
             continue
-        why = _why_not(graph, layer, refused)
+        why = why_not(graph, layer, refused)
         if why is None:
             continue
         up, down = flow.ancestors(index), flow.descendants(index)
@@ -94,7 +95,7 @@ def _mappable(graph: LayerGraph, refused: Refused) -> LayerGraph:
     return replace(graph, layers=tuple(kept), outputs=outputs)
 
 
-def _why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | None:
+def why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | None:
     """Why a layer cannot be on the chip, or None."""
     if layer.outputs[0] in refused:
         return refused[layer.outputs[0]]
@@ -172,18 +173,19 @@ def _refusals(flow: Flow, index: int, between: set[int], refused: Refused) -> It
     ends, begins = (
         [twin for name in names for twin in (name, *twins.get(name, ()))] for names in (ends, begins)
     )
-    ways = f"split the model: end the first part at {_listed(ends)}, begin the second at {_listed(begins)}"
+    ways = f"end the first part at {_listed(ends)}, begin the second at {_listed(begins)}"
+    ways = f"give --split, or split the model: {ways}"
     kept = flow.crossing(earlier, later)
     if kept:
         kept = [twin for name in kept for twin in (name, *twins.get(name, ()))]
         ways += f", which also reads {_listed(kept)}"
     for i in sorted(host):
         layer = flow.graph.layers[i]
-        why = _why_not(flow.graph, layer, refused)
+        why = why_not(flow.graph, layer, refused)
         if why is not None and flow.is_weighted(i):
             yield why
         elif why is not None:
-            message = f"{why.message}, and it stands between layers that only the chip may have"
+            message = f"{why.message}{BETWEEN}"
             yield Unsupported(layer.origin, message, hint=ways)
 
 

@@ -160,7 +160,8 @@ def test_in_the_middle_it_is_refused_with_the_cut_points() -> None:
     for error in caught.value.errors:
         assert (
             error.hint
-            == "split the model: end the first part at a, begin the second at s, which also reads a"
+            == "give --split, or split the model: end the first part at a, begin the second at s, which also"
+            " reads a"
         )
 
 
@@ -173,9 +174,9 @@ def test_two_cuts_where_two_are_needed() -> None:
 
 def test_weights_never_go_to_the_host() -> None:
     nodes = [conv("x", "a"), node("Reshape", "a s", "b"), node("Conv", "b v", "y")]
-    cube = np.ones((1, 3, 1, 2, 2), dtype=np.float32)
+    kernel = np.ones((1, 1, 2, 2), dtype=np.float32)
     with pytest.raises(Unsupported, match=r"node Conv_y \(Conv\): its input has the shape"):
-        compiled(model(nodes, ["y"], s=np.array([1, 3, 2, 3, 5]), v=cube))
+        compiled(model(nodes, ["y"], s=np.array([3, 1, 6, 5]), v=kernel))
 
 
 def test_control_flow_is_refused() -> None:

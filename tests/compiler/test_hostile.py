@@ -376,9 +376,7 @@ def test_a_file_of_two_gigabytes_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
         file.truncate(2**31 + 10)
-    assert (
-        complaint(path) == f"{path}: has {2**31 + 10} bytes, at most {2**30} are read (use external data)"
-    )
+    assert complaint(path) == f"{path}: has {2**31 + 10} bytes, at most {2**30} are read (use external data)"
 
 
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ WINDOWS: dict[str, dict[str, Any]] = {
 }
 
 
-def drawn(operator: str, inputs: Sequence[str] = (), *, opset: int = 19, **said: Any) -> onnx.ModelProto:
+def drawn(operator: str, **said: Any) -> onnx.ModelProto:
     """One layer with a tanh before it, so that it reads what the chip makes, of both signs."""
-    net = Net(opset, SHAPE)
-    return net.model(net.add(operator, net.add("Tanh", "x"), *inputs, **said))
+    net = Net(19, SHAPE)
+    return net.model(net.add(operator, net.add("Tanh", "x"), **said))
 
 
 def convolved(operator: str, groups: int, shape: Sequence[int], bias: int, **said: Any) -> onnx.ModelProto:
@@ -62,7 +62,12 @@ def test_a_pool(operator: str, windows: str) -> None:
 
 @pytest.mark.parametrize("include", [0, 1])
 def test_means_of_parts_of_windows(include: int) -> None:
-    windows = {"kernel_shape": [2, 3, 2], "strides": [2, 2, 2], "pads": [1, 1, 0, 1, 1, 1], "ceil_mode": 1}
+    windows: dict[str, Any] = {
+        "kernel_shape": [2, 3, 2],
+        "strides": [2, 2, 2],
+        "pads": [1, 1, 0, 1, 1, 1],
+        "ceil_mode": 1,
+    }
     is_computed(drawn("AveragePool", count_include_pad=include, **windows))
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ....backends.machine.counters import Counters
 from ....ir.errors import BadInput, Origin
 from ...frontend.runtime import Arrays
-from ..runner import Result, Runner
+from ..chain import Runs
+from ..runner import Result
 
 FRAMES_MAX = 64
 BYTES_MAX = 2**24  # of outputs
@@ -41,7 +42,7 @@ class Block:
 
 
 def run_blocks(
-    runner: Runner, frames: Sequence[Arrays], first: int = 0, on_step: OnStep = lambda frame, done, of: None
+    runner: Runs, frames: Sequence[Arrays], first: int = 0, on_step: OnStep = lambda frame, done, of: None
 ) -> Iterator[Block]:
     """Runs frames from `first` on. When an error or an interrupt ends the run, the frames that are finished
     come as a last block before it is raised.

@@ -11,7 +11,7 @@ from ....backends.machine.counters import Counters, Tally
 from ....backends.machine.machine import Arithmetic
 from ....backends.words.words import Population, Step
 from ...frontend.runtime import Arrays
-from ..runner import Runner
+from ..chain import runner_of
 from .answers import Answers
 from .blocks import Block, OnStep, run_blocks
 
@@ -148,7 +148,7 @@ def _all_blocks(
         yield block
         done = block.stop
     if done < len(frames):
-        yield from run_blocks(Runner(image, arithmetic), frames, done, on_step)
+        yield from run_blocks(runner_of(image, arithmetic), frames, done, on_step)
 
 
 def _layer(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,8 @@ from ..views import Ids
 from ..weights import Weights, ones, trained
 from .table import lowers
 from .windows import AXES, VOLUME, Window, halvings, spatial_windows, taps
+
+Index = NDArray[np.int32]  # of weights in their constant
 
 
 @lowers("Conv")
@@ -86,7 +87,7 @@ def _sizes(slices: Ids) -> tuple[int, int, int]:
 
 
 def _sliced(
-    builder: Builder, layer: Layer, arrange: Callable[[Ids], Ids], first: Ids, per_slice: int, z: AxisMap
+    builder: Builder, layer: Layer, arrange: Callable[[Index], Index], first: Ids, per_slice: int, z: AxisMap
 ) -> Iterator[Weights]:
     """The weights of each tap in depth, for slices [D, C] of channels and slices of `per_slice` targets.
 
@@ -94,7 +95,7 @@ def _sliced(
     """
     for tap, reached in taps(z):
 
-        def at_tap(index: NDArray[Any], tap: int = tap, reached: Ids = reached) -> NDArray[Any]:
+        def at_tap(index: Index, tap: int = tap, reached: Ids = reached) -> Index:
             part = arrange(index)[:, :, tap]
             found = np.where((reached >= 0)[:, None, None, None, None], part, np.int32(-1))
             return np.asarray(found.reshape(-1, *part.shape[1:]))

@@ -1,0 +1,93 @@
+"""Running a network in parts: each part reads what those before it made, as one network."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ...backends.image.image import Image
+from ...backends.image.parts import SplitImage
+from ...backends.machine.counters import Counters
+from ...ir.errors import BadImage, Origin
+from ..frontend.runtime import Arrays, HostPart
+from .runner import Result, Runner, network_inputs
+
+if TYPE_CHECKING:
+    from ...backends.machine.machine import Arithmetic
+
+
+class Runs(Protocol):
+    """What runs a network frame by frame."""
+
+    def __call__(
+        self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
+    ) -> Result:
+        """The next frame."""
+
+
+def runner_of(image: Image, arithmetic: "Arithmetic" = "float32") -> Runs:
+    """An image, or the parts of a network, ready to run."""
+    return Chain(image, arithmetic) if isinstance(image, SplitImage) else Runner(image, arithmetic)
+
+
+class Chain:
+    """The parts of a network, ready to run one after the other."""
+
+    def __init__(self, image: SplitImage, arithmetic: "Arithmetic" = "float32") -> None:
+        self.image = image
+        self.inputs = [tensor.name for tensor in network_inputs(image)]
+        self.parts = [
+            Runner(part, arithmetic) if isinstance(part, Image) else HostPart(part) for part in image.parts
+        ]
+
+    def __call__(
+        self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
+    ) -> Result:
+        """One frame. Raises BadInput for arrays that are not the network's inputs."""
+        from ...backends.machine.machine import Run
+
+        known = dict(inputs)
+        layers: Arrays = {}
+        counters: list[Counters] = []
+        done, total = 0, len(self.image.steps)
+
+        def step(now: int, _: int) -> None:
+            if on_step is not None:
+                on_step(done + now, total)
+
+        for row, part in zip(self.image.manifest.parts, self.parts, strict=True):
+            fed = {name: known[name] for name in row.inputs if name in known}
+            if isinstance(part, HostPart):
+                made = part(fed)
+            else:
+                result = part(fed, keep_layers, step)
+                made = result.outputs
+                layers |= result.run.layers
+                counters.append(result.run.counters)
+                done += len(part.image.steps)
+            if missing := [name for name in row.outputs if name not in made]:
+                raise BadImage(
+                    Origin(file=row.file), f"does not make {missing[0]!r}", hint="compile it again"
+                )
+            known |= {name: made[name] for name in row.outputs}
+        outputs = {tensor.name: known[tensor.name] for tensor in self.image.manifest.outputs}
+        return Result(outputs, Run(outputs, layers, _together(counters, self._cores())))
+
+    def _cores(self) -> list[int]:
+        return [len(part.image.cores) for part in self.parts if isinstance(part, Runner)]
+
+
+def _together(counters: Sequence[Counters], cores: Sequence[int]) -> Counters:
+    """What all parts counted, their cores side by side."""
+    firsts = np.cumsum([0, *cores]).tolist()
+    return Counters(
+        tuple(
+            (core + first, address)
+            for each, first in zip(counters, firsts, strict=False)
+            for core, address in each.populations
+        ),
+        *(
+            np.concatenate([getattr(each, name) for each in counters])
+            for name in ("inputs", "firing", "events", "hops", "empty_events", "synaptic_operations")
+        ),
+    )
