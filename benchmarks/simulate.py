@@ -1,7 +1,7 @@
 """How long the simulator takes for whole networks, in units of ONNX Runtime's time for the original model.
 
     python benchmarks/simulate.py [digits pilotnet model.onnx ...] [--zeros 0 0.9] [--frames 1 8]
-        [--threads 1 2] [--arithmetic float32 chip] [--repeats 5]
+        [--threads 1 2] [--arithmetic float32 chip] [--engine walk] [--repeats 5]
 
 Each network is compiled for a mesh that holds it. Frames are normal noise of which a share is zero; simulator
 and ONNX Runtime take them in turn, so that a busy machine is busy for both. Stated are medians of the
@@ -24,9 +24,10 @@ import onnx
 import onnxruntime
 
 from snc.backends.image.image import Image
-from snc.compiler.frontend.runtime import Arrays
+from snc.compiler.frontend.runtime import DTYPES, Arrays
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.running.engines import ENGINES
 from snc.compiler.running.runner import Runner, network_inputs
 from snc.compiler.targets.target import load_target
 from snc.models.catalogue import CATALOGUE
@@ -64,17 +65,20 @@ def session(path: Path, threads: int) -> Any:
 
 def batched(runtime: Any, frames: Sequence[Arrays]) -> list[Arrays]:
     """The frames as the model takes them: together where it leaves the batch open."""
+    kinds = {value.name: DTYPES[value.type] for value in runtime.get_inputs()}
+    cast = [{name: frame[name].astype(kind) for name, kind in kinds.items()} for frame in frames]
     if all(isinstance(value.shape[0], str) for value in runtime.get_inputs()):
-        names = [value.name for value in runtime.get_inputs()]
-        return [{name: np.concatenate([frame[name] for frame in frames]) for name in names}]
-    return list(frames)
+        return [{name: np.concatenate([frame[name] for frame in cast]) for name in kinds}]
+    return cast
 
 
-def measured(image: Image, path: Path, row: tuple[str, float, int, int], repeats: int) -> tuple[float, float]:
+def measured(
+    image: Image, path: Path, row: tuple[str, float, int, int], repeats: int, engine: str
+) -> tuple[float, float]:
     """The medians of the simulator's and ONNX Runtime's seconds; the first turn only warms up."""
     arithmetic, zeros, count, threads = row
     frames = frames_of(image, zeros, count)
-    runner, runtime = Runner(image, arithmetic), session(path, threads)
+    runner, runtime = Runner(image, arithmetic, engine), session(path, threads)
     batches = batched(runtime, frames)
     ours, theirs = [], []
     for _ in range(repeats + 1):
@@ -91,6 +95,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[1])
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--arithmetic", nargs="+", choices=["float32", "chip"], default=["float32"])
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="walk")
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
     print(f"{'network':28} arithmetic  zeros frames threads {'snc s':>8} {'ORT s':>8} {'ratio':>7}")
@@ -104,7 +109,7 @@ def main() -> None:
             image = compile_model(path, chip, Options()).image
             for row in product(chosen.arithmetic, chosen.zeros, chosen.frames, chosen.threads):
                 arithmetic, zeros, count, threads = row
-                snc, ort = measured(image, path, row, chosen.repeats)
+                snc, ort = measured(image, path, row, chosen.repeats, chosen.engine)
                 print(
                     f"{path.stem:28} {arithmetic:10} {zeros:6.2f} {count:6} {threads:7} "
                     f"{snc:8.4f} {ort:8.4f} {snc / ort:7.1f}",
