@@ -93,7 +93,7 @@ def simulate_command(
     """
     from ..backends.image.parts import load_network, manifest_of
     from ..compiler.running import outputs
-    from ..compiler.running.data.dataset import open_data
+    from ..compiler.running.data.dataset import check_apart, open_data
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.estimate import estimate
@@ -108,6 +108,7 @@ def simulate_command(
     outputs.suffixed(report_file, ".json", ".html")
     image = manifest_of(image)
     outputs.plan((output, report_file), (image, data_path, against, Path(labels) if labels else None))
+    check_apart(data_path, output)
     loaded = load_network(image)
     picture = Picture(resize, mean, scale, bgr)
     data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels))

@@ -146,6 +146,15 @@ def test_a_folder_without_frames(run: Run, image: Path, tmp_path: Path) -> None:
     assert "empty: holds no frames" in done.err
 
 
+def test_outputs_do_not_become_frames(run: Run, image: Path, folder: Path) -> None:
+    done = run("simulate", image, "-i", folder, "-o", folder / "out.npz", "--scale", "1")
+    assert done.code == 2
+    assert "are frames" in done.err
+    for _ in range(2):
+        options = ("--scale", "1", "-o", folder / "out.csv")
+        assert said(run, image, "-i", folder, *options)["frames"] == FRAMES
+
+
 def test_files_of_a_folder_hold_frames(run: Run, image: Path, tmp_path: Path, frames: Path) -> None:
     parts = tmp_path / "parts"
     parts.mkdir()

@@ -115,6 +115,18 @@ def open_data(
     return DataSet(path, [_source(each, inputs, picture, names, labels) for each in paths])
 
 
+def check_apart(path: Path, output: Path | None) -> None:
+    """Raises BadInput for an output that the next run would take for frames."""
+    if (
+        output is not None
+        and path.is_dir()
+        and _is_data(output)
+        and output.resolve().parent == path.resolve()
+    ):
+        rule = f"cannot be written: all arrays and pictures in {path} are frames"
+        raise BadInput(Origin(file=str(output)), rule, hint="give another folder, or a .csv")
+
+
 def _is_data(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
