@@ -12,6 +12,7 @@ from .views.show import json_text, kept_all_the_same, plain, progress, say, say_
 if TYPE_CHECKING:
     from ..compiler.reports.report import Report
 
+NOT_MEASURED = "and no error was measured: give frames with --data"
 STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 
 
@@ -23,11 +24,14 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @options.target
 @click.option(
     "--weights",
-    type=options.WeightFormat(),
+    type=options.WeightFormat("auto"),
     default="fixed8",
     show_default=True,
-    help="How weights are stored.",
+    help="How weights are stored; auto: in 8 bits, and in more or fewer where that is better on --data.",
 )
+@options.data(False, "Frames to measure the error of weights on: .npy, .npz, pictures, a folder of them.")
+@options.pictures
+@options.wishes
 @click.option(
     "--states",
     type=click.Choice(["shared", "persistent"]),
@@ -58,7 +62,8 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @click.option(
     "--force",
     is_flag=True,
-    help="Compile also a model of which the host keeps more than half of the multiplications.",
+    help="Compile also a model of which the host keeps more than half of the multiplications, or whose "
+    "answers are far from those of the image.",
 )
 @click.option(
     "--time-limit",
@@ -114,6 +119,15 @@ def compile_command(
     output: Path | None,
     target: str,
     weights: str,
+    data_path: Path | None,
+    names: tuple[tuple[str, str], ...],
+    resize: bool,
+    mean: tuple[float, ...],
+    scale: tuple[float, ...],
+    bgr: bool,
+    budget: int | None,
+    cores: int | None,
+    min_sqnr: float | None,
     states: str,
     objective: str,
     pareto: bool,
@@ -149,6 +163,8 @@ def compile_command(
     from ..compiler.reports.dump import text_of
     from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
+    from ..compiler.running.data.dataset import frames_for
+    from ..compiler.running.data.pictures import Picture
     from ..compiler.targets.target import load_target
     from ..ir.aims import Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
@@ -173,6 +189,11 @@ def compile_command(
             outputs.save_text(dumps[step], text_of(value))
 
     chip = load_target(target)
+    frames = None
+    if data_path is not None:
+        frames = frames_for(data_path, Picture(resize, mean, scale, bgr), dict(names))
+    elif names:
+        raise click.UsageError("--input needs --data")
     chosen = Options(
         weights,
         StateUse(states),
@@ -183,6 +204,10 @@ def compile_command(
         dict(input_shapes),
         force,
         Dynamics.named(dt, dialect, reset),
+        frames,
+        budget,
+        cores,
+        min_sqnr,
     )
     if reference is not None and is_spiking(model):
         rule = "is a spiking network, which ONNX cannot hold"
@@ -224,7 +249,10 @@ def compile_command(
             write_whole(reference, graph.SerializeToString(deterministic=True))
     for note in compiled.prepared.notes:
         click.echo(f"snc: note: {note}", err=True)
-    for warning in compiled.prepared.warnings:
+    if weights == "auto" and frames is None:
+        click.echo(f"snc: note: all weights are {compiled.image.about.weights}, {NOT_MEASURED}", err=True)
+    precise = compiled.precision.warnings if compiled.precision is not None else ()
+    for warning in (*compiled.prepared.warnings, *precise):
         click.echo(f"snc: warning: {warning}", err=True)
     with kept_all_the_same(*filter(None, (image_file, reference))):
         report = compile_report(compiled, image_file)

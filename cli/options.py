@@ -14,7 +14,8 @@ FILE = click.Path(path_type=Path)  # what is wrong with a path, the commands say
 class WeightFormat(click.Choice[str]):
     """The name of a weight format that the image knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *also: str) -> None:
+        self._also = also
         super().__init__(())
 
     @property
@@ -22,7 +23,7 @@ class WeightFormat(click.Choice[str]):
         """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
         from ..ir.storage.weights import FORMATS
 
-        return tuple(FORMATS)
+        return (*self._also, *FORMATS)
 
     @choices.setter
     def choices(self, _: object) -> None: ...
@@ -36,7 +37,8 @@ class WeightFormat(click.Choice[str]):
         from ..ir.storage.formats import listed
 
         try:
-            listed(str(value))
+            if str(value) not in self._also:
+                listed(str(value))
         except ValueError:
             self.fail(f"{value!r} is no weight format: known are {', '.join(self._short())}", param, ctx)
         return str(value)
@@ -44,10 +46,31 @@ class WeightFormat(click.Choice[str]):
     def _short(self) -> list[str]:
         from ..ir.storage.weights import FORMATS
 
-        kinds: dict[str, list[str]] = {}
+        kinds: dict[str, list[str]] = {name: [name] for name in self._also}
         for name, codec in FORMATS.items():
             kinds.setdefault(codec.kind, []).append(name)
         return [names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}" for names in kinds.values()]
+
+
+UNITS = {"mb": 2**20, "kb": 2**10, "b": 1, "": 1}
+
+
+class Bytes(click.ParamType[int]):
+    """A size: 4MB, 512kB or a number of bytes; a kB is 1024 of them."""
+
+    name = "SIZE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes."""
+        text = str(value).lower().replace(" ", "")
+        number = text.rstrip("mkb")
+        try:
+            found = float(number) * UNITS[text[len(number) :]]
+        except (ValueError, KeyError):
+            found = 0
+        if not 1 <= found < 2**60:
+            self.fail(f"{value!r} is no size: write 4MB, 512kB or a number of bytes", param, ctx)
+        return int(found)
 
 
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
@@ -231,3 +254,29 @@ def data(is_required: bool, text: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def wishes(function: F) -> F:
+    """--budget, --cores and --min-sqnr: what chosen weight formats are to keep."""
+    decorators = (
+        click.option(
+            "--budget",
+            type=Bytes(),
+            help="With --weights auto: the memory of all cores at most, with the least error.",
+        ),
+        click.option(
+            "--cores",
+            type=click.IntRange(1),
+            metavar="N",
+            help="With --weights auto: so many cores at most, with the least error.",
+        ),
+        click.option(
+            "--min-sqnr",
+            type=click.FloatRange(0, 200),
+            metavar="DB",
+            help="With --weights auto: the fewest bits that keep the outputs so near to the model's.",
+        ),
+    )
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function

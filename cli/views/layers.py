@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from .show import Sheet, begun, listed, paragraph, say, short, size, times
 
 if TYPE_CHECKING:
+    from ...compiler.choosing.choose import Precision
     from ...compiler.pipeline.choices import Point
     from ...compiler.reports.report import Cuts, LayerReport, Report
 
@@ -23,6 +24,8 @@ def show_report(report: "Report") -> None:
     say(f"memory   {_categories(report)}")
     say(f"network  {_network(report)}")
     say(f"weights  {report.weights}, states {report.states}")
+    if report.precision is not None:
+        say(f"accuracy {_accuracy(report.precision)}")
     say(f"traffic  {_traffic(report)}")
     say(f"cores    {used}; no packing needs fewer than {cores.lower_bound}")
     gap = f", gap {100 * solver.gap:.1f} %" if solver.gap else ""
@@ -37,6 +40,15 @@ def show_front(points: "Sequence[Point]") -> None:
     for point in points:
         table.add(point.cores, f"{point.busiest_core_operations:,}", point.fragments, f"{point.words:,}")
     table.show()
+
+
+def _accuracy(precision: "Precision") -> str:
+    """How near the image is to the model, with the bits of a weight."""
+    known = precision.calibration
+    text = f"{known.sqnr_db:.1f} dB on {known.frames} frames, {100 * known.agreement:.1f} % of answers stay"
+    if (other := precision.held_out) is not None:
+        text += f"; {other.sqnr_db:.1f} dB on {other.frames} held out, {100 * other.agreement:.1f} %"
+    return f"{text}; {precision.bits_per_weight:.2f} bits a weight"
 
 
 def _traffic(report: "Report") -> str:

@@ -1,16 +1,20 @@
 """The whole pipeline: an ONNX model in, a memory image out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...backends.image.image import Image
 from ...ir.chip import Chip
-from ...ir.errors import SncError
+from ...ir.errors import BadInput, Origin, SncError
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping as Mapped
+from ...ir.mapping import core_size
 from ...ir.network import Network
+from ...ir.storage.bitrun import WORD_BYTES
+from ...ir.storage.formats import AUTO, START
 from ...passes.quantise import held_constants
 from ..frontend.read import to_onnx
 from .choices import Choice, Point
@@ -21,6 +25,9 @@ from .prepare import Prepared, folded, is_spiking, lowered, prepare
 from .remedy import can_be_remedied, remedied
 from .steps import Step, Watch, unwatched, verified
 
+if TYPE_CHECKING:
+    from ..choosing.choose import Precision
+
 Refused = Callable[[SncError], None]
 
 
@@ -28,7 +35,8 @@ Refused = Callable[[SncError], None]
 class Compiled:
     """What a model became on the way to its image, and the seconds each stage took.
 
-    `network`: the chip's part, with weights as the image holds them.
+    `network`: the chip's part, with weights as the image holds them. `precision`: what their formats cost,
+    where there are frames to measure it on.
     """
 
     prepared: Prepared
@@ -36,6 +44,7 @@ class Compiled:
     mapping: Mapped
     image: Image
     seconds: Mapping[str, float]
+    precision: "Precision | None" = None
 
     @property
     def graph(self) -> LayerGraph:
@@ -79,21 +88,23 @@ def compile_layers(
 ) -> Compiled:
     """The image of a model's layers, which `prepared` lowers. Raises SncError as `compile_model` does."""
     steps = pipeline_of(chip)
+    chosen, precision = _unmeasured(options), None
 
     is_over = clock.deadline(options.time_limit)
     try:
         with clock("lower"):
             steps.admit(graph, chip)  # what is far too large is not even lowered
             prepared()
-        network, choice = steps.map(prepared(), chip, options, clock, watch)
+        chosen, precision = _measured(prepared(), chip, options, clock)
+        network, choice = steps.map(prepared(), chip, chosen, clock, watch)
     except SncError as error:
         if refused is None or is_over() or not can_be_remedied(error):
             raise
         refused(error)
         clock.progress("explain")
         attempts = steps.attempts(graph, prepared, is_over, clock.progress)
-        raise remedied(error, chip, options, attempts) from None
-    return _emitted(prepared(), chip, options, network, choice, clock, watch)
+        raise remedied(error, chip, chosen, attempts) from None
+    return replace(_emitted(prepared(), chip, chosen, network, choice, clock, watch), precision=precision)
 
 
 def compile_prepared(
@@ -101,8 +112,43 @@ def compile_prepared(
 ) -> Compiled:
     """The image of a model that is prepared. Raises SncError as `compile_model` does, without a remedy."""
     clock = clock or Clock()
-    network, choice = pipeline_of(chip).map(prepared, chip, options, clock, watch)
-    return _emitted(prepared, chip, options, network, choice, clock, watch)
+    chosen, precision = _measured(prepared, chip, options, clock)
+    network, choice = pipeline_of(chip).map(prepared, chip, chosen, clock, watch)
+    return replace(_emitted(prepared, chip, chosen, network, choice, clock, watch), precision=precision)
+
+
+def _unmeasured(options: Options) -> Options:
+    """The options with formats that nothing was measured for."""
+    return options.with_formats(START if options.weights == AUTO else options.weights)
+
+
+def _measured(
+    prepared: Prepared, chip: Chip, options: Options, clock: Clock
+) -> "tuple[Options, Precision | None]":
+    """The options with the formats that were chosen, and what they cost on the given frames, if any are."""
+    if prepared.network.is_whole or prepared.dynamics is not None:
+        if not options.keeps_nothing:
+            rule = "has weights that are not rounded" if prepared.network.is_whole else "is a spiking network"
+            raise BadInput(Origin(file=prepared.name), f"{rule}: no formats are chosen", hint="ask for none")
+        return _unmeasured(options), None
+    if options.data is None:
+        return _unmeasured(options), None
+    from ..choosing.choose import Taken, Wish, decide
+    from ..choosing.meter import Meter
+
+    def mapped(weights: str) -> Taken:
+        tried = options.with_formats(weights)
+        _, choice = pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)
+        held = ([choice.mapping.plans[f] for f in core] for core in choice.mapping.cores)
+        return Taken(
+            WORD_BYTES * sum(core_size(chip, plans).words for plans in held), len(choice.mapping.cores)
+        )
+
+    with clock("measure"):
+        meter = Meter(prepared.graph, prepared.network, options.data(prepared.graph.inputs))
+        wish = Wish(options.weights, options.budget, options.cores, options.min_sqnr, options.force)
+        found = decide(meter, wish, mapped)
+    return options.with_formats(found.weights), found
 
 
 def _emitted(

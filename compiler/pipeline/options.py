@@ -1,19 +1,31 @@
 """What a user may choose when a network is compiled."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ...ir.aims import Objective, StateUse
 from ...ir.errors import BadInput
+from ...ir.layers import Value
+from ...ir.storage.formats import AUTO
 from ..frontend.nir.dynamics import Dynamics
+
+Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
     was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
-    host most of the work. `dynamics`: the steps of a network of spiking neurons.
+    host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
+    spiking neurons.
+
+    `data` gives frames for the network's inputs, on which the errors of weights are measured. With it,
+    `weights` may be "auto": formats are chosen constant by constant, so that the image takes at most `budget`
+    bytes, or `cores` cores, or keeps `min_sqnr` dB with the fewest bits.
     """
 
     weights: str = "fixed8"
@@ -25,6 +37,19 @@ class Options:
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     force: bool = False
     dynamics: Dynamics = field(default_factory=Dynamics)
+    data: Frames | None = None
+    budget: int | None = None
+    cores: int | None = None
+    min_sqnr: float | None = None
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether there is no wish about the formats of weights."""
+        return self.budget is None and self.cores is None and self.min_sqnr is None
+
+    def with_formats(self, weights: str) -> "Options":
+        """The same with these formats, and nothing more to choose."""
+        return replace(self, weights=weights, data=None, budget=None, cores=None, min_sqnr=None)
 
     def __post_init__(self) -> None:
         """Takes names for what they name. Raises BadInput where they name nothing."""
@@ -34,3 +59,12 @@ class Options:
                 rule = f"{value!r} is no choice of {name}"
                 raise BadInput(None, rule, hint=f"known are {', '.join(known)}")
             object.__setattr__(self, name, known(value))
+        for name in ("budget", "cores", "min_sqnr"):
+            if getattr(self, name) is None:
+                continue
+            if self.weights != AUTO:
+                raise BadInput(None, f"{name} is a wish about weights that are chosen", hint="--weights auto")
+            if self.data is None:
+                raise BadInput(
+                    None, f"{name} asks how far weights may be rounded", hint="give frames: --data"
+                )

@@ -21,6 +21,7 @@ from ...ir.network import Neuron
 from ..frontend.nir.read import HOW
 
 if TYPE_CHECKING:
+    from ..choosing.choose import Precision
     from ..pipeline.driver import Compiled
 
 
@@ -132,7 +133,8 @@ class TensorReport:
 @dataclass(frozen=True, slots=True)
 class Report:
     """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: of a spiking network what
-    a step is. `fidelity`: how true each of its nodes is to the file, known when it is compiled.
+    a step is. `fidelity`: how true each of its nodes is to the file, known when it is compiled. `precision`:
+    what the formats of its weights cost, where the compiler had frames to measure it on.
     """
 
     model: str
@@ -158,6 +160,7 @@ class Report:
     traffic: Traffic
     dynamics: str = ""
     fidelity: Mapping[str, str] | None = None
+    precision: "Precision | None" = None
 
 
 def report(image: Image, path: Path) -> Report:
@@ -225,6 +228,7 @@ def compile_report(compiled: "Compiled", path: Path) -> Report:
             layer.name: layer.text(HOW, "") for layer in compiled.graph.layers if HOW in layer.attributes
         }
         or None,
+        precision=compiled.precision,
     )
 
 

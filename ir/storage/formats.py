@@ -9,6 +9,8 @@ from itertools import groupby
 
 from .weights import FORMATS, Codec
 
+AUTO = "auto"  # formats that the compiler chooses
+START = "adaptive8e2s"  # what it begins with
 TIMES = " x "
 AND = ", "
 

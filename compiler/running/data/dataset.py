@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ....backends.image.image import Image, ImageTensor
 from ....ir.errors import BadInput, Origin
+from ....ir.layers import Value
 from ...frontend.runtime import Arrays
 from ..runner import network_inputs
 from . import pictures, stored
@@ -100,7 +101,17 @@ def open_data(
     `names`: keys of the arrays of inputs. Without them an array has the input's name, or is the only one, the
     labels' apart. Arrays have an input's shape, or frames along the first axis. Raises BadInput.
     """
-    inputs = network_inputs(image)
+    return open_frames(path, network_inputs(image), picture, names, labels)
+
+
+def open_frames(
+    path: Path,
+    inputs: Sequence[ImageTensor],
+    picture: Picture = PLAIN,
+    names: Names = MappingProxyType({}),
+    labels: str | None = None,
+) -> DataSet:
+    """The same for a network's inputs."""
     if unknown := [name for name in names if name not in {tensor.name for tensor in inputs}]:
         raise BadInput(
             None, f"the network has no input {unknown[0]!r}", hint=f"its inputs are {_told(inputs)}"
@@ -125,6 +136,18 @@ def check_apart(path: Path, output: Path | None) -> None:
     ):
         rule = f"cannot be written: all arrays and pictures in {path} are frames"
         raise BadInput(Origin(file=str(output)), rule, hint="give another folder, or a .csv")
+
+
+def frames_for(
+    path: Path, picture: Picture = PLAIN, names: Names = MappingProxyType({})
+) -> Callable[[Sequence[Value]], DataSet]:
+    """What opens these frames for a network whose inputs are known later."""
+
+    def opened(inputs: Sequence[Value]) -> DataSet:
+        tensors = [ImageTensor(value.name, "input", value.shape, value.dtype, ()) for value in inputs]
+        return open_frames(path, tensors, picture, names)
+
+    return opened
 
 
 def _is_data(path: Path) -> bool:

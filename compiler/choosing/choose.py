@@ -1,0 +1,262 @@
+"""Which format each trained constant gets: few bits where that does no harm, more where it does.
+
+The noise that each constant's rounding makes at the outputs is measured alone; together they are taken for
+their sum, which is confirmed on the whole network.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from ...ir.errors import DoesNotFit, Origin, Unsupported
+from ...ir.storage.bitrun import BYTE_BITS
+from ...ir.storage.formats import AUTO, START, formats_of, spelled
+from ...ir.storage.weights import FORMATS
+from .meter import Measured, Meter
+
+LADDER = ("float16", START, "adaptive7e2s", "adaptive6e2s", "adaptive5e2s", "adaptive4e2s")
+WANTED_DB, WARNED_DB, REFUSED_DB = 30.0, 25.0, 20.0
+ROUNDS = 8  # of choosing and confirming, or of choosing and mapping
+NEAR = 0.98  # of a budget: what is left is not worth another mapping
+NOISE_UNITS = 10**9
+SOLVER_TIME = 5.0  # deterministic: the same on every machine
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of the formats. `weights`: a list of them, or "auto". `budget`: bytes of all memory."""
+
+    weights: str
+    budget: int | None = None
+    cores: int | None = None
+    min_sqnr: float | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a mapping takes: bytes of all cores' memory, and cores."""
+
+    bytes: int
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A choice that was measured on the frames to choose by. `bytes` and `cores`, where it was mapped."""
+
+    weights: str
+    bits_per_weight: float
+    sqnr_db: float
+    agreement: float
+    bytes: int | None = None
+    cores: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantFormat:
+    """A trained constant and its format; `sqnr_db`: of the outputs where it alone is rounded, if measured."""
+
+    constant: str
+    format: str
+    weights: int
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The formats, and what they cost: on the frames to choose by, and on those held out."""
+
+    weights: str
+    bits_per_weight: float
+    constants: tuple[ConstantFormat, ...]
+    calibration: Measured
+    held_out: Measured | None
+    front: tuple[Point, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+NOWHERE = Taken(2**62, 2**62)  # what does not fit the target
+Mapper = Callable[[str], Taken]  # raises DoesNotFit
+
+
+def decide(meter: Meter, wish: Wish, mapped: Mapper) -> Precision:
+    """The formats for a wish. Raises DoesNotFit for a budget that cannot be kept, Unsupported where the
+    answers would be too far from the model's.
+    """
+    choice = Choosing(meter)
+    if wish.weights != AUTO:
+        formats = formats_of(wish.weights, len(meter.constants))
+    elif wish.budget is not None or wish.cores is not None:
+        formats = choice.fitted(wish, mapped)
+    elif wish.min_sqnr is not None:
+        formats = choice.cheapest(wish.min_sqnr)
+    else:
+        formats = choice.promoted()
+    return choice.precision(formats, wish)
+
+
+class Choosing:
+    """The measured points of a network, and the ways to choose among formats."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.points: dict[str, Point] = {}
+
+    def sqnr(self, formats: Sequence[str], taken: Taken | None = None) -> float:
+        """The SQNR of a choice on the frames to choose by, which becomes a point of the front."""
+        found, _ = self.meter.whole(formats)
+        text, old = spelled(formats), self.points.get(spelled(formats))
+        if old is None or taken is not None:
+            size = (taken.bytes, taken.cores) if taken else (None, None)
+            self.points[text] = Point(text, self.bits(formats), found.sqnr_db, found.agreement, *size)
+        return found.sqnr_db
+
+    def bits(self, formats: Sequence[str]) -> float:
+        """Bits of a weight, on average."""
+        return self._size(formats) / max(1, self.meter.weights)
+
+    def _size(self, formats: Sequence[str]) -> int:
+        pairs = zip(self.meter.sizes, formats, strict=True)
+        return sum(size * FORMATS[name].bits for size, name in pairs)
+
+    def promoted(self) -> tuple[str, ...]:
+        """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR."""
+        meter = self.meter
+        formats = [START] * len(meter.constants)
+        if not formats or self.sqnr(formats) >= WANTED_DB:
+            return tuple(formats)
+        noise = [float(meter.alone(name, START).max()) for name in meter.constants]
+        order = np.argsort([-part / size for part, size in zip(noise, meter.sizes, strict=True)])
+        limit, left = 10 ** (-WANTED_DB / 10), sum(noise)
+        for index in order:
+            formats[index] = LADDER[0]
+            left -= noise[index]
+            if left <= limit:
+                if self.sqnr(formats) >= WANTED_DB:
+                    break
+                limit = left / 2  # the constants' noise does not quite add up
+        return tuple(formats)
+
+    def cheapest(self, sqnr_db: float) -> tuple[str, ...]:
+        """The fewest bits that keep an SQNR. Raises DoesNotFit where no formats do."""
+        allowed = 10 ** (-sqnr_db / 10)
+        for _ in range(ROUNDS):
+            found = self._solved(noise_max=allowed)
+            if found is None:
+                break
+            if self.sqnr(found) >= sqnr_db:
+                return found
+            allowed *= 0.7
+        best = (LADDER[0],) * len(self.meter.constants)
+        if (reached := self.sqnr(best)) >= sqnr_db:
+            return best
+        rule = f"reaches {reached:.1f} dB with weights of 16 bits, {sqnr_db:g} are asked for"
+        raise DoesNotFit(Origin(file=self.meter.graph.name), rule, hint="ask for less, or --weights float32")
+
+    def fitted(self, wish: Wish, mapped: Mapper) -> tuple[str, ...]:
+        """The least noise within the bytes or the cores that are wished for. Raises DoesNotFit."""
+        least = (LADDER[-1],) * len(self.meter.constants)
+        taken = mapped(spelled(least))
+        self.sqnr(least, taken)
+        if not _keeps(taken, wish):
+            rule = f"takes {taken.bytes} bytes and {taken.cores} cores with weights of 4 bits"
+            asked = f"{wish.budget} bytes" if wish.budget is not None else f"{wish.cores} cores"
+            raise DoesNotFit(Origin(file=self.meter.graph.name), f"{rule}, {asked} are allowed")
+        best, most = least, (LADDER[0],) * len(least)
+        low, high = self._size(least), self._size(most) + 1  # bits that are few enough, and too many
+        size = self._first(wish, taken, low, high)
+        for _ in range(ROUNDS):
+            found = self._solved(bits_max=min(size, high - 1))
+            if found is None or found == best:
+                break
+            bits = self._size(found)
+            try:
+                taken = mapped(spelled(found))
+            except DoesNotFit:
+                taken = NOWHERE
+            if _keeps(taken, wish):
+                self.sqnr(found, taken)
+                best, low = found, bits
+                if found == most or (wish.budget is not None and taken.bytes >= NEAR * wish.budget):
+                    break
+            else:
+                high = bits
+            size = (low + high) // 2
+            if wish.budget is not None and taken is not NOWHERE:
+                nearer = bits + (wish.budget - taken.bytes) * BYTE_BITS
+                size = nearer if low < nearer < high else size
+            elif size - low < (1 - NEAR) * low:
+                break
+        return best
+
+    def _first(self, wish: Wish, taken: Taken, low: int, high: int) -> int:
+        """The weights' bits to try first, from what the fewest take."""
+        if wish.budget is not None:
+            return low + int(0.995 * (wish.budget - taken.bytes)) * BYTE_BITS
+        assert wish.cores is not None
+        if wish.cores == taken.cores:  # what is left of the last core may hold all
+            return high
+        return low + int(taken.bytes / taken.cores * (wish.cores - taken.cores)) * BYTE_BITS
+
+    def _solved(
+        self, *, bits_max: int | None = None, noise_max: float | None = None
+    ) -> tuple[str, ...] | None:
+        """One format for each constant: the least noise within so many bits, or the fewest bits."""
+        meter, model = self.meter, cp_model.CpModel()
+        noise = [[float(meter.alone(name, codec).max()) for codec in LADDER] for name in meter.constants]
+        total = sum(max(row) for row in noise)
+        unit = NOISE_UNITS / max(total if noise_max is None else min(total, 100 * noise_max), 1e-300)
+        costs = [[round(min(part * unit, 1e12)) for part in row] for row in noise]
+        bits = [[size * FORMATS[codec].bits for codec in LADDER] for size in meter.sizes]
+        picks = [[model.new_bool_var("") for _ in LADDER] for _ in meter.constants]
+        for row in picks:
+            model.add_exactly_one(row)
+        flat = [pick for row in picks for pick in row]
+        noises = cp_model.LinearExpr.weighted_sum(flat, [cost for row in costs for cost in row])
+        sizes = cp_model.LinearExpr.weighted_sum(flat, [cost for row in bits for cost in row])
+        if bits_max is not None:
+            model.add(sizes <= bits_max)
+            model.minimize(noises)
+        else:
+            assert noise_max is not None
+            model.add(noises <= round(noise_max * unit))
+            model.minimize(sizes)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = 0
+        solver.parameters.max_deterministic_time = SOLVER_TIME
+        if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        chosen = [next(i for i, pick in enumerate(row) if solver.value(pick)) for row in picks]
+        return tuple(LADDER[i] for i in chosen)
+
+    def precision(self, formats: Sequence[str], wish: Wish) -> Precision:
+        """What is to be said of a choice. Raises Unsupported where it is too far from the model."""
+        meter, text = self.meter, spelled(formats) if formats else START
+        if spelled(formats) not in self.points:
+            self.sqnr(formats)
+        calibration, held_out = meter.whole(formats)
+        origin = Origin(file=meter.graph.name)
+        reached = min(found.sqnr_db for found in (calibration, held_out) if found is not None)
+        if wish.min_sqnr is not None and calibration.sqnr_db < wish.min_sqnr:
+            rule = f"reaches {calibration.sqnr_db:.1f} dB within what is allowed, not {wish.min_sqnr:g}"
+            raise DoesNotFit(origin, rule, hint="allow more, or ask for less")
+        said = f"the image is {reached:.1f} dB from the model on the given frames"
+        if reached < REFUSED_DB and not wish.force:
+            rule = f"{said}, less than {REFUSED_DB:g}: its answers would be others"
+            raise Unsupported(origin, rule, hint="give --weights float16, or --force")
+        warnings = (f"{said}, less than {WARNED_DB:g}",) if reached < WARNED_DB else ()
+        known = meter.known
+        constants = tuple(
+            ConstantFormat(name, codec, size, known(name, codec))
+            for name, codec, size in zip(meter.constants, formats, meter.sizes, strict=True)
+        )
+        front = tuple(sorted(self.points.values(), key=lambda point: (point.bits_per_weight, point.weights)))
+        return Precision(text, self.bits(formats), constants, calibration, held_out, front, warnings)
+
+
+def _keeps(taken: Taken, wish: Wish) -> bool:
+    return taken.bytes <= (wish.budget or taken.bytes) and taken.cores <= (wish.cores or taken.cores)
