@@ -16,14 +16,13 @@ from ..ir.errors import BadInput, SncError, raise_all
 from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "BatchNormalization")
+AGAIN = "train or export the model again"  # the way out where numbers are none
 MAY_BE_INFINITE = ("Clip", "Pad")  # bounds that bound nothing, and what a maximum never takes
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """The same function with fewer layers: Gemm has no factors, normalisations are one scale and one
-    shift. Raises BadInput where constants are not numbers.
-    """
+    """Gemm has no factors, normalisations are a scale and a shift. Raises BadInput for what is no number."""
 
     def __call__(self, graph: LayerGraph) -> LayerGraph:
         """The folded layers."""
@@ -46,8 +45,7 @@ def _not_numbers(graph: LayerGraph) -> Iterator[SncError]:
                 continue
             if not np.isnan(array).any() and layer.op in MAY_BE_INFINITE:
                 continue
-            rule = f"{name!r} holds NaN or infinity"
-            yield BadInput(layer.origin, rule, hint="train or export the model again")
+            yield BadInput(layer.origin, f"{name!r} holds NaN or infinity", hint=AGAIN)
 
 
 class _Folding:
@@ -187,7 +185,7 @@ class _Folding:
                 return None
             if (variance + layer.number("epsilon", 1e-5) <= 0).any():
                 rule = f"its variance {layer.inputs[4]!r} is not above -epsilon: the result is no number"
-                raise BadInput(layer.origin, rule, hint="train or export the model again")
+                raise BadInput(layer.origin, rule, hint=AGAIN)
             with np.errstate(all="ignore"):  # what is no number then is reported
                 factor = scale / np.sqrt(variance + layer.number("epsilon", 1e-5))
                 found = factor, shift - mean * factor
@@ -315,7 +313,7 @@ class _Folding:
         if not np.isfinite(single).all():
             read = ", ".join(name for name in layer.inputs if name in self.graph.constants)
             rule = f"its {label}, folded from {read or 'its constants'}, would be NaN or infinite"
-            raise BadInput(layer.origin, rule, hint="train or export the model again")
+            raise BadInput(layer.origin, rule, hint=AGAIN)
         name = self._free(layer, label)
         self.constants[name] = single
         return name
