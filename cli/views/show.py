@@ -20,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from ...compiler.reports.names import shortened
+
 NAME_MIN = 12  # characters of a name, however little room there is
 UNITS = ("", "k", "M", "G")
 # What memory is taken by, as a letter and a colour of a bar: it reads without the colour.
@@ -104,12 +106,17 @@ class Sheet:
         left = min(BAR_MAX, out.width - fixed - names - self.gap)
         if is_barred := largest > 0 and left >= BAR_MIN:
             table.add_column("", no_wrap=True)
+        known = [
+            shortened([cells[i] for cells, _ in self.rows if i < len(cells)], room)
+            if heading[-1:] == "*"
+            else []
+            for i, heading in enumerate(self.headings)
+        ]
+        columns = [iter(column) for column in known]
         for index, (cells, style) in enumerate(self.rows):
             if index in self.sections:
                 table.add_section()
-            pairs = zip(self.headings, cells, strict=False)
-            shown = [elided(cell, room) if heading[-1:] == "*" else cell for heading, cell in pairs]
-            row = [Text(cell) for cell in shown]
+            row = [Text(next(column, cell)) for column, cell in zip(columns, cells, strict=False)]
             if is_barred and index in self.bars:
                 row.append(stacked(self.bars[index], largest, left))
             table.add_row(*row, style=style or None)
@@ -155,12 +162,6 @@ def show_tree(root: Branch) -> None:
         return tree
 
     console().print(grown(root))
-
-
-def elided(name: str, room: int) -> str:
-    """A name in so many characters: of fused names the first, of a long one its end."""
-    first = name.partition(";")[0]
-    return first if len(first) <= room else ".." + first[2 - room :]
 
 
 def begun(name: str, room: int) -> str:

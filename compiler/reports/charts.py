@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from .names import shortened
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -16,6 +18,7 @@ ROW_INCHES = 0.2  # of a layer's bar
 GROUP_INCHES = 0.1  # of one of several bars of a layer
 CELL_INCHES = 0.33  # of a core with a number and a label
 LETTERS = 8.5  # points
+LABEL_MAX = 17  # characters of a label
 LONG = 1e5  # numbers from here on are short on an axis: 15M
 # matplotlib wants colours, the page has names for them: each of these stands for one of its variables.
 INK = "#101112"
@@ -151,7 +154,7 @@ def _figure(rows: int, row_inches: float = ROW_INCHES) -> "tuple[Figure, Axes]":
 
 def _dress(axes: "Axes", labels: Sequence[str], unit: str) -> None:
     """Labels, scale and colours; the first label is on top."""
-    short = [label if len(label) <= 17 else ".." + label[-15:] for label in labels]
+    short = shortened(labels, LABEL_MAX)
     axes.set_yticks(range(len(labels)), short, fontsize=LETTERS, color=INK)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlabel(unit, color=INK, fontsize=LETTERS)
