@@ -60,8 +60,7 @@ class _Folding:
         self.at: dict[str, int] = {}
         self.owned: set[str] = set()
         self.affine: set[str] = set()  # results of normalisations of mean 0 and variance 1
-        # What is rounded to whole numbers stays as it is computed: the last bit may decide.
-        self.rounded: set[str] = set()
+        self.rounded: set[str] = set()  # to whole numbers: the last bit may decide, so no other stands for it
         for layer in reversed(graph.layers):
             if layer.op == "Round" or (layer.op == "Div" and layer.outputs[0] in self.rounded):
                 self.rounded.add(layer.inputs[0])

@@ -91,18 +91,22 @@ class Models:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Integers:
-    """The reference of a network of whole numbers. `tensors`: the integer tensors of the model that the
-    network's are, less how much.
-    """
+    """The reference of a network of whole numbers, and the form of the model that was compiled."""
 
     reference: IntegerReference
-    tensors: Mapping[str, tuple[str, int]]
+    form: WholeForm
+
+    def binds(self, name: str) -> bool:
+        """Whether a tensor of whole numbers, or an output of the model, is made of integers alone."""
+        of = self.form.tensors[name][0] if name in self.form.tensors else name
+        return of not in self.form.loose
 
     def __call__(self, frame: Arrays) -> Arrays:
         """The network's tensors of whole numbers, and the outputs of the model."""
         found = self.reference(frame)
         whole = {
-            name: np.asarray(found[of].astype(np.int64) - zero) for name, (of, zero) in self.tensors.items()
+            name: np.asarray(found[of].astype(np.int64) - zero)
+            for name, (of, zero) in self.form.tensors.items()
         }
         return {**whole, **{name: found[name] for name in self.reference.outputs}}
 
@@ -139,7 +143,7 @@ def _integers(model: onnx.ModelProto, file: str) -> Integers:
     single = widen(model)
     form = whole_form(single, file)
     assert isinstance(form, WholeForm), "it was read so"
-    return Integers(IntegerReference(single), form.tensors)
+    return Integers(IntegerReference(single), form)
 
 
 def _prepared(path: Path, shapes: Shapes, image: Image) -> tuple[LayerGraph, tuple[Prepared, ...]]:
@@ -183,9 +187,9 @@ def verify(
     gauges["frontend"] = [Gauge(name) for name in judged]
     if models.integers is not None:
         kinds = {value.name: value.type.tensor_type.elem_type for value in models.given.graph.output}
-        whole = [tensor.name for tensor in layers if tensor.name in models.integers.tensors]
+        whole = [tensor.name for tensor in layers if tensor.name in models.integers.form.tensors]
         whole += [name for name in outputs if kinds[name] in INTEGERS]
-        gauges["integers"] = [Gauge(name) for name in whole]
+        gauges["integers"] = [Gauge(name) for name in whole if models.integers.binds(name)]
     by_layer = [Gauge(tensor.name) for tensor in layers]
     for index, frame in enumerate(frames):
         on_frame(index, len(frames))

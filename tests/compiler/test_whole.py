@@ -2,21 +2,28 @@
 that a reference of our own computes, nor this from ONNX Runtime's kernels.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from snc.backends.analysis.bill import bill
+from snc.compiler.frontend.quantised import qdq
 from snc.compiler.frontend.quantised.whole import NOTE, WholeForm, whole_form
+from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_target
+from snc.ir.errors import DoesNotFit
 from snc.ir.network import Activation, Network, Neuron, PopulationId
 
-from .whole_cases import CASES, frames, model
+from .small import node, scalar
+from .whole_cases import CASES, CONSTANTS, ROW, Case, d, frames, model, q, weights
 
 CHIP = load_target("grai-vip")
 
@@ -66,3 +73,77 @@ def is_whole(network: Network, source: PopulationId) -> bool:
         return True
     into = network.into(source)
     return found.neuron is Neuron.STANDARD and all(is_whole(network, p.source) for p in into)
+
+
+# Nodes from x0, which is quantised, to r, which is quantised behind, and what keeps them from being integers.
+FLOATS: Mapping[str, tuple[Case, str]] = {
+    "weights of floats": (Case([node("Conv", "x0 wf", "r")]), "its weights are not quantised"),
+    "a bias of floats": (Case([*weights(), node("Conv", "x0 wr bf", "r")]), "its bias is not quantised"),
+    "a bias of another scale": (
+        Case([*weights(), d("b", "br", "xs", "pz"), node("Conv", "x0 wr br", "r")]),
+        "its bias has another scale than its products",
+    ),
+    "an input of floats": (
+        Case([*weights(), node("Relu", "x0", "f"), node("Exp", "f", "e"), node("Conv", "e wr", "r")]),
+        "its input is not quantised",
+    ),
+    "floats that are rounded again": (
+        Case(
+            [
+                *(node("Softmax", "x0", "s"), *q("s", "x1", "as", "az")),
+                *(*weights(), node("Conv", "x1 wr", "r")),
+            ]
+        ),
+        "what it reads was computed in floats and rounded again",
+    ),
+    "means of fewer at the border": (
+        Case([node("AveragePool", "x0", "r", kernel_shape=[3, 3], pads=[1, 1, 1, 1])]),
+        "it averages over windows of different sizes",
+    ),
+    "a scale for each input": (
+        Case([d("wm", "wr", "es", "ez", axis=0), node("MatMul", "x0 wr", "r")], ROW),
+        "its weights have a scale for each of its inputs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_what_are_no_integers_keeps_its_float_form(name: str, tmp_path: Path) -> None:
+    case, reason = FLOATS[name]
+    path, found = compiled(model(case), tmp_path)
+    assert found.graph.notes[0] == qdq.NOTE
+    assert reason in found.graph.notes[1]
+    assert "integers" not in verify(path, found.image, [{"x": frames(case)[0]}]).compared
+
+
+def test_sums_beyond_32_bits_are_no_integers() -> None:
+    wide = scalar(120, np.uint16)
+    made = model(
+        Case([*weights("wh", "zh"), node("MatMul", "x0 wr", "r")], (1, 2**17), opset=21),
+        constants={"xz": wide, "wh": np.full((2**17, 2), 127, np.int8), "zh": scalar(0, np.int8)},
+    )
+    assert "its sums may have more than 32 bits" in str(whole_form(made))
+
+
+def test_a_factor_a_rounding_and_a_clamp_are_one_activation(tmp_path: Path) -> None:
+    found = compiled(model(CASES["a scale for each channel"]), tmp_path)[1]
+    names = [(p.neuron.name, p.activation.name) for p in found.network.populations]
+    assert names == [("INPUT", "IDENTITY"), ("WIDE", "REQUANTISE"), ("WIDE", "IDENTITY")]
+    [layer] = [p for p in found.network.populations if p.activation is Activation.REQUANTISE]
+    factor, *others = layer.parameters
+    scale = (np.float32(0.02) * CONSTANTS["cs"]).astype(np.float32) / np.float32(0.031)
+    assert factor == tuple(float(each) for each in scale)
+    assert others == [1.0, -128.0 - 7, 127.0 - 7]
+    [kernel] = [p.kernel for p in found.network.projections if p.target == 1]
+    np.testing.assert_array_equal(np.unique(kernel.weights), np.unique(CONSTANTS["w"]))
+
+
+def test_states_of_32_bits_are_billed_and_asked_of_the_target(tmp_path: Path) -> None:
+    path, found = compiled(model(CASES["a convolution"]), tmp_path)
+    neurons = 6 * 8 * 8 * 2  # of the layer, and of the numbers that its integers stand for
+    assert bill(found.image).total.neurons == 4 * neurons
+    narrow = replace(CHIP, wide_state_bits=0)
+    with pytest.raises(DoesNotFit, match="it sums whole numbers in states of 32 bits") as error:
+        compile_model(path, narrow, Options(effort=0.1))
+    assert error.value.remedy == {"wide_state_bits": 32}
+    assert [problem.rule for problem in check(path, narrow, Options()).problems if "32 bits" in problem.rule]

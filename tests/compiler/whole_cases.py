@@ -1,7 +1,8 @@
 """Quantised layers, each between a DequantizeLinear and a QuantizeLinear."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,10 @@ CONSTANTS: Mapping[str, Array] = {
     "flat": np.array([1, -1]),
     "axes": np.array([2, 3]),
     "k": drawn(1, 4, 1, 1),
+    "wf": drawn(6, 4, 3, 3).astype(np.float32),
+    "bf": drawn(6).astype(np.float32),
+    "es": RANDOM.uniform(0.001, 0.01, 16).astype(np.float32),
+    "ez": np.zeros(16, np.int8),
 }
 
 
@@ -84,9 +89,9 @@ class Case:
     rank: int = 0  # of the result, where it is not the input's
 
 
-CONV = {"pads": [1, 1, 1, 1]}
+CONV: dict[str, Any] = {"pads": [1, 1, 1, 1]}
 BIAS = d("b", "br", "ps", "pz")
-MAX = {"kernel_shape": [2, 2], "strides": [2, 2]}
+MAX: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
 
 CASES: Mapping[str, Case] = {
     "a convolution": Case([*weights(), BIAS, node("Conv", "x0 wr br", "r", **CONV)]),
@@ -170,19 +175,24 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def model(case: Case, ends: tuple[str, str] = ("as", "az"), output: str = "y") -> onnx.ModelProto:
-    """A case's model, from floats to floats, or with output "r.q" to integers."""
+def model(
+    case: Case, output: str = "y", constants: Mapping[str, Array] = MappingProxyType({})
+) -> onnx.ModelProto:
+    """A case's model, from floats to floats, or with output "r.q" to integers. `constants`: others than
+    `CONSTANTS`.
+    """
+    ends = "as", "az"
     nodes = [
         node("QuantizeLinear", "x xs xz", "x.q"),
         d("x.q", "x0", "xs", "xz"),
-        *_sorted(case.nodes),
+        *_sorted(case.nodes, {**CONSTANTS, **constants}),
         node("QuantizeLinear", f"r {' '.join(ends)}", "r.q"),
     ]
     kind = TensorProto.INT8
     if output == "y":
         nodes.append(d("r.q", "y", *ends))
         kind = TensorProto.FLOAT
-    held = [numpy_helper.from_array(value, name) for name, value in CONSTANTS.items()]
+    held = [numpy_helper.from_array(value, name) for name, value in {**CONSTANTS, **constants}.items()]
     held.append(helper.make_tensor("wz4", TensorProto.INT4, [], [0]))
     held = [_as_int4(each) if each.name == "w4" and case.opset >= 21 else each for each in held]
     read = {name for each in nodes for name in each.input}
@@ -205,9 +215,9 @@ def _as_int4(tensor: onnx.TensorProto) -> onnx.TensorProto:
     return helper.make_tensor(tensor.name, TensorProto.INT4, array.shape, array.ravel().tolist())
 
 
-def _sorted(nodes: Sequence[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+def _sorted(nodes: Sequence[onnx.NodeProto], constants: Iterable[str]) -> Iterator[onnx.NodeProto]:
     """Nodes in an order in which they can be computed."""
-    left, made = list(nodes), {"x0", *CONSTANTS, "wz4", ""}
+    left, made = list(nodes), {"x0", *constants, "wz4", ""}
     while left:
         ready = next(each for each in left if made.issuperset(each.input))
         left.remove(ready)

@@ -1,19 +1,18 @@
-"""Networks quantised to eight bits: how far the float form is from what ONNX Runtime makes of them."""
+"""Real networks quantised to eight bits: their images compute the integers that the models are."""
 
 import sys
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxruntime as ort
 import pytest
 
-from snc.compiler.frontend.quantised.qdq import float_form
+from snc.compiler.running.verify import verify
 
-from .networks import FOLDER
+from .networks import FOLDER, ZOO, found
+from .pictures import PACKAGED, Pixels, picture
 
-NETWORKS = {"mlperf_pretrainedResnet_quant": 32, "mlperf_vww_96_int8": 96}
-NEAR = 0.07  # of the peak of what the softmax reads; rounding is left out
+NETWORKS = ("mlperf_pretrainedResnet_quant", "mlperf_vww_96_int8")
+EACH = 10  # sections of each picture
 
 pytestmark = [
     pytest.mark.zoo,
@@ -21,36 +20,37 @@ pytestmark = [
 ]
 
 
-def pictures(size: int) -> dict[str, npt.NDArray[np.int8]]:
-    """Noise, waves, blocks and shades of grey, channels last."""
-    random = np.random.default_rng(0)
-    y, x = np.mgrid[0:size, 0:size] / size
-    waves = [
-        np.stack([np.sin(2 * y * k) * 100, np.cos(3 * x * k) * 120, (y + x - 1) * 127], -1)[None]
-        for k in range(1, 5)
-    ]
-    blocks = [np.kron(random.integers(-128, 128, (1, 4, 4, 3)), np.ones((1, size // 4, size // 4, 1)))]
-    greys = [random.normal(shade, 20, (1, size, size, 3)) for shade in (-100, -40, 20, 80)]
-    noise = [random.integers(-128, 128, (1, size, size, 3)) for _ in range(3)]
-    kinds = {"waves": waves, "blocks": blocks, "greys": greys, "noise": noise}
-    return {kind: np.concatenate(found).clip(-128, 127).astype(np.int8) for kind, found in kinds.items()}
+def sections(pixels: Pixels, seed: int) -> list[Pixels]:
+    """Squares of a picture, of sizes drawn at random."""
+    random = np.random.default_rng(seed)
+    height, width = pixels.shape[:2]
+    made = []
+    for _ in range(EACH):
+        side = int(random.integers(min(height, width) // 4, min(height, width)))
+        top, left = random.integers(0, height - side), random.integers(0, width - side)
+        made.append(pixels[top : top + side, left : left + side])
+    return made
+
+
+def inputs(name: str) -> list[dict[str, npt.NDArray[np.int8]]]:
+    """Fifty pictures as a network takes them."""
+    given = [each for seed, shown in enumerate(PACKAGED) for each in sections(picture(shown, seed), seed)]
+    return [{ZOO[name].input: ZOO[name].take(each)} for each in given]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_float_form_is_near_to_the_quantised(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    model = onnx.load(FOLDER / f"{name}.onnx")
-    errors = {}
-    for kind, images in pictures(NETWORKS[name]).items():
-        found = []
-        for each in (model, float_form(model)):
-            inner = next(node.input[0] for node in each.graph.node if node.op_type == "Softmax")
-            each.graph.output.append(onnx.helper.make_empty_tensor_value_info(inner))
-            session = ort.InferenceSession(each.SerializeToString(), providers=["CPUExecutionProvider"])
-            fed = session.get_inputs()[0].name
-            found.append(np.stack([session.run([inner], {fed: image[None]})[0] for image in images]))
-            del each.graph.output[-1]
-        errors[kind] = float(np.abs(found[1] - found[0]).max() / np.abs(found[0]).max())
+def test_every_layer_computes_the_integers_of_the_model(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = inputs(name)
+    assert len(given) == 50
+    verdict = verify(FOLDER / f"{name}.onnx", found(name, "fixed8").image, given)
+    integers = verdict.compared["integers"].outputs
+    [output] = verdict.outputs  # against what ONNX Runtime says of the model
     with capsys.disabled():
-        shown = ", ".join(f"{kind} {worst:.1%}" for kind, worst in errors.items())
-        sys.stdout.write(f"\n{name}: {shown}")
-    assert all(worst <= NEAR for worst in errors.values())
+        elements = sum(figure.elements for figure in integers)
+        sys.stdout.write(f"\n{name}: {elements} integers in {len(integers)} layers, the answer's largest")
+        sys.stdout.write(f" difference from ONNX Runtime's: {output.max_abs_error:g} of 256 steps")
+    assert [figure.mismatches for figure in integers] == [0] * len(integers)
+    assert verdict.is_right
+    assert output.argmax_agree == 1.0

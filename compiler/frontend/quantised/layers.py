@@ -237,9 +237,8 @@ class Layers:
         low, high = bounds_of(node, self.graph)
         is_known = all(self.graph.is_constant(name) for name in node.input[1:] if name)
         if isinstance(found, Pending) and is_known:
-            inner = (min(max(end, low), high) for end in (found.low, found.high))
-            ends = dict(zip(("low", "high"), inner, strict=True))
-            self.values[node.output[0]] = replace(found, **ends)
+            least, most = (min(max(end, low), high) for end in (found.low, found.high))
+            self.values[node.output[0]] = replace(found, low=least, high=most)
 
     def _mean(self, node: onnx.NodeProto) -> Nodes:
         data = self._data(node, 0)

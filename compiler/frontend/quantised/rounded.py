@@ -68,8 +68,8 @@ def real(graph: Rewriting, value: Value, name: str) -> Nodes:
         return
     source = yield from _added(graph, value, name)
     if not (math.isinf(value.low) and math.isinf(value.high)):
-        ends = np.finfo(np.float32)
-        yield graph.clip(source, max(value.low, ends.min), min(value.high, ends.max), name, f"{name}/clamp")
+        most = float(np.finfo(np.float32).max)
+        yield graph.clip(source, max(value.low, -most), min(value.high, most), name, f"{name}/clamp")
     else:
         yield onnx.helper.make_node("Identity", [source], [name], f"{name}/real")
 
@@ -77,7 +77,8 @@ def real(graph: Rewriting, value: Value, name: str) -> Nodes:
 def _held(value: Held, whole: Whole) -> Reals:
     """A constant, quantised."""
     numbers = value.whole.astype(np.float32) * value.scale.reshape(())
-    return np.clip(np.rint(numbers / whole.how.scale.reshape(())), *whole.ends).astype(np.float32)
+    clamped = np.clip(np.rint(numbers / whole.how.scale.reshape(())), *whole.ends)
+    return np.asarray(clamped, dtype=np.float32)
 
 
 def _added(graph: Rewriting, value: Pending, name: str) -> Naming:

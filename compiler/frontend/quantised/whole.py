@@ -42,11 +42,13 @@ FUNCTIONS = (
 @dataclass(frozen=True, slots=True, eq=False)
 class WholeForm:
     """A model of whole numbers. `tensors`: for its tensors the integer tensors of the given model that they
-    are, less how much.
+    are, less how much. `loose`: integers of the given model that floats were rounded to, in which others may
+    have another last bit.
     """
 
     model: onnx.ModelProto
     tensors: Mapping[str, tuple[str, int]]
+    loose: frozenset[str]
 
 
 def whole_form(model: onnx.ModelProto, file: str = "") -> WholeForm | str:
@@ -74,7 +76,7 @@ def whole_form(model: onnx.ModelProto, file: str = "") -> WholeForm | str:
     kept = [entry for entry in found.opset_import if entry.domain in {*OWN, *used}]
     del found.opset_import[:]
     found.opset_import.extend(kept)
-    return WholeForm(found, MappingProxyType(walk.tensors))
+    return WholeForm(found, MappingProxyType(walk.tensors), frozenset(walk.loose))
 
 
 class _Walk:

@@ -64,9 +64,9 @@ class Real:
             bound if math.isinf(bound) else np.rint(np.float32(bound) / step)
             for bound in (self.low, self.high)
         )
-        return np.clip(np.clip(steps, least, most) + point, *ends).astype(np.int64)
+        return np.asarray(np.clip(np.clip(steps, least, most) + point, *ends), dtype=np.int64)
 
 
 def rounded(value: Singles, scale: Singles, zero: Integers, ends: tuple[int, int]) -> Integers:
     """The integers that stand for floats, halves to even."""
-    return np.clip(np.rint(value / scale) + zero, *ends).astype(np.int64)
+    return np.asarray(np.clip(np.rint(value / scale) + zero, *ends), dtype=np.int64)

@@ -7,7 +7,7 @@ from one version or processor to the next. What stands between the two and has n
 computed by ONNX Runtime, node by node.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,11 +84,12 @@ class IntegerReference:
         if form is not None and node.domain in (*OWN, MICROSOFT) and form.result is not None:
             return [self._fused(node, form, given, said)]
         if node.op_type == "QLinearConcat":
-            parts = [dequantised(*given[at : at + 3]) for at in range(2, len(given), 3)]
+            parts = [dequantised(given[at], given[at + 1], given[at + 2]) for at in range(2, len(given), 3)]
             axis = int(said["axis"])
             return [np.concatenate([quantised(part, given[0], given[1]) for part in parts], axis)]
         if node.op_type == "DequantizeLinear":
-            return [dequantised(given[0], given[1], *given[2:3], axis=int(said.get("axis", 1)))]
+            zero = given[2] if len(given) > 2 else None
+            return [dequantised(given[0], given[1], zero, int(said.get("axis", 1)))]
         if node.op_type == "QuantizeLinear":
             zero = given[2] if len(given) > 2 else None
             return [quantised(given[0], given[1], zero, int(said.get("axis", 1)))]
@@ -138,7 +139,7 @@ class IntegerReference:
         if op in ("MatMul", "Gemm") and len(reals) == len(given) and self._is_plain_product(said):
             return [_product(reals, said)]
         if op in ("Add", "Sub") and len(reals) == 2:
-            return [_sum(*reals, sign=1 if op == "Add" else -1)]
+            return [_sum(reals[0], reals[1], 1 if op == "Add" else -1)]
         if op == "Mul" and len(reals) == 2 and all(len(r.parts) == 1 for r in reals):
             scale = np.asarray(reals[0].scale * reals[1].scale, dtype=np.float32)
             return [Real(((reals[0].whole * reals[1].whole, scale),), is_sum=True)]
@@ -163,7 +164,7 @@ class IntegerReference:
         return self._run(node, [each.floats() if isinstance(each, Real) else each for each in given])
 
     def _is_plain_product(self, said: Mapping[str, Any]) -> bool:
-        return said.get("beta", 1.0) == 1
+        return bool(said.get("beta", 1.0) == 1)
 
     def _conv(self, node: onnx.NodeProto, reals: list[Real], said: Mapping[str, Any]) -> Real:
         data, weights = reals[0].whole, reals[1].whole
@@ -212,7 +213,7 @@ class IntegerReference:
 
     # -- what has no integers
 
-    def _run(self, node: onnx.NodeProto, given: list[Held | None]) -> list[Held]:
+    def _run(self, node: onnx.NodeProto, given: Sequence[Held | None]) -> list[Held]:
         """A node alone in ONNX Runtime."""
         fed = {f"{name}": np.asarray(each) for name, each in zip(node.input, given, strict=True) if name}
         key = node.output[0] + "".join(str(each.dtype) for each in fed.values())

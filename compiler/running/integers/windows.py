@@ -25,14 +25,15 @@ def convolved(
     spans = [(weights.shape[2 + a] - 1) * dilations[a] + 1 for a in range(rank)]
     seen = np.lib.stride_tricks.sliding_window_view(maps, spans, axis=tuple(range(2, 2 + rank)))
     seen = seen[(slice(None), slice(None), *(slice(None, None, s) for s in strides))]
-    seen = seen[(..., *(slice(None, None, d) for d in dilations))]
+    seen = seen[(*(slice(None) for _ in range(2 + rank)), *(slice(None, None, d) for d in dilations))]
     batch, channels, *sizes = seen.shape[: 2 + rank]
     each, outputs = channels // groups, weights.shape[0] // groups
     columns = seen.reshape(batch, groups, each, math.prod(sizes), -1)
     columns = columns.transpose(0, 1, 3, 2, 4).reshape(batch, groups, math.prod(sizes), -1)
     rows = weights.astype(np.float64).reshape(groups, outputs, -1)
     found = np.matmul(columns, rows.transpose(0, 2, 1)[None])
-    return np.rint(found).astype(np.int64).transpose(0, 1, 3, 2).reshape(batch, -1, *sizes)
+    sums: Integers = np.rint(found).astype(np.int64).transpose(0, 1, 3, 2).reshape(batch, -1, *sizes)
+    return sums
 
 
 def spread(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
-from ....ir.network import Activation, Neuron, PopulationId, Shape, Update
+from ....ir.network import Activation, Neuron, Parameter, PopulationId, Shape, Update
 from .. import axis
 from ..arrangement import Stack, arrangements, like
 from ..builder import Builder, Facts
@@ -119,7 +119,7 @@ def activate_each(
     for stack in arrangements(ids.shape):
         found = _by_channel(stack, values)
         if found is not None and builder.is_planar(stack.maps(ids)):
-            parameters = found, *others
+            parameters: tuple[Parameter, ...] = (found, *others)
             target = builder.copied(
                 layer, stack.maps(ids), stack.sizes, activation=activation, parameters=parameters
             )
