@@ -145,7 +145,7 @@ def simulate_command(
                         loaded, image, data, arithmetic, watchers=watchers, before=before, on_step=at
                     )
                 except KeyboardInterrupt:
-                    raise KeyboardInterrupt(finished.told()) from None
+                    raise KeyboardInterrupt(finished.summary()) from None
                 is_named = answers.fault() is None
                 save_predictions(output, finished, data, is_named, known)
     costs = estimate(found, loaded.chip)

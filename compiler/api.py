@@ -198,7 +198,7 @@ def compile(  # noqa: A001 - it is called as snc.compile
     """Compiles a model: an ONNX file, an ONNX model, or what `snc.prepare` gave.
 
     `target`: a shipped target's name, a TOML file, or a Chip. `options` are the fields of `snc.Options`:
-    weights, states, objective, seed, effort, time_limit, input_shapes, force. `progress` is told every stage.
+    weights, states, objective, seed, effort, time_limit, input_shapes, force. `progress` gets every stage.
     Raises SncError: exit_code 2 where the model cannot be mapped, 3 where it does not fit.
     """
     chip = target if isinstance(target, Chip) else load_target(str(target))

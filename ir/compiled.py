@@ -80,17 +80,17 @@ def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = Fals
 
 
 @contextmanager
-def compilations(told: Callable[[], None]) -> Iterator[None]:
-    """Tells, while the block runs, before a function is compiled; what a cache holds is not."""
+def compilations(call: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, `call` is called before a function is compiled; what a cache holds is not."""
     import numba
 
-    class Told(numba.core.event.Listener):
+    class Starts(numba.core.event.Listener):
         def on_start(self, event: object) -> None:
-            told()
+            call()
 
         def on_end(self, event: object) -> None: ...
 
-    with numba.core.event.install_listener("numba:compile", Told()):
+    with numba.core.event.install_listener("numba:compile", Starts()):
         yield
 
 

@@ -140,15 +140,15 @@ def hear(
     pixels = (box[1] - box[0]) * across
     at_once = max(1, min(pixels, min(PIXELS, TABLE // most)))
     channels_at_once = max(1, min(channels[1] - channels[0], events_most // most))
-    room = channels_at_once * most
+    slots = channels_at_once * most
     place, weight, which = (
         np.empty(at_once * most, np.int64),
         np.empty(at_once * most, np.int64),
         np.empty(at_once * most, np.int64),
     )
     number, listed = np.empty(at_once, np.int64), np.empty(at_once, np.int64)
-    at, sent = np.empty(at_once * room + 1, np.int64), np.empty(at_once * room + 1, np.float32)
-    along = np.empty(1 if mixed is None else at_once * room + 1, np.int64)
+    at, sent = np.empty(at_once * slots + 1, np.int64), np.empty(at_once * slots + 1, np.float32)
+    along = np.empty(1 if mixed is None else at_once * slots + 1, np.int64)
     for begin in range(0, pixels, at_once):
         some = min(at_once, pixels - begin)
         for p in range(some):
@@ -160,7 +160,7 @@ def hear(
         while low < channels[1]:
             high = min(low + channels_at_once, channels[1])
             for p in range(some):
-                n = np.uintp(p * room)
+                n = np.uintp(p * slots)
                 first, last = np.uintp(p * most), np.uintp(p * most + number[p])
                 if one:
                     shift = (low - channels[0]) * axons[0, CHANNEL]
@@ -182,7 +182,7 @@ def hear(
                                 along[n] = axons[a, UPDATE]
                             n += np.uintp((value != 0) | zero)
                             j += np.uintp(1)
-                listed[p] = np.int64(n) - p * room
+                listed[p] = np.int64(n) - p * slots
             k = targets[0]
             while k < targets[1]:
                 count = min(NEURONS, targets[1] - k)
@@ -192,11 +192,11 @@ def hear(
                         state = (row * target_w + column) * target_d + k
                         if mixed is None:
                             add_all(
-                                states, state, weights, at, sent, p * room, p * room + listed[p],
+                                states, state, weights, at, sent, p * slots, p * slots + listed[p],
                                 k - targets[0], count, chip, bounded,
                             )  # fmt: skip
                         else:
-                            for event in range(p * room, p * room + listed[p]):
+                            for event in range(p * slots, p * slots + listed[p]):
                                 update_all(
                                     along[event], states, state, weights, at[event] + k - targets[0],
                                     count, sent[event], chip,

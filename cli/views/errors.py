@@ -106,7 +106,7 @@ CODES: tuple[Code, ...] = (
         "SNC3006",
         DoesNotFit,
         "reach_min",
-        "An axon does not reach its target core, and there is no room for relays.",
+        "An axon does not reach its target core, and no core has space for relays.",
         "Take a target with a longer reach, larger cores or a larger mesh.",
     ),
     Code(

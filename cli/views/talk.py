@@ -25,7 +25,7 @@ def warn_of_bytes(context: click.Context, data: "DataSet") -> None:
     """Says that pictures go in as 0..255, which few networks are trained on, unless --mean or --scale is
     given.
     """
-    assert data[0], "a first frame that cannot be read is told of first"
+    assert data[0], "a first frame that cannot be read is reported first"
     given = [context.get_parameter_source(name) for name in ("mean", "scale")]
     if data.has_bytes and all(source is ParameterSource.DEFAULT for source in given):
         warn(

@@ -66,7 +66,7 @@ def compile_model(
 ) -> Compiled:
     """The image of a model. Raises SncError: exit code 2 when it cannot be mapped, 3 when it does not fit.
 
-    The file is read once, and lowered once, whatever is tried to make it fit. `refused` is told the obstacle
+    The file is read once, and lowered once, whatever is tried to make it fit. `refused` is given the obstacle
     before anything is tried; where it is None, nothing is.
     """
     clock = Clock(progress)

@@ -235,7 +235,7 @@ FORMATS: dict[str, Codec] = {
     )
 }
 
-# What holds weights that no training made, and what a network may be told to take without a look at its
+# What holds weights that no training made, and what a remedy may propose without a look at a network's
 # answers.
 PLAIN = "fixed8", "float16", "float32"
 

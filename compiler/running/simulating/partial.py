@@ -126,7 +126,7 @@ class Partial:
                 with suppress(OSError):
                     self.path.unlink()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What is left of an interrupted run, in words."""
         if not self.is_worth_keeping:
             return ""

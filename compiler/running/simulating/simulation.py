@@ -73,7 +73,7 @@ class Simulation:
 
 
 class Watcher(Protocol):
-    """What is told of every block, in order."""
+    """What is given every block, in order."""
 
     def add(self, block: Block) -> None:
         """The next block."""
