@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from backends.agreement import agree
 from backends.by_the_manual import Chip as ByTheManual
 from checker.check import check
 from oracle.graphs import random_input
@@ -78,6 +79,11 @@ def test_it_maps_and_computes(states: str, chip: Chip) -> None:
                 np.testing.assert_allclose(by_the_manual, got, rtol=0, atol=1e-6)
         machine.restart()
         other.begun = False
+
+
+def test_the_walk_leaves_it_to_the_machine() -> None:
+    image = image_of(mapped(network(), "shared"), "shared")
+    assert agree(image, [inputs for inputs, _ in expected()]) == "steps before the first frame"
 
 
 def test_who_is_fed_later_is_reset_behind_its_firing_and_keeps_its_words() -> None:
