@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import onnx
 import pytest
-from compiler.trip import compiled, options, shrunken
+from compiler.reference import compiled, options, shrunken
 from oracle import layers
 from oracle.writer import Writer
 

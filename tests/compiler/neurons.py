@@ -15,7 +15,7 @@ from snc.ir.chip import Chip
 from snc.ir.mapping import Mapping
 from snc.ir.network import Network, Population
 
-from .trip import CHIP, options, reread
+from .reference import CHIP, options, reread
 
 
 def network_with(model: onnx.ModelProto, changed: Callable[[Population], Population]) -> Network:

@@ -24,7 +24,7 @@ from snc.ir.counts import operations
 from snc.ir.errors import BadInput
 from snc.passes.cutting.partition import Assigned
 
-from .trip import CHIP
+from .reference import CHIP
 
 SMALL = replace(CHIP, name="small", core_words=1024, mesh=(8, 8))
 DEPTHS = (3, 16, 32, 32, 24, 16)

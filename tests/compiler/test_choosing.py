@@ -23,7 +23,7 @@ from snc.ir.storage.formats import formats_of, spelled
 from snc.ir.storage.weights import FORMATS
 from snc.models.digits import digits_model
 
-from .trip import CHIP, compiled, shrunken
+from .reference import CHIP, compiled, shrunken
 
 Frames = Sequence[Mapping[str, NDArray[np.float32]]]
 

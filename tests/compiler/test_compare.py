@@ -21,7 +21,7 @@ from snc.ir.aims import StateUse
 from snc.ir.chip import Chip
 from snc.models.catalogue import build
 
-from .trip import CHIP
+from .reference import CHIP
 
 
 def compared(model: onnx.ModelProto, folder: Path, chip: Chip = CHIP, *, ours: bool = False) -> Comparison:

@@ -14,7 +14,7 @@ from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.runner import network_inputs
 
-from .trip import assert_computes, assert_layers, compiled, options, run, truth
+from .reference import assert_computes, assert_layers, compiled, options, run, truth
 
 Node = onnx.NodeProto
 RANDOM = np.random.default_rng(5)

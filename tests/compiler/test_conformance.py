@@ -10,7 +10,7 @@ from oracle.join_cases import CHANNELS, ENDS, PRODUCTS, SUMS
 from oracle.pool_cases import POOL, RESIZE
 from oracle.transposed_cases import TRANSPOSED
 
-from .trip import assert_computes, compiled
+from .reference import assert_computes, compiled
 
 LAYER_TYPES: dict[str, list[Case]] = {
     "convolution": CONV,

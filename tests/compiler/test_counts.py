@@ -14,7 +14,7 @@ from snc.ir.counts import channel_pairs, padded_synapses, synapses, synapses_int
 from snc.ir.network import Network
 from snc.models.catalogue import build
 
-from .trip import CHIP, compiled, options, shrunken
+from .reference import CHIP, compiled, options, shrunken
 
 KINDS = (
     "conv",

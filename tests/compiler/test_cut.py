@@ -20,8 +20,8 @@ from snc.passes.cutting.filler import CoreSpace, Floats, Item
 from snc.passes.cutting.partition import Assigned
 from snc.passes.cutting.prices import Prices
 
+from .reference import CHIP
 from .test_choices import convolutions
-from .trip import CHIP
 
 SPACE = CoreSpace(words=1000.0, ports=8)
 

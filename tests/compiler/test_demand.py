@@ -15,8 +15,8 @@ from snc.passes.wiring.connect import Connect
 from snc.passes.wiring.demand import Demand
 from snc.passes.wiring.wire import Wire
 
+from .reference import compiled, shrunken
 from .test_random import CHIPS, choices, compiled_if_it_fits, examples
-from .trip import compiled, shrunken
 
 
 def exact(chip: Chip, plan: Plan) -> tuple[int, int]:

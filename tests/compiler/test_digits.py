@@ -8,7 +8,7 @@ from snc.backends.machine.machine import Arithmetic
 from snc.compiler.running.runner import Runner
 from snc.models.digits import digits_images, digits_model
 
-from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, truth
+from .reference import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, truth
 
 COUNT = 100
 # One population computes a convolution and its activation; a flattened map is the map, under its last name.

@@ -8,7 +8,7 @@ from oracle.writer import Writer
 from snc.compiler.pipeline.driver import Compiled
 from snc.ir.mapping import core_size
 
-from .trip import assert_computes, compiled, options, shrunken
+from .reference import assert_computes, compiled, options, shrunken
 
 TABLE_WORDS_MOST = 9 * 16  # a descriptor for each tap and source channel
 AXONS_MOST = 9

@@ -16,7 +16,7 @@ from snc.compiler.pipeline.steps import Step
 from snc.compiler.reports.dump import text_of
 from snc.ir.mapping import Mapping
 
-from .trip import shrunken
+from .reference import shrunken
 
 
 def toy() -> onnx.ModelProto:

@@ -8,9 +8,9 @@ import pytest
 
 from snc.ir.errors import SncError
 
+from .reference import compiled
 from .test_families import Net
 from .test_middle import is_computed
-from .trip import compiled
 
 
 def with_weights(equation: str, shape: Sequence[int], *weights: Sequence[int]) -> onnx.ModelProto:

@@ -14,7 +14,7 @@ from snc.compiler.pipeline.prepare import prepare
 from snc.ir.network import Network
 from snc.models.catalogue import build
 
-from .trip import CHIP
+from .reference import CHIP
 
 
 def lowered(model: onnx.ModelProto, folder: Path) -> Network:

@@ -13,7 +13,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.estimate import estimate
 from snc.compiler.running.simulating.simulation import Simulation, simulate
 
-from .trip import CHIP
+from .reference import CHIP
 
 COSTS = replace(CHIP, access_fj=100, access_root_fj=0, operation_fj=7, hop_fj=11, cycle_ps=2000)
 

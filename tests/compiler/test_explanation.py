@@ -21,7 +21,7 @@ from snc.compiler.reports.explanation import Link, explain, explain_neuron, expl
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import BadInput
 
-from .trip import CHIP
+from .reference import CHIP
 
 Place = tuple[int, int, int]
 KINDS = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "Gemm", "Add", "GlobalMaxPool")

@@ -17,7 +17,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.verify import verify
 
-from .trip import CHIP, assert_computes, compiled
+from .reference import CHIP, assert_computes, compiled
 
 Array = npt.NDArray[Any]
 

@@ -8,7 +8,7 @@ from oracle.writer import Writer
 
 from snc.backends.words.words import Axon
 
-from .trip import assert_computes, compiled
+from .reference import assert_computes, compiled
 
 Layer = Callable[[Writer, str, str], str]
 

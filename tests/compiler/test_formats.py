@@ -18,8 +18,8 @@ from snc.ir.storage.formats import bias_codec, formats_of, spelled
 from snc.ir.storage.weights import FORMATS
 from snc.passes.quantise import trained_constants
 
+from .reference import CHIP, assert_layers, compiled, options
 from .test_new_codec import model
-from .trip import CHIP, assert_layers, compiled, options
 
 
 @pytest.mark.parametrize("weights", FORMATS)

@@ -5,7 +5,7 @@ import onnx
 import onnx.parser
 import pytest
 
-from .trip import assert_computes, assert_layers, compiled, options
+from .reference import assert_computes, assert_layers, compiled, options
 
 # A picture of 4 x 6 x 8, a convolution before the form (f) and one behind it (g).
 FRAME = """

@@ -22,8 +22,8 @@ from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.ir.errors import BadInput, SncError, Unsupported
 
+from .reference import CHIP, TOLERANCE, assert_computes, compiled, difference, run, truth
 from .test_random import examples
-from .trip import CHIP, TOLERANCE, assert_computes, compiled, difference, run, truth
 
 
 def small(opset: int = 13) -> onnx.ModelProto:

@@ -17,7 +17,7 @@ from snc.ir.activations import Activation
 from snc.ir.errors import Unsupported
 from snc.ir.neurons import Neuron
 
-from .trip import assert_computes, assert_layers, compiled
+from .reference import assert_computes, assert_layers, compiled
 
 Floats = npt.NDArray[np.float64]
 WEIGHTS = np.random.default_rng(1).standard_normal((4, 3, 3, 3)).astype(np.float32) / 5

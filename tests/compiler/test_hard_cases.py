@@ -8,7 +8,7 @@ from oracle.writer import Writer
 
 from snc.ir.mapping import Fragment
 
-from .trip import assert_computes, compiled, shrunken
+from .reference import assert_computes, compiled, shrunken
 
 BY_NAME = {case.name: case for case in CASES}
 

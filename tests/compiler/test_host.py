@@ -14,7 +14,7 @@ from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.runner import network_inputs
 from snc.ir.errors import ManyErrors, SncError, Unsupported
 
-from .trip import assert_computes, compiled
+from .reference import assert_computes, compiled
 
 Node = onnx.NodeProto
 WEIGHTS = np.random.default_rng(1).standard_normal((3, 3, 3, 3)).astype(np.float32)

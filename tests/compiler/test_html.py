@@ -33,7 +33,7 @@ from snc.compiler.running.estimate import estimate
 from snc.compiler.running.simulating.simulation import simulate
 from snc.models.catalogue import build
 
-from .trip import CHIP
+from .reference import CHIP
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NAMES = ["compare", "compile", "paper", "simulate"]

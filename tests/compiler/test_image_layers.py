@@ -9,7 +9,7 @@ from oracle.writer import Writer
 
 from snc.compiler.reports.report import main_fragments
 
-from .trip import compiled, options, shrunken
+from .reference import compiled, options, shrunken
 
 
 def strided() -> onnx.ModelProto:

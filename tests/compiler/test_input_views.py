@@ -18,7 +18,7 @@ from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.reports.report import report
 from snc.ir.network import Neuron
 
-from .trip import assert_computes, assert_layers, compiled
+from .reference import assert_computes, assert_layers, compiled
 
 # What stands between the input and the layer: the input's shape, the views, the shape that the layer reads.
 FORMS: dict[str, tuple[str, str, str]] = {

@@ -11,8 +11,8 @@ from snc.compiler.frontend.runtime import Arrays, HostPart
 from snc.compiler.running.runner import Runner
 from snc.models.digits import digits_images, digits_model
 
+from .reference import CHIP, compiled, options, reread
 from .test_random import THOROUGH, compiled_if_it_fits, drawn_chip
-from .trip import CHIP, compiled, options, reread
 
 
 def fed(image: Image, inputs: Arrays) -> Arrays:

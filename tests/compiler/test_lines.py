@@ -8,7 +8,7 @@ from oracle.writer import Writer
 from snc.compiler.pipeline.driver import Compiled
 from snc.ir.errors import DoesNotFit
 
-from .trip import assert_computes, compiled, shrunken
+from .reference import assert_computes, compiled, shrunken
 
 
 def line(length: int, channels: int = 1, rank: int = 3, *, upright: bool = False) -> tuple[int, ...]:

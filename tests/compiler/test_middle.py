@@ -9,8 +9,8 @@ import pytest
 from snc.compiler.running.inputs import random_frames
 from snc.ir.errors import SncError
 
+from .reference import assert_computes, assert_layers, compiled
 from .test_families import Net
-from .trip import assert_computes, assert_layers, compiled
 
 OPSET = 17
 EPSILON = 1e-3

@@ -21,7 +21,7 @@ from snc.cli.options import WeightFormat
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.ir.storage.weights import FORMATS, Codec, Scale, fixed
 
-from .trip import CHIP, assert_layers, options
+from .reference import CHIP, assert_layers, options
 
 POWERS = np.array([0.0, *np.exp2(np.arange(-126, 1))])
 

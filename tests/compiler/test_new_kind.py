@@ -20,7 +20,7 @@ from snc.compiler.targets.target import load_target, to_commented_toml, to_toml
 from snc.ir.chip import Chip
 from snc.ir.errors import BadTarget, DoesNotFit
 
-from .trip import CHIP, assert_computes, options
+from .reference import CHIP, assert_computes, options
 
 
 @dataclass(frozen=True, slots=True)

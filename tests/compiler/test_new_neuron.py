@@ -20,7 +20,7 @@ from snc.ir.network import Network, Neuron, Population, Update
 from snc.ir.neurons import Floats, NeuronModel, State, States
 
 from .neurons import image_of, mapped, network_with
-from .trip import truth
+from .reference import truth
 
 
 def squared(

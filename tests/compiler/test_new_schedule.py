@@ -24,7 +24,7 @@ from snc.ir.neurons import Floats, Lifetime, NeuronModel, State, States
 from snc.ir.schedule import Action, Schedule
 
 from .neurons import image_of, mapped, network_with
-from .trip import truth
+from .reference import truth
 
 KEEPS = replace(Neuron.STANDARD, name="KEEPS", states=(State("accumulator", 16, Lifetime.RUN),))
 

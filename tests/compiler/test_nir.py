@@ -22,7 +22,7 @@ from snc.ir.errors import SncError
 from snc.ir.network import Neuron
 
 from .nir_graphs import chain, cuba, ends, graph, integrate, lif, saved, weights
-from .trip import CHIP, shrunken
+from .reference import CHIP, shrunken
 
 SMALL = shrunken(mesh=(12, 12), core_words=500, width_max=5, depth_max=6)
 

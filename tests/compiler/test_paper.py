@@ -12,7 +12,7 @@ from snc.compiler.pipeline.prepare import prepare
 from snc.ir.counts import padded_synapses, synapses
 from snc.models.catalogue import build
 
-from .trip import CHIP
+from .reference import CHIP
 
 MB = 2**20
 RESNETS = ("ResNet50", "ResNet101")

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import onnx
 import pytest
 
+from .reference import compiled
 from .test_families import Net
 from .test_middle import is_computed
-from .trip import compiled
 
 RANDOM = np.random.default_rng(3)
 SHAPE = (1, 8, 6, 7)

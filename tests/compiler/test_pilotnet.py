@@ -13,7 +13,7 @@ from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
 from snc.models.pilotnet import pilotnet
 
-from .trip import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, run, truth
+from .reference import CHIP, TOLERANCE, Arrays, compiled, noise, options, peak, reference, reread, run, truth
 
 NEURONS_BYTES = 214_066  # two for each of 107,033, the input's not counted (paper, table 2: 0.20 MB)
 WEIGHTS = 251_822

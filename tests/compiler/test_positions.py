@@ -8,7 +8,7 @@ import pytest
 from snc.ir.chip import Chip
 from snc.ir.errors import Unsupported
 
-from .trip import CHIP, assert_computes, compiled, shrunken
+from .reference import CHIP, assert_computes, compiled, shrunken
 
 MODEL = """
 <ir_version: 8, opset_import: ["" : {opset}]>

@@ -22,7 +22,7 @@ from snc.ir.errors import DoesNotFit, ManyErrors, SncError
 from snc.ir.network import STRIDES, Neuron
 from snc.models.digits import digits_model
 
-from .trip import CHIP, options, shrunken
+from .reference import CHIP, options, shrunken
 
 
 def saved(folder: Path, model: onnx.ModelProto) -> Path:

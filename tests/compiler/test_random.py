@@ -20,7 +20,17 @@ from snc.ir.chip import Chip
 from snc.ir.errors import DoesNotFit, SncError
 from snc.models.digits import digits_images, digits_model
 
-from .trip import CHIP, TOLERANCE, assert_computes, compiled, difference, options, reference, run, shrunken
+from .reference import (
+    CHIP,
+    TOLERANCE,
+    assert_computes,
+    compiled,
+    difference,
+    options,
+    reference,
+    run,
+    shrunken,
+)
 
 # SNC_EXAMPLES=20 looks twenty times as long.
 THOROUGH = int(os.environ.get("SNC_EXAMPLES", "1"))

@@ -29,8 +29,8 @@ from snc.ir.layers import LayerGraph
 from snc.passes.composing.compose import Compose
 from snc.passes.fold import Fold
 
+from .reference import CHIP, assert_computes, compiled
 from .test_random import examples
-from .trip import CHIP, assert_computes, compiled
 
 Array = npt.NDArray[np.float32]
 

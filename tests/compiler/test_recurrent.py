@@ -23,7 +23,7 @@ from snc.ir.network import Network
 from snc.ir.schedule import Action, Schedule, is_lost
 
 from .neurons import image_of, mapped, network_with
-from .trip import CHIP, shrunken, truth
+from .reference import CHIP, shrunken, truth
 
 SMALL = shrunken(core_words=400, width_max=5, depth_max=4)
 FRAMES = 4

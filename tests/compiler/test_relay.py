@@ -29,7 +29,7 @@ from snc.ir.mapping import FragmentId, Mapping
 from snc.passes.placing.locate import Locate, Pass
 from snc.passes.placing.place import Place, out_of_reach
 
-from .trip import assert_computes, compiled, options, shrunken
+from .reference import assert_computes, compiled, options, shrunken
 
 # Small pieces make many cores, and an axon reaches only the eight around its own.
 TINY = shrunken(

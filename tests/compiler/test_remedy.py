@@ -18,8 +18,8 @@ from snc.ir.chip import Chip
 from snc.ir.errors import BadInput, Change, DoesNotFit, ManyErrors, Origin, SncError
 from snc.models.digits import digits_model
 
+from .reference import CHIP, assert_computes, compiled, options, reference, shrunken
 from .test_random import choices, examples
-from .trip import CHIP, assert_computes, compiled, options, reference, shrunken
 
 DENSE = Origin(file="dense.onnx", node="gemm0", operator="Gemm")
 # Targets on which much does not fit, and some for more than one reason.

@@ -20,7 +20,7 @@ from snc.ir.aims import StateUse
 from snc.ir.mapping import core_size
 from snc.ir.storage.states import LiveRange, peak_words, region
 
-from .trip import CHIP, assert_computes, compiled, shrunken
+from .reference import CHIP, assert_computes, compiled, shrunken
 
 LIVES = st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda pair: LiveRange(pair[0], sum(pair)))
 NEEDS = st.lists(st.tuples(st.integers(1, 50), LIVES), max_size=12)

@@ -27,8 +27,8 @@ from snc.passes.cutting.options import pair
 from snc.passes.wiring.connect import Connect
 from snc.passes.wiring.wire import Wire
 
+from .reference import CHIP, compiled, options, reread, shrunken
 from .test_random import CHIPS, choices, compiled_if_it_fits, drawn_chip, examples
-from .trip import CHIP, compiled, options, reread, shrunken
 
 SEEDS = range(6)
 

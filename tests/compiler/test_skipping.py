@@ -21,7 +21,7 @@ from snc.ir.storage.bitrun import BitRun
 from snc.ir.storage.skipping import dense, skipping
 from snc.ir.storage.weights import FORMATS, Codec
 
-from .trip import CHIP, assert_layers, compiled, options, reread
+from .reference import CHIP, assert_layers, compiled, options, reread
 
 
 def pruned(share: float, seed: int = 0) -> onnx.ModelProto:

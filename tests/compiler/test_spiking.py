@@ -28,7 +28,7 @@ from snc.ir.neurons import NeuronModel
 from snc.passes.lowering import axis
 
 from .neurons import image_of, mapped
-from .trip import CHIP, shrunken
+from .reference import CHIP, shrunken
 
 Floats = npt.NDArray[np.float32]
 MODELS = (Neuron.LIF, Neuron.COUNTING_LIF, Neuron.LI, Neuron.CUBA_LIF, Neuron.CUBA_LI, Neuron.STANDARD)

@@ -22,8 +22,8 @@ from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.verify import verify
 from snc.ir.errors import BadImage, BadInput, SncError, Unsupported
 
+from .reference import CHIP, TOLERANCE, difference, options
 from .test_families import Net
-from .trip import CHIP, TOLERANCE, difference, options
 
 CHANNELS, SHAPE = 8, (1, 3, 6, 8)
 

@@ -14,7 +14,7 @@ from oracle.views import VIEWS, origins
 from snc.backends.image.container import write_image
 from snc.ir.chip import Chip
 
-from .trip import CHIP, compiled, shrunken
+from .reference import CHIP, compiled, shrunken
 from .walk import Place, Walk
 
 SMALL = shrunken(

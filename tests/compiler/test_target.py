@@ -21,7 +21,7 @@ from snc.ir.chip import Chip
 from snc.ir.errors import BadTarget, ManyErrors, Origin
 from snc.models.catalogue import build
 
-from .trip import CHIP, assert_computes, compiled, options, run
+from .reference import CHIP, assert_computes, compiled, options, run
 
 ORIGIN = Origin(file="own.toml")
 

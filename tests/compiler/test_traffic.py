@@ -11,7 +11,7 @@ from snc.backends.analysis.traffic import traffic
 from snc.compiler.running.runner import Runner
 from snc.passes.placing.place import flows
 
-from .trip import compiled, reread, shrunken
+from .reference import compiled, reread, shrunken
 
 SMALL = shrunken(core_words=300, width_max=5, height_max=5, depth_max=2, mesh=(8, 8), chip_mesh=(2, 3))
 

@@ -12,9 +12,9 @@ from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.running.inputs import random_frames
 from snc.compiler.running.verify import verify
 
+from .reference import CHIP, compiled, options
 from .test_families import Net
 from .test_middle import is_computed
-from .trip import CHIP, compiled, options
 
 SHAPE = (1, 4, 5, 6, 7)
 WINDOWS: dict[str, dict[str, Any]] = {

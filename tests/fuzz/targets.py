@@ -1,4 +1,4 @@
-"""What is fuzzed: the way in for models, the reader and the simulator for images, and the whole trip of
+"""What is fuzzed: the way in for models, the reader and the simulator for images, and the whole pipeline for
 well-formed graphs.
 """
 

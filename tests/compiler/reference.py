@@ -1,4 +1,4 @@
-"""A model's trip to its image and back, and what it is held against: ONNX Runtime, tensor by tensor."""
+"""A model, its image, and what the image is held against: ONNX Runtime, tensor by tensor."""
 
 import tempfile
 from collections.abc import Iterable, Mapping
