@@ -30,11 +30,11 @@ class Interrupts:
 
     def begin(self) -> None:
         """From now on an interrupt is dealt with."""
+        signal.signal(signal.SIGINT, self._raise)
         receiver, sender = os.pipe()
         os.set_blocking(sender, False)
-        threading.Thread(target=self._watch, args=(receiver,), daemon=True).start()
-        signal.signal(signal.SIGINT, self._raise)
         signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, args=(receiver,), daemon=True).start()
         shown = sys.unraisablehook
         sys.unraisablehook = lambda found: None if self.is_any else shown(found)
 
@@ -69,8 +69,9 @@ class Interrupts:
 def main() -> int:
     """The exit code of the process."""
     interrupts = Interrupts()
-    interrupts.begin()
     try:
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of jobs in the background
+            interrupts.begin()
         from .main import main as run
 
         exit_code = run(is_interrupted=lambda: interrupts.is_any)

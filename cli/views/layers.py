@@ -118,7 +118,8 @@ def show_host(report: "Report") -> None:
             nodes = "1 node" if len(names) == 1 else f"{len(names)} nodes"
             say(f"host     {nodes} {place} the chip, run by ONNX Runtime{share}")
         for name in names[:NODES_SHOWN]:
-            paragraph(f"{name}: {host.reasons.get(name) or 'no work for neurons'}", indent=9)
+            operator, _, why = host.reasons.get(name, "").partition(": ")
+            paragraph(f"{name} ({operator}): {why or 'no work for neurons'}", indent=9)
         if len(names) > NODES_SHOWN:
             say(f"         and {len(names) - NODES_SHOWN} more")
 

@@ -154,13 +154,18 @@ def _shapeless(
     file: str,
     shape_of: Callable[[str], tuple[int, ...] | None],
 ) -> Iterator[SncError]:
-    """Results whose shape depends on the inputs' values, or that are empty."""
+    """Results whose shape depends on the inputs' values, or that are empty. What reads them is left out."""
+    faulty: set[str] = set()
     used = {name for node in model.graph.node for name in node.input}
     used.update(value.name for value in model.graph.output)
     for node in nodes:
+        if not faulty.isdisjoint(node.input):
+            faulty.update(node.output)
+            continue
         for output in (name for name in node.output if name in used):
             shape = shape_of(output)
             if shape is None or any(size < 1 for size in shape):
+                faulty.update(node.output)
                 shown = "unknown" if shape is None else str(list(shape))
                 rule = f"the shape of its output {output!r} is {shown}"
                 hint = "give --input-shape, or remove what depends on the input's values"

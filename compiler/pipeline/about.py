@@ -28,7 +28,11 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
         before,
         after,
         parts.share_of_macs,
-        tuple(parts.reasons.get(name, READS_INPUTS) for name in (*before, *after)),
+        tuple(
+            f"{layer.op}: {parts.reasons.get(layer.name, READS_INPUTS)}"
+            for part in (parts.before, parts.after)
+            for layer in (part.layers if part else ())
+        ),
         "" if prepared.dynamics is None else str(prepared.dynamics),
     )
 

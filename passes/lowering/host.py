@@ -59,11 +59,11 @@ def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Sp
         may_be_first = not flow.is_weighted(index) and not any(flow.is_weighted(i) for i in up)
         if may_be_last and not (may_be_first and flow.mappable(up) < flow.mappable(down)):
             after |= {index, *down}
-            reasons.update({graph.layers[i].name: f"stands behind {layer.name}" for i in down})
+            reasons.update({graph.layers[i].name: f"stands behind {layer.name} ({layer.op})" for i in down})
             reasons[layer.name] = why.message
         elif may_be_first:
             before |= {index, *up}
-            reasons = {graph.layers[i].name: f"stands before {layer.name}" for i in up} | reasons
+            reasons = {graph.layers[i].name: f"stands before {layer.name} ({layer.op})" for i in up} | reasons
             reasons[layer.name] = why.message
         else:
             between = {i for i in down if not flow.is_weighted(i) and not flow.reaches_weights(i, down)}

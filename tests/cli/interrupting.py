@@ -25,12 +25,19 @@ from snc.backends.image.container import load
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_MAX = 120.0  # for a process to end that was interrupted, on a busy machine
 LATEST = 1.1  # of the time that a command takes when nobody interrupts it
-# The process says on a pipe that its first line runs: what comes before is Python's own.
+# The process says on a pipe that it deals with interrupts: what comes before is Python's own.
 CODE = """
 import os, sys
-from snc.cli.start import main
-os.write(int(sys.argv.pop(1)), b".")
-sys.exit(main())
+from snc.cli import start
+
+pipe, begin = int(sys.argv.pop(1)), start.Interrupts.begin
+
+def told(self):
+    begin(self)
+    os.write(pipe, b".")
+
+start.Interrupts.begin = told
+sys.exit(start.main())
 """
 
 

@@ -59,7 +59,7 @@ def holds(made: onnx.ModelProto) -> Compiled:
 def test_a_softmax_stays_behind_the_chip_with_its_reason() -> None:
     about = holds(model([conv("x", "a"), node("Softmax", "a", "y", axis=1)], ["y"])).image.about
     assert (about.host_before, about.host_after) == ((), ("Softmax_y",))
-    assert about.host_reasons == ("the operator cannot be mapped",)
+    assert about.host_reasons == ("Softmax: the operator cannot be mapped",)
     assert about.host_share_of_macs == 0.0
 
 
@@ -67,7 +67,7 @@ def test_what_stands_behind_it_stays_there_too() -> None:
     nodes = [conv("x", "a"), node("Softmax", "a", "b", axis=1), node("Relu", "b", "y")]
     about = holds(model(nodes, ["y", "a"])).image.about
     assert about.host_after == ("Softmax_b", "Relu_y")
-    assert about.host_reasons[1] == "stands behind Softmax_b"
+    assert about.host_reasons[1].endswith(": stands behind Softmax_b (Softmax)")
 
 
 def test_bytes_that_are_cast_stand_before_the_chip() -> None:
