@@ -24,6 +24,7 @@ import onnx
 import onnxruntime
 
 from snc.backends.image.image import Image
+from snc.backends.machine.machine import Arithmetic
 from snc.compiler.frontend.runtime import DTYPES, Arrays
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
@@ -73,7 +74,7 @@ def batched(runtime: Any, frames: Sequence[Arrays]) -> list[Arrays]:
 
 
 def measured(
-    image: Image, path: Path, row: tuple[str, float, int, int], repeats: int, engine: str
+    image: Image, path: Path, row: tuple[Arithmetic, float, int, int], repeats: int, engine: str
 ) -> tuple[float, float]:
     """The medians of the simulator's and ONNX Runtime's seconds; the first turn only warms up."""
     arithmetic, zeros, count, threads = row
