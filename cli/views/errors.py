@@ -163,7 +163,7 @@ Made by `make bless` from the table in `cli/views/errors.py`.
 
 With `--json`, a command that fails prints one object on stdout, and ends with the exit code as ever:
 
-    {"error": {"code": "SNC3001", "message": "the network takes 3 cores (1408 words), ...",
+    {"error": {"code": "SNC3001", "message": "the network takes 3 cores (1294 words), ...",
                "file": "digits.onnx", "node": null, "hint": "a mesh of 2 x 2 holds it",
                "remedy": {"mesh": [2, 2]}}}
 

@@ -89,8 +89,6 @@ class Packer:
         found: list[Choice] = []
         refused: list[DoesNotFit] = []
         for solution in self._solutions():
-            if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.is_over()):
-                break
             is_even = not isinstance(solution, Assigned)
             if found and is_even and solution.fragments > EVEN_FRAGMENTS_MAX:
                 break
@@ -100,17 +98,28 @@ class Packer:
                 refused.append(error)
             else:
                 found += [choice] if choice is not None else []
+            # The next solution is not even searched.
+            if found and (len(found[-1].mapping.cores) <= solution.least_cores or self.is_over()):
+                break
         if not found:
             raise min(refused, key=lambda error: min(way.get("cores", inf) for way in error.ways))
         return sorted(found, key=lambda choice: choice.rank)
 
     def _solutions(self) -> Iterator[Solution]:
+        """The cuts of least memory come first where they are few: they have the fewest fragments, and where
+        they fill no more cores than any must, nothing is searched.
+        """
+        even = replace(self.even, least_cores=self.pieces.least_cores)
+        is_first = even.fragments <= EVEN_FRAGMENTS_MAX
+        if is_first:
+            yield even
         for penalty in PENALTIES:
             solution = self.cut(penalty)
             if not isinstance(solution, Assigned):
                 break
             yield solution
-        yield replace(self.even, least_cores=solution.least_cores)
+        if not is_first:
+            yield even
 
     def cut(self, penalty: float, work_max: float = inf) -> Solution:
         """The cuts at a price; those of least memory where cores are not chosen with the cuts."""

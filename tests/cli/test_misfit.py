@@ -13,7 +13,7 @@ from snc.ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
 from .conftest import Run
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
-OBSTACLE = "snc: error: digits.onnx: the network takes 3 cores (1408 words), small has 2 (1200 words)\n"
+OBSTACLE = "snc: error: digits.onnx: the network takes 3 cores (1294 words), small has 2 (1200 words)\n"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_errors_are_objects_where_json_is_asked_for(
     assert json.loads(done.out) == {
         "error": {
             "code": "SNC3001",
-            "message": "the network takes 3 cores (1408 words), small has 2 (1200 words)",
+            "message": "the network takes 3 cores (1294 words), small has 2 (1200 words)",
             "file": "digits.onnx",
             "node": None,
             "hint": "a mesh of 2 x 2 holds it",

@@ -22,7 +22,8 @@ from snc.compiler.pipeline.prepare import prepare
 from snc.ir.aims import Objective, StateUse
 from snc.ir.counts import operations
 from snc.ir.errors import BadInput
-from snc.passes.cutting.partition import Assigned
+from snc.passes.cutting.cut import Cut
+from snc.passes.cutting.partition import Assigned, Solution
 
 from .reference import CHIP
 
@@ -115,3 +116,16 @@ def test_options_are_named_as_they_are_shown() -> None:
     for wrong in ({"states": "none"}, {"objective": "least"}):
         with pytest.raises(BadInput, match="known are"):
             Options(**wrong)  # type: ignore[arg-type]
+
+
+def test_nothing_is_searched_where_the_cuts_of_least_memory_take_the_fewest_cores(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(self: Cut, *_: object) -> Solution:
+        raise AssertionError("there are no fewer cores to be found")
+
+    monkeypatch.setattr(Cut, "__call__", search)
+    found = compile_model(model, replace(SMALL, core_words=4096), Options())
+    solver = found.image.about.solver
+    assert len(found.mapping.cores) == solver.cores_lower_bound == 2
+    assert all(len(grid.c) == len(grid.y) == len(grid.x) == 1 for grid in found.mapping.grids)
