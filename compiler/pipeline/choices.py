@@ -173,21 +173,21 @@ class Packer:
         except DoesNotFit:
             return None
 
-    def located(self, choices: Sequence[Choice]) -> Choice:
+    def located(self, choices: Sequence[Choice], is_over: Deadline = NEVER) -> Choice:
         """The first choice whose cores reach each other without relays, or else that with the fewest cores,
         relays among them. Raises DoesNotFit.
         """
         best: Choice | None = None
         refused: list[DoesNotFit] = []
         tried: set[object] = set()
-        for choice in self._fewer_pairs(choices):
+        for choice in self._fewer_pairs(choices, is_over):
             if best is not None and len(choice.mapping.cores) >= len(best.mapping.cores):
                 break
             if (cores := (choice.mapping.grids, choice.mapping.cores)) in tried:
                 continue  # at two prices the same, as small networks are
             tried.add(cores)
             try:
-                placed = Locate(self.options.seed, self.is_over)(choice.mapping)
+                placed = Locate(self.options.seed, is_over)(choice.mapping)
             except DoesNotFit as error:
                 refused.append(error)
                 continue
@@ -199,13 +199,13 @@ class Packer:
             raise refused[0]
         return best
 
-    def _fewer_pairs(self, choices: Sequence[Choice]) -> Iterator[Choice]:
+    def _fewer_pairs(self, choices: Sequence[Choice], is_over: Deadline) -> Iterator[Choice]:
         """The choices, then others with fewer and fewer pairs of cores that exchange events."""
         yield from choices
         if not isinstance(choices[0].solution, Assigned) or self.options.objective is Objective.THROUGHPUT:
             return
         for penalty in FEWER_PAIRS:
-            if self.is_over():
+            if is_over():
                 return
             try:
                 choice = self.packed(self.cut(penalty))

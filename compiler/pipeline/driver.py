@@ -22,7 +22,7 @@ from .clock import Clock, Progress
 from .kinds import pipeline_of
 from .options import Options
 from .prepare import Prepared, folded, is_spiking, lowered, prepare
-from .remedy import can_be_remedied, remedied
+from .remedy import can_be_remedied, late, remedied
 from .steps import Step, Watch, unwatched, verified
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def compile_layers(
         chosen, precision = _measured(prepared(), chip, options, clock)
         network, choice = steps.map(prepared(), chip, chosen, clock, watch)
     except SncError as error:
-        if refused is None or is_over() or not can_be_remedied(error):
+        if is_over() and can_be_remedied(error):
+            raise late(error, options) from None
+        if refused is None or not can_be_remedied(error):
             raise
         refused(error)
         clock.progress("explain")

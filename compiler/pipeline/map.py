@@ -21,6 +21,8 @@ from .options import Options
 from .prepare import Prepared
 from .steps import Step, Watch, unwatched, verified
 
+PACKING_PART = 0.6  # of a time limit; the rest is for places
+
 
 def map_network(
     prepared: Prepared, chip: Chip, options: Options, clock: Clock, watch: Watch = unwatched
@@ -35,14 +37,15 @@ def map_network(
     with clock("partition"):
         network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
         raise_all(too_wide(network, chip))
-        is_over = clock.deadline(options.time_limit)
+        limit = options.time_limit
+        is_over = clock.deadline(None if limit is None else PACKING_PART * limit)
         packer = packer_of(network, chip, options, is_over)  # wire, and the cuts of least memory
         choices = packer.choices()  # at each price: cut, connect, pack
         if options.objective is Objective.THROUGHPUT:
             choices = [packer.balanced(choices[0])]
         verified(Step.PACKED, choices[0].mapping, watch)
     with clock("place"):
-        choice = packer.located(choices)  # place, settle, relay
+        choice = packer.located(choices, clock.deadline(options.time_limit))  # place, settle, relay
         verified(Step.PLACED, choice.mapping, watch)
     return network, choice
 

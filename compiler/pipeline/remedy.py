@@ -98,6 +98,13 @@ def can_be_remedied(error: SncError) -> bool:
     return bool(_ways(error))
 
 
+def late(error: SncError, options: Options) -> SncError:
+    """What is said where time was over before a mapping was found: that there is none is not known."""
+    one = each_of(error)[0]
+    rule = f"no mapping was found within {options.time_limit:g} s; the last obstacle: {one.message}"
+    return DoesNotFit(one.origin, rule, hint="give it more time, or take a larger target")
+
+
 def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:
     """The target and the options with a change made."""
     numbers = {name: value for name, value in change.items() if hasattr(chip, name)}

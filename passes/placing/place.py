@@ -7,6 +7,7 @@ load.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ STEPS_MAX = 20_000  # of the search; more sweeps gain less than 1 %
 HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traffic of two cores
 REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in weighted positions out of it
 RELAY_WEIGHT = 4  # of a fragment whose states fill a core, in fragments without any
+LATE_SWEEPS = 3  # that only gain, where time is over before the search is
 SWEEPS_HOT = 50  # fewer sweeps than these begin less hot: they could not mend what heat has scattered
 
 
@@ -48,7 +50,7 @@ class Place:
     prefer among all of them. Where the mesh is wider than the reach, a first search sees nothing but the
     reach, and the second never leaves what that has found. What stays out of reach is left to `Settle` and
     `Relay`: `gaps` leaves a column free behind so many columns, and a row behind so many rows (0: none).
-    Once time `is_over`, cores stay where they are.
+    Once time `is_over`, only what gains is done, for a few sweeps.
     """
 
     seed: int = 0
@@ -224,12 +226,13 @@ class _Search:
         start = max(start * min(1.0, sweeps / SWEEPS_HOT), end)
         for sweep in range(sweeps):
             if self.is_over():
-                return
+                break
             heat = unit * start * (end / start) ** (sweep / max(1, sweeps - 1))
             for core in self.random.permutation(count):
                 self._move(int(core), heat)
-        while not self.is_over() and sum(self._move(core, 0.0) for core in range(count)):
-            pass
+        for _ in repeat(None, LATE_SWEEPS) if self.is_over() else repeat(None):
+            if not sum(self._move(core, 0.0) for core in range(count)):
+                break
 
     def _move(self, core: int, heat: float) -> bool:
         """One step of the heat bath: whether the core has moved."""

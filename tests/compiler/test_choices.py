@@ -21,7 +21,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
 from snc.ir.aims import Objective, StateUse
 from snc.ir.counts import operations
-from snc.ir.errors import BadInput
+from snc.ir.errors import BadInput, DoesNotFit
 from snc.passes.cutting.cut import Cut
 from snc.passes.cutting.partition import Assigned, Solution
 
@@ -108,6 +108,14 @@ def test_what_is_found_in_time_is_right(model: Path) -> None:
     assert check(write_image(found.image)).faults == ()
     solver = found.image.about.solver
     assert solver.bound <= solver.objective == len(found.mapping.cores)
+
+
+def test_where_time_is_over_nothing_is_said_to_be_impossible(model: Path) -> None:
+    with pytest.raises(
+        DoesNotFit, match="no mapping was found within 1e-06 s; the last obstacle: "
+    ) as caught:
+        compile_model(model, replace(SMALL, mesh=(1, 1)), Options(time_limit=1e-6))
+    assert not caught.value.remedy
 
 
 def test_options_are_named_as_they_are_shown() -> None:

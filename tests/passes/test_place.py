@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from snc.compiler.targets.target import load_target
 from snc.ir.chip import SIZE_STEP, Chip, snake
+from snc.ir.deadline import OVER
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
@@ -153,3 +154,14 @@ def test_an_axon_weighs_what_its_relay_would_hold() -> None:
     (light,) = flows(mapping_of([(0, 1)], 2))
     (heavy,) = flows(mapping_of([(0, 1)], 2, replace(CHIP, core_words=32)))
     assert (light.weight, heavy.weight) == (1, 1 + RELAY_WEIGHT // 2)
+
+
+def test_where_time_is_over_only_what_gains_is_done() -> None:
+    random = np.random.default_rng(1)
+    edges = sorted({(int(a), int(b)) for a, b in random.integers(0, 40, (90, 2)) if a != b})
+    mapping = mapping_of(edges, 40)
+    late, full = Place(is_over=OVER)(mapping), Place()(mapping)
+    assert len(set(late.places)) == 40
+    start = replace(mapping, places=tuple(snake(CHIP, 40)))
+    assert hops(full) < hops(late) < hops(start)
+    assert late.places == Place(is_over=OVER)(mapping).places
