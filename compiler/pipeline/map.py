@@ -15,7 +15,7 @@ from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
 from .capacity import too_wide
 from .choices import Choice, Packer, Point
-from .clock import Clock
+from .clock import Clock, Progress, untold
 from .host_work import too_much
 from .options import Options
 from .prepare import Prepared
@@ -39,7 +39,9 @@ def map_network(
         raise_all(too_wide(network, chip))
         limit = options.time_limit
         is_over = clock.deadline(None if limit is None else PACKING_PART * limit)
-        packer = packer_of(network, chip, options, is_over)  # wire, and the cuts of least memory
+        packer = packer_of(
+            network, chip, options, is_over, clock.progress
+        )  # wire, and the cuts of least memory
         choices = packer.choices()  # at each price: cut, connect, pack
         if options.objective is Objective.THROUGHPUT:
             choices = [packer.balanced(choices[0])]
@@ -87,7 +89,9 @@ def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[W
     return wiring, limits
 
 
-def packer_of(network: Network, chip: Chip, options: Options, is_over: Deadline = NEVER) -> Packer:
+def packer_of(
+    network: Network, chip: Chip, options: Options, is_over: Deadline = NEVER, told: Progress = untold
+) -> Packer:
     """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit, at
     once where the least that it takes is more than the chip has.
     """
@@ -96,4 +100,4 @@ def packer_of(network: Network, chip: Chip, options: Options, is_over: Deadline 
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
     plain = options.objective is not Objective.MEMORY
     even = Partition(options.effort, options.seed, plain, shared, is_over)(network, chip, wiring)
-    return Packer(network, chip, options, wiring, even, limits, is_over)
+    return Packer(network, chip, options, wiring, even, limits, is_over, told)
