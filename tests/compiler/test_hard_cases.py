@@ -1,5 +1,6 @@
 """What broke a peer, each a test of its own: the networks' cases are the oracle's, by name."""
 
+import numpy as np
 import pytest
 from oracle import layers
 from oracle.cases import CASES
@@ -9,6 +10,7 @@ from oracle.writer import Writer
 from snc.ir.mapping import Fragment
 
 from .reference import assert_computes, compiled, shrunken
+from .test_families import Net
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -108,3 +110,14 @@ def test_two_inputs(name: str) -> None:
 )
 def test_two_outputs(name: str) -> None:
     computes(name)
+
+
+def test_a_convolution_of_single_pixels_is_a_dense_layer() -> None:
+    """Maps that are flattened into channels are one projection with a kernel as large as a map."""
+    net = Net(13, (1, 3, 20, 18))
+    maps = net.add("Relu", net.add("Conv", "x", net.weights(4, 3, 3, 3), pads=[1] * 4))
+    flat = net.add("Reshape", maps, net.constant(np.asarray([1, 4 * 20 * 18, 1, 1])))
+    made = net.model(net.add("Conv", flat, net.weights(5, 4 * 20 * 18, 1, 1), net.gains(5)[1]))
+    found = compiled(made)
+    assert len(found.network.projections) == 2
+    assert_computes(found.image, made, random_input(made, 1))

@@ -12,7 +12,7 @@ from ....ir.network import AxisMap, PopulationId, Shape
 from .. import axis
 from ..arrangement import like
 from ..builder import Builder
-from ..views import Ids
+from ..views import Ids, NotPlanar
 from ..weights import Weights, ones, trained
 from .table import lowers
 from .windows import AXES, VOLUME, Window, halvings, spatial_windows, taps
@@ -28,6 +28,9 @@ def conv(builder: Builder, layer: Layer) -> None:
     groups = layer.integer("group", 1)
     outputs, per_group = weights.shape[0] // groups, weights.shape[1]
     size = weights.shape[2:]
+    if groups == 1 and _is_dense(builder, layer, maps, weights):
+        _dense(builder, layer, maps, 1, outputs, transposed=True)
+        return
 
     def arrange(index: np.ndarray) -> np.ndarray:
         parts = index.reshape(groups, outputs, per_group, *size)
@@ -61,6 +64,18 @@ def conv_transpose(builder: Builder, layer: Layer) -> None:
     for kernel in kernels:
         builder.project(layer, flat, population, y.transposed(), x.transposed(), kernel)
     _finish(builder, layer, population, z.target)
+
+
+def _is_dense(builder: Builder, layer: Layer, maps: Ids, weights: np.ndarray) -> bool:
+    """Whether single pixels become single pixels, by single weights, and lie apart in their population."""
+    result = prod(builder.graph.shape(layer.outputs[0]))
+    if not maps.size == weights[0].size == weights.shape[1] or result != len(weights):
+        return False
+    try:
+        builder.neurons.planes(maps.reshape(-1, 1, 1), 1)
+    except NotPlanar:
+        return True
+    return False
 
 
 def _windowed(builder: Builder, layer: Layer) -> np.ndarray:
@@ -276,7 +291,7 @@ def _dense(
             def arrange(
                 index: np.ndarray, now: Ids = now, neurons: Ids = neurons, shape: Shape = shape
             ) -> np.ndarray:
-                matrix = index if index.ndim > 1 else index[:, None]
+                matrix = index.reshape(len(index), -1)
                 rows = (matrix if transposed else matrix.T)[:, now]
                 found = np.full((shape.neurons, outputs), -1, dtype=np.int32)
                 found[neurons] = rows.T
