@@ -159,6 +159,7 @@ def compile_command(
     from ..compiler.pipeline.driver import compile_model, front
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import is_spiking
+    from ..compiler.pipeline.splitting.compile import compile_split
     from ..compiler.pipeline.steps import Step, Value
     from ..compiler.reports.dump import text_of
     from ..compiler.reports.report import compile_report
@@ -168,14 +169,15 @@ def compile_command(
     from ..compiler.targets.target import load_target
     from ..ir.aims import Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
+    from .split import write_parts
     from .views.errors import error_object
 
     image_file = output or model.parent / f"{model.stem}{'.parts' if split else '.snc'}"
     if output is None and image_file == model:
         rule = "is named as its own image would be"
         raise BadInput(Origin(file=str(model)), rule, hint="give an ONNX model, or -o for its image")
-    if split and (pareto or dump):
-        other = "--pareto" if pareto else "--dump"
+    of_one = {"--pareto": pareto, "--dump": dump, "--charts": charts, "--data": data_path}
+    if split and (other := next((name for name, value in of_one.items() if value), None)):
         raise BadInput(None, f"{other} is of one image, --split of several", hint="give one of them")
     outputs.suffixed(report_file, ".json", *([] if split else [".html"]))
     dumps = {step: image_file.with_name(f"{image_file.stem}.{step}.txt") for step in dump}
@@ -217,11 +219,6 @@ def compile_command(
             points = front(model, chip, chosen, bar.stage)
         show_front(points) if not as_json else say_json({"model": model.name, "front": points})
         return
-    if split:
-        from .split import compile_parts
-
-        compile_parts(model, image_file, chip, chosen, reference, report_file, as_json)
-        return
     obstacles: list[SncError] = []
     try:
         with progress("compile") as bar:
@@ -231,7 +228,11 @@ def compile_command(
                 for one in each_of(error):
                     bar.tell(f"snc: error: {one.obstacle}")
 
-            compiled = compile_model(model, chip, chosen, bar.stage, watch, None if no_remedy else refused)
+            told = None if no_remedy else refused
+            if split:
+                parts = compile_split(model, chip, chosen, bar.stage, told)
+            else:
+                compiled = compile_model(model, chip, chosen, bar.stage, watch, told)
     except (SncError, KeyboardInterrupt) as end:
         if not obstacles:
             raise
@@ -242,6 +243,9 @@ def compile_command(
             raise
         click.echo(f"snc: way out: {each_of(known)[0].hint}", err=True)
         ctx.exit(known.exit_code)
+    if split:
+        write_parts(parts, image_file, reference, report_file, as_json)
+        return
     save(image_file, compiled.image)
     if reference is not None:
         with kept_all_the_same(image_file):

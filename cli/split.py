@@ -1,4 +1,4 @@
-"""`snc compile --split`: a model in, images and ONNX files of its parts out."""
+"""What `snc compile --split` writes: images and ONNX files of a network's parts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,43 +6,39 @@ from typing import TYPE_CHECKING
 import click
 
 from .views.parts import show_parts
-from .views.show import json_text, progress, say, say_json
+from .views.show import json_text, kept_all_the_same, say, say_json
 
 if TYPE_CHECKING:
-    from ..compiler.pipeline.options import Options
-    from ..ir.chip import Chip
+    from ..compiler.pipeline.splitting.compile import SplitCompiled
 
 
-def compile_parts(
-    model: Path,
+def write_parts(
+    compiled: "SplitCompiled",
     folder: Path,
-    chip: "Chip",
-    options: "Options",
     reference: Path | None,
     report_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Compiles a model and writes its parts into a folder, and what else was asked for."""
+    """Writes the parts of a model into a folder, and what else was asked for."""
     from ..backends.image.container import write_whole
     from ..backends.image.parts import MANIFEST, save_parts
     from ..compiler.frontend.read import to_onnx
-    from ..compiler.pipeline.splitting.compile import compile_split
     from ..compiler.reports.parts import parts_report
     from ..compiler.running import outputs
 
-    with progress("compile") as bar:
-        compiled = compile_split(model, chip, options, bar.stage)
     save_parts(folder, compiled.image)
     if reference is not None:
-        graph = to_onnx(compiled.reference())
-        write_whole(reference, graph.SerializeToString(deterministic=True))
+        with kept_all_the_same(folder):
+            graph = to_onnx(compiled.reference())
+            write_whole(reference, graph.SerializeToString(deterministic=True))
     for note in compiled.prepared.graph.notes:
         click.echo(f"snc: note: {note}", err=True)
     for warning in compiled.prepared.warnings:
         click.echo(f"snc: warning: {warning}", err=True)
     report = parts_report(compiled.image, folder / MANIFEST)
     if report_file is not None:
-        outputs.save_text(report_file, json_text(report) + "\n")
+        with kept_all_the_same(*filter(None, (folder, reference))):
+            outputs.save_text(report_file, json_text(report) + "\n")
     if as_json:
         say_json(report)
         return

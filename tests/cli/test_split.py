@@ -1,6 +1,7 @@
 """`compile --split` and the commands that take what it wrote as one network."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_parts_simulate_as_one_network(
 ) -> None:
     done = run("simulate", parts, "-i", frames, "-o", tmp_path / "o.npz", "--against", model)
     assert (done.code, done.err) == (0, "")
-    assert "with middle.onnx; largest error" in done.out
+    assert "agreement   largest error " in done.out
     with np.load(tmp_path / "o.npz") as made:
         assert [array.shape[0] for array in made.values()] == [4]
     report = tmp_path / "run.html"
@@ -98,12 +99,25 @@ def test_a_part_of_another_network_is_refused(parts: Path, frames: Path, run: Ru
     [
         (["--pareto"], "--pareto is of one image, --split of several"),
         (["--dump", "layers"], "--dump is of one image, --split of several"),
+        (["--charts", "charts"], "--charts is of one image, --split of several"),
+        (["--data", "frames.npz"], "--data is of one image, --split of several"),
         (["--report", "r.html"], "does not end in .json"),
     ],
 )
 def test_options_of_one_image_are_refused(option: list[str], message: str, model: Path, run: Run) -> None:
     done = run("compile", "--split", model, *option)
     assert (done.code, done.err.count(message)) == (2, 1)
+    assert not model.with_suffix(".parts").exists()
+
+
+def test_a_part_that_does_not_fit_is_told_of_as_any_misfit(model: Path, run: Run, tmp_path: Path) -> None:
+    small = tmp_path / "small.toml"
+    assert run("target", "init", small).code == 0
+    text = re.sub(r"(?m)^core_words = .*$", "core_words = 128", small.read_text())
+    small.write_text(re.sub(r"(?m)^mesh = .*$", "mesh = [1, 1]", text))
+    done = run("compile", "--split", model, "--target", small, "--no-remedy")
+    assert done.code == 3
+    assert done.err.startswith("snc: error: middle.onnx:1: ")
     assert not model.with_suffix(".parts").exists()
 
 

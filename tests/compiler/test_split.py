@@ -217,6 +217,11 @@ def test_layers_with_weights_that_no_chip_can_be_given_are_refused(tmp_path: Pat
         split(net.model(net.add("Relu", x)), tmp_path)
 
 
+def test_a_network_over_time_has_no_parts(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the host keeps no states"):
+        compile_split(tmp_path / "net.nir", CHIP, options())
+
+
 def recurrent(hidden: int, made: int) -> onnx.ModelProto:
     """Rows that a recurrent layer reads one after the other, between two convolutions."""
     net = Net(13, (1, 1, 16, 16))

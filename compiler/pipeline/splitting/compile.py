@@ -18,16 +18,17 @@ from ....backends.image.parts import (
     side_by_side,
 )
 from ....ir.chip import Chip
+from ....ir.errors import BadInput, Origin
 from ....ir.layers import Array, LayerGraph, Value
 from ....ir.version import __version__
 from ....passes.lowering.parts import Part
 from ....passes.quantise import held_constants
 from ...frontend.read import Shapes, to_onnx
 from ..clock import Clock, Progress
-from ..driver import Compiled, compile_layers
+from ..driver import Compiled, Refused, compile_layers
 from ..host_work import too_much
 from ..options import Options
-from ..prepare import Prepared, folded
+from ..prepare import Prepared, folded, is_spiking
 from .divide import SplitPrepared, divided
 
 TIME_LEAST = 1e-3  # seconds that are left for a part when all are spent: the first mapping is taken
@@ -53,13 +54,22 @@ class SplitCompiled:
 
 def prepare_split(path: Path, input_shapes: Shapes) -> SplitPrepared:
     """A model read and divided; its chip's parts lowered. Raises SncError."""
+    if is_spiking(path):
+        rule = "is a network that runs over time: the host keeps no states from step to step"
+        raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
     return divided(folded(path, input_shapes))
 
 
 def compile_split(
-    path: Path, chip: Chip, options: Options, progress: Progress = lambda stage: None
+    path: Path,
+    chip: Chip,
+    options: Options,
+    progress: Progress = lambda stage: None,
+    refused: Refused | None = lambda error: None,
 ) -> SplitCompiled:
     """The images and models of a network's parts. Raises SncError as `compile_model` does, for any part."""
+    if options.data is not None:
+        raise BadInput(None, "--data is of one image, --split of several", hint="give one of them")
     clock, begun = Clock(progress), time.perf_counter()
     with clock("lower"):
         prepared = prepare_split(path, options.input_shapes)
@@ -76,17 +86,19 @@ def compile_split(
         if options.time_limit is not None:
             spent = time.perf_counter() - begun
             left = replace(options, time_limit=max(options.time_limit - spent, TIME_LEAST))
-        found = _compiled(chips, chip, left, clock, f"part {number} of {len(prepared.parts)}: ")
+        found = _compiled(chips, chip, left, clock, f"part {number} of {len(prepared.parts)}: ", refused)
         compiled.append(found)
         parts.append(found.image)
     image = side_by_side(_manifest(prepared, parts), parts)
     return SplitCompiled(prepared, tuple(compiled), image, clock.seconds)
 
 
-def _compiled(prepared: Prepared, chip: Chip, options: Options, whole: Clock, label: str) -> Compiled:
+def _compiled(
+    prepared: Prepared, chip: Chip, options: Options, whole: Clock, label: str, refused: Refused | None
+) -> Compiled:
     """One part's image; its seconds count for the whole."""
     clock = Clock(lambda stage: whole.progress(label + stage))
-    found = compile_layers(prepared.graph, lambda: prepared, chip, options, clock)
+    found = compile_layers(prepared.graph, lambda: prepared, chip, options, clock, refused=refused)
     for stage, seconds in clock.seconds.items():
         whole.seconds[stage] = whole.seconds.get(stage, 0.0) + seconds
     return found
