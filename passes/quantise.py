@@ -8,7 +8,7 @@ import numpy as np
 from ..ir.layers import Array
 from ..ir.network import Network, Projection
 from ..ir.storage.formats import bias_codec, formats_of
-from ..ir.storage.weights import FORMATS
+from ..ir.storage.weights import FORMATS, integer_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Quantise:
     def __call__(self, network: Network) -> Network:
         """The quantised network. Raises ValueError where there are not as many formats as constants."""
         if network.is_whole:
-            return replace(network, weight_format="float32")
+            projections = tuple(map(_exact, network.projections))
+            return replace(network, projections=projections, weight_format="float32")
         constants = trained_constants(network)
         chosen = dict(zip(constants, formats_of(self.format, len(constants)), strict=True))
         projections = tuple(_projection(p, chosen) for p in network.projections)
@@ -44,6 +45,16 @@ def trained_constants(network: Network) -> tuple[str, ...]:
     """The constants that trained weights were taken from, in the order of the projections that have them."""
     kernels = (projection.kernel for projection in network.projections)
     return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.index is not None))
+
+
+def _exact(projection: Projection) -> Projection:
+    """Trained integers in as few bits as they need; what are no integers of 8 bits is stored as it is."""
+    kernel = projection.kernel
+    found = None if kernel.index is None else integer_format(kernel.weights)
+    if found is None:
+        return projection
+    exponents = np.zeros(len(kernel.weights), dtype=np.int64)
+    return replace(projection, kernel=replace(kernel, format=found, exponents=exponents))
 
 
 def _projection(projection: Projection, formats: Mapping[str, str]) -> Projection:

@@ -151,12 +151,15 @@ def floating(name: str, bits: int, biases: str) -> Codec:
 
 
 def fixed(name: str, bits: int, form: Form = PLAIN_FORM) -> Codec:
-    """Integers, symmetric about zero, times a power of two for each kernel descriptor."""
+    """Integers, symmetric about zero, times a power of two for each kernel descriptor. What has no opposite
+    stands for itself, and nothing else becomes it: so integers of as many bits are held.
+    """
     largest = 2 ** (bits - 1) - 1
     tries = 2 if bits > COARSE_BITS else COARSE_TRIES
 
     def to_codes(numbers: NDArray[np.float64]) -> Codes:
-        integers = np.clip(np.rint(numbers), -largest, largest).astype(np.int64)
+        nearest = np.clip(np.rint(numbers), -largest, largest)
+        integers = np.where(numbers == -largest - 1, numbers, nearest).astype(np.int64)
         return np.asarray(np.mod(integers, 2**bits), dtype=code_type(bits))
 
     def from_codes(codes: Codes) -> NDArray[Any]:
@@ -238,10 +241,18 @@ FORMATS: dict[str, Codec] = {
 # What holds weights that no training made, and what a remedy may propose without a look at a network's
 # answers.
 PLAIN = "fixed8", "float16", "float32"
+INTEGERS = tuple(f"fixed{bits}" for bits in range(2, 9))  # what hold integers of so many bits
 
 
 EXPONENTS = fixed("exponents", 8)  # of a run of channels
 PARAMETER_CODEC = FORMATS["float32"]  # of what an activation function has for each channel
+
+
+def integer_format(weights: NDArray[np.float32]) -> str | None:
+    """The smallest format of integers that holds weights, or None where they are no such integers."""
+    zeros = np.zeros(len(weights), dtype=np.int64)
+    held = (name for name in INTEGERS if np.array_equal(FORMATS[name].rounded(weights, zeros), weights))
+    return next(held, None)
 
 
 def exact_format(weights: NDArray[np.float32]) -> tuple[Codec, int]:

@@ -23,7 +23,7 @@ from snc.ir.errors import DoesNotFit
 from snc.ir.network import Activation, Network, Neuron, PopulationId
 
 from .small import node, scalar
-from .whole_cases import CASES, CONSTANTS, ROW, Case, d, frames, model, q, weights
+from .whole_cases import CASES, CONSTANTS, ROW, Case, d, drawn, frames, model, q, weights
 
 CHIP = load_target("grai-vip")
 
@@ -136,6 +136,18 @@ def test_a_factor_a_rounding_and_a_clamp_are_one_activation(tmp_path: Path) -> N
     assert others == [1.0, -128.0 - 7, 127.0 - 7]
     [kernel] = [p.kernel for p in found.network.projections if p.target == 1]
     np.testing.assert_array_equal(np.unique(kernel.weights), np.unique(CONSTANTS["w"]))
+
+
+@pytest.mark.parametrize(("least", "most", "bits"), [(-128, 127, 8), (-8, 7, 4), (-3, 3, 3), (-2, 1, 2)])
+def test_integers_take_as_many_bits_as_they_need(least: int, most: int, bits: int, tmp_path: Path) -> None:
+    held = drawn(6, 4, 3, 3, low=least, high=most)
+    held.flat[:2] = least, most
+    case = Case([*weights(), node("Conv", "x0 wr", "r")])
+    path, found = compiled(model(case, constants={"w": held}), tmp_path)
+    [kernel] = [p.kernel for p in found.network.projections if p.target == 1]
+    assert kernel.format == f"fixed{bits}"
+    assert bill(found.image).total.parameters <= 4 * (9 * 6 * bits // 8 + 8) + 64  # four kernels, and factors
+    assert verify(path, found.image, [{"x": frames(case)[0]}]).is_right
 
 
 def test_states_of_32_bits_are_billed_and_asked_of_the_target(tmp_path: Path) -> None:
