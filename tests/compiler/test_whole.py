@@ -22,6 +22,7 @@ from snc.compiler.targets.target import load_target
 from snc.ir.errors import DoesNotFit
 from snc.ir.network import Activation, Network, Neuron, PopulationId
 
+from .drawn_quantised import drawn as drawn_network
 from .small import node, scalar
 from .whole_cases import CASES, CONSTANTS, ROW, Case, d, drawn, frames, model, q, weights
 
@@ -159,3 +160,15 @@ def test_states_of_32_bits_are_billed_and_asked_of_the_target(tmp_path: Path) ->
         compile_model(path, narrow, Options(effort=0.1))
     assert error.value.remedy == {"wide_state_bits": 32}
     assert [problem.rule for problem in check(path, narrow, Options()).problems if "32 bits" in problem.rule]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_drawn_network_computes_the_integers_of_the_model(seed: int, tmp_path: Path) -> None:
+    made, shape = drawn_network(seed)
+    path, found = compiled(made, tmp_path)
+    assert found.graph.notes == (NOTE,)
+    random = np.random.default_rng(seed)
+    given = [{"x": (random.normal(size=shape) * spread).astype(np.float32)} for spread in (1, 6)]
+    verdict = verify(path, found.image, given)
+    assert [figure.mismatches for figure in verdict.compared["integers"].outputs if figure.mismatches] == []
+    assert verdict.is_right
