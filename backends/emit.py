@@ -177,6 +177,8 @@ def _extensions(population: Source, plan: Plan, layout: _Layout, states: int | N
         found.append(Extension(kind=ExtensionKind.INITIAL, value=population.initial))
     if population.scale != 1:
         found.append(Extension(kind=ExtensionKind.SCALE, value=population.scale))
+    if population.changes_above is not None:
+        found.append(Extension(kind=ExtensionKind.CHANGES, value=population.changes_above))
     names = *population.neuron.parameters, *population.activation.parameters
     assert len(population.parameters) == len(names)
     listed = iter(plan.parameters)

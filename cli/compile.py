@@ -75,6 +75,21 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @options.input_shape
 @options.dynamics
 @click.option(
+    "--neurons",
+    type=click.Choice(["standard", "sigma-delta"]),
+    default="standard",
+    show_default=True,
+    help="What neurons send in each frame: their values, or what these have changed since the frame before.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    metavar="N",
+    help="With sigma-delta: changes of at most N are not sent until there is more of them.",
+)
+@click.option(
     "--effort",
     type=click.FloatRange(0.1, 10000),
     default=4.0,
@@ -138,6 +153,8 @@ def compile_command(
     dt: float,
     dialect: str,
     reset: str | None,
+    neurons: str,
+    threshold: float,
     effort: float,
     seed: int,
     reference: Path | None,
@@ -167,7 +184,7 @@ def compile_command(
     from ..compiler.running.data.dataset import frames_for
     from ..compiler.running.data.pictures import Picture
     from ..compiler.targets.target import load_target
-    from ..ir.aims import Objective, StateUse
+    from ..ir.aims import NeuronUse, Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
     from .split import write_parts
     from .views.errors import error_object
@@ -210,6 +227,8 @@ def compile_command(
         budget,
         cores,
         min_sqnr,
+        NeuronUse(neurons),
+        threshold,
     )
     if reference is not None and is_spiking(model):
         rule = "is a spiking network, which ONNX cannot hold"

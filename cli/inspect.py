@@ -64,7 +64,7 @@ def _show_all(known: "Report") -> None:
         shown = ", ".join(f"{tensor.name} {times(tensor.shape)} {tensor.dtype}" for tensor in tensors)
         say(f"{title:8} {shown}")
     if known.dynamics:
-        say(f"steps    {known.dynamics}")
+        say(f"time     {known.dynamics}")
     say(f"made by  snc {known.compiler}, seed {known.seed}")
     say(f"sha256   {known.image_sha256}")
     say()

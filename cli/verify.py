@@ -86,6 +86,7 @@ def verify_command(
     every layer, with the equations of its .nir file.
     """
     from ..backends.image.parts import load_network, manifest_of
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.running.data.dataset import open_data
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.inputs import random_frames
@@ -104,7 +105,7 @@ def verify_command(
         frames = data = ctx.with_resource(opened)
         warn_of_bytes(ctx, data)
     else:
-        count = random or (RANDOM_STEPS if loaded.about.dynamics else RANDOM_FRAMES)
+        count = random or (RANDOM_STEPS if Dynamics.says(loaded.about.dynamics) else RANDOM_FRAMES)
         frames = random_frames(loaded, count, seed)
     with frames_bar("verify", len(frames)) as at:
         verdict = verify(

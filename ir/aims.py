@@ -11,6 +11,13 @@ class Objective(StrEnum):
     THROUGHPUT = "throughput"  # the synaptic operations of the busiest core
 
 
+class NeuronUse(StrEnum):
+    """What neurons send."""
+
+    STANDARD = "standard"  # in each frame their values
+    SIGMA_DELTA = "sigma-delta"  # what these have changed since the frame before
+
+
 class StateUse(StrEnum):
     """Whether neurons' states have words of their own."""
 

@@ -51,6 +51,7 @@ class Population:
     `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`. `nodes`: the model's
     nodes that it computes. `initial`: every state's first value where there is no bias. `scale` multiplies
     the state before the activation function. `fires_on_zero`: neurons with value 0 send events too.
+    `changes_above`: an input sends what its elements have changed since it last did, where that is more.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Population:
     initial: float = 0.0
     scale: float = 1.0
     fires_on_zero: bool = False
+    changes_above: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,6 +48,11 @@ class State(NamedTuple):
     bits: int = STATE_BITS
     lifetime: Lifetime = Lifetime.FRAME
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is wider than the paper's states."""
+        return self.bits > STATE_BITS
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeuronModel:
@@ -59,6 +64,7 @@ class NeuronModel:
     begins at, by channel; it gives the values, where 0 is no event unless the population fires on zeros, and
     the states as they go on. None: the values are the host's. `parameters` stand before those of the
     activation function. `text`: the manual's. `rule`: what happens when it fires, statement by statement.
+    `sends_changes`: outputs take what it computes of its first state, as STANDARD does, not what it sends.
     """
 
     name: str
@@ -68,6 +74,7 @@ class NeuronModel:
     fire: Fire | None
     parameters: tuple[str, ...] = ()
     rule: str = ""
+    sends_changes: bool = False
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Those of `Neuron` are pickled by their names: what is one of them stays that one."""
@@ -83,7 +90,7 @@ class NeuronModel:
     @property
     def is_wide(self) -> bool:
         """Whether what gathers events is wider than the paper's states: the chip does not round it."""
-        return bool(self.states) and self.states[0].bits > STATE_BITS
+        return bool(self.states) and self.states[0].is_wide
 
     @property
     def lasts(self) -> bool:
@@ -156,20 +163,26 @@ def _cuba_lif(
     return function(spikes.astype(np.float32)), (current_decay * current + first, after)
 
 
-def _cuba_li(
+ROUNDING = np.float32(2.0**-22)  # of a value: what float32's last bits change is no change
+
+
+def worth_sending(change: Floats, sent: Floats, threshold: Floats) -> Floats:
+    """Changes of more than a threshold, and of more than rounding, against what was sent so far; else 0."""
+    return np.where(np.abs(change) > threshold + np.abs(sent) * ROUNDING, change, np.float32(0))
+
+
+def _sigma_delta(
     states: States, parameters: tuple[Floats, ...], function: Function, first: Floats
 ) -> tuple[Floats, States]:
-    current, before = states
-    current_decay, decay, leak, gain = parameters
-    voltage = decay * before + leak + current
-    return function(gain * voltage), (current_decay * current + first, voltage)
+    accumulator, sent = states
+    (threshold,) = parameters
+    change = function(accumulator) - sent
+    value = worth_sending(change, sent, threshold)
+    return value, (accumulator, sent + value)
 
 
 def _lasting(*names: str) -> tuple[State, ...]:
     return tuple(State(name, lifetime=Lifetime.RUN) for name in names)
-
-
-DRIVEN = "v = (decay * voltage + leak) + current"
 
 
 class Neuron:
@@ -248,7 +261,7 @@ class Neuron:
         ("current_decay", "decay", "leak", "threshold", "keep", "reset"),
         "\n".join(
             (
-                DRIVEN,
+                "v = (decay * voltage + leak) + current",
                 "spike = 1 where v > threshold, else 0",
                 "value = activation(scale * spike)",
                 "voltage = keep * v + reset where spike, else v",
@@ -256,19 +269,19 @@ class Neuron:
             )
         ),
     )
-    CUBA_LI = NeuronModel(
-        "CUBA_LI",
-        "leaky integrator, driven by a current that takes the events and decays",
-        _lasting("current", "voltage"),
+    SIGMA_DELTA = NeuronModel(
+        "SIGMA_DELTA",
+        "accumulates changes for good; sends what its value is more than what it has sent so far",
+        (State("accumulator", WIDE_BITS, Lifetime.RUN), *_lasting("sent")),
         frozenset({Update.ADD}),
-        _cuba_li,
-        ("current_decay", "decay", "leak", "gain"),
+        _sigma_delta,
+        ("threshold",),
         "\n".join(
             (
-                DRIVEN,
-                "value = activation(scale * (gain * v))",
-                "voltage = v",
-                "current = current_decay * current + first",
+                "change = activation(scale * accumulator) - sent",
+                "value = change where abs(change) > threshold + abs(sent) * 2^-22, else 0",
+                "sent = sent + value",
             )
         ),
+        sends_changes=True,
     )

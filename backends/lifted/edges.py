@@ -95,6 +95,8 @@ def edges(program: Program) -> list[Edge]:
     for block in program.blocks:
         if block.word.neuron not in (Neuron.STANDARD, Neuron.INPUT):
             raise Unliftable(f"{block.word.neuron.name} neurons")
+        if block.changes_above is not None:
+            raise Unliftable("an input that sends changes")
     if program.prologue:
         raise Unliftable("steps before the first frame")
     order = fired(program)

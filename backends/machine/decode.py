@@ -31,6 +31,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 AXON_UNIT = 8  # an axon's W and H count eights
+OF_INPUTS = {ExtensionKind.FIRING, ExtensionKind.CHANGES}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +49,7 @@ class Block:
     scale: float
     parameters: tuple[float | Floats, ...]
     fires_on_zero: bool
+    changes_above: float | None
     states: tuple[int, ...]
     axons: int
 
@@ -175,34 +177,32 @@ class _Decoder:
                 parameters.append(self._numbers(memory, extension.address, word.depth, address))
             elif facts.setdefault(extension.kind, extension) is not extension:
                 raise memory.fault(place, f"says {extension.kind.name} a second time")
-        if word.neuron.is_fed:
-            computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
-            if computes or facts.keys() - {ExtensionKind.FIRING}:
-                what = "is an input population, which has no states, biases, scale or activation function"
-                raise memory.fault(address, what)
-        own, names = word.neuron.parameters, word.activation.parameters
-        if len(parameters) != len(own) + len(names):
-            title = f"{word.neuron.name} with {word.activation.name}" if own else word.activation.name
-            what = f"{title} has {len(own) + len(names)} parameters, not {len(parameters)}"
+        computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
+        if word.neuron.is_fed and (computes or facts.keys() - OF_INPUTS):
+            what = "is an input population, which has no states, biases, scale or activation function"
             raise memory.fault(address, what)
+        if ExtensionKind.CHANGES in facts and not word.neuron.is_fed:
+            raise memory.fault(address, "is no input, and says that it sends changes of elements")
+        own, count = word.neuron.parameters, len(word.neuron.parameters) + len(word.activation.parameters)
+        if len(parameters) != count:
+            title = f"{word.neuron.name} with {word.activation.name}" if own else word.activation.name
+            raise memory.fault(address, f"{title} has {count} parameters, not {len(parameters)}")
         firing = facts.get(ExtensionKind.FIRING, Extension(kind=ExtensionKind.FIRING)).address
-        if firing not in (0, 1):
+        if firing > 1:
             raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
         at += word.extensions
-
         codec = word.bias.codec
         size = words_for(word.depth, codec.bits) if codec else 0
         bias = memory.take(at, size, "bias words", address)
         at += size
         first = facts.get(ExtensionKind.INITIAL, Extension(kind=ExtensionKind.INITIAL)).value
-        initial = np.full(word.depth, first, dtype=np.float32)
-        if codec:
-            initial = codec.from_codes(unpack(bias, codec.bits, word.depth)).astype(np.float32)
+        held = codec.from_codes(unpack(bias, codec.bits, word.depth)) if codec else np.full(word.depth, first)
+        initial = held.astype(np.float32)
         if np.isnan(initial).any():
             raise memory.fault(at - size, "a bias is not a number")
         memory.span(at, word.axons, "axon words", address)
 
-        states = facts.get(ExtensionKind.STATES)
+        states, changes = facts.get(ExtensionKind.STATES), facts.get(ExtensionKind.CHANGES)
         block = Block(
             core=core,
             address=address,
@@ -211,6 +211,7 @@ class _Decoder:
             scale=facts.get(ExtensionKind.SCALE, Extension(kind=ExtensionKind.SCALE, value=1)).value,
             parameters=tuple(parameters),
             fires_on_zero=firing == 1,
+            changes_above=None if changes is None else changes.value,
             states=self._states(core, at + word.axons if states is None else states.address, word),
             axons=at,
         )

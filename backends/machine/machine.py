@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...ir.errors import BadInput, Origin
-from ...ir.neurons import Lifetime
+from ...ir.neurons import Lifetime, Neuron, worth_sending
 from ..image.image import Image, ImageTensor
 from ..words.words import Order
 from .counters import Counters
@@ -82,6 +82,7 @@ class Machine:
         self._send = send
         self._begun = False
         self._states: NDArray[Any] = np.zeros(self._program.states, dtype=np.float64)
+        self._sent: dict[int, Floats] = {}  # of input populations that send changes
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -112,6 +113,8 @@ class Machine:
         program.clear()
         firing = np.zeros(len(program.blocks), dtype=np.int64)
         before_frame = () if self._begun else program.prologue
+        if not self._begun:
+            self._sent = {}
         self._begun = True
         steps = [*enumerate(before_frame), *enumerate(program.body, len(program.prologue))]
         for done, (step, (order, index)) in enumerate(steps, 1):
@@ -119,9 +122,9 @@ class Machine:
             if order == Order.RESET:
                 self._reset(block, once=step < len(program.prologue))
             else:
-                values = given[index] if block.is_input else self._values(block)
+                values = self._fed(index, given[index]) if block.is_input else self._values(block)
                 if (block.core, block.address) in wanted:
-                    kept[block.core, block.address] = values
+                    kept[block.core, block.address] = self._shown(index, values)
                 fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
                 firing[index] += fired
                 before = program.sent(index)
@@ -167,14 +170,39 @@ class Machine:
         )
         return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
+    def _fed(self, index: int, elements: Floats) -> Floats:
+        """What an input sends: its elements, or what they are more than what it has sent."""
+        least = self._program.blocks[index].changes_above
+        if least is None:
+            return elements
+        sent = self._sent.get(index, np.zeros_like(elements))
+        change = self._rounded(elements - sent)
+        found = worth_sending(change, sent, np.asarray(least, dtype=np.float32))
+        self._sent[index] = self._rounded(sent + found)
+        return found
+
+    def _shown(self, index: int, values: Floats) -> Floats:
+        """What outputs that name neurons of a population take."""
+        block = self._program.blocks[index]
+        if block.is_input:
+            return self._sent.get(index, values)
+        word, own = block.word, len(block.word.neuron.parameters)
+        if not word.neuron.sends_changes:
+            return values
+        states = (self._held(block, block.states[0]).astype(np.float32),)
+        parameters = block.parameters[own:]
+        found, _ = fire(Neuron.STANDARD, word.activation, parameters, block.scale, states, block.initial)
+        return self._rounded(found).reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
+
+    def _rounded(self, numbers: Floats) -> Floats:
+        return rounded(numbers) if self._chip else numbers
+
     def _reset(self, block: "Block", once: bool) -> None:
         for number, (state, first) in enumerate(zip(block.word.neuron.states, block.states, strict=True)):
             if state.lifetime is Lifetime.RUN and not once:
                 continue
             begin = block.initial if number == 0 else np.zeros_like(block.initial)
-            self._held(block, first)[:] = (
-                rounded(begin) if self._chip and not block.word.neuron.is_wide else begin
-            )
+            self._held(block, first)[:] = begin if state.is_wide else self._rounded(begin)
 
     def _held(self, block: "Block", first: int) -> NDArray[Any]:
         """One state of all neurons of a population, [pixels, channels]."""
@@ -185,12 +213,12 @@ class Machine:
         word = block.word
         held = [self._held(block, first) for first in block.states]
         states = tuple(each.astype(np.float32) for each in held)
-        first = rounded(block.initial) if self._chip else block.initial
+        first = block.initial if word.neuron.is_wide else self._rounded(block.initial)
         values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states, first)
-        for place, before, new in zip(held, states, after, strict=True):
+        for kind, place, before, new in zip(word.neuron.states, held, states, after, strict=True):
             if new is not before:
-                place[:] = rounded(new) if self._chip and not block.word.neuron.is_wide else new
-        by_pixel = rounded(values) if self._chip else values
+                place[:] = new if kind.is_wide else self._rounded(new)
+        by_pixel = self._rounded(values)
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 
     def _counted(self, firing: NDArray[np.int64]) -> Counters:

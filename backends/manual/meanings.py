@@ -33,6 +33,7 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
         ExtensionKind.SCALE: "the state times `value`, or else 1, goes into the activation function",
         ExtensionKind.PARAMETER: "`value` is the activation function's next parameter, in the order above",
         ExtensionKind.PARAMETERS: "the next parameter, too: D float32 numbers at `address`, one a channel",
+        ExtensionKind.CHANGES: "of an input: it sends changes of more than `value`, or else its elements",
     },
     Order: {
         Order.RESET: "the states of the population get their first values",
@@ -104,7 +105,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "host_after": "nodes left to the host, after the chip",
         "host_share_of_macs": "the host's part of all multiplications",
         "host_reasons": "why each of these nodes is left to the host, in their order",
-        "dynamics": 'of a network of spiking neurons what a step is; "" of others',
+        "dynamics": 'how the network runs over time; "" where each frame is for itself',
     },
     Solver: {
         "status": "the solver's word for the result",

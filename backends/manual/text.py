@@ -144,8 +144,14 @@ population that the step names.
 - In a population of neuron type `INPUT` the value of a neuron is the element of an input tensor that a
   piece gives to it, and 0 where none does. An input computes nothing: with a RESET step, bias words, an
   activation function other than `IDENTITY`, or a `STATES`, `INITIAL` or `SCALE` word it is invalid.
+- Where an input has a `CHANGES` word, its host keeps what each neuron has sent, 0 before the first frame of a
+  run: change = element - sent, in chip mode rounded to float16; value = change where abs(change) > the word's
+  number + abs(sent) * 2^-22, else 0; sent = sent + value, in chip mode rounded to float16. Each operation is
+  float32. Only inputs have such a word.
 - `scale` is the number of the `SCALE` word, or 1. `fires_on_zero`: there is a `FIRING` word with
   `address` 1.
+- Outputs and layers take the values, of neuron type `SIGMA_DELTA` activation(scale * accumulator) as it then
+  is, and of inputs that send changes what they have sent so far.
 - No event of a population changes its own states, so a chip may compute the values one by one, as their turn
   to be sent comes. **Outputs are taken when the population fires**, in its FIRE step: behind it, other
   populations may have its states' words.
@@ -254,9 +260,9 @@ another order, or a fused multiply-add, is well within the tolerance of 1e-5 of 
 are states of float32 in all but the deepest networks. A reference has errors of its own, which count in
 that tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7.
 
-A first state of 32 bits (`WIDE`) is never rounded to float16: in chip mode its s, p, ADD, MULTIPLY, MAXIMUM
-and MINIMUM are those of the left column, and only the value that the neuron sends is rounded. It holds sums
-of whole numbers, which a chip keeps as integers of 32 bits; other sums in it are float32.
+A first state of 32 bits (`WIDE`, `SIGMA_DELTA`) is never rounded to float16: in chip mode its s, p, ADD,
+MULTIPLY, MAXIMUM and MINIMUM are those of the left column, and only the value that the neuron sends is
+rounded. Sums of whole numbers are integers of 32 bits for a chip; other sums in it are float32.
 
 In chip mode the order of updates and each rounding are binding. An update rounds once: w * v is exact (8
 or 11 bits times 11), and so is the sum, before it becomes a float16. Where w is a float16 number, as it

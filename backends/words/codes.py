@@ -27,7 +27,7 @@ NEURONS: Codes[NeuronModel] = Codes(
         Neuron.COUNTING_LIF: 3,
         Neuron.LI: 4,
         Neuron.CUBA_LIF: 5,
-        Neuron.CUBA_LI: 6,
+        Neuron.SIGMA_DELTA: 6,
         Neuron.WIDE: 7,
     },
 )

@@ -70,7 +70,9 @@ class ExtensionKind(IntEnum):
     with the value 0 send events too (default: 0, they are silent). INITIAL: `value` is every state's first
     value where there are no bias words (default: 0). SCALE: the state is multiplied by `value` before the
     activation function (default: 1). PARAMETER: the activation function's next parameter, in the order of its
-    table. PARAMETERS: the same, a number of its own for each channel, float32 from `address` on.
+    table. PARAMETERS: the same, a number of its own for each channel, float32 from `address` on. CHANGES: the
+    values of an input are what its elements are more than what was sent so far, where that is more than
+    `value` either way, else 0 (default: the elements themselves).
     """
 
     STATES = 1
@@ -79,6 +81,7 @@ class ExtensionKind(IntEnum):
     SCALE = 4
     PARAMETER = 5
     PARAMETERS = 6
+    CHANGES = 7
 
 
 class Extension(Word):

@@ -2,7 +2,7 @@
 
 from ...backends.emit import image_layers
 from ...backends.image.image import About, Solver
-from ...ir.aims import Objective
+from ...ir.aims import NeuronUse, Objective
 from ...ir.counts import operations
 from ...ir.layers import LayerGraph
 from ...ir.version import __version__
@@ -33,8 +33,17 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
             for part in (parts.before, parts.after)
             for layer in (part.layers if part else ())
         ),
-        "" if prepared.dynamics is None else str(prepared.dynamics),
+        _dynamics(prepared, options),
     )
+
+
+def _dynamics(prepared: Prepared, options: Options) -> str:
+    """How a network runs over time, "" where its frames know nothing of each other."""
+    if prepared.dynamics is not None:
+        return str(prepared.dynamics)
+    if options.neurons is NeuronUse.SIGMA_DELTA:
+        return f"neurons={options.neurons} threshold={options.threshold!r}"
+    return ""
 
 
 def _solver(options: Options, choice: Choice) -> Solver:

@@ -66,8 +66,8 @@ def too_wide(network: Network, chip: Chip) -> list[SncError]:
     for population in network.populations:
         need = max((state.bits for state in population.neuron.states), default=0)
         if population.neuron.is_wide and need > chip.wide_state_bits:
-            rule = f"it sums whole numbers in states of {need} bits, {chip.name} has none so wide"
-            hint = f"take a target with wide_state_bits = {need}, or a model that is not quantised"
+            rule = f"it sums in states of {need} bits, {chip.name} has none so wide"
+            hint = f"take a target with wide_state_bits = {need}, or a float model with --neurons standard"
             return [DoesNotFit(population.origin, rule, hint, [{"wide_state_bits": need}])]
     return []
 

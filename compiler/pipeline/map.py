@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...ir.aims import Objective, StateUse
+from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, raise_all
@@ -11,6 +11,7 @@ from ...ir.storage.weights import FORMATS
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
 from ...passes.quantise import Quantise, trained_constants
+from ...passes.sigma_delta import SigmaDelta
 from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
 from .capacity import too_wide
@@ -35,13 +36,13 @@ def map_network(
     if not options.force and (refusal := too_much(prepared.graph, prepared.parts)):
         raise refusal
     with clock("partition"):
-        network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
+        network = as_neurons(quantised(prepared, options.weights), options)
+        network = verified(Step.QUANTISED, network, watch)
         raise_all(too_wide(network, chip))
         limit = options.time_limit
         is_over = clock.deadline(None if limit is None else PACKING_PART * limit)
-        packer = packer_of(
-            network, chip, options, is_over, clock.progress
-        )  # wire, and the cuts of least memory
+        # Wire, and the cuts of least memory.
+        packer = packer_of(network, chip, options, is_over, clock.progress)
         choices = packer.choices()  # at each price: cut, connect, pack
         if options.objective is Objective.THROUGHPUT:
             choices = [packer.balanced(choices[0])]
@@ -87,6 +88,13 @@ def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[W
     if (refusal := beyond(network, chip, limits)) is not None:
         raise refusal
     return wiring, limits
+
+
+def as_neurons(network: Network, options: Options) -> Network:
+    """The network with the neurons that were asked for. Raises Unsupported where they cannot compute it."""
+    if options.neurons is NeuronUse.SIGMA_DELTA:
+        return SigmaDelta(options.threshold)(network)
+    return network
 
 
 def packer_of(

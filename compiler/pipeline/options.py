@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...ir.aims import Objective, StateUse
+from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput
 from ...ir.layers import Value
 from ...ir.storage.formats import AUTO
@@ -21,7 +21,7 @@ class Options:
     """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
     was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
     host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
-    spiking neurons.
+    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event.
 
     `data` gives frames for the network's inputs, on which the errors of weights are measured. With it,
     `weights` may be "auto": formats are chosen constant by constant, so that the image takes at most `budget`
@@ -41,6 +41,8 @@ class Options:
     budget: int | None = None
     cores: int | None = None
     min_sqnr: float | None = None
+    neurons: NeuronUse = NeuronUse.STANDARD
+    threshold: float = 0.0
 
     @property
     def keeps_nothing(self) -> bool:
@@ -53,7 +55,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Takes names for what they name. Raises BadInput where they name nothing."""
-        for name, known in (("states", StateUse), ("objective", Objective)):
+        for name, known in (("states", StateUse), ("objective", Objective), ("neurons", NeuronUse)):
             value = getattr(self, name)
             if value not in tuple(known):
                 rule = f"{value!r} is no choice of {name}"

@@ -132,8 +132,8 @@ class TensorReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: of a spiking network what
-    a step is. `fidelity`: how true each of its nodes is to the file, known when it is compiled. `precision`:
+    """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: how it runs over
+    time. `fidelity`: how true each of its nodes is to the file, known when it is compiled. `precision`:
     what the formats of its weights cost, where the compiler had frames to measure it on.
     """
 

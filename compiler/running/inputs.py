@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backends.image.image import Image, ImageTensor
+from ..frontend.nir.dynamics import Dynamics
 from ..frontend.runtime import Arrays
 from .runner import network_inputs
 
@@ -21,7 +22,7 @@ def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
     """
     random = np.random.default_rng(seed)
     inputs = network_inputs(image)
-    if image.about.dynamics:
+    if Dynamics.says(image.about.dynamics):
         return [
             {t.name: (random.random(t.shape) < SPIKING).astype(np.float32) for t in inputs}
             for _ in range(count)

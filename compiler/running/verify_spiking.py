@@ -82,7 +82,7 @@ def verify_spiking(
 def _dynamics(path: Path, image: Image) -> Dynamics:
     """The steps that an image takes. Raises BadInput for an image of another model."""
     hint = "verify the image against the model it was compiled from"
-    if not image.about.dynamics:
+    if not Dynamics.says(image.about.dynamics):
         raise BadInput(Origin(file=path.name), "is a spiking network, the image holds none", hint=hint)
     dynamics = Dynamics.parsed(image.about.dynamics)
     known = load_graph(path).nodes

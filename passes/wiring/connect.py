@@ -140,6 +140,7 @@ def extension_count(population: Population) -> int:
         population.fires_on_zero,
         population.initial != 0 and population.bias is None,
         population.scale != 1,
+        population.changes_above is not None,
     )
     return sum(facts) + len(population.parameters)
 

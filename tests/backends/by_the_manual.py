@@ -79,10 +79,13 @@ def cuba_lif(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: 
     return f(spike), [current_decay * current + first, keep * v + reset if spike else v]
 
 
-def cuba_li(states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any) -> tuple[Any, list[Any]]:
-    (current, voltage), (current_decay, decay, leak, gain) = states, own
-    v = (decay * voltage + leak) + current
-    return f(gain * v), [current_decay * current + first, v]
+def sigma_delta(
+    states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any
+) -> tuple[Any, list[Any]]:
+    (accumulator, sent), (threshold,) = states, own
+    change = f(accumulator) - sent
+    value = change if abs(change) > threshold + abs(sent) * f32(2**-22) else f32(0)
+    return value, [accumulator, sent + value]
 
 
 # By neuron type: how many states, how many parameters of its own, and its rule.
@@ -93,7 +96,7 @@ NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
     3: (1, 2, counting),
     4: (1, 2, li),
     5: (2, 6, cuba_lif),
-    6: (2, 4, cuba_li),
+    6: (2, 1, sigma_delta),
     7: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
 }
 WEIGHT_BITS = {1: 32, 2: 16, 3: 8}  # of other codes, the kernel descriptor says how many
@@ -145,7 +148,7 @@ class Core:
     y: int
     words: tuple[int, ...]
     index: int
-    states: dict[int, Any] = field(default_factory=dict)  # by their place, counted in 16 bits
+    states: dict[Any, Any] = field(default_factory=dict)  # by their place, counted in 16 bits
 
     def numbers(self, address: int, dtype: str, size: int, count: int) -> NDArray[Any]:
         return np.frombuffer(self.bytes_from(8 * address, count * size), dtype=dtype)
@@ -162,14 +165,16 @@ class Population:
     core: Core
     address: int
     value: dict[Neuron, Any] = field(default_factory=dict)
+    shown: dict[Neuron, Any] = field(default_factory=dict)  # to outputs
 
     def __post_init__(self) -> None:
         word = self.core.words[self.address]
         self.width, self.height = bits(word, 0, 7) + 1, bits(word, 8, 15) + 1
         self.depth = bits(word, 16, 25) + 1
-        self.is_input = bits(word, 26, 28) == 1
+        self.is_input, self.sends_changes = bits(word, 26, 28) == 1, bits(word, 26, 28) == 6
+        self.changes: Any = None
         self.states, self.own, self.rule = NEURONS.get(bits(word, 26, 28), NEURONS[0])
-        self.is_wide = bits(word, 26, 28) == 7
+        self.is_wide = bits(word, 26, 28) >= 6
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
@@ -185,6 +190,8 @@ class Population:
                 self.initial = single(extension)
             elif kind == 4:
                 self.scale = single(extension)
+            elif kind == 7:
+                self.changes = single(extension)
             elif kind == 5:
                 self.parameters.append([single(extension)] * self.depth)
             elif kind == 6:
@@ -205,8 +212,12 @@ class Population:
     def slot(self, neuron: Neuron, state: int = 0) -> int:
         """Where a state of a neuron lies, the first unless another is asked for."""
         c, y, x = neuron
-        words = -(-self.depth * self.height * self.width // 4)
+        words = -(-self.depth * self.height * self.width * (2 if self.is_wide else 1) // 4)
         return self.states_at + 4 * words * state + (y * self.width + x) * self.depth + c
+
+    def sent(self, neuron: Neuron) -> Any:
+        """Where the host of an input that sends changes keeps what a neuron has sent."""
+        return self.address, neuron
 
     def neurons(self) -> list[Neuron]:
         return [(c, y, x) for c in range(self.depth) for y in range(self.height) for x in range(self.width)]
@@ -272,7 +283,7 @@ class Chip:
             if tensor["kind"] == kind:
                 flat = np.zeros(math.prod(tensor["shape"]), dtype=f32)
                 for (core, address, neuron), element in self.named(tensor):
-                    flat[element] = self.population(core, address).value[neuron]
+                    flat[element] = self.population(core, address).shown[neuron]
                 found[tensor["name"]] = flat.reshape(tensor["shape"]).astype(tensor["dtype"])
         return found
 
@@ -291,7 +302,16 @@ class Chip:
     def fire(self, p: Population, core: int, fed: dict[tuple[int, int, Neuron], Any]) -> None:
         for neuron in p.neurons():
             value = f32(fed.get((core, p.address, neuron), 0)) if p.is_input else self.value(p, neuron)
-            p.value[neuron] = f32(self.rounded(value))
+            p.value[neuron] = p.shown[neuron] = f32(self.rounded(value))
+            if p.changes is not None:
+                sent = p.core.states.get(p.sent(neuron), f32(0)) if self.begun else f32(0)
+                change = f32(self.rounded(p.value[neuron] - sent))
+                least = p.changes + abs(sent) * f32(2**-22)
+                p.value[neuron] = change if abs(change) > least else f32(0)
+                p.shown[neuron] = f32(self.rounded(sent + p.value[neuron]))
+                p.core.states[p.sent(neuron)] = p.shown[neuron]
+            elif p.sends_changes:
+                p.shown[neuron] = f32(self.rounded(self.computed(p, neuron)))
         for neuron in p.neurons():
             if p.value[neuron] != 0 or p.on_zero:
                 self.counts["firing"][p.key] += 1
@@ -302,6 +322,11 @@ class Chip:
         """What the first state of a neuron begins at."""
         bias = p.biases[neuron[0]]
         return f32(bias if p.is_wide else self.rounded(bias))
+
+    def computed(self, p: Population, neuron: Neuron) -> Any:
+        """What a neuron that sends changes would send if it sent values."""
+        others = [f32(numbers[neuron[0]]) for numbers in p.parameters[p.own :]]
+        return p.activation(f32(p.scale * f32(p.core.states[p.slot(neuron)])), *others)
 
     def value(self, p: Population, neuron: Neuron) -> Any:
         """A neuron's value; its states go on."""
@@ -314,7 +339,7 @@ class Chip:
         )
         for slot, before, new in zip(slots, held, after, strict=True):
             if new is not before:
-                p.core.states[slot] = f32(new if p.is_wide else self.rounded(new))
+                p.core.states[slot] = f32(new if p.is_wide and slot == slots[0] else self.rounded(new))
         return value
 
     def peg(self, source: Population, axon: int, c: int, y: int, x: int, v: np.float32) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .reading import (
     BIAS_BYTES,
+    CHANGES,
     FIRING,
     INITIAL,
     PARAMETER,
@@ -20,7 +21,7 @@ from .reading import (
 
 # The activation functions that have any.
 PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1, 31: 4}
-OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 4, 7: 0}  # of the neuron types
+OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 1, 7: 0}  # of the neuron types
 ACTIVATIONS, UPDATES, ORDERS = 32, 4, 2
 
 
@@ -64,9 +65,9 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
     ):
         yield Fault("field", f"{population}: an unknown code")
     kinds = population.extensions["kind"].tolist()
-    once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE))
+    once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE, CHANGES))
     parameters = kinds.count(PARAMETER) + kinds.count(PARAMETERS)
-    known = all(STATES <= kind <= PARAMETERS for kind in kinds)
+    known = all(STATES <= kind <= CHANGES for kind in kinds)
     wanted = OWN_PARAMETERS.get(fields["neuron"], 0) + PARAMETERS_OF.get(fields["activation"], 0)
     if not once or not known or parameters != wanted:
         yield Fault("extensions", f"{population}: {kinds}")
@@ -76,6 +77,8 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
         fields["bias"] or fields["activation"] or {STATES, INITIAL, SCALE} & {*kinds}
     ):
         yield Fault("extensions", f"{population}: an input that computes")
+    if CHANGES in kinds and not population.is_input:
+        yield Fault("extensions", f"{population}: no input, and it says that its input sends changes")
 
 
 FORM = "code", "number_bits", "exponent_bits", "subnormals"

@@ -17,7 +17,7 @@ Fields = Mapping[str, Integers]
 Key = tuple[int, int]  # core, address of the descriptor
 
 STATE_BITS = 16
-WIDE, WIDE_BITS = 7, 32  # a neuron type with another state
+WIDE, WIDE_BITS = (6, 7), 32  # neuron types whose first state is another
 ADDRESSES = 2**15
 # Where each field stands: its lowest and highest bit, what is added to it, and whether it is signed.
 POPULATION = {
@@ -89,7 +89,7 @@ STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 1}
 LASTING = {2, 3, 4, 5, 6}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
 WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0}  # with what `number_bits` says more
-STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS = range(1, 7)
+STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES = range(1, 8)
 
 
 class Fault(NamedTuple):
@@ -154,8 +154,11 @@ class Population:
         self.axons_at = self.bias_at + self.bias_words
         self.axons = decoded(core.read(self.axons_at, self.fields["axons"], "axons"), AXON)
         self.lasts = self.fields["neuron"] in LASTING
-        self.state_bits = WIDE_BITS if self.fields["neuron"] == WIDE else STATE_BITS
-        self.state_words = STATES_OF.get(self.fields["neuron"], 1) * words_of(self.neurons, self.state_bits)
+        bits = [STATE_BITS] * STATES_OF.get(self.fields["neuron"], 1)
+        if self.fields["neuron"] in WIDE:
+            bits[0] = WIDE_BITS
+        self.state_bits = bits[-1] if bits else 0  # of the last one, behind which a word may have space
+        self.state_words = sum(words_of(self.neurons, each) for each in bits)
         elsewhere = self.said(STATES)
         self.shares = bool(elsewhere)
         self.states_at = elsewhere[0] if elsewhere else self.axons_at + self.fields["axons"]

@@ -31,7 +31,7 @@ from .neurons import image_of, mapped
 from .reference import CHIP, shrunken
 
 Floats = npt.NDArray[np.float32]
-MODELS = (Neuron.LIF, Neuron.COUNTING_LIF, Neuron.LI, Neuron.CUBA_LIF, Neuron.CUBA_LI, Neuron.STANDARD)
+MODELS = (Neuron.LIF, Neuron.COUNTING_LIF, Neuron.LI, Neuron.CUBA_LIF, Neuron.STANDARD)
 STEPS = 8
 SEEDS = range(16)
 RANGES = {

@@ -77,6 +77,11 @@ class Dynamics:
                 raise BadInput(None, f"{value!r} is unknown", hint=f"known are {', '.join(known)}")
         return cls(dt, Dialect(dialect), None if reset is None else Reset(reset))
 
+    @staticmethod
+    def says(text: str) -> bool:
+        """Whether what an image says of it is what `str` gave: its network is one of spiking neurons."""
+        return text.startswith("dt=")
+
     @classmethod
     def parsed(cls, text: str) -> "Dynamics":
         """What `str` gave. Raises BadInput for anything else."""

@@ -5,7 +5,7 @@ weight 1 brings in a step: v = unit * u. Whatever else stands in the equations i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -22,13 +22,14 @@ DELAY_MAX = 64  # steps: each is a population of its own
 @dataclass(frozen=True, slots=True, eq=False)
 class Neurons:
     """A node's neuron model by its layer's name, its parameters, what drives it in every step, and how true
-    that is to the file.
+    that is to the file. `current_decay`: of integrators before it, whose values are its current.
     """
 
     op: str
     parameters: Mapping[str, Numbers]
     drive: Numbers | None
     how: str
+    current_decay: Numbers | None = None
 
 
 def neurons(node: Node, origin: Origin, dynamics: Dynamics) -> Neurons:
@@ -167,11 +168,12 @@ def _cuba_lif(maker: _Maker) -> Neurons:
 
 
 def _cuba_li(maker: _Maker) -> Neurons:
+    """Two populations: a current that decays, and integrators that it drives."""
     kept, gain = maker.current()
     rate = maker.rate("tau_mem")
     unit = rate * maker.positive(maker.number("r"), "r") * gain
-    leak = maker.rest(unit, rate)
-    return maker.made("CubaLI", current_decay=kept, decay=maker.kept(rate), leak=leak, gain=unit)
+    found = maker.made("LI", maker.rest(unit, rate), decay=maker.kept(rate), gain=unit)
+    return replace(found, current_decay=kept)
 
 
 _MAKERS: Mapping[str, Callable[[_Maker], Neurons]] = {

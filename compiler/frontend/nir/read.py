@@ -187,7 +187,13 @@ def _neurons(writer: _Writer, name: str, node: Node) -> None:
     if found.drive is not None:
         held = _of_channels(writer.flow.graph, name, "v_leak", found.drive, shape)
         attributes["drive"] = writer.constant(name, "drive", held)
-    writer.add(name, found.op, writer.flow.prompt(name), name, **attributes)
+    sources = writer.flow.prompt(name)
+    if found.current_decay is not None:
+        held = _of_channels(writer.flow.graph, name, "tau_syn", found.current_decay, shape)
+        writer.first_of[name] = f"{name}~current"
+        writer.add(name, "LI", sources, f"{name}~current", decay=tuple(held.tolist()), gain=1.0)
+        sources = [f"{name}~current"]
+    writer.add(name, found.op, sources, name, **attributes)
 
 
 def _of_channels(

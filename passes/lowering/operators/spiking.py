@@ -20,7 +20,6 @@ MODELS = {
     "CountingLIF": Neuron.COUNTING_LIF,
     "LI": Neuron.LI,
     "CubaLIF": Neuron.CUBA_LIF,
-    "CubaLI": Neuron.CUBA_LI,
 }
 DRIVE = "drive"  # the attribute that names the constant of what drives a neuron in every step
 FEEDBACK = "Feedback"

@@ -1,4 +1,4 @@
-"""A network of spiking neurons on the command line: check, compile, inspect, simulate, verify, compare."""
+"""Networks that run over time on the command line: check, compile, inspect, simulate, verify, compare."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_all_commands_take_it(run: Run, model: Path, tmp_path: Path) -> None:
     found = json.loads(done.out)
     assert found["dynamics"] == "dt=0.0001 dialect=nir reset=subtract"
     assert found["fidelity"]["if"] == "exact: what arrives in a step is added, whatever the step's length"
-    assert "steps    dt=0.0001 dialect=nir reset=subtract" in run("inspect", image).out
+    assert "time     dt=0.0001 dialect=nir reset=subtract" in run("inspect", image).out
     np.save(steps, (np.random.default_rng(1).random((50, 1, 6)) < 0.3).astype(np.float32))
     assert run("simulate", image, "-i", steps, "-o", out).code == 0
     with np.load(out) as arrays:
@@ -81,3 +81,21 @@ def test_a_changed_threshold_is_found(run: Run, model: Path) -> None:
     done = run("verify", model, image)
     assert done.code == 1
     assert "first divergence" in done.out
+
+
+def test_changes_are_compiled_and_verified(run: Run, digits: Path, tmp_path: Path) -> None:
+    """Any network can send changes; verify runs its frames one after the other."""
+    image = tmp_path / "digits.snc"
+    done = run("compile", digits, "-o", image, "--neurons", "sigma-delta", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["dynamics"] == "neurons=sigma-delta threshold=0.0"
+    assert "the mapping is right" in run("verify", digits, image, "--random", 4).out
+    assert "time     neurons=sigma-delta" in run("inspect", image).out
+    done = run("compile", digits, "-o", image, "--threshold", -1)
+    assert done.code == 2
+
+
+def test_a_spiking_network_sends_no_changes(run: Run, model: Path) -> None:
+    done = run("compile", model, "--neurons", "sigma-delta")
+    assert done.code == 2
+    assert "neurons, which run over time themselves (compile with --neurons standard)" in done.err

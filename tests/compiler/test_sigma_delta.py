@@ -1,0 +1,202 @@
+"""Sigma-delta neurons: what they compute from changes is what the frame network computes, in every frame."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from backends.by_the_manual import Chip as ByTheManual
+from oracle.graphs import random_input, random_model
+from oracle.writer import Writer
+
+from snc.backends.image.container import write_image
+from snc.backends.machine.machine import Machine
+from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.running.runner import Runner
+from snc.compiler.running.verify import verify
+from snc.ir.chip import Chip
+from snc.ir.network import Update
+
+from .reference import CHIP, compiled, difference, options, shrunken, truth
+from .whole_cases import CASES, frames, model
+
+Floats = npt.NDArray[np.float32]
+SMALL = shrunken(mesh=(24, 24), core_words=900, width_max=6, depth_max=5)
+SIZE = 1, 2, 8, 8
+
+
+def whole(*, products: bool = False) -> onnx.ModelProto:
+    """A network of whole numbers, with windows of every kind."""
+    random = np.random.default_rng(6)
+
+    def weights(*shape: int) -> str:
+        return w.constant(random.integers(-3, 4, shape).astype(np.float32))
+
+    w = Writer(13, 3)
+    x = w.input(SIZE)
+    y = w.add("Relu", w.add("Conv", x, weights(4, 2, 3, 3), weights(4), pads=[1, 1, 1, 1]))
+    pooled = w.add("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])
+    wide = w.add(
+        "MaxPool", w.add("Conv", x, weights(4, 2, 2, 2), strides=[2, 2]), kernel_shape=[3, 3], pads=[1] * 4
+    )
+    y = w.add("Max", w.add("Min", pooled, wide), w.add("Neg", wide))
+    if products:
+        y = w.add("Mul", y, w.add("Floor", w.add("Conv", wide, weights(4, 4, 1, 1))))
+    y = w.add("Clip", y, w.constant(np.float32(-20)), w.constant(np.float32(100)))
+    y = w.add("Gemm", w.add("Flatten", y), weights(64, 5), weights(5))
+    return w.model([y, pooled], "whole")
+
+
+def changing(
+    model: onnx.ModelProto, chip: Chip = CHIP, threshold: float = 0.0, form: str = "float32"
+) -> Compiled:
+    chosen = replace(options(form), neurons="sigma-delta", threshold=threshold)
+    return compiled(model, chip, chosen)
+
+
+def moving(steps: int = 14) -> Iterator[dict[str, Floats]]:
+    """A patch that moves over a picture of whole numbers, and stands still for a frame now and then."""
+    picture = np.random.default_rng(2).integers(0, 9, SIZE).astype(np.float32)
+    for step in range(steps):
+        frame = picture.copy()
+        at = step - step % 3
+        frame[:, :, 2:5, at % 6 : at % 6 + 3] = 12.0
+        yield {"input0": frame}
+
+
+@pytest.mark.parametrize("chip", [CHIP, SMALL], ids=["whole", "small"])
+@pytest.mark.parametrize("products", [False, True])
+def test_whole_numbers_are_equal_in_every_frame(chip: Chip, products: bool) -> None:
+    model = whole(products=products)
+    found = changing(model, chip)
+    assert all(p.update is Update.ADD for p in found.network.projections)
+    runner, plain = Runner(found.image), Runner(compiled(model, chip).image)
+    events = []
+    for frame in moving():
+        got, want = runner(frame), plain(frame)
+        for name, values in want.outputs.items():
+            np.testing.assert_array_equal(got.outputs[name], values, err_msg=name)
+            np.testing.assert_array_equal(values, truth(model, frame)[name], err_msg=name)
+        events.append(got.run.counters.total.events)
+    assert events[1] == events[2] == events[4] == 0, "a still picture sends nothing"
+    assert events[0] > max(events[3:]) > 0
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_networks_are_what_they_are_frame_by_frame(seed: int) -> None:
+    model = random_model(seed)
+    runner = Runner(changing(model).image)
+    for step in (0, 1, 1, 2, 0):
+        inputs = random_input(model, 100 * seed + step)
+        worst = difference(runner(dict(inputs)).outputs, model, inputs)
+        assert worst.error <= 1e-4, worst  # squares of sums, and changes: more than the last bit
+
+
+def test_what_is_left_of_a_threshold_is_sent_later() -> None:
+    """One layer: what it shows is never further off than the threshold times its weights."""
+    w = Writer(13, 1)
+    model = w.model([w.add("Gemm", w.add("Relu", w.input((1, 6))), w.weights((6, 3), 6))], "small")
+    found = changing(model, threshold=0.5)
+    weights = np.abs(found.network.projections[-1].kernel.weights).sum(axis=(0, 2, 3))
+    runner, random = Runner(found.image), np.random.default_rng(0)
+    frame, off = np.zeros((1, 6), np.float32), 0.0
+    for _ in range(40):
+        frame = (frame + random.normal(0, 0.2, frame.shape)).astype(np.float32)
+        inputs = {model.graph.input[0].name: frame}
+        (got,), (want,) = runner(inputs).outputs.values(), truth(model, inputs, inner=False).values()
+        error = np.abs(got - want)
+        assert (error <= 2 * 0.5 * weights + 1e-5).all()
+        off = max(off, float(error.max()))
+    assert off > 0.1
+
+
+def test_the_reader_of_the_manual_runs_it() -> None:
+    found = changing(whole())
+    machine, other = Machine(found.image), ByTheManual(write_image(found.image))
+    for frame in moving(5):
+        run, want = machine.run(frame), other.run(frame)
+        for name, values in run.outputs.items():
+            np.testing.assert_array_equal(values, want[name])
+    assert sum(other.counts["events"].values()) > 0
+
+
+def test_in_chip_arithmetic_both_readers_agree() -> None:
+    found = changing(whole())
+    machine, other = Machine(found.image, "chip"), ByTheManual(write_image(found.image), "chip")
+    for frame in moving(5):
+        run, want = machine.run(frame), other.run(frame)
+        for name, values in run.outputs.items():
+            np.testing.assert_array_equal(values, want[name])
+
+
+def test_sums_pass_changes_on_and_keep_nothing() -> None:
+    w = Writer(13, 1)
+    y = w.add("Relu", w.add("Conv", w.input((1, 2, 6, 6)), w.weights((3, 2, 3, 3), 18)))
+    y = w.add("AveragePool", y, kernel_shape=[2, 2], strides=[2, 2])
+    model = w.model([w.add("Gemm", w.add("Flatten", y), w.weights((12, 4), 12))], "pooled")
+    found = changing(model)
+    kinds = [p.neuron.name for p in found.network.populations]
+    assert kinds == ["INPUT", "SIGMA_DELTA", "STANDARD", "SIGMA_DELTA"]
+    runner = Runner(found.image)
+    for seed in range(4):
+        inputs = random_input(model, seed)
+        assert difference(runner(dict(inputs)).outputs, model, inputs).error < 1e-5
+
+
+def test_a_window_takes_a_state_for_each_of_its_sources() -> None:
+    w = Writer(13, 1)
+    y = w.add("Conv", w.input((1, 2, 8, 8)), w.weights((3, 2, 1, 1), 2))
+    model = w.model([w.add("MaxPool", y, kernel_shape=[2, 2], strides=[2, 2])], "window")
+    found = changing(model)
+    pool = next(layer for layer in found.network.layers if layer.operator == "MaxPool")
+    shapes = [found.network.populations[p].shape.neurons for p in pool.populations]
+    assert shapes == [3 * 4 * 4] * 4
+    into = [
+        p
+        for p in found.network.projections
+        if p.target in pool.populations and p.source not in pool.populations
+    ]
+    assert len(into) == 4, "the sources of a window reach a population through one kernel"
+
+
+def test_verify_compares_frame_by_frame(tmp_path: Path) -> None:
+    path = tmp_path / "whole.onnx"
+    model = whole()
+    path.write_bytes(model.SerializeToString())
+    found = changing(model, form="fixed8")
+    result = verify(path, found.image, [dict(frame) for frame in moving(6)])
+    assert result.is_right
+    assert found.image.about.dynamics == "neurons=sigma-delta threshold=0.0"
+
+
+def test_a_machine_that_starts_again_forgets_what_was_sent() -> None:
+    machine = Machine(changing(whole()).image)
+    first, *rest = moving(4)
+    begin = machine.run(first)
+    for frame in rest:
+        machine.run(frame)
+    machine.restart()
+    again = machine.run(first)
+    assert again.counters.total.events == begin.counters.total.events
+    for name, values in begin.outputs.items():
+        np.testing.assert_array_equal(again.outputs[name], values)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_quantised_model_is_equal_bit_for_bit(name: str) -> None:
+    """Whole numbers of 32 bits in the accumulators, clamps and roundings behind them."""
+    made = model(CASES[name])
+    runner, frame_by_frame = Runner(changing(made).image), Runner(compiled(made).image)
+    given = [each for frame in frames(CASES[name]) for each in (frame, frame)]
+    for step, each in enumerate(given):
+        got, want = (run({"x": each}, keep_layers=True) for run in (runner, frame_by_frame))
+        for layer, values in got.run.layers.items():
+            if layer.endswith(":whole"):
+                np.testing.assert_array_equal(values, want.run.layers[layer])
+        for output, values in want.outputs.items():  # which may be scaled, and no whole numbers any more
+            np.testing.assert_allclose(got.outputs[output], values, rtol=1e-5, atol=1e-5)
+        if step == 1:
+            assert got.run.counters.total.events == 0
