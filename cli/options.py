@@ -193,6 +193,18 @@ def arithmetic(function: F) -> F:
     )(function)
 
 
+def engine(function: F) -> F:
+    """--engine."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["walk", "literal", "dense"]),
+        default="walk",
+        show_default=True,
+        help="What runs the image: feature map by feature map (walk) or event by event (literal), with the "
+        "same results to the last bit; or ONNX Runtime (dense), near them, in float32 arithmetic only.",
+    )(function)
+
+
 def pictures(function: F) -> F:
     """--resize, --mean, --scale and --bgr: how a picture becomes numbers."""
     options = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..compiler.running.simulating.answers import Answers, Range
     from ..compiler.running.simulating.simulation import Simulation
 
+NEAR = ": sums in ONNX Runtime's order, near the chip's; counted is what the chip would do with these values"
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
 RANGE_SHOWN = 8  # elements that are shown one by one
@@ -43,6 +44,7 @@ RANGE_SHOWN = 8  # elements that are shown one by one
     help="Go on where the run for the same -o was interrupted: its frames are kept in OUT.part.",
 )
 @options.arithmetic
+@options.engine
 @click.option(
     "--labels",
     metavar="FILE|KEY",
@@ -75,6 +77,7 @@ def simulate_command(
     output: Path | None,
     resume: bool,
     arithmetic: "Arithmetic",
+    engine: str,
     labels: str | None,
     against: Path | None,
     report_file: Path | None,
@@ -126,11 +129,12 @@ def simulate_command(
 
     with frames_bar("simulate", len(data)) as at:
         if output is None:
-            found = simulate(loaded, image, data, arithmetic, watchers=watchers, on_step=at)
+            found = simulate(loaded, image, data, arithmetic, engine=engine, watchers=watchers, on_step=at)
         else:
             run = {
                 "image": hashlib.sha256(image.read_bytes()).hexdigest(),
                 "arithmetic": arithmetic,
+                "engine": engine,
                 "data": data.state(),
                 "names": sorted(names),
                 "pictures": asdict(picture),
@@ -142,7 +146,14 @@ def simulate_command(
                 before = finished.resume() if resume else ()
                 try:
                     found = simulate(
-                        loaded, image, data, arithmetic, watchers=watchers, before=before, on_step=at
+                        loaded,
+                        image,
+                        data,
+                        arithmetic,
+                        engine=engine,
+                        watchers=watchers,
+                        before=before,
+                        on_step=at,
                     )
                 except KeyboardInterrupt:
                     raise KeyboardInterrupt(finished.summary()) from None
@@ -211,6 +222,8 @@ def _show(
 ) -> None:
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
+    if found.engine != "walk":
+        say(f"engine      {found.engine}{NEAR if found.engine == 'dense' else ''}")
     say()
     for name, shape in found.outputs.items():
         _show_output(name, shape, answers.ranges[name], found.frames)

@@ -93,7 +93,7 @@ def reaches(offset: int, us: int, sl: int, taps: int, sources: int, targets: int
 def edges(program: Program) -> list[Edge]:
     """All axons of an image. Raises Unliftable for what only the literal machine knows."""
     for block in program.blocks:
-        if block.word.neuron not in (Neuron.STANDARD, Neuron.INPUT):
+        if block.word.neuron not in (Neuron.STANDARD, Neuron.WIDE, Neuron.INPUT):
             raise Unliftable(f"{block.word.neuron.name} neurons")
         if block.changes_above is not None:
             raise Unliftable("an input that sends changes")

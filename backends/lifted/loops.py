@@ -10,10 +10,10 @@ import numpy as np
 
 from ...ir.compiled import compiled, kept
 from ..machine.loops import events
-from ..machine.loops.columns import Flag, Floats, Integers, States
+from ..machine.loops.columns import Flag, Floats, Integers
 from ..machine.loops.events import ADD, half, product, updated
 from ..words import codes
-from .rounding import added
+from .rounding import States, added
 
 # Columns of an axon between maps. BASE: where its weights begin; TAP and CHANNEL: those of a tap, a channel.
 US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE, TAP, CHANNEL = range(10)

@@ -190,7 +190,7 @@ class _Builder:
             block, keys = self.blocks[index], self.keys(index)
             heard = tuple(key._replace(geometry=key.geometry.moved(0, 0)) for key in keys)
             parameters = tuple(None if np.ndim(each) else float(each) for each in block.parameters)
-            kind = block.word.activation, parameters, block.scale, block.fires_on_zero
+            kind = block.word.neuron, block.word.activation, parameters, block.scale, block.fires_on_zero
             buckets[heard, *kind].append((index, keys))
         for members in buckets.values():
             self._bucket(members)

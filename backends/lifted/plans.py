@@ -60,27 +60,32 @@ def plans(gathered: Maps, blocks: Sequence[Block], recipes: Recipes) -> tuple[Pl
             last[feed.source] = max(last[feed.source], index)
     found = []
     for map_, own in zip(gathered.maps, feeds, strict=True):
-        members = [blocks[block] for block in map_.parts[0].blocks]
         standing = [block for part in map_.parts for block in part.blocks]
         places = [gathered.places[block] for block in standing]
         found.append(
             Plan(
                 map_,
-                members[0],
+                blocks[map_.first],
                 np.array(standing, dtype=np.int64),
                 np.array([(at.y * map_.width + at.x) * map_.depth + at.c for at in places], dtype=np.int64),
-                np.concatenate([member.initial for member in members]),
-                tuple(
-                    np.concatenate([np.asarray(member.parameters[number]) for member in members])
-                    if np.ndim(each)
-                    else each
-                    for number, each in enumerate(members[0].parameters)
-                ),
+                *of_all_channels(map_, blocks),
                 tuple(_call(feed, map_) for feed in own),
                 tuple(index for index, final in enumerate(last) if final == map_.index),
             )
         )
     return tuple(found)
+
+
+def of_all_channels(map_: Map, blocks: Sequence[Block]) -> tuple[Floats, tuple[float | Floats, ...]]:
+    """The first states of a map, by channel, and the parameters of its activation function."""
+    members = [blocks[block] for block in map_.parts[0].blocks]
+    parameters = (
+        np.concatenate([np.asarray(member.parameters[number]) for member in members])
+        if np.ndim(each)
+        else each
+        for number, each in enumerate(members[0].parameters)
+    )
+    return np.concatenate([member.initial for member in members]), tuple(parameters)
 
 
 def _call(feed: Feed, map_: Map) -> Call:

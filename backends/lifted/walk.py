@@ -93,9 +93,7 @@ class Walk:
         trace: Callable[[Fire], None] | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Run:
-        """The next frame, as `Machine.run` gives it; `on_step` counts maps. `trace` has the literal machine
-        run it, step by step.
-        """
+        """The next frame, as `Machine.run` gives it. `trace` has the literal machine run it, step by step."""
         self._unseen = None
         if trace is None:
             with suppress(NotFiniteError):
@@ -133,7 +131,7 @@ class Walk:
             for piece in tensor.pieces
         }
         kept: dict[tuple[int, int], Floats] = {}
-        sums = self._census.none()
+        sums, steps = self._census.none(), len(self.image.steps)
         values = self._given(inputs)
         for number, plan in enumerate(self._plans, 1):
             index, row = plan.map.index, plan.map.width * plan.map.depth
@@ -151,7 +149,7 @@ class Walk:
             for done in plan.done:
                 del values[done]
             if on_step is not None:
-                on_step(number, len(self._plans))
+                on_step(steps * number // len(self._plans), steps)
         return Run(
             outputs={tensor.name: gathered(tensor, kept) for tensor in tensors["output"]},
             layers={tensor.name: gathered(tensor, kept) for tensor in tensors.get("layer", [])},
@@ -188,14 +186,16 @@ class Walk:
     def _values(self, plan: Plan, values: Mapping[int, _Values]) -> _Values:
         """The values of a map."""
         map_, block = plan.map, plan.block
+        half = self._chip if not block.word.neuron.is_wide else None
         states = np.empty(
-            (map_.height * map_.width, map_.depth), dtype=np.float32 if self._chip else np.float64
+            (map_.height * map_.width, map_.depth), dtype=np.float64 if half is None else np.float32
         )
-        first = rounded(plan.initial) if self._chip else plan.initial
+        first = plan.initial if half is None else rounded(plan.initial)
         states[:] = first
         flat = states.ravel()
         parts = self._parts(plan)
-        hear = partial(self._hear, plan, flat, values, self._bounded(plan, values))
+        bounded = None if half is None else _bounded(plan, values)
+        hear = partial(self._hear, plan, flat, values, half, bounded)
         if len(parts) == 1 or self._pool is None:
             for box, targets in parts:
                 hear(box, targets)
@@ -207,24 +207,13 @@ class Walk:
             clipped = block.word.activation is Activation.RELU
             peak = rounding.rectified(flat, found, np.float32(block.scale), clipped, self._chip)
         else:
-            states = states if self._chip else states.astype(np.float32)
+            states = states.astype(np.float32, copy=False)
             by_pixel, _ = fire(
                 block.word.neuron, block.word.activation, plan.parameters, block.scale, (states,), first
             )
             found = np.ascontiguousarray(by_pixel, dtype=np.float32).ravel()
             peak = rounding.halves(found) if self._chip else rounding.peak(found)
         return _Values(found, peak)
-
-    def _bounded(self, plan: Plan, values: Mapping[int, _Values]) -> bool | None:
-        """Whether no state of a map can become too large for a float16, however its events are rounded."""
-        if self._chip is None:
-            return None
-        most = float(np.abs(plan.initial).max())
-        events = 0
-        for call in plan.calls:
-            most += call.most * values[call.feed.source].peak
-            events += call.events
-        return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
 
     def _parts(self, plan: Plan) -> list[tuple[Box, Span]]:
         """Boxes and channels of a map for the threads: neurons that none of the others writes."""
@@ -247,6 +236,7 @@ class Walk:
         plan: Plan,
         states: NDArray[np.floating],
         values: Mapping[int, _Values],
+        half: bool | None,
         bounded: bool | None,
         box: Box,
         targets: Span,
@@ -272,15 +262,25 @@ class Walk:
                 loops.hear(
                     states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
                     call.window, call.channels, reached, pixels, axons, feed.weights, listed,
-                    self._chip, bounded, call.mixed,
+                    half, bounded, call.mixed,
                 )  # fmt: skip
             else:
                 sources = feed.sources[first - feed.targets[0] : last - feed.targets[0]]
                 loops.hear_single(
                     states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
                     call.window, sources, reached, pixels, axons, feed.weights,
-                    self._chip, bounded, call.mixed, call.apart,
+                    half, bounded, call.mixed, call.apart,
                 )  # fmt: skip
+
+
+def _bounded(plan: Plan, values: Mapping[int, _Values]) -> bool | None:
+    """Whether no state of a map can become too large for a float16, however its events are rounded."""
+    most = float(np.abs(plan.initial).max())
+    events = 0
+    for call in plan.calls:
+        most += call.most * values[call.feed.source].peak
+        events += call.events
+    return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
 
 
 def processors() -> int:

@@ -25,19 +25,22 @@ class Runs(Protocol):
         """The next frame."""
 
 
-def runner_of(image: Image, arithmetic: "Arithmetic" = "float32") -> Runs:
-    """An image, or the parts of a network, ready to run."""
-    return Chain(image, arithmetic) if isinstance(image, SplitImage) else Runner(image, arithmetic)
+def runner_of(image: Image, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> Runs:
+    """An image, or the parts of a network, ready to run by one of `ENGINES`."""
+    if isinstance(image, SplitImage):
+        return Chain(image, arithmetic, engine)
+    return Runner(image, arithmetic, engine)
 
 
 class Chain:
     """The parts of a network, ready to run one after the other."""
 
-    def __init__(self, image: SplitImage, arithmetic: "Arithmetic" = "float32") -> None:
+    def __init__(self, image: SplitImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:
         self.image = image
         self.inputs = [tensor.name for tensor in network_inputs(image)]
         self.parts = [
-            Runner(part, arithmetic) if isinstance(part, Image) else HostPart(part) for part in image.parts
+            Runner(part, arithmetic, engine) if isinstance(part, Image) else HostPart(part)
+            for part in image.parts
         ]
 
     def __call__(

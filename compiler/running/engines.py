@@ -1,9 +1,10 @@
-"""What runs the chip's part of an image: engines with the same results, by name."""
+"""What runs the chip's part of an image, by name: two engines with the same results, one with near ones."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from ...backends.image.image import Image
+from ...ir.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,4 +54,17 @@ def literal(image: Image, arithmetic: "Arithmetic") -> Engine:
     return Machine(image, arithmetic)
 
 
-ENGINES: Mapping[str, Callable[[Image, "Arithmetic"], Engine]] = {"walk": walk, "literal": literal}
+def dense(image: Image, arithmetic: "Arithmetic") -> Engine:
+    """By ONNX Runtime, as layers again. Raises BadInput for chip arithmetic, and for what has no graph."""
+    if arithmetic != "float32":
+        raise BadInput(None, f"the dense engine has no {arithmetic} arithmetic", hint="use --engine walk")
+    from .dense.engine import Dense
+
+    return Dense(image)
+
+
+ENGINES: Mapping[str, Callable[[Image, "Arithmetic"], Engine]] = {
+    "walk": walk,
+    "literal": literal,
+    "dense": dense,
+}

