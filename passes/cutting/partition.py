@@ -177,8 +177,9 @@ def _no_cut(network: Network, p: int, chip: Chip, words: int, ports: int) -> Doe
         f"a fragment of one neuron takes {words}{also}",
         hint="take a target with larger cores, or weights of fewer bits",
         ways=(
-            _beyond(chip, core_words=words, ports_max=ports),
-            _beyond(chip, core_words=words, channel_offset_max=offsets),
+            # What is needed besides is not known where those neurons fit that stand for all.
+            _beyond(chip, core_words=words, ports_max=ports) or {"core_words": words},
+            _beyond(chip, core_words=words, channel_offset_max=offsets) or {"core_words": words},
         ),
     )
 

@@ -27,6 +27,8 @@ from ...ir.storage.weights import exact_format
 from ..wiring.connect import plan
 from .place import far_axons, out_of_reach
 
+FAR_MESH = 2  # times the cores that an axon reaches across
+
 Place = tuple[int, int]
 Truths = NDArray[np.bool_]
 
@@ -265,9 +267,16 @@ class _Relays:
             ways=(
                 self._whole_reach(),
                 {"reach_min": self.chip.reach_min - 1, "reach_max": self.chip.reach_max + 1},
-                {"cores": self.chip.cores * 5 // 4 + 1},
+                *self._larger(),
             ),
         )
+
+    def _larger(self) -> tuple[dict[str, int], ...]:
+        """More cores for relays; but where a mesh is far beyond the reach, rather fewer and larger ones."""
+        cores = {"cores": self.chip.cores * 5 // 4 + 1}
+        if min(self.chip.mesh) > FAR_MESH * (self.chip.reach_max - self.chip.reach_min + 1):
+            return {"core_words": 2 * self.chip.core_words}, cores
+        return (cores,)
 
     def _whole_reach(self) -> dict[str, int]:
         """The reach with which these places need no relay."""
