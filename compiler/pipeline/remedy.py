@@ -20,7 +20,7 @@ from .map import packer_of, quantised, wired_within
 from .options import Options
 from .prepare import Prepared
 
-ATTEMPTS_MAX = 12  # compilations with a larger target; most models take one or two
+ATTEMPTS_MAX = 20  # larger targets that are looked at; most are refused by a bound
 GROWTH = 8  # a number of which no need is known grows by this part of itself
 PACKED_MAX = 5  # times that a network is cut and packed
 LOCATED_MAX = 3  # times that its cores are given places, and relays
@@ -170,10 +170,13 @@ def _enlarged(error: SncError, chip: Chip, options: Options, attempt: Attempt) -
     """The numbers of a larger target that holds the model; empty if none was found."""
     larger, left = chip, error
     for _ in range(ATTEMPTS_MAX):
-        grown = next((new for way in _ways(left) if (new := _grown(larger, way)) != larger), None)
+        found = ((new, way) for way in _ways(left) if (new := _grown(larger, way)) != larger)
+        grown, way = next(found, (None, {}))
         if grown is None:
             return {}
         larger = grown
+        if "core_words" in way and "cores" not in way:  # of larger cores, fewer may be enough
+            larger = replace(larger, **{name: getattr(chip, name) for name in kind_of(chip).pairs})
         failure = _failure(larger, options, attempt)
         if failure is None:
             return _least(chip, larger, options, attempt)

@@ -27,7 +27,7 @@ from ...ir.storage.weights import exact_format
 from ..wiring.connect import plan
 from .place import far_axons, out_of_reach
 
-FAR_MESH = 2  # times the cores that an axon reaches across
+FAR_MESH = 1.5  # times the cores that an axon reaches across
 
 Place = tuple[int, int]
 Truths = NDArray[np.bool_]
