@@ -11,7 +11,9 @@ What the compiler maps onto the chip. Everything else, and whatever a line rules
 it stands before the chip's first layer or behind its last, and is refused elsewhere. `snc check` says which,
 for every node of a model. What is made of other operators, as Softmax and the normalisations are, is the
 chip's only between its layers: where the host can have it, it has. Operators have the meaning that ONNX gives
-them, opsets 6 to 28; weights, axes, sizes and scales are constants.
+them, opsets 6 to 28; weights, axes, sizes and scales are constants. QuantizeLinear, DequantizeLinear and the
+operators of quantised models (QLinearConv, ConvInteger, MatMulInteger, ...) are not in the table: such models
+are rewritten while they are read.
 
 | operator | what is mapped |
 | --- | --- |
