@@ -5,7 +5,7 @@ layers that cannot be mapped in one of the host, all others where what they read
 that. Stages of the chip and of the host alternate.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -28,12 +28,16 @@ class Part:
     reasons: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def parts_of(graph: LayerGraph, refused: Refused) -> tuple[Part, ...]:
-    """The parts of a network in their order. `refused`: what lowering said of layers, by first output."""
+def parts_of(
+    graph: LayerGraph, refused: Refused = MappingProxyType({}), apart: Container[str] = ()
+) -> tuple[Part, ...]:
+    """The parts of a network in their order. `refused`: what lowering said of layers, by first output.
+    `apart`: first outputs of layers with weights whose operands other parts must make.
+    """
     flow = Flow(graph)
     if not any(flow.is_weighted(index) for index in range(len(graph.layers))):
         return (Part(graph, True),)
-    stages = _joined(flow, _settled(flow, _earliest(flow, refused), refused))
+    stages = _joined(flow, _settled(flow, _earliest(flow, refused, apart), refused))
     numbers = sorted(set(stages))
     made = {name: stage for layer, stage in zip(graph.layers, stages, strict=True) for name in layer.outputs}
     return tuple(
@@ -52,13 +56,16 @@ def _is_hosts(flow: Flow, index: int, refused: Refused) -> bool:
     return why_not(flow.graph, flow.graph.layers[index], refused) is not None
 
 
-def _earliest(flow: Flow, refused: Refused) -> list[int]:
+def _earliest(flow: Flow, refused: Refused, apart: Container[str]) -> list[int]:
     """The first stage in which each layer can be computed: even ones are the chip's, odd ones the host's."""
     stages: list[int] = []
     for index in range(len(flow.graph.layers)):
         stage = max((stages[source] for source in flow.sources[index]), default=0)
         if flow.is_weighted(index):
             stage += stage % 2
+            made = [stages[source] for source in flow.sources[index]]
+            if stage in made and flow.graph.layers[index].outputs[0] in apart:
+                stage += 2
         elif _is_hosts(flow, index, refused):
             stage += 1 - stage % 2
         stages.append(stage)

@@ -182,6 +182,19 @@ def test_what_a_layer_with_weights_cannot_read_is_laid_by_the_host(tmp_path: Pat
     assert difference(runner_of(image)(frame).outputs, model, frame).error <= TOLERANCE
 
 
+def test_what_no_view_lays_out_comes_from_a_part_before(tmp_path: Path) -> None:
+    """Pixels are rows for the first product, and channels for the second."""
+    net = Net(13, (1, 40, 12))
+    x = net.add("MatMul", "x", net.weights(12, 300))
+    model = net.model(net.add("MatMul", net.weights(5, 40), net.add("Relu", x)))
+    with pytest.raises(Unsupported, match="mixes neurons"):
+        raise_first(model, tmp_path)
+    image = split(model, tmp_path).image
+    assert kinds(image) == ["chip", "chip"]
+    frame = random_frames(image, 1, 3)[0]
+    assert difference(runner_of(image)(frame).outputs, model, frame).error <= TOLERANCE
+
+
 def raise_first(model: onnx.ModelProto, folder: Path) -> None:
     from snc.compiler.pipeline.driver import compile_model
 
@@ -220,6 +233,41 @@ def test_layers_with_weights_that_no_chip_can_be_given_are_refused(tmp_path: Pat
 def test_a_network_over_time_has_no_parts(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the host keeps no states"):
         compile_split(tmp_path / "net.nir", CHIP, options())
+
+
+def anything(seed: int) -> onnx.ModelProto:
+    """Convolutions, foreign operators, and layers for either, each of what was made before."""
+    net, random = Middle(), np.random.default_rng(seed)
+    made = [net.first()]
+    for kind in random.choice(["conv", "sums", "sinh", "relu", "add", "max"], 9):
+        x, y = (made[max(len(made) - 1 - int(back), 0)] for back in random.integers(0, 4, 2))
+        if kind == "conv":
+            made.append(net.conv(x))
+        elif kind == "sums":
+            made.append(net.add("Tanh", net.sums(x, 3)))
+        elif kind in ("add", "max"):
+            made.append(net.add(kind.title(), x, y))
+        else:
+            made.append(net.add(kind.title(), net.add("Tanh", x)))
+    model = net.model(net.conv(made[-1]))
+    for name in dict.fromkeys(made[int(index)] for index in random.integers(1, len(made), 2)):
+        model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    return model
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_order_of_parts_computes_the_network(seed: int, tmp_path: Path) -> None:
+    model = anything(seed)
+    image = reread(split(model, tmp_path).image, tmp_path)
+    frame = random_frames(image, 1, seed)[0]
+    worst = difference(runner_of(image)(frame).outputs, model, frame)
+    assert worst.error <= TOLERANCE, worst
+
+
+def test_random_networks_have_many_parts(tmp_path: Path) -> None:
+    counts = [len(kinds(split(anything(seed), tmp_path).image)) for seed in range(12)]
+    assert max(counts) >= 5
+    assert len({*counts}) >= 3
 
 
 def recurrent(hidden: int, made: int) -> onnx.ModelProto:

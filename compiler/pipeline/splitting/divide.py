@@ -52,33 +52,35 @@ def divided(graph: LayerGraph) -> SplitPrepared:
     weights that no chip can be given.
     """
     refused: dict[str, SncError] = {}
+    apart: set[str] = set()
     while True:
-        parts = parts_of(graph, refused)
+        parts = parts_of(graph, refused, apart)
         found = [divide(part.graph) if part.is_chip else None for part in parts]
         problems = [problem for each in found if each is not None for problem in each.problems]
         if not problems:
             return SplitPrepared(graph, parts, tuple(map(_prepared, parts, found)))
-        moved = _moved(graph, problems)
-        if not moved.keys() - refused.keys():
+        before = len(refused) + len(apart)
+        _move(graph, problems, refused, apart)
+        if len(refused) + len(apart) == before:
             raise_all(problems)
-        refused |= moved
 
 
-def _moved(graph: LayerGraph, problems: list[SncError]) -> dict[str, SncError]:
-    """What the host shall have, and why: the layers that were refused, or of those with weights what lays
-    neurons out for them.
+def _move(graph: LayerGraph, problems: list[SncError], refused: dict[str, SncError], apart: set[str]) -> None:
+    """Adds what the host shall have, and why: layers that were refused. Of those with weights it is what lays
+    neurons out for them, or, where the host has that already, their operands come from parts before.
     """
     makers, flow = graph.producers(), Flow(graph)
     index = {layer.name: number for number, layer in enumerate(graph.layers)}
-    moved: dict[str, SncError] = {}
     for problem in problems:
         layer = makers.get(problem.origin.output) if problem.origin else None
         if layer is None or isinstance(problem, DoesNotFit):
             continue
         is_weighted = flow.is_weighted(index[layer.name])
-        for each in sources_of(graph, layer) if is_weighted else [layer]:
-            moved[each.outputs[0]] = problem
-    return moved
+        moved = [each.outputs[0] for each in (sources_of(graph, layer) if is_weighted else [layer])]
+        if is_weighted and refused.keys() >= {*moved}:
+            apart.add(layer.outputs[0])
+        for name in moved:
+            refused.setdefault(name, problem)
 
 
 def _prepared(part: Part, found: Division | None) -> Prepared | None:
