@@ -38,6 +38,7 @@ def keys(value: object) -> Iterator[str]:
     [
         ("compile", "compile {model} -o {out} --json"),
         ("compile", "compile {model} --pareto --json"),
+        ("compile", "compile --split {model} -o {out} --json"),
         ("compile", "inspect {image} --json"),
         ("check", "check {model} --json"),
         ("verify", "verify {model} {image} --random 1 --json"),
