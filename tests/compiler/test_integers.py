@@ -9,9 +9,10 @@ from snc.compiler.running.integers.reference import IntegerReference
 from snc.compiler.running.integers.windows import convolved, spread
 from snc.compiler.running.reference import Reference
 
-from .small import Array, frames
+from .small import Array, frames, node, scalar
 from .test_integer_operators import CASES, case, sums
 from .whole_cases import CASES as LAYERS
+from .whole_cases import Case
 from .whole_cases import frames as layer_frames
 from .whole_cases import model as layer_model
 
@@ -80,11 +81,11 @@ def test_a_transposed_convolution_is_onnx_runtimes(groups: int, stride: int) -> 
     random = np.random.default_rng(stride)
     data = random.integers(-9, 9, (1, 4, 5, 6))
     weights = random.integers(-9, 9, (4, 3, 3, 2))
-    node = helper.make_node(
+    transposed = helper.make_node(
         "ConvTranspose", ["x", "w"], ["y"], group=groups, strides=[stride, stride], pads=[1, 0, 1, 1]
     )
     graph = helper.make_graph(
-        [node],
+        [transposed],
         "g",
         [
             helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, a.shape)
@@ -110,3 +111,12 @@ def test_a_convolution_of_one_axis() -> None:
     data, weights = np.arange(6).reshape(1, 1, 6), np.array([[[1, -2]]])
     found = convolved(data, weights, strides=[2], dilations=[2], pads=[1, 0], groups=1)
     assert found.tolist() == [[[-2, 1 - 6, 3 - 10]]]
+
+
+def test_scales_that_overflow_are_no_warning() -> None:
+    """Numbers beyond single precision saturate, as in ONNX Runtime."""
+    constants = {"xs": scalar(3e38), "as": scalar(1e-38)}
+    case = Case([node("Add", "x0 x0", "r")])
+    model = layer_model(case, constants=constants)
+    found = IntegerReference(model)({"x": np.full(case.shape, 3e38, np.float32)})["r.q"]
+    assert (found == 127).all()

@@ -66,7 +66,8 @@ class IntegerReference:
         for node in self.model.graph.node:
             if node.output[0] in known:
                 continue
-            made = self._node(node, known)
+            with np.errstate(all="ignore"):  # infinities run their course
+                made = self._node(node, known)
             known.update((name, each) for name, each in zip(node.output, made, strict=False) if name)
             if all(name in self._constants for name in node.input if name):
                 self._constants.update((name, known[name]) for name in node.output if name in known)
