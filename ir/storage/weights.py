@@ -140,11 +140,16 @@ def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:
 def floating(name: str, bits: int, biases: str) -> Codec:
     """A binary format of IEEE 754."""
     kind, whole = np.dtype(f"f{bits // 8}"), code_type(bits)
+
+    def to_codes(numbers: NDArray[np.float64]) -> Codes:
+        with np.errstate(over="ignore"):  # they become infinite
+            return np.asarray(numbers.astype(kind).view(whole))
+
     return Codec(
         name,
         bits,
         f"{bits}-bit IEEE 754 number",
-        lambda numbers: numbers.astype(kind).view(whole),
+        to_codes,
         lambda codes: np.ascontiguousarray(codes).view(kind),
         biases=biases,
     )

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from snc.compiler.frontend.quantised.whole import whole_form
 from snc.compiler.frontend.read import read_onnx
 from snc.ir.errors import SncError
 
@@ -136,3 +137,22 @@ def test_blocks_as_large_as_memory_are_not_laid_out(tmp_path: Path) -> None:
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     path.write_bytes(made.SerializeToString())
     assert [layer.op for layer in read_onnx(path).layers] == ["Add"]
+
+
+def test_windows_of_any_size_take_no_memory(tmp_path: Path) -> None:
+    """A mean of more channels than there are numbers: a sum of them is not even written."""
+    huge = 2**40
+    nodes = [
+        *(node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d")),
+        node("AveragePool", "d", "p", kernel_shape=[2, 2]),
+        *(node("QuantizeLinear", "p s z", "r"), node("DequantizeLinear", "r s z", "y")),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, huge, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "d", "h", "w"])],
+        [numpy_helper.from_array(CONSTANTS[name], name) for name in ("s", "z")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    assert "larger than any map" in str(whole_form(model))

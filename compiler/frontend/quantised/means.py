@@ -10,6 +10,7 @@ from .pending import NotWhole
 from .rewriting import Rewriting, attribute, like
 
 AXES_AS_INPUT = 13  # the first opset whose ReduceSum takes its axes as an input
+ONES_MAX = 2**24  # of the windows of all channels: damaged files have any sizes
 
 
 def sum_of(
@@ -47,6 +48,8 @@ def _window(
     ):
         raise NotWhole("it averages over windows of different sizes")
     kernel = [int(size) for size in attribute(node, "kernel_shape")]
+    if min(kernel) < 1 or channels * math.prod(kernel) > ONES_MAX:
+        raise NotWhole("its windows are larger than any map")
     ones = graph.hold(graph.fresh(f"{result}/ones"), np.ones((channels, 1, *kernel), dtype=np.float32))
     made = like(node, "Conv", [data, ones], [result], ("count_include_pad", "ceil_mode"))
     made.attribute.append(onnx.helper.make_attribute("group", channels))
