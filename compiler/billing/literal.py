@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...ir.chip import Chip
 from ...ir.counts import is_shared
-from ...ir.network import Network, Neuron, Population, Projection
+from ...ir.network import Network, Population, Projection
 from ...ir.storage.bitrun import WORD_BYTES
 from .techniques import Memory, Widths, memory
 
@@ -87,7 +87,7 @@ class _Layer:
 
     def __init__(self, population: Population, into: Sequence[_Wire], widths: Widths) -> None:
         self.shape, self.into, self.widths = population.shape, into, widths
-        self.state_bits = 0 if population.neuron is Neuron.INPUT else widths.state
+        self.state_bits = widths.state_of(population)
         split = [wire for wire in into if len(wire.groups) > 1]
         is_split = bool(split) and len(split) == len(into)
         self.virtual = [] if is_split else split

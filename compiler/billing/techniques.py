@@ -20,6 +20,12 @@ class Widths:
     weight: int = 8
     state: int = 16
 
+    def state_of(self, population: Population) -> int:
+        """The bits of a neuron's state: as many for all that have one, more only where sums need them."""
+        if population.neuron is Neuron.INPUT:
+            return 0
+        return max(self.state, population.neuron.bits_each if population.neuron.is_wide else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -84,4 +90,4 @@ def _synapses_and_sources(into: tuple[tuple[Projection, int], ...]) -> tuple[int
 
 
 def _states(population: Population, widths: Widths) -> int:
-    return 0 if population.neuron is Neuron.INPUT else population.shape.neurons * widths.state
+    return population.shape.neurons * widths.state_of(population)

@@ -11,11 +11,14 @@ import onnx
 import pytest
 
 from snc.backends.analysis.bill import bill
+from snc.compiler.billing.compare import compare
+from snc.compiler.billing.techniques import Widths
 from snc.compiler.frontend.quantised import qdq
 from snc.compiler.frontend.quantised.whole import NOTE, WholeForm, whole_form
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_target
@@ -156,7 +159,7 @@ def test_states_of_32_bits_are_billed_and_asked_of_the_target(tmp_path: Path) ->
     neurons = 6 * 8 * 8 * 2  # of the layer, and of the numbers that its integers stand for
     assert bill(found.image).total.neurons == 4 * neurons
     narrow = replace(CHIP, wide_state_bits=0)
-    with pytest.raises(DoesNotFit, match="it sums whole numbers in states of 32 bits") as error:
+    with pytest.raises(DoesNotFit, match="it sums in states of 32 bits") as error:
         compile_model(path, narrow, Options(effort=0.1))
     assert error.value.remedy == {"wide_state_bits": 32}
     assert [problem.rule for problem in check(path, narrow, Options()).problems if "32 bits" in problem.rule]
@@ -172,3 +175,11 @@ def test_a_drawn_network_computes_the_integers_of_the_model(seed: int, tmp_path:
     verdict = verify(path, found.image, given)
     assert [figure.mismatches for figure in verdict.compared["integers"].outputs if figure.mismatches] == []
     assert verdict.is_right
+
+
+def test_other_encodings_are_billed_for_the_same_states(tmp_path: Path) -> None:
+    path = compiled(model(CASES["a convolution"]), tmp_path)[0]
+    found = compare(prepare(path), CHIP, Options(effort=0.1), Widths())
+    states = 4 * (2 * 6 * 8 * 8)  # of the layer, and of the numbers that its integers stand for
+    assert found.snc is not None
+    assert {each.neurons_bytes for each in (found.snc, found.lut, found.paper_rules)} == {states}
