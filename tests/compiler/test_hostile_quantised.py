@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from snc.compiler.frontend.quantised.qdq import float_form
 from snc.compiler.frontend.quantised.whole import whole_form
 from snc.compiler.frontend.read import read_onnx
 from snc.ir.errors import SncError
@@ -156,3 +157,19 @@ def test_windows_of_any_size_take_no_memory(tmp_path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     assert "larger than any map" in str(whole_form(model))
+
+
+def test_a_mode_that_is_no_text_is_no_mode() -> None:
+    nodes = [
+        *(node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d")),
+        node("Resize", "d  sizes", "y", mode=b"\xef\xff"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "d", "h", "w"])],
+        [numpy_helper.from_array(CONSTANTS[name], name) for name in ("s", "z")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    assert [each.op_type for each in float_form(model).graph.node][-1] == "Resize"

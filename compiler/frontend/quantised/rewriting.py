@@ -196,7 +196,7 @@ def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
     for each in node.attribute:
         if each.name == name:
             value = onnx.helper.get_attribute_value(each)
-            return value.decode() if isinstance(value, bytes) else value
+            return value.decode(errors="replace") if isinstance(value, bytes) else value
     return default
 
 
