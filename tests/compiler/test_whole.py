@@ -100,9 +100,20 @@ FLOATS: Mapping[str, tuple[Case, str]] = {
         ),
         "what it reads was computed in floats and rounded again",
     ),
-    "means of fewer at the border": (
-        Case([node("AveragePool", "x0", "r", kernel_shape=[3, 3], pads=[1, 1, 1, 1])]),
-        "it averages over windows of different sizes",
+    "a border that counts, and windows beyond it": (
+        Case(
+            [
+                node(
+                    *("AveragePool", "x0", "r"),
+                    kernel_shape=[3, 3],
+                    pads=[1, 1, 1, 1],
+                    strides=[2, 2],
+                    ceil_mode=1,
+                    count_include_pad=1,
+                )
+            ]
+        ),
+        "it counts a border, and windows beyond it",
     ),
     "a scale for each input": (
         Case([d("wm", "wr", "es", "ez", axis=0), node("MatMul", "x0 wr", "r")], ROW),

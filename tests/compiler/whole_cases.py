@@ -155,6 +155,15 @@ CASES: Mapping[str, Case] = {
     "means with a border": Case(
         [node("AveragePool", "x0", "r", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)]
     ),
+    "means of fewer at the border": Case(
+        [node("AveragePool", "x0", "r", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])]
+    ),
+    "means beyond the border": Case(
+        [node("AveragePool", "x0", "r", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)]
+    ),
+    "means of maps as large": Case(
+        [node("AveragePool", "x0", "r", kernel_shape=[2, 3], strides=[2, 1], auto_pad="SAME_UPPER")]
+    ),
     "a border": Case([node("Pad", "x0 pads", "p"), *weights(), node("Conv", "p wr", "r")]),
     "enlarged maps": Case([node("Resize", "x0 - scales", "r", mode="nearest")]),
     "a view of integers": Case(

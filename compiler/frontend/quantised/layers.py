@@ -196,7 +196,7 @@ class Layers:
             a, b = b, a
         if isinstance(a, Pending) and a.is_sum and isinstance(b, Held) and a.only is not None:
             scale = a.only.scale
-            if np.allclose(b.scale, scale.ravel(), rtol=NEAR, atol=0) and a.count == 1:
+            if np.allclose(b.scale, scale.ravel(), rtol=NEAR, atol=0) and not a.is_mean:
                 result = self._fresh(node, "sum")
                 self._sized(result, self.peaks[a.only.name] + float(np.abs(b.whole).max(initial=0)))
                 yield like(node, node.op_type, [a.only.name, self._hold(node, "bias", b.whole)], [result])
@@ -208,7 +208,7 @@ class Layers:
                 each = Pending((Term(self._hold(node, "constant", each.whole), each.scale.reshape(())),))
             if not isinstance(each, Pending) or not math.isinf(each.low) or not math.isinf(each.high):
                 return
-            if each.count != 1:
+            if each.is_mean:
                 return
             terms += (Term(t.name, np.asarray(t.scale * np.float32(factor))) for t in each.terms)
         self.values[node.output[0]] = Pending(tuple(terms))
@@ -242,8 +242,8 @@ class Layers:
 
     def _mean(self, node: onnx.NodeProto) -> Nodes:
         data = self._data(node, 0)
-        made, count = sum_of(node, data.name, self._shape(node.input[0]), self.graph)
-        self._sized(made.output[0], self.peaks[data.name] * count)
+        made, count = sum_of(node, data.name, self._shape, self.graph)
+        self._sized(made.output[0], self.peaks[data.name] * float(count.max()))
         yield made
         term = Term(made.output[0], data.scale)
         self.values[node.output[0]] = Pending((term,), is_sum=True, count=count)
@@ -254,7 +254,7 @@ class Layers:
         if not isinstance(found, Pending) or len(found.terms) != 1:
             return
         term = found.terms[0]
-        if not (term.is_one or node.op_type in BY_CHANNEL):
+        if found.count.size > 1 or not (term.is_one or node.op_type in BY_CHANNEL):
             return
         inputs = [term.name, *node.input[1:]]
         if node.op_type == "Pad":

@@ -1,12 +1,13 @@
 """Means of whole numbers: their sums, and by how many these are divided when they are rounded."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
 
 from .pending import NotWhole
+from .quantisation import Reals
 from .rewriting import Rewriting, attribute, like
 
 AXES_AS_INPUT = 13  # the first opset whose ReduceSum takes its axes as an input
@@ -14,12 +15,14 @@ ONES_MAX = 2**24  # of the windows of all channels: damaged files have any sizes
 
 
 def sum_of(
-    node: onnx.NodeProto, data: str, shape: Sequence[int], graph: Rewriting
-) -> tuple[onnx.NodeProto, int]:
-    """The node that sums what a node is the mean of, and how many. Raises NotWhole."""
-    result = graph.fresh(f"{node.output[0]}:sum")
+    node: onnx.NodeProto, data: str, shape_of: Callable[[str], tuple[int, ...]], graph: Rewriting
+) -> tuple[onnx.NodeProto, Reals]:
+    """The node that sums what a node is the mean of, and how many: one number, or one for each place. Raises
+    NotWhole.
+    """
+    result, shape = graph.fresh(f"{node.output[0]}:sum"), shape_of(node.input[0])
     if node.op_type == "AveragePool":
-        return _window(node, data, result, shape[1], graph)
+        return _window(node, data, result, shape, shape_of(node.output[0])[2:], graph)
     axes, keeps = list(range(2, len(shape))), 1
     if node.op_type == "ReduceMean":
         held = graph.constant_input(node, 1)
@@ -33,24 +36,42 @@ def sum_of(
     else:
         named = graph.hold(graph.fresh(f"{result}/axes"), np.array(axes, dtype=np.int64))
         made = onnx.helper.make_node("ReduceSum", [data, named], [result], node.name, keepdims=keeps)
-    return made, count
+    return made, np.asarray(count, dtype=np.float32)
 
 
 def _window(
-    node: onnx.NodeProto, data: str, result: str, channels: int, graph: Rewriting
-) -> tuple[onnx.NodeProto, int]:
-    """A convolution with ones, channel by channel."""
-    has_border = any(attribute(node, "pads") or [0])
-    if (
-        attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID")
-        or attribute(node, "ceil_mode", 0)
-        or (has_border and not attribute(node, "count_include_pad", 0))
-    ):
-        raise NotWhole("it averages over windows of different sizes")
+    node: onnx.NodeProto, data: str, result: str, shape: Sequence[int], sizes: Sequence[int], graph: Rewriting
+) -> tuple[onnx.NodeProto, Reals]:
+    """A convolution with ones, channel by channel; at borders, windows may have fewer positions."""
     kernel = [int(size) for size in attribute(node, "kernel_shape")]
+    rank, channels = len(kernel), shape[1]
     if min(kernel) < 1 or channels * math.prod(kernel) > ONES_MAX:
         raise NotWhole("its windows are larger than any map")
+    is_padded = bool(attribute(node, "count_include_pad", 0))
+    if is_padded and attribute(node, "ceil_mode", 0):
+        raise NotWhole("it counts a border, and windows beyond it")
+    strides, dilations = (attribute(node, name) or [1] * rank for name in ("strides", "dilations"))
+    auto, pads = attribute(node, "auto_pad", "NOTSET"), attribute(node, "pads") or [0] * 2 * rank
+    before, behind, counts = [], [], np.ones((), dtype=np.int64)
+    for axis in range(rank):
+        taps = np.arange(kernel[axis]) * dilations[axis]
+        starts = np.arange(sizes[axis]) * strides[axis]
+        reach = int(starts[-1] + taps[-1]) + 1 - shape[2 + axis]
+        first = pads[axis] if auto == "NOTSET" else 0
+        if auto in ("SAME_UPPER", "SAME_LOWER"):
+            first = (max(reach, 0) + (auto == "SAME_LOWER")) // 2
+        seen = starts[:, None] + taps[None, :] - first
+        inside = (seen >= 0) & (seen < shape[2 + axis])
+        before.append(first)
+        behind.append(max(reach - first, 0))
+        counts = counts[..., None] * (
+            inside.sum(axis=1) if not is_padded else np.full(len(starts), len(taps))
+        )
+    if not counts.all():
+        raise NotWhole("a window of it is empty")
     ones = graph.hold(graph.fresh(f"{result}/ones"), np.ones((channels, 1, *kernel), dtype=np.float32))
-    made = like(node, "Conv", [data, ones], [result], ("count_include_pad", "ceil_mode"))
-    made.attribute.append(onnx.helper.make_attribute("group", channels))
-    return made, math.prod(kernel)
+    made = like(node, "Conv", [data, ones], [result], ("count_include_pad", "ceil_mode", "auto_pad", "pads"))
+    said = {"group": channels, "pads": [*before, *behind]}
+    made.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in said.items())
+    same = (counts == counts.flat[0]).all()
+    return made, np.asarray(counts.flat[0] if same else counts, dtype=np.float32)

@@ -1,7 +1,7 @@
 """What is known of the tensors of a quantised model while it is rewritten to whole numbers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .quantisation import Quantisation, Reals, limits
 
 SUM_BITS = 31  # of the magnitude of a sum, which a state of 32 bits holds
+ONE: Reals = np.ones((), dtype=np.float32)
 EXACT = 2.0**24  # whole numbers up to this are single-precision numbers
 
 # What these make of whole numbers are some of them: they mean the same for integers and for floats.
@@ -80,12 +81,12 @@ class Pending:
     """Real numbers that no tensor holds yet: the sum of terms, clamped to bounds.
 
     `is_sum`: the one term is a sum of products, which is rounded with one factor. `count`: it is divided by
-    this.
+    this, or by one number for each place of its maps.
     """
 
     terms: tuple[Term, ...]
     is_sum: bool = False
-    count: int = 1
+    count: Reals = field(default_factory=lambda: ONE)
     low: float = -math.inf
     high: float = math.inf
 
@@ -95,9 +96,14 @@ class Pending:
         is_bare = len(self.terms) == 1 and (self.low, self.high) == (-math.inf, math.inf)
         return self.terms[0] if is_bare else None
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is divided by other than one."""
+        return bool((self.count != 1).any())
+
     def factor(self, step: Reals) -> Reals:
         """What a sum of products is multiplied with before it is rounded: f32(f32(sx sw) / sy)."""
-        return np.asarray(self.terms[0].scale / (step * np.float32(self.count)), dtype=np.float32)
+        return np.asarray(self.terms[0].scale / (step * self.count), dtype=np.float32)
 
     def whole_bounds(self, target: Whole) -> tuple[float, float]:
         """The bounds as whole numbers of a quantised tensor, within its own."""

@@ -83,9 +83,9 @@ def _held(value: Held, whole: Whole) -> Reals:
 
 def _added(graph: Rewriting, value: Pending, name: str) -> Naming:
     """The sum of a value's terms, each times its scale; gives its name."""
-    count, total = np.float32(value.count), ""
+    total = ""
     for term in value.terms:
-        scale = np.asarray(term.scale / count, dtype=np.float32)
+        scale = np.asarray(term.scale / value.count, dtype=np.float32)
         scaled = yield from _by(graph, "Mul", term.name, scale, name)
         if total:
             before, total = total, graph.fresh(f"{name}/total")

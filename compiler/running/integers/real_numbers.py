@@ -1,7 +1,7 @@
 """Real numbers that integers stand for, and what integer arithmetic makes of them."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int64]
 Singles = NDArray[np.float32]
 Array = NDArray[Any]
+ONE: Singles = np.ones((), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Real:
     """Sums of integers times scales, which broadcast over them, clamped to bounds.
 
-    `is_sum`: of products, which are rounded with one factor. `count`: by how many they are divided.
+    `is_sum`: of products, which are rounded with one factor. `count`: by how many they are divided, at each
+    place of their maps or everywhere.
     """
 
     parts: tuple[tuple[Integers, Singles], ...]
     is_sum: bool = False
-    count: int = 1
+    count: Singles = field(default_factory=lambda: ONE)
     low: float = -math.inf
     high: float = math.inf
 
@@ -40,9 +42,7 @@ class Real:
     def floats(self) -> Singles:
         """The numbers themselves, the sum of several rounded once."""
         products = (
-            (whole.astype(np.float32) * (scale / np.float32(self.count)).astype(np.float32)).astype(
-                np.float64
-            )
+            (whole.astype(np.float32) * (scale / self.count).astype(np.float32)).astype(np.float64)
             for whole, scale in self.parts
         )
         total = np.asarray(sum(products), dtype=np.float64).astype(np.float32)
@@ -56,7 +56,7 @@ class Real:
         """The integers that stand for the numbers in another quantisation, halves to even."""
         step, point = np.float32(scale.reshape(())), int(zero.reshape(()))
         if self.is_sum:
-            factor = (self.scale / (step * np.float32(self.count))).astype(np.float32)
+            factor = (self.scale / (step * self.count)).astype(np.float32)
             steps = np.rint(self.whole.astype(np.float32) * factor)
         else:
             steps = np.rint(replace(self, low=-math.inf, high=math.inf).floats() / step)

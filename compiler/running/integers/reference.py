@@ -19,7 +19,7 @@ from ...frontend.onnx_file import opset_of
 from ...frontend.quantised.integer_operators import FORMS, MICROSOFT, Form, Operand
 from ...frontend.runtime import Arrays, session
 from .real_numbers import Integers, Real, Singles, rounded
-from .windows import convolved, spread
+from .windows import convolved, pads_of, spread
 
 Array = NDArray[Any]
 Held = Array | Real
@@ -173,7 +173,7 @@ class IntegerReference:
         strides, dilations = (list(said.get(name) or [1] * rank) for name in ("strides", "dilations"))
         groups = int(said.get("group", 1))
         sizes = list(self.shapes.get(node.output[0], ())[2:])
-        pads = _pads(said, data.shape[2:], weights.shape[2:], strides, dilations)
+        pads = pads_of(said, data.shape[2:], weights.shape[2:], strides, dilations)
         if node.op_type == "Conv":
             whole = convolved(data, weights, strides=strides, dilations=dilations, pads=pads, groups=groups)
         else:
@@ -204,13 +204,26 @@ class IntegerReference:
                 axes = tuple(named or range(data.ndim))
             count = int(np.prod([data.shape[axis] for axis in axes]))
             whole = data.sum(axis=axes, keepdims=bool(said.get("keepdims", 1)))
-            return Real(((whole, first.scale),), is_sum=True, count=count)
+            return Real(((whole, first.scale),), is_sum=True, count=np.asarray(count, dtype=np.float32))
         kernel = list(said["kernel_shape"])
         strides, dilations = (list(said.get(name) or [1] * rank) for name in ("strides", "dilations"))
         ones = np.ones((data.shape[1], 1, *kernel), dtype=np.int64)
-        pads = _pads(said, data.shape[2:], kernel, strides, dilations)
-        whole = convolved(data, ones, strides=strides, dilations=dilations, pads=pads, groups=data.shape[1])
-        return Real(((whole, first.scale),), is_sum=True, count=int(np.prod(kernel)))
+        pads = pads_of(said, data.shape[2:], kernel, strides, dilations)
+        if said.get("ceil_mode", 0):  # the last windows reach as far beyond as they do
+            pads = [
+                *pads[:rank],
+                *(end + stride - 1 for end, stride in zip(pads[rank:], strides, strict=True)),
+            ]
+
+        def summed(maps: Integers) -> Integers:
+            found = convolved(
+                maps, ones, strides=strides, dilations=dilations, pads=pads, groups=data.shape[1]
+            )
+            kept = tuple(slice(size) for size in self.shapes.get(node.output[0], ())[2:])
+            return found[(slice(None), slice(None), *kept)]
+
+        seen = summed(np.ones_like(data)) if not said.get("count_include_pad", 0) else np.prod(kernel)
+        return Real(((summed(data), first.scale),), is_sum=True, count=np.asarray(seen, dtype=np.float32))
 
     # -- what has no integers
 
@@ -317,26 +330,6 @@ def _joined(reals: list[Real], axis: int) -> Real:
 
 def _like(real: Real, whole: Array) -> Real:
     return Real(((whole.astype(np.int64), real.scale),), real.is_sum, real.count, real.low, real.high)
-
-
-def _pads(
-    said: Mapping[str, Any],
-    sizes: tuple[int, ...],
-    kernel: tuple[int, ...] | list[int],
-    strides: list[int],
-    dilations: list[int],
-) -> list[int]:
-    """The padding at the beginnings of the axes, then at their ends."""
-    auto = said.get("auto_pad", b"NOTSET")
-    if auto in (b"NOTSET", b""):
-        return list(said.get("pads") or [0] * 2 * len(kernel))
-    if auto == b"VALID":
-        return [0] * 2 * len(kernel)
-    both = []
-    for size, taps, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
-        need = max((-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size, 0)
-        both.append((need // 2, need - need // 2) if auto == b"SAME_UPPER" else (need - need // 2, need // 2))
-    return [first for first, _ in both] + [last for _, last in both]
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """Convolutions of integers, and their transposed forms."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -63,3 +64,23 @@ def spread(
         pads=[max(n, 0) for n in (*before, *after)],
         groups=groups,
     )
+
+
+def pads_of(
+    said: Mapping[str, Any],
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...] | list[int],
+    strides: list[int],
+    dilations: list[int],
+) -> list[int]:
+    """The padding at the beginnings of the axes, then at their ends."""
+    auto = said.get("auto_pad", b"NOTSET")
+    if auto in (b"NOTSET", b""):
+        return list(said.get("pads") or [0] * 2 * len(kernel))
+    if auto == b"VALID":
+        return [0] * 2 * len(kernel)
+    both = []
+    for size, taps, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
+        need = max((-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size, 0)
+        both.append((need // 2, need - need // 2) if auto == b"SAME_UPPER" else (need - need // 2, need // 2))
+    return [first for first, _ in both] + [last for _, last in both]

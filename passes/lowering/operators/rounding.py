@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....ir.errors import Unsupported
 from ....ir.layers import Array, Layer
 from ....ir.network import Activation
 from ..builder import Builder
@@ -74,10 +75,13 @@ def _only_reader(builder: Builder, layer: Layer, *ops: str) -> list[Layer]:
 def mul(builder: Builder, layer: Layer) -> None:
     """Product of two feature maps, one of them may be constant, each of the full shape or broadcast."""
     found = rounding_of(builder, layer)
-    if found is None:
-        product(builder, layer)
-    else:
-        found.lower(builder)
+    try:
+        if found is not None:
+            found.lower(builder)
+            return
+    except Unsupported:  # its factor differs from place to place: then it is rounded behind
+        pass
+    product(builder, layer)
 
 
 @lowers("Div")
