@@ -11,7 +11,7 @@ from .quantisation import Reals
 from .rewriting import Rewriting, attribute, like
 
 AXES_AS_INPUT = 13  # the first opset whose ReduceSum takes its axes as an input
-ONES_MAX = 2**24  # of the windows of all channels: damaged files have any sizes
+ONES_MAX = 2**24  # of the windows of all channels, and of those of one: damaged files have any sizes
 
 
 def sum_of(
@@ -45,7 +45,7 @@ def _window(
     """A convolution with ones, channel by channel; at borders, windows may have fewer positions."""
     kernel = [int(size) for size in attribute(node, "kernel_shape")]
     rank, channels = len(kernel), shape[1]
-    if min(kernel) < 1 or channels * math.prod(kernel) > ONES_MAX:
+    if min(kernel) < 1 or max(channels * math.prod(kernel), max(kernel) * math.prod(sizes)) > ONES_MAX:
         raise NotWhole("its windows are larger than any map")
     is_padded = bool(attribute(node, "count_include_pad", 0))
     if is_padded and attribute(node, "ceil_mode", 0):
