@@ -8,33 +8,38 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.compiled import kept
+from ...ir.compiled import compiled, kept
 from ..machine.counters import Counters
 from ..machine.decode import Block, Program
 from .edges import Edge, synapses
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Masks = NDArray[np.int32]
 
 FIRING, EVENTS, HOPS, EMPTY, OPERATIONS = range(5)
 COUNTS = 5
+
+ODD_SHARE = 4  # of the pixels at most are looked at a second time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Share:
     """What the neurons of a population that fire add to the counters.
 
-    `cuts`: channels from one on are alike up to the next. `planes` [planes, pixels]. Term i adds factors[i]
-    times the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
+    `cuts`: channels from one on are alike up to the next. Planes are `usual` numbers, and by how much pixels
+    that are `odd` (row and column) differ from them: `planes` [planes, odd]. Term i adds factors[i] times
+    the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
     """
 
     cuts: Integers
-    planes: Masks
+    usual: Integers
+    odd: Integers
+    planes: Integers
     rows: Integers
     sums: Integers
     factors: Integers
@@ -45,66 +50,91 @@ class Share:
         return (self.cuts.size - 1) * len(self.planes)
 
 
-# Columns of a population: its size, where its cuts, planes and sums begin, how many there are, and whether
-# all its neurons fire.
-HEIGHT, WIDTH, CUTS, RUNS, PLANES, COUNT, SUMS, ALL = range(8)
+# Columns of a population: its size; where its cuts, usual numbers, odd pixels, planes and sums begin; how
+# many runs, planes and odd pixels it has; whether some number is usual, and whether all its neurons fire.
+HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, SOME, ALL = range(12)
+
+
+@compiled
+def alive(values: Floats, first: int, count: int) -> Any:
+    """How many of some values are not 0."""
+    v, n = np.uintp(first), np.int32(0)
+    for i in range(np.uintp(count)):
+        n = np.int32(n + np.int32(values[v + i] != 0))
+    return n
 
 
 @kept()
 def sum_by_pixel(
-    values: Floats, row: int, pixel: int, members: Integers, firsts: Integers,
-    populations: Integers, cuts: Integers, planes: Masks, sums: Integers,
-) -> None:  # fmt: skip
+    values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, populations: Integers,
+    cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
+) -> int:  # fmt: skip
     """Sums of planes over the neurons of some populations that are not 0, for each run of channels. These lie
-    side by side, those of a population from `firsts` on.
+    side by side, those of a population from `firsts` on. Gives how many neurons fire.
     """
+    firing = 0
     for m in range(members.size):
         own = populations[members[m]]
-        height, width, runs, count = own[HEIGHT], own[WIDTH], own[RUNS], own[COUNT]
-        for y in range(height):
-            for x in range(width):
-                at, p = firsts[m] + y * row + x * pixel, own[PLANES] + y * width + x
-                for r in range(runs):
-                    first, last = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
-                    n = np.int32(last - first)
-                    if not own[ALL]:
-                        v, n = np.uintp(at + first), np.int32(0)
-                        for i in range(np.uintp(last - first)):
-                            n = np.int32(n + np.int32(values[v + i] != 0))
-                    for k in range(count):
-                        sums[own[SUMS] + r * count + k] += planes[p + k * height * width] * n
+        height, width, count = own[HEIGHT], own[WIDTH], own[COUNT]
+        for r in range(own[RUNS]):
+            first = firsts[m] + cuts[own[CUTS] + r]
+            channels = cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
+            at = own[SUMS] + r * count
+            total = np.int64(0)
+            if own[ALL]:
+                total = np.int64(channels * height * width)
+            elif own[SOME]:
+                for y in range(height):
+                    if channels == pixel:
+                        total += alive(values, first + y * row, width * pixel)
+                    else:
+                        for x in range(width):
+                            total += alive(values, first + y * row + x * pixel, channels)
+            for k in range(count):
+                sums[at + k] += usual[own[USUAL] + k] * total
+            for i in range(own[ODDS]):
+                y, x = odd[own[ODD] + 2 * i], odd[own[ODD] + 2 * i + 1]
+                n = np.int64(channels)
+                if not own[ALL]:
+                    n = np.int64(alive(values, first + y * row + x * pixel, channels))
+                for k in range(count):
+                    sums[at + k] += planes[own[PLANES] + k * own[ODDS] + i] * n
+            firing += sums[at]
+    return firing
 
 
 @kept()
 def sum_by_channel(
-    values: Floats, channel: int, row: int, members: Integers, firsts: Integers,
-    populations: Integers, cuts: Integers, planes: Masks, sums: Integers,
+    values: Floats, channel: int, row: int, members: Integers, firsts: Integers, populations: Integers,
+    cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
 ) -> None:  # fmt: skip
     """The same, where the pixels of a row lie side by side."""
     for m in range(members.size):
         own = populations[members[m]]
-        height, width, runs, count = own[HEIGHT], own[WIDTH], own[RUNS], own[COUNT]
-        pixels = height * width
-        found = np.empty(pixels, np.int32)
-        for r in range(runs):
-            first, last = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
-            found[:] = np.int32(last - first) if own[ALL] else np.int32(0)
-            for c in range(first, first if own[ALL] else last):
-                v = np.uintp(firsts[m] + c * channel)
-                if row == width:
-                    for i in range(np.uintp(pixels)):
-                        found[i] = np.int32(found[i] + np.int32(values[v + i] != 0))
-                    continue
-                for y in range(height):
-                    f = np.uintp(y * width)
-                    for i in range(np.uintp(width)):
-                        found[f + i] = np.int32(found[f + i] + np.int32(values[v + i] != 0))
-                    v += np.uintp(row)
+        height, width, count = own[HEIGHT], own[WIDTH], own[COUNT]
+        found = np.zeros(own[ODDS], np.int64)
+        for r in range(own[RUNS]):
+            low, high = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
+            at = own[SUMS] + r * count
+            total = np.int64(0)
+            found[:] = high - low if own[ALL] else 0
+            if own[ALL]:
+                total = np.int64((high - low) * height * width)
+            elif own[SOME]:
+                for c in range(low, high):
+                    for y in range(height):
+                        total += alive(values, firsts[m] + c * channel + y * row, width)
+            if not own[ALL]:
+                for i in range(own[ODDS]):
+                    y, x = odd[own[ODD] + 2 * i], odd[own[ODD] + 2 * i + 1]
+                    v = firsts[m] + y * row + x
+                    for c in range(low, high):
+                        found[i] += values[np.uintp(v + c * channel)] != 0
             for k in range(count):
-                p, total = np.uintp(own[PLANES] + k * pixels), np.int64(0)
-                for i in range(np.uintp(pixels)):
-                    total += np.int64(planes[p + i]) * found[i]
-                sums[own[SUMS] + r * count + k] += total
+                extra = np.int64(0)
+                for i in range(own[ODDS]):
+                    extra += planes[own[PLANES] + k * own[ODDS] + i] * found[i]
+                sums[at + k] += usual[own[USUAL] + k] * total + extra
 
 
 @kept()
@@ -124,38 +154,32 @@ class Census:
         for edge in edges:
             out[edge.source].append(edge)
         shares = [_share(i, program, out.get(i, ())) for i in range(len(program.blocks))]
-        begins = [
-            np.concatenate([[0], np.cumsum(sizes)]).tolist()
-            for sizes in zip(
-                *((share.cuts.size, share.planes.size, share.size) for share in shares), strict=True
-            )
-        ]
-        self._size = int(begins[2][-1])
-        self._populations = np.array(
+        sizes = [(s.cuts.size, s.usual.size, s.odd.size, s.planes.size, s.size) for s in shares]
+        begins = np.cumsum([(0, 0, 0, 0, 0), *sizes], axis=0)
+        self._size = int(begins[-1, -1])
+        populations = np.array(
             [
-                [
+                (
                     block.word.height,
                     block.word.width,
-                    cuts,
+                    *begin,
                     share.cuts.size - 1,
-                    planes,
-                    len(share.planes),
-                    sums,
+                    share.usual.size,
+                    len(share.odd),
+                    bool(share.usual.any()),
                     block.fires_on_zero,
-                ]
-                for block, share, cuts, planes, sums in zip(
-                    program.blocks, shares, *(each[:-1] for each in begins), strict=True
                 )
+                for block, share, begin in zip(program.blocks, shares, begins[:-1].tolist(), strict=True)
             ],
             dtype=np.int64,
         )
-        self._cuts = np.concatenate([share.cuts for share in shares])
-        self._planes = np.concatenate([share.planes.ravel() for share in shares])
-        self._rows, self._factors = (
-            np.concatenate([getattr(share, name) for share in shares]) for name in ("rows", "factors")
+        names = ("cuts", "usual", "odd", "planes", "rows", "factors")
+        cuts, usual, odd, planes, self._rows, self._factors = (
+            np.concatenate([getattr(share, name).ravel() for share in shares]) for name in names
         )
+        self._arrays = populations, cuts, usual, odd, planes
         self._sums = np.concatenate(
-            [share.sums + begin for share, begin in zip(shares, begins[2][:-1], strict=True)]
+            [share.sums + begin for share, begin in zip(shares, begins[:-1, -1], strict=True)]
         )
 
     def none(self) -> Integers:
@@ -164,22 +188,15 @@ class Census:
 
     def by_pixel(
         self, values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, sums: Integers
-    ) -> None:
-        """Counts populations whose values begin at `firsts` and lie pixel by pixel."""
-        sum_by_pixel(values, row, pixel, members, firsts, self._populations, self._cuts, self._planes, sums)
+    ) -> int:
+        """Counts populations whose values begin at `firsts` and lie pixel by pixel; gives how many fire."""
+        return sum_by_pixel(values, row, pixel, members, firsts, *self._arrays, sums)
 
     def by_channel(
         self, values: Floats, channel: int, row: int, members: Integers, firsts: Integers, sums: Integers
     ) -> None:
         """Counts populations whose values begin at `firsts` and lie channel by channel."""
-        sum_by_channel(
-            values, channel, row, members, firsts, self._populations, self._cuts, self._planes, sums
-        )
-
-    def fired(self, population: int, sums: Integers) -> int:
-        """How many of a population's neurons fired."""
-        own = self._populations[population]  # its first plane is all ones
-        return int(sums[own[SUMS] : own[SUMS] + own[RUNS] * own[COUNT] : own[COUNT]].sum())
+        sum_by_channel(values, channel, row, members, firsts, *self._arrays, sums)
 
     def counters(self, sums: Integers) -> Counters:
         """The counters as the machine gives them."""
@@ -201,10 +218,10 @@ def _share(index: int, program: Program, edges: Sequence[Edge]) -> Share:
     block, blocks = program.blocks[index], len(program.blocks)
     word = block.word
     planes: dict[bytes, int] = {}
-    found: list[Masks] = []
+    found: list[Integers] = []
     added: dict[tuple[int, int], Integers] = {}
     for counter, population, plane, by_channel in _effects(index, block, program, edges):
-        flat = plane.astype(np.int32).ravel()
+        flat = plane.astype(np.int64).ravel()
         if not flat.any():
             continue
         number = planes.setdefault(flat.tobytes(), len(planes))
@@ -224,7 +241,20 @@ def _share(index: int, program: Program, edges: Sequence[Edge]) -> Share:
                 sums.append(run * len(found) + number)
                 factors.append(int(by_channel[first]))
     terms = (np.array(each, dtype=np.int64) for each in (rows, sums, factors))
-    return Share(cuts, np.stack(found), *terms)
+    usual, odd, extra = _usual(np.stack(found))
+    places = np.stack(np.divmod(odd, word.width), axis=1)
+    return Share(cuts, usual, places, extra, *terms)
+
+
+def _usual(planes: Integers) -> tuple[Integers, Integers, Integers]:
+    """The number that most pixels of each plane have, which pixels have others, and by how much: all pixels,
+    and no usual numbers, where many have.
+    """
+    usual = np.array([np.bincount(plane).argmax() for plane in planes], dtype=np.int64)
+    odd = np.flatnonzero((planes != usual[:, None]).any(axis=0))
+    if odd.size > planes.shape[1] // ODD_SHARE:
+        usual, odd = np.zeros_like(usual), np.arange(planes.shape[1])
+    return usual, odd, planes[:, odd] - usual[:, None]
 
 
 def _effects(

@@ -22,6 +22,7 @@ COLUMNS = 10
 PIXELS = 256  # that hear of the same events before the next ones are looked at: weights stay in the cache
 TABLE = 1 << 14  # taps of all these pixels
 NEURONS = 256  # of a pixel, likewise
+FEW = 32  # neurons of a pixel that do not keep the processor busy
 
 
 @compiled
@@ -162,7 +163,17 @@ def hear(
             for p in range(some):
                 n = np.uintp(p * slots)
                 first, last = np.uintp(p * most), np.uintp(p * most + number[p])
-                if one:
+                if one and number[p] == 1:
+                    w, v = (
+                        weight[first] + (low - channels[0]) * axons[0, CHANNEL],
+                        np.uintp(place[first] + low),
+                    )
+                    for c in range(np.uintp(high - low)):
+                        value = values[v + c]
+                        at[n], sent[n] = w, value
+                        n += np.uintp((value != 0) | zero)
+                        w += axons[0, CHANNEL]
+                elif one:
                     shift = (low - channels[0]) * axons[0, CHANNEL]
                     for c in range(low, high):
                         j = first
@@ -186,21 +197,29 @@ def hear(
             k = targets[0]
             while k < targets[1]:
                 count = min(NEURONS, targets[1] - k)
-                for p in range(some):
-                    if listed[p]:
-                        row, column = box[0] + (begin + p) // across, box[2] + (begin + p) % across
-                        state = (row * target_w + column) * target_d + k
-                        if mixed is None:
-                            add_all(
-                                states, state, weights, at, sent, p * slots, p * slots + listed[p],
-                                k - targets[0], count, chip, bounded,
-                            )  # fmt: skip
-                        else:
-                            for event in range(p * slots, p * slots + listed[p]):
-                                update_all(
-                                    along[event], states, state, weights, at[event] + k - targets[0],
-                                    count, sent[event], chip,
+                first_neuron = k - targets[0]
+                if mixed is None:
+                    # Where states are rounded, a neuron's events wait long for each other: if few neurons do
+                    # so together, those of other pixels come between them.
+                    turn = 2 if chip is not None and count <= FEW else slots
+                    longest = listed[:some].max()
+                    for event in range(0, longest, turn):
+                        for p in range(some):
+                            if event < listed[p]:
+                                row, column = box[0] + (begin + p) // across, box[2] + (begin + p) % across
+                                add_all(
+                                    states, (row * target_w + column) * target_d + k, weights, at, sent,
+                                    p * slots + event, p * slots + min(listed[p], event + turn),
+                                    first_neuron, count, chip, bounded,
                                 )  # fmt: skip
+                else:
+                    for p in range(some):
+                        row, column = box[0] + (begin + p) // across, box[2] + (begin + p) % across
+                        for event in range(p * slots, p * slots + listed[p]):
+                            update_all(
+                                along[event], states, (row * target_w + column) * target_d + k, weights,
+                                at[event] + first_neuron, count, sent[event], chip,
+                            )  # fmt: skip
                 k += count
             low = high
 

@@ -58,15 +58,16 @@ def added(state: Any, weight: Any, value: Any, chip: Flag, bounded: Flag) -> Any
 
 
 @kept(codes, events)
-def rectified(states: States, values: Floats, scale: Any, clipped: bool, chip: Flag) -> float:
-    """Values of states, scaled: of those below 0 none if `clipped`. Gives the largest magnitude."""
+def clipped(states: States, values: Floats, scale: Any, low: Any, high: Any, chip: Flag) -> float:
+    """Values of states, scaled, within limits. Gives the largest magnitude."""
     bits = values.view(np.int32)
     most = np.int32(0)
     for first in range(0, values.size, PASS):
         last = min(values.size, first + PASS)
         for i in range(np.uintp(first), np.uintp(last)):
             value = scale * np.float32(states[i])
-            value = np.float32(0) if clipped and value <= 0 else value
+            value = low if value < low else value
+            value = high if value > high else value
             values[i] = value if chip is None else half(np.float64(value))
         most = max(most, largest(bits, first, last))
     return float(of_bits(most))

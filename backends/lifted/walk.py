@@ -6,7 +6,8 @@ show), is left to the literal machine.
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +36,6 @@ LISTED_MOST = 512
 HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
 WORTH = 1 << 19  # synapses that are worth another thread
-COMPILED = (Activation.IDENTITY, Activation.RELU)
 
 
 class NotFiniteError(Exception):
@@ -124,12 +124,10 @@ class Walk:
     ) -> Run:
         kinds = ("output", "layer") if keep_layers else ("output",)
         tensors = {kind: [each for each in self.image.tensors if each.kind == kind] for kind in kinds}
-        wanted = {
-            self._at[piece.core, piece.population]
-            for each in tensors.values()
-            for tensor in each
-            for piece in tensor.pieces
-        }
+        wanted: dict[int, set[int]] = defaultdict(set)
+        for piece in (piece for each in tensors.values() for tensor in each for piece in tensor.pieces):
+            block = self._at[piece.core, piece.population]
+            wanted[self._places[block].map].add(block)
         kept: dict[tuple[int, int], Floats] = {}
         sums, steps = self._census.none(), len(self.image.steps)
         values = self._given(inputs)
@@ -140,12 +138,12 @@ class Walk:
             found = values[index]
             if not found.peak < np.inf:
                 raise NotFiniteError
-            self._census.by_pixel(found.numbers, row, plan.map.depth, plan.members, plan.firsts, sums)
-            for block in plan.members.tolist():
-                found.firing += self._census.fired(block, sums)
-                if block in wanted:
-                    key = self._blocks[block].core, self._blocks[block].address
-                    kept[key] = self._view(block, found.numbers).copy()
+            found.firing = self._census.by_pixel(
+                found.numbers, row, plan.map.depth, plan.members, plan.firsts, sums
+            )
+            for block in wanted[index]:
+                key = self._blocks[block].core, self._blocks[block].address
+                kept[key] = self._view(block, found.numbers).copy()
             for done in plan.done:
                 del values[done]
             if on_step is not None:
@@ -202,10 +200,10 @@ class Walk:
         else:
             for future in [self._pool.submit(hear, box, targets) for box, targets in parts]:
                 future.result()
-        if block.word.activation in COMPILED:
+        limits = _limits(block.word.activation, plan.parameters)
+        if limits is not None:
             found = np.empty(flat.size, dtype=np.float32)
-            clipped = block.word.activation is Activation.RELU
-            peak = rounding.rectified(flat, found, np.float32(block.scale), clipped, self._chip)
+            peak = rounding.clipped(flat, found, np.float32(block.scale), *limits, self._chip)
         else:
             states = states.astype(np.float32, copy=False)
             by_pixel, _ = fire(
@@ -218,6 +216,8 @@ class Walk:
     def _parts(self, plan: Plan) -> list[tuple[Box, Span]]:
         """Boxes and channels of a map for the threads: neurons that none of the others writes."""
         map_ = plan.map
+        if self._pool is None:
+            return [((0, map_.height, 0, map_.width), (0, map_.depth))]
         count = min(self._threads, 1 + sum(call.synapses for call in plan.calls) // WORTH)
         for axis, size in enumerate((map_.height, map_.width, map_.depth)):
             if size >= 4 * count or axis == 2:
@@ -281,6 +281,17 @@ def _bounded(plan: Plan, values: Mapping[int, _Values]) -> bool | None:
         most += call.most * values[call.feed.source].peak
         events += call.events
     return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
+
+
+def _limits(
+    activation: Activation, parameters: Sequence[float | Floats]
+) -> tuple[np.float32, np.float32] | None:
+    """The least and the largest value of an activation function that does nothing else."""
+    if activation is Activation.CLIP and not any(np.ndim(each) for each in parameters):
+        return np.float32(parameters[0]), np.float32(parameters[1])
+    if activation in (Activation.RELU, Activation.IDENTITY):
+        return np.float32(0 if activation is Activation.RELU else -np.inf), np.float32(np.inf)
+    return None
 
 
 def processors() -> int:
