@@ -22,9 +22,9 @@ from snc.ir.activations import Activation
 from snc.ir.errors import BadInput, Origin
 from snc.models.digits import digits_images, digits_model
 
+from .reference import CANCELLED, CHIP, TOLERANCE, compiled, peak, reread
 from .test_lifted_images import fed
 from .test_random import THOROUGH, compiled_if_it_fits, drawn_chip
-from .trip import CANCELLED, CHIP, TOLERANCE, compiled, peak, reread
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
