@@ -19,17 +19,40 @@ if TYPE_CHECKING:
     from ..compiler.running.simulating.agreement import Agreement
     from ..compiler.running.simulating.answers import Answers, Range
     from ..compiler.running.simulating.simulation import Simulation
+    from ..compiler.running.simulating.spikes import Spikes
 
 NEAR = ": sums in ONNX Runtime's order, near the chip's; counted is what the chip would do with these values"
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
+STREAMS_SHOWN = 8
 RANGE_SHOWN = 8  # elements that are shown one by one
 
 
 @click.command("simulate")
 @click.argument("image", type=options.FILE, metavar="IMAGE")
 @options.data(
-    True, "An .npy, .npz, picture, or a folder of these; arrays may hold many frames along their first axis."
+    True,
+    "An .npy, .npz, picture, or a folder of these; arrays may hold many frames along their first axis, or "
+    "recorded events with the fields t, x, y, p (so may N-MNIST's .bin).",
+)
+@click.option(
+    "--bin",
+    "seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help="Of recorded events: seconds of a frame. [default: a step of the network, or else 0.001]",
+)
+@click.option(
+    "--refresh",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Every N frames begin anew: states are set, and sigma-delta neurons send everything.",
+)
+@click.option(
+    "--spikes",
+    type=options.FILE,
+    metavar="FILE.npy",
+    help="Write the first output's values other than 0 as events: t, x, y, p, value, stream.",
 )
 @click.option(
     "-o",
@@ -74,6 +97,9 @@ def simulate_command(
     image: Path,
     data_path: Path,
     names: tuple[tuple[str, str], ...],
+    seconds: float | None,
+    refresh: int | None,
+    spikes: Path | None,
     output: Path | None,
     resume: bool,
     arithmetic: "Arithmetic",
@@ -95,30 +121,44 @@ def simulate_command(
     the frames that it has finished: the same command with --resume goes on from there.
     """
     from ..backends.image.parts import load_network, manifest_of
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.running import outputs
     from ..compiler.running.data.dataset import check_apart, open_data
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
+    from ..compiler.running.data.recordings import STEP
     from ..compiler.running.estimate import estimate
     from ..compiler.running.simulating.answers import Answers, Kept
     from ..compiler.running.simulating.partial import Partial
     from ..compiler.running.simulating.predictions import Form, save_predictions
     from ..compiler.running.simulating.simulation import Watcher, has_memory, simulate
+    from ..compiler.running.simulating.spikes import Events, Spikes
 
     if resume and output is None:
         raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
     outputs.suffixed(output, ".npz", ".npy", ".csv")
     outputs.suffixed(report_file, ".json", ".html")
+    outputs.suffixed(spikes, ".npy")
     image = manifest_of(image)
-    outputs.plan((output, report_file), (image, data_path, against, Path(labels) if labels else None))
+    outputs.plan((output, report_file, spikes), (image, data_path, against, Path(labels) if labels else None))
     check_apart(data_path, output)
     loaded = load_network(image)
     picture = Picture(resize, mean, scale, bgr)
-    data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels))
+    is_spiking = Dynamics.says(loaded.about.dynamics)
+    step = seconds or (Dynamics.parsed(loaded.about.dynamics).dt if is_spiking else STEP)
+    data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels, step))
+
+    def begins(frame: int) -> bool:
+        return data.begins(frame) or (refresh is not None and frame % refresh == 0)
+
     warn_of_bytes(ctx, data)
     known = None if labels is None else load_labels(labels, data)
-    answers, kept = Answers(must_name_classes=known is not None), Kept()
+    of_streams = data.has_recordings
+    answers, kept = Answers(must_name_classes=known is not None and not of_streams), Kept()
     watchers: list[Watcher] = [answers, *[kept] * (values and as_json)]
+    streams = Spikes(data.begins) if is_spiking or of_streams else None
+    events = None if spikes is None else Events(spikes, data.begins, step)
+    watchers += [watcher for watcher in (streams, events) if watcher is not None]
     beside = None
     if against is not None:
         # ONNX Runtime takes a while to load: only where it is asked for.
@@ -129,7 +169,10 @@ def simulate_command(
 
     with frames_bar("simulate", len(data)) as at:
         if output is None:
-            found = simulate(loaded, image, data, arithmetic, engine=engine, watchers=watchers, on_step=at)
+            found = simulate(
+                loaded, image, data, arithmetic,
+                engine=engine, watchers=watchers, on_step=at, begins=begins,
+            )  # fmt: skip
         else:
             run = {
                 "image": hashlib.sha256(image.read_bytes()).hexdigest(),
@@ -137,6 +180,8 @@ def simulate_command(
                 "engine": engine,
                 "data": data.state(),
                 "names": sorted(names),
+                "bin": step,
+                "refresh": refresh,
                 "pictures": asdict(picture),
             }
             with Partial(output, run, len(data), has_memory=has_memory(loaded)) as finished:
@@ -146,21 +191,19 @@ def simulate_command(
                 before = finished.resume() if resume else ()
                 try:
                     found = simulate(
-                        loaded,
-                        image,
-                        data,
-                        arithmetic,
-                        engine=engine,
-                        watchers=watchers,
-                        before=before,
-                        on_step=at,
-                    )
+                        loaded, image, data, arithmetic, engine=engine,
+                        watchers=watchers, before=before, on_step=at, begins=begins,
+                    )  # fmt: skip
                 except KeyboardInterrupt:
                     raise KeyboardInterrupt(finished.summary()) from None
                 is_named = answers.fault() is None
-                save_predictions(output, finished, data, is_named, known)
+                save_predictions(output, finished, data, is_named, None if of_streams else known)
+    if events is not None:
+        events.save()
     costs = estimate(found, loaded.chip)
-    accuracy = None if known is None else answers.accuracy(known)
+    accuracy = None
+    if known is not None:
+        accuracy = streams.accuracy(known) if of_streams and streams is not None else answers.accuracy(known)
     agreement = None if beside is None else beside.agreement()
     if report_file is not None:
         with kept_all_the_same(*filter(None, (output,))):
@@ -177,14 +220,20 @@ def simulate_command(
             {
                 **plain(found),
                 **({"outputs": plain(kept.outputs)} if values else {}),
+                **({} if streams is None else {"streams": plain(streams.streams)}),
                 **({} if accuracy is None else {"accuracy": accuracy}),
                 **({} if agreement is None else {"against": plain(agreement)}),
             }
         )
         return
     _show(found, answers, loaded.about.model, output, costs)
+    if streams is not None:
+        _show_streams(streams)
+    if spikes is not None:
+        say(f"spikes      {spikes}")
     if accuracy is not None:
-        say(f"right       {100 * accuracy:.2f} % of {found.frames} frames")
+        count = f"{data.labelled} {'recordings' if of_streams else 'frames'}"
+        say(f"right       {100 * accuracy:.2f} % of {count}")
     if agreement is not None:
         _show_agreement(agreement)
 
@@ -265,6 +314,20 @@ def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int)
     if frames > len(by_frame):
         say(f"and {frames - len(by_frame)} frames more")
         say()
+
+
+def _show_streams(found: "Spikes") -> None:
+    """Of each stream the neurons of the first output that spiked most: how often, and when first."""
+    heads = (f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST])
+    table = Sheet("stream>", "frames>", *heads, "first spikes")
+    for number, stream in enumerate(found.streams[:STREAMS_SHOWN]):
+        (name, counts), *_ = stream.counts.items()
+        best = np.argsort(-counts, kind="stable")[:BEST]
+        first = stream.first[name][best]
+        shown = ", ".join("never" if frame < 0 else str(frame) for frame in first.tolist())
+        cells = [f"{place}: {counts[place]:.6g}" for place in best]
+        table.add(number, stream.frames, *cells, *[""] * (BEST - len(cells)), shown)
+    table.show()
 
 
 def _show_range(found: "Range") -> None:

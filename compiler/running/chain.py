@@ -24,6 +24,9 @@ class Runs(Protocol):
     ) -> Result:
         """The next frame."""
 
+    def restart(self) -> None:
+        """The next frame is the first of a run."""
+
 
 def runner_of(image: Image, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> Runs:
     """An image, or the parts of a network, ready to run by one of `ENGINES`."""
@@ -75,6 +78,12 @@ class Chain:
             known |= {name: made[name] for name in row.outputs}
         outputs = {tensor.name: known[tensor.name] for tensor in self.image.manifest.outputs}
         return Result(outputs, Run(outputs, layers, _together(counters, self._cores())))
+
+    def restart(self) -> None:
+        """The next frame is the first of a run."""
+        for part in self.parts:
+            if isinstance(part, Runner):
+                part.restart()
 
     def _cores(self) -> list[int]:
         return [len(part.image.cores) for part in self.parts if isinstance(part, Runner)]

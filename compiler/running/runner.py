@@ -58,6 +58,10 @@ class Runner:
             outputs = {name: array for name, array in outputs.items() if name not in reads} | behind
         return Result(outputs, run)
 
+    def restart(self) -> None:
+        """The next frame is the first of a run: what lasts from frame to frame begins anew."""
+        self.machine.restart()
+
 
 def network_inputs(image: Image) -> list[ImageTensor]:
     """The inputs of the network that an image was made from: those of the chip, and those of the host."""

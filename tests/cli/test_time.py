@@ -99,3 +99,44 @@ def test_a_spiking_network_sends_no_changes(run: Run, model: Path) -> None:
     done = run("compile", model, "--neurons", "sigma-delta")
     assert done.code == 2
     assert "neurons, which run over time themselves (compile with --neurons standard)" in done.err
+
+
+def test_recordings_are_simulated_as_streams(run: Run, tmp_path: Path) -> None:
+    """Events in a folder, labels by name, and the output's spikes as events."""
+    first, last = ends([2, 5, 6], [3])
+    flat = nir.Flatten({"input": np.array([2, 5, 6])}, 0, -1)
+    nodes = {"input": first, "flat": flat, "fc": nir.Linear(np.abs(weights(1, 3, 60))), "if": integrate([3])}
+    path = saved(tmp_path, chain({**nodes, "output": last}))
+    assert run("compile", path).code == 0
+    folder, spikes, labels = tmp_path / "events", tmp_path / "out.npy", tmp_path / "labels.txt"
+    folder.mkdir()
+    kind = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "<i1")])
+    for name, seed in (("a.npy", 1), ("b.npy", 2)):
+        random = np.random.default_rng(seed)
+        found = np.zeros(200, dtype=kind)
+        found["t"] = np.sort(random.integers(0, 20_000, 200))
+        found["x"], found["y"] = random.integers(0, 6, 200), random.integers(0, 5, 200)
+        np.save(folder / name, found)
+    command = "simulate", path.with_suffix(".snc"), "-i", folder, "--bin", 0.001
+    found = json.loads(run(*command, "--spikes", spikes, "--json").out)
+    winners = [int(np.argmax(stream["counts"]["output"])) for stream in found["streams"]]
+    total = sum(sum(stream["counts"]["output"]) for stream in found["streams"])
+    assert total == np.load(spikes)["value"].sum() > 0
+    labels.write_text(f"b.npy,{winners[1]}\na.npy,{winners[0]}\n", encoding="utf-8")
+    done = run(*command, "--labels", labels, "-o", tmp_path / "out.csv")
+    assert (done.code, done.err) == (0, "")
+    assert "first spikes" in done.out
+    assert "100.00 % of 2 recordings" in done.out
+    by_step = json.loads(run(*command[:4], "--json").out)
+    assert by_step["frames"] > 5 * found["frames"], "a step of the network is a frame, where nobody says"
+
+
+def test_a_refresh_is_of_so_many_frames(run: Run, digits: Path, frames: Path, tmp_path: Path) -> None:
+    image = tmp_path / "digits.snc"
+    assert run("compile", digits, "-o", image, "--neurons", "sigma-delta", "--json").code == 0
+    plain, often = (
+        json.loads(run("simulate", image, "-i", frames, "--labels", "label", *more, "--json").out)
+        for more in ((), ("--refresh", 1))
+    )
+    assert plain["accuracy"] == often["accuracy"]
+    assert plain["events"] != often["events"]

@@ -17,24 +17,28 @@ from ....ir.errors import BadInput, Origin
 from ....ir.layers import Value
 from ...frontend.runtime import Arrays
 from ..runner import network_inputs
-from . import pictures, stored
+from . import pictures, recordings, stored
 from .pictures import Picture, colours, load_picture
+from .recordings import STEP, Recording, is_recording
 from .stored import Stored
 
-SUFFIXES = (*stored.SUFFIXES, *pictures.SUFFIXES)
+SUFFIXES = (*stored.SUFFIXES, *pictures.SUFFIXES, recordings.SUFFIX)
 PLAIN = Picture()
 Names = Mapping[str, str]  # of inputs, with the keys of their arrays
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of a data set. `has_bytes`: its frames are pictures' bytes, 0..255."""
+    """A file of a data set. `has_bytes`: its frames are pictures' bytes, 0..255. `is_recording`: they are
+    events of some time, and follow one another.
+    """
 
     path: Path
     frames: int
     has_bytes: bool
     read: Callable[[int], Arrays]
     close: Callable[[], None]
+    is_recording: bool = False
 
 
 class DataSet(Sequence[Arrays]):
@@ -76,6 +80,22 @@ class DataSet(Sequence[Arrays]):
         """Whether some frames are pictures' bytes."""
         return any(source.has_bytes for source in self.sources)
 
+    def begins(self, index: int) -> bool:
+        """Whether a frame begins a stream: the first one of all, and of a recording."""
+        number = bisect_right(self._ends, index)
+        source = self.sources[number]
+        return index == 0 or (source.is_recording and index == self._ends[number] - source.frames)
+
+    @property
+    def has_recordings(self) -> bool:
+        """Whether its files are recordings, each one stream."""
+        return all(source.is_recording for source in self.sources)
+
+    @property
+    def labelled(self) -> int:
+        """How many labels it may have: one for each recording, or for each frame."""
+        return len(self.sources) if self.has_recordings else len(self)
+
     def file_of(self, index: int) -> str:
         """The name of the file that holds a frame."""
         return self.sources[bisect_right(self._ends, index)].path.name
@@ -95,13 +115,15 @@ def open_data(
     picture: Picture = PLAIN,
     names: Names = MappingProxyType({}),
     labels: str | None = None,
+    step: float = STEP,
 ) -> DataSet:
-    """The frames of an .npy, an .npz, a picture, or a folder of these in the order of their names.
+    """The frames of an .npy, an .npz, a picture, or a folder of these in the order of their names; recorded
+    events become frames of `step` seconds.
 
     `names`: keys of the arrays of inputs. Without them an array has the input's name, or is the only one, the
     labels' apart. Arrays have an input's shape, or frames along the first axis. Raises BadInput.
     """
-    return open_frames(path, network_inputs(image), picture, names, labels)
+    return open_frames(path, network_inputs(image), picture, names, labels, step)
 
 
 def open_frames(
@@ -110,6 +132,7 @@ def open_frames(
     picture: Picture = PLAIN,
     names: Names = MappingProxyType({}),
     labels: str | None = None,
+    step: float = STEP,
 ) -> DataSet:
     """The same for a network's inputs."""
     if unknown := [name for name in names if name not in {tensor.name for tensor in inputs}]:
@@ -123,7 +146,7 @@ def open_frames(
             raise BadInput(
                 Origin(file=path.name), "holds no frames", hint=f"give files of {', '.join(SUFFIXES)}"
             )
-    return DataSet(path, [_source(each, inputs, picture, names, labels) for each in paths])
+    return DataSet(path, [_source(each, inputs, picture, names, labels, step) for each in paths])
 
 
 def check_apart(path: Path, output: Path | None) -> None:
@@ -159,12 +182,22 @@ def _told(inputs: Sequence[ImageTensor]) -> str:
 
 
 def _source(
-    path: Path, inputs: Sequence[ImageTensor], picture: Picture, names: Names, labels: str | None
+    path: Path,
+    inputs: Sequence[ImageTensor],
+    picture: Picture,
+    names: Names,
+    labels: str | None,
+    step: float,
 ) -> Source:
     origin, suffix = Origin(file=path.name), path.suffix.lower()
     if suffix not in SUFFIXES:
         raise BadInput(
             origin, "is no input file", hint="give an .npy, .npz, .png or .jpg, or a folder of them"
+        )
+    if len(inputs) == 1 and suffix not in pictures.SUFFIXES and is_recording(path):
+        recording, name = Recording(path, inputs[0], step), inputs[0].name
+        return Source(
+            path, recording.frames, False, lambda index: {name: recording(index)}, lambda: None, True
         )
     if suffix != ".npz":
         kind = "an .npy" if suffix in stored.SUFFIXES else "a picture"

@@ -22,7 +22,7 @@ def load_labels(where: str, data: DataSet) -> Labels:
     label at the end of each line. Raises BadInput.
     """
     if data.path.suffix.lower() == ".npz" and where in (known := stored.keys(data.path)):
-        return _of_array(Stored(data.path, where), len(data))
+        return _of_array(Stored(data.path, where), data.labelled)
     path = Path(where)
     if not path.is_file():
         if data.path.suffix.lower() == ".npz":
@@ -32,13 +32,13 @@ def load_labels(where: str, data: DataSet) -> Labels:
         raise BadInput(Origin(file=data.path.name), rule, hint=hint)
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return _of_array(Stored(path), len(data))
+        return _of_array(Stored(path), data.labelled)
     if suffix == ".npz":
         keys = stored.keys(path)
         if len(keys) != 1:
             rule = f"has the arrays {', '.join(keys)}"
             raise BadInput(Origin(file=path.name), rule, hint="give a file with one array of labels")
-        return _of_array(Stored(path, keys[0]), len(data))
+        return _of_array(Stored(path, keys[0]), data.labelled)
     return _of_text(path, data)
 
 
@@ -66,10 +66,11 @@ def _of_text(path: Path, data: DataSet) -> Labels:
         rule = f"the line {','.join(rows[numbers.index(None)])!r} does not end in a label"
         raise BadInput(origin, rule, hint=HINT)
     labels = [number for number in numbers if number is not None]
-    if len({source.frames for source in data.sources}) == 1 == data.sources[0].frames and data.path.is_dir():
+    if data.labelled == len(data.sources) and data.path.is_dir():
         labels = _by_name(rows, labels, data)
-    if len(labels) != len(data):
-        raise BadInput(origin, f"has {len(labels)} labels for {len(data)} frames", hint=HINT)
+    if len(labels) != data.labelled:
+        of = "recordings" if data.has_recordings else "frames"
+        raise BadInput(origin, f"has {len(labels)} labels for {data.labelled} {of}", hint=HINT)
     return np.array(labels, dtype=np.int64)
 
 

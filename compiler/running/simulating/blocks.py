@@ -42,10 +42,14 @@ class Block:
 
 
 def run_blocks(
-    runner: Runs, frames: Sequence[Arrays], first: int = 0, on_step: OnStep = lambda frame, done, of: None
+    runner: Runs,
+    frames: Sequence[Arrays],
+    first: int = 0,
+    on_step: OnStep = lambda frame, done, of: None,
+    begins: Callable[[int], bool] = lambda frame: False,
 ) -> Iterator[Block]:
-    """Runs frames from `first` on. When an error or an interrupt ends the run, the frames that are finished
-    come as a last block before it is raised.
+    """Runs frames from `first` on. `begins`: before which frames the states begin anew. When an error or an
+    interrupt ends the run, the frames that are finished come as a last block before it is raised.
     """
     held: list[Result] = []
     start, begun, most = first, time.perf_counter(), FRAMES_MAX
@@ -55,6 +59,8 @@ def run_blocks(
             def step(done: int, total: int, frame: int = index) -> None:
                 on_step(frame, done, total)
 
+            if begins(index):
+                runner.restart()
             held.append(runner(frames[index], on_step=step))
             if index == first:
                 most = min(FRAMES_MAX, max(1, BYTES_MAX // _size(held[0])))

@@ -1,6 +1,6 @@
 """Running an image on frames: what is counted, as plain values for tables and scripts. Draws nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -90,14 +90,15 @@ def simulate(
     watchers: Sequence[Watcher] = (),
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
+    begins: Callable[[int], bool] = lambda frame: False,
 ) -> Simulation:
     """Runs frames one after the other by one of `ENGINES`, and tells the watchers. `before`: blocks of an
-    earlier run, which are not run again.
+    earlier run, which are not run again. `begins`: whether states that last begin anew before a frame.
     """
     answers = Answers()
     counters: Counters | None = None
     seconds, done = 0.0, 0
-    for block in _all_blocks(before, image, arithmetic, engine, frames, on_step):
+    for block in _all_blocks(before, image, arithmetic, engine, frames, on_step, begins):
         for watcher in (answers, *watchers):
             watcher.add(block)
         counters = block.counters if counters is None else counters + block.counters
@@ -146,13 +147,14 @@ def _all_blocks(
     engine: str,
     frames: Sequence[Arrays],
     on_step: OnStep,
+    begins: Callable[[int], bool],
 ) -> Iterator[Block]:
     done = 0
     for block in before:
         yield block
         done = block.stop
     if done < len(frames):
-        yield from run_blocks(runner_of(image, arithmetic, engine), frames, done, on_step)
+        yield from run_blocks(runner_of(image, arithmetic, engine), frames, done, on_step, begins)
 
 
 def _layer(
