@@ -6,26 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from . import options
-from .views.show import Sheet, json_text, kept_all_the_same, plain, say, say_json, times
+from .views.runs import show_agreement, show_beside, show_run, show_streams
+from .views.show import json_text, kept_all_the_same, plain, say, say_json
 from .views.talk import frames_bar, warn, warn_of_bytes
 
 if TYPE_CHECKING:
     from ..backends.image.image import Image
     from ..backends.machine.machine import Arithmetic
     from ..compiler.running.estimate import Estimates
-    from ..compiler.running.simulating.agreement import Agreement
-    from ..compiler.running.simulating.answers import Answers, Range
+    from ..compiler.running.simulating.beside import Beside, Course
     from ..compiler.running.simulating.simulation import Simulation
-    from ..compiler.running.simulating.spikes import Spikes
-
-NEAR = ": sums in ONNX Runtime's order, near the chip's; counted is what the chip would do with these values"
-BEST = 5  # of an output that is a vector
-VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
-STREAMS_SHOWN = 8
-RANGE_SHOWN = 8  # elements that are shown one by one
 
 
 @click.command("simulate")
@@ -81,6 +73,14 @@ RANGE_SHOWN = 8  # elements that are shown one by one
     help="Run the model in ONNX Runtime beside the image: says how often they agree, and the largest error.",
 )
 @click.option(
+    "--beside",
+    "beside_file",
+    type=options.FILE,
+    metavar="IMAGE2",
+    help="Run another image of the network on the same frames, such as the frame network beside sigma-delta: "
+    "says whether the outputs are equal, and what each took.",
+)
+@click.option(
     "--report",
     "report_file",
     type=options.FILE,
@@ -106,6 +106,7 @@ def simulate_command(
     engine: str,
     labels: str | None,
     against: Path | None,
+    beside_file: Path | None,
     report_file: Path | None,
     charts: Path | None,
     resize: bool,
@@ -128,7 +129,9 @@ def simulate_command(
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.data.recordings import STEP
     from ..compiler.running.estimate import estimate
+    from ..compiler.running.runner import network_inputs
     from ..compiler.running.simulating.answers import Answers, Kept
+    from ..compiler.running.simulating.beside import Second, Tracker
     from ..compiler.running.simulating.partial import Partial
     from ..compiler.running.simulating.predictions import Form, save_predictions
     from ..compiler.running.simulating.simulation import Watcher, has_memory, simulate
@@ -140,7 +143,10 @@ def simulate_command(
     outputs.suffixed(report_file, ".json", ".html")
     outputs.suffixed(spikes, ".npy")
     image = manifest_of(image)
-    outputs.plan((output, report_file, spikes), (image, data_path, against, Path(labels) if labels else None))
+    outputs.plan(
+        (output, report_file, spikes),
+        (image, data_path, against, beside_file, Path(labels) if labels else None),
+    )
     check_apart(data_path, output)
     loaded = load_network(image)
     picture = Picture(resize, mean, scale, bgr)
@@ -166,6 +172,14 @@ def simulate_command(
 
         beside = Against(against, loaded, data)
         watchers.append(beside)
+
+    tracker, second = Tracker(), None
+    watchers.append(tracker)
+    if beside_file is not None:
+        other = load_network(manifest_of(beside_file))
+        inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(loaded)}
+        second = Second(beside_file, other, data, arithmetic, begins, inputs)
+        watchers.append(second)
 
     with frames_bar("simulate", len(data)) as at:
         if output is None:
@@ -205,15 +219,18 @@ def simulate_command(
     if known is not None:
         accuracy = streams.accuracy(known) if of_streams and streams is not None else answers.accuracy(known)
     agreement = None if beside is None else beside.agreement()
+    twin = None if second is None else second.beside()
     if report_file is not None:
         with kept_all_the_same(*filter(None, (output,))):
-            _report(found, loaded, report_file, costs, accuracy, agreement)
+            _report(found, loaded, report_file, costs, accuracy, agreement, tracker.course, twin)
     if charts is not None:
         from ..compiler.reports.loose import loose
         from ..compiler.reports.run_page import run_sections
 
         with kept_all_the_same(*filter(None, (output, report_file))):
-            for name, text in loose(run_sections(found, loaded.chip.mesh, costs, accuracy)):
+            for name, text in loose(
+                run_sections(found, loaded.chip.mesh, costs, accuracy, tracker.course, twin)
+            ):
                 outputs.save_text(charts / name, text)
     if as_json:
         say_json(
@@ -223,19 +240,22 @@ def simulate_command(
                 **({} if streams is None else {"streams": plain(streams.streams)}),
                 **({} if accuracy is None else {"accuracy": accuracy}),
                 **({} if agreement is None else {"against": plain(agreement)}),
+                **({} if twin is None else {"course": plain(tracker.course), "beside": plain(twin)}),
             }
         )
         return
-    _show(found, answers, loaded.about.model, output, costs)
+    show_run(found, answers, loaded.about.model, output, costs)
     if streams is not None:
-        _show_streams(streams)
+        show_streams(streams)
     if spikes is not None:
         say(f"spikes      {spikes}")
     if accuracy is not None:
         count = f"{data.labelled} {'recordings' if of_streams else 'frames'}"
         say(f"right       {100 * accuracy:.2f} % of {count}")
     if agreement is not None:
-        _show_agreement(agreement)
+        show_agreement(agreement)
+    if twin is not None:
+        show_beside(found, costs, twin, estimate(twin.run, other.chip))
 
 
 def _report(
@@ -245,6 +265,8 @@ def _report(
     costs: "Estimates",
     accuracy: float | None,
     agreement: object,
+    course: "Course",
+    twin: "Beside | None",
 ) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
     from ..backends.image.parts import mesh_of
@@ -256,91 +278,14 @@ def _report(
         data["accuracy"] = accuracy
     if agreement is not None:
         data["against"] = plain(agreement)
+    data["course"] = plain(course)
+    if twin is not None:
+        data["beside"] = plain(twin)
     if file.suffix.lower() == ".html":
         # Its drawing library takes a while to load: only where it is asked for.
         from ..compiler.reports.run_page import run_page
 
-        text = run_page(found, image.about.model, mesh_of(image), costs, data, accuracy)
+        text = run_page(found, image.about.model, mesh_of(image), costs, data, accuracy, course, twin)
     else:
         text = json_text(data) + "\n"
     outputs.save_text(file, text)
-
-
-def _show(
-    found: "Simulation", answers: "Answers", model: str, output: Path | None, costs: "Estimates"
-) -> None:
-    frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
-    say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
-    if found.engine != "walk":
-        say(f"engine      {found.engine}{NEAR if found.engine == 'dense' else ''}")
-    say()
-    for name, shape in found.outputs.items():
-        _show_output(name, shape, answers.ranges[name], found.frames)
-    table = Sheet("layer*", "op", "fired>", "events>", "synaptic ops>", "empty>", "hops>")
-    for layer in found.per_layer:
-        table.add(
-            layer.name,
-            layer.op,
-            f"{layer.firing:,}",
-            f"{layer.events:,}",
-            f"{layer.synaptic_operations:,}",
-            f"{layer.empty_events:,}",
-            f"{layer.hops:,}",
-        )
-    table.show()
-    share = found.empty_events / found.events if found.events else 0.0
-    say(f"events      {found.events:,}, of them empty {found.empty_events:,} ({100 * share:.1f} %)")
-    say(f"synaptic    {found.synaptic_operations:,} operations")
-    say(f"hops        {found.hops:,}, of them into the chip {found.input_hops:,}")
-    say(f"energy      {costs.energy_nj / 1000:,.3f} uJ a frame, estimated from the target's costs")
-    say(f"latency     {costs.latency_us:,.2f} us a frame, estimated")
-    if output is not None:
-        say(f"outputs     {output}")
-
-
-def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int) -> None:
-    """A vector's largest elements, or the range of anything larger."""
-    by_frame = found.first.reshape(len(found.first), -1)
-    elements = by_frame.shape[1]
-    say(f"output {name}, {times(shape)}")
-    if not VECTOR_MIN <= elements <= VECTOR_MAX or max(shape[1:], default=1) != elements:
-        _show_range(found)
-        return
-    table = Sheet("frame>", *(f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST]))
-    for index, values in enumerate(by_frame):
-        best = np.argsort(-values, kind="stable")[:BEST]
-        table.add(index, *(f"{place}: {values[place]:.4g}" for place in best))
-    table.show()
-    if frames > len(by_frame):
-        say(f"and {frames - len(by_frame)} frames more")
-        say()
-
-
-def _show_streams(found: "Spikes") -> None:
-    """Of each stream the neurons of the first output that spiked most: how often, and when first."""
-    heads = (f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST])
-    table = Sheet("stream>", "frames>", *heads, "first spikes")
-    for number, stream in enumerate(found.streams[:STREAMS_SHOWN]):
-        (name, counts), *_ = stream.counts.items()
-        best = np.argsort(-counts, kind="stable")[:BEST]
-        first = stream.first[name][best]
-        shown = ", ".join("never" if frame < 0 else str(frame) for frame in first.tolist())
-        cells = [f"{place}: {counts[place]:.6g}" for place in best]
-        table.add(number, stream.frames, *cells, *[""] * (BEST - len(cells)), shown)
-    table.show()
-
-
-def _show_range(found: "Range") -> None:
-    if found.elements <= RANGE_SHOWN:
-        say("  " + ", ".join(f"{value:.6g}" for value in found.first.ravel().tolist()))
-    else:
-        say(f"  least {found.low:.4g}, mean {found.mean:.4g}, largest {found.high:.4g}")
-    say()
-
-
-def _show_agreement(found: "Agreement") -> None:
-    share = "" if found.argmax_agree is None else f"{100 * found.argmax_agree:.2f} % of the classes, "
-    say(
-        f"agreement   {share}largest error {found.max_abs_error:.3g}, {found.max_rel_error:.3g} of the peak, "
-        f"with {found.model} in ONNX Runtime"
-    )

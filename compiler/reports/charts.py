@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WIDTH_INCHES = 4.2  # so narrow that letters can be read on a phone
 ROW_INCHES = 0.2  # of a layer's bar
 GROUP_INCHES = 0.1  # of one of several bars of a layer
+COURSE_ROWS = 10  # of labels: as high a line over frames is
 CELL_INCHES = 0.33  # of a core with a number and a label
 LETTERS = 8.5  # points
 LABEL_MAX = 17  # characters of a label
@@ -49,6 +50,25 @@ def stacked(labels: Sequence[str], parts: Mapping[str, Sequence[float]], unit: s
     if max(left, default=0) >= LONG:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlim(0, max([*left, 1e-12]) * 1.02)
+    return _svg(figure)
+
+
+def course(series: Mapping[str, Sequence[float]], unit: str) -> str:
+    """A line for each of the series, from the first frame to the last."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    figure, axes = _figure(COURSE_ROWS)
+    for name, values in series.items():
+        axes.plot(range(len(values)), values, color=COLOURS[name], linewidth=1.2, label=name)
+    _dress(axes, (), "frame")
+    axes.set_yticks([])
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    most = max((max(values, default=0) for values in series.values()), default=0)
+    axes.set_ylim(0, max(most, 1e-12) * 1.05)
+    if most >= LONG:
+        axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_ylabel(unit, color=INK, fontsize=LETTERS)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     return _svg(figure)
 
 

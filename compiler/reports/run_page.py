@@ -1,6 +1,9 @@
 """The page of `snc simulate --report`: what a run did on the mesh and in each layer, and what it may cost."""
 
+from pathlib import Path
+
 from ..running.estimate import Estimates
+from ..running.simulating.beside import Beside, Course
 from ..running.simulating.simulation import Simulation
 from . import charts
 from .image_page import named
@@ -14,18 +17,51 @@ def run_page(
     costs: Estimates,
     data: object,
     accuracy: float | None = None,
+    course: Course | None = None,
+    beside: Beside | None = None,
 ) -> str:
-    """The page of a run. `accuracy`: the share of frames whose class is right, where that is known."""
+    """The page of a run. `accuracy`: the share of frames whose class is right, where that is known. `course`:
+    of its frames, `beside`: of another image's run on them.
+    """
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     summary = f"{frames}, {found.arithmetic} arithmetic: {found.synaptic_operations:,} synaptic operations."
-    return page(f"{model}, a run", summary, run_sections(found, mesh, costs, accuracy), data)
+    return page(f"{model}, a run", summary, run_sections(found, mesh, costs, accuracy, course, beside), data)
 
 
 def run_sections(
-    found: Simulation, mesh: tuple[int, int], costs: Estimates, accuracy: float | None = None
+    found: Simulation,
+    mesh: tuple[int, int],
+    costs: Estimates,
+    accuracy: float | None = None,
+    course: Course | None = None,
+    beside: Beside | None = None,
 ) -> list[Section]:
     """The parts of that page."""
-    return [_overview(found, accuracy), _layers(found), _mesh(found, mesh), _costs(costs)]
+    by_frame = [] if course is None or len(course.events) < 2 else [_course(found, course, beside)]
+    return [_overview(found, accuracy), *by_frame, _layers(found), _mesh(found, mesh), _costs(costs)]
+
+
+def _course(found: Simulation, course: Course, beside: Beside | None) -> Section:
+    own = Path(found.image).name
+    key = (("snc", own), *([] if beside is None else [("lut", Path(beside.run.image).name)]))
+    drawn = []
+    for caption, name in (
+        ("Events of each frame", "events"),
+        ("Operations of each frame", "synaptic_operations"),
+    ):
+        series = {"snc": getattr(course, name)}
+        if beside is not None:
+            series["lut"] = getattr(beside.course, name)
+        words = f"{len(course.events)} frames; {own} takes {sum(series['snc']):,} in all"
+        drawn.append(Chart(caption, words, charts.course(series, name.replace("_", " ")), key))
+    texts, facts = ["What the frames took, one after the other."], []
+    if beside is not None:
+        facts = [
+            ("frames with equal outputs", f"{beside.equal} of {found.frames}"),
+            ("largest error, of the peak", f"{beside.max_rel_error:.3g}"),
+            ("events, of the other image", f"{found.events / max(1, beside.run.events):.3f}"),
+        ]
+    return Section("Frame by frame", tuple(texts), tuple(facts), tuple(drawn))
 
 
 def _overview(found: Simulation, accuracy: float | None) -> Section:

@@ -140,3 +140,32 @@ def test_a_refresh_is_of_so_many_frames(run: Run, digits: Path, frames: Path, tm
     )
     assert plain["accuracy"] == often["accuracy"]
     assert plain["events"] != often["events"]
+
+
+def test_two_images_run_beside_each_other(run: Run, digits: Path, image: Path, tmp_path: Path) -> None:
+    """The frames of a picture that stands still: one image sends it again and again, the other once."""
+    other, page = tmp_path / "changes.snc", tmp_path / "run.html"
+    assert run("compile", digits, "-o", other, "--neurons", "sigma-delta", "--json").code == 0
+    with np.load(digits.parent / "digits_test.npz") as held_out:
+        np.save(tmp_path / "still.npy", np.repeat(held_out["image"][:1], 5, axis=0))
+    command = "simulate", other, "-i", tmp_path / "still.npy", "--beside", image
+    found = json.loads(run(*command, "--report", page, "--json").out)
+    assert found["beside"]["equal"] == 5
+    assert found["course"]["events"][1:] == [0] * 4
+    of_frames = found["beside"]["course"]["events"]
+    assert len(set(of_frames)) == 1
+    assert sum(of_frames) == found["beside"]["run"]["events"]
+    assert sum(found["course"]["events"]) == found["events"]
+    assert "Frame by frame" in page.read_text(encoding="utf-8")
+    done = run(*command)
+    assert "beside      5 of 5 frames are equal" in done.out
+    assert "of the other" in done.out
+
+
+def test_an_image_of_another_network_does_not_run_beside(
+    run: Run, model: Path, image: Path, frames: Path
+) -> None:
+    assert run("compile", model, "--json").code == 0
+    done = run("simulate", image, "-i", frames, "--labels", "label", "--beside", model.with_suffix(".snc"))
+    assert done.code == 2
+    assert "give two images of one network" in done.err

@@ -23,12 +23,16 @@ OnStep = Callable[[int, int, int], None]  # the frame, how many of its steps are
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Frames that follow one another: their outputs along a new first axis, their counters summed."""
+    """Frames that follow one another: their outputs along a new first axis, their counters summed.
+
+    `course`: events and synaptic operations of each, where the frames were run now.
+    """
 
     first: int
     outputs: Arrays
     counters: Counters
     seconds: float
+    course: NDArray[np.int64] | None = None
 
     @property
     def frames(self) -> int:
@@ -91,4 +95,10 @@ def _block(first: int, results: Sequence[Result], seconds: float) -> Block:
             hint = "run the frames one by one, or end the model before it"
             raise BadInput(Origin(node=name, operator="output"), rule, hint=hint)
         outputs[name] = np.stack(arrays)
-    return Block(first, outputs, counters, seconds)
+    return Block(first, outputs, counters, seconds, work(results))
+
+
+def work(results: Sequence[Result]) -> NDArray[np.int64]:
+    """Events and synaptic operations of each frame."""
+    totals = (result.run.counters.total for result in results)
+    return np.array([(total.events, total.synaptic_operations) for total in totals], dtype=np.int64)

@@ -106,6 +106,20 @@ def simulate(
         done = block.stop
     assert counters is not None, "no frame"
     assert done == len(frames), "every frame once"
+    return summed(image, path, arithmetic, len(frames), answers.shapes, counters, seconds, engine)
+
+
+def summed(
+    image: Image,
+    path: Path,
+    arithmetic: Arithmetic,
+    frames: int,
+    shapes: Mapping[str, tuple[int, ...]],
+    counters: Counters,
+    seconds: float,
+    engine: str = "walk",
+) -> Simulation:
+    """What a run of so many frames counted. `shapes`: of the outputs."""
     total = counters.total
     cores, weight_bits = counters.per_core(len(image.cores)), bits_of_weights(image)
     held: list[list[str]] = [[] for _ in image.cores]
@@ -115,8 +129,8 @@ def simulate(
     return Simulation(
         image=str(path),
         arithmetic=arithmetic,
-        frames=len(frames),
-        outputs=answers.shapes,
+        frames=frames,
+        outputs=shapes,
         events=total.events,
         synaptic_operations=total.synaptic_operations,
         empty_events=total.empty_events,
@@ -124,9 +138,7 @@ def simulate(
         input_hops=total.input_hops,
         firing=total.firing,
         seconds=seconds,
-        per_layer=tuple(
-            _layer(image, layer, counters, len(frames), weight_bits) for layer in image.about.layers
-        ),
+        per_layer=tuple(_layer(image, layer, counters, frames, weight_bits) for layer in image.about.layers),
         per_core=tuple(
             CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
             for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))

@@ -1,0 +1,123 @@
+"""What a simulation found, on the terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .show import Sheet, say, times
+
+if TYPE_CHECKING:
+    from ...compiler.running.estimate import Estimates
+    from ...compiler.running.simulating.agreement import Agreement
+    from ...compiler.running.simulating.answers import Answers, Range
+    from ...compiler.running.simulating.beside import Beside
+    from ...compiler.running.simulating.simulation import Simulation
+    from ...compiler.running.simulating.spikes import Spikes
+
+NEAR = ": sums in ONNX Runtime's order, near the chip's; counted is what the chip would do with these values"
+BEST = 5  # of an output that is a vector
+VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
+STREAMS_SHOWN = 8
+RANGE_SHOWN = 8  # elements that are shown one by one
+
+
+def show_run(
+    found: "Simulation", answers: "Answers", model: str, output: Path | None, costs: "Estimates"
+) -> None:
+    """What a run gave and counted."""
+    frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
+    say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
+    if found.engine != "walk":
+        say(f"engine      {found.engine}{NEAR if found.engine == 'dense' else ''}")
+    say()
+    for name, shape in found.outputs.items():
+        _show_output(name, shape, answers.ranges[name], found.frames)
+    table = Sheet("layer*", "op", "fired>", "events>", "synaptic ops>", "empty>", "hops>")
+    for layer in found.per_layer:
+        table.add(
+            layer.name,
+            layer.op,
+            f"{layer.firing:,}",
+            f"{layer.events:,}",
+            f"{layer.synaptic_operations:,}",
+            f"{layer.empty_events:,}",
+            f"{layer.hops:,}",
+        )
+    table.show()
+    share = found.empty_events / found.events if found.events else 0.0
+    say(f"events      {found.events:,}, of them empty {found.empty_events:,} ({100 * share:.1f} %)")
+    say(f"synaptic    {found.synaptic_operations:,} operations")
+    say(f"hops        {found.hops:,}, of them into the chip {found.input_hops:,}")
+    say(f"energy      {costs.energy_nj / 1000:,.3f} uJ a frame, estimated from the target's costs")
+    say(f"latency     {costs.latency_us:,.2f} us a frame, estimated")
+    if output is not None:
+        say(f"outputs     {output}")
+
+
+def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int) -> None:
+    """A vector's largest elements, or the range of anything larger."""
+    by_frame = found.first.reshape(len(found.first), -1)
+    elements = by_frame.shape[1]
+    say(f"output {name}, {times(shape)}")
+    if not VECTOR_MIN <= elements <= VECTOR_MAX or max(shape[1:], default=1) != elements:
+        _show_range(found)
+        return
+    table = Sheet("frame>", *(f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST]))
+    for index, values in enumerate(by_frame):
+        best = np.argsort(-values, kind="stable")[:BEST]
+        table.add(index, *(f"{place}: {values[place]:.4g}" for place in best))
+    table.show()
+    if frames > len(by_frame):
+        say(f"and {frames - len(by_frame)} frames more")
+        say()
+
+
+def show_streams(found: "Spikes") -> None:
+    """Of each stream the neurons of the first output that spiked most: how often, and when first."""
+    heads = (f"{place}.>" for place in ("1st", "2nd", "3rd", "4th", "5th")[:BEST])
+    table = Sheet("stream>", "frames>", *heads, "first spikes")
+    for number, stream in enumerate(found.streams[:STREAMS_SHOWN]):
+        (name, counts), *_ = stream.counts.items()
+        best = np.argsort(-counts, kind="stable")[:BEST]
+        first = stream.first[name][best]
+        shown = ", ".join("never" if frame < 0 else str(frame) for frame in first.tolist())
+        cells = [f"{place}: {counts[place]:.6g}" for place in best]
+        table.add(number, stream.frames, *cells, *[""] * (BEST - len(cells)), shown)
+    table.show()
+
+
+def _show_range(found: "Range") -> None:
+    if found.elements <= RANGE_SHOWN:
+        say("  " + ", ".join(f"{value:.6g}" for value in found.first.ravel().tolist()))
+    else:
+        say(f"  least {found.low:.4g}, mean {found.mean:.4g}, largest {found.high:.4g}")
+    say()
+
+
+def show_agreement(found: "Agreement") -> None:
+    """How far ONNX Runtime's outputs are."""
+    share = "" if found.argmax_agree is None else f"{100 * found.argmax_agree:.2f} % of the classes, "
+    say(
+        f"agreement   {share}largest error {found.max_abs_error:.3g}, {found.max_rel_error:.3g} of the peak, "
+        f"with {found.model} in ONNX Runtime"
+    )
+
+
+def show_beside(found: "Simulation", costs: "Estimates", other: "Beside", others: "Estimates") -> None:
+    """What two images took for the same frames."""
+    table = Sheet("image*", "events>", "synaptic ops>", "energy uJ>", "latency us>")
+    runs = ((Path(found.image).name, found, costs), (Path(other.run.image).name, other.run, others))
+    for name, run, each in runs:
+        cells = f"{run.events:,}", f"{run.synaptic_operations:,}", f"{each.energy_nj / 1000:,.3f}"
+        table.add(name, *cells, f"{each.latency_us:,.2f}")
+    pairs = (
+        (found.events, other.run.events),
+        (found.synaptic_operations, other.run.synaptic_operations),
+        (costs.energy_nj, others.energy_nj),
+        (costs.latency_us, others.latency_us),
+    )
+    table.add("of the other", *(f"{one / two:.3f}" if two else "-" for one, two in pairs))
+    table.show()
+    equal = f"{other.equal} of {found.frames} frames are equal"
+    say(f"beside      {equal}, the largest error is {other.max_rel_error:.3g} of the peak")
