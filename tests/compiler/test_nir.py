@@ -317,6 +317,42 @@ def test_what_is_no_nir_file_is_refused(tmp_path: Path) -> None:
             compile_model(path, CHIP, Options())
 
 
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_file_that_ends_too_early_is_refused(tmp_path: Path, part: float) -> None:
+    data = saved(tmp_path, recurrent("value", subgraph=True)).read_bytes()
+    path = tmp_path / "part.nir"
+    path.write_bytes(data[: int(part * len(data))])
+    with pytest.raises(SncError):
+        check(path, CHIP, Options())
+
+
+def test_a_library_that_stumbles_over_a_file_is_told_as_the_files_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is raised for a damaged file is of a dozen kinds, none of them documented."""
+
+    def stumble(*_: object, **__: object) -> None:
+        raise RuntimeError("Link iteration failed (bad local heap signature)")
+
+    path = saved(tmp_path, recurrent("value"))
+    monkeypatch.setattr(nir, "read", stumble)
+    with pytest.raises(SncError, match="is no network that the package nir can read: Link iteration failed"):
+        check(path, CHIP, Options())
+
+
+@pytest.mark.parametrize(
+    ("node", "rule"),
+    [
+        (nir.Linear(np.full((4, 4), np.nan)), "x (Linear): its weight has numbers that are not finite"),
+        (integrate([4], v_threshold=np.inf), "x (IF): its v_threshold has numbers that are not finite"),
+        (lif([4], tau=np.nan), "x (LIF): its tau has numbers that are not finite"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(tmp_path: Path, node: Any, rule: str) -> None:
+    first, last = ends([4], [4])
+    assert rule in refused(tmp_path, chain({"input": first, "x": node, "output": last}))
+
+
 def test_a_check_says_how_true_each_node_is(tmp_path: Path) -> None:
     found = check(saved(tmp_path, recurrent("value")), CHIP, Options())
     how = {layer.name: layer.how for layer in found.layers}

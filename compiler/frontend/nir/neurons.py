@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ....ir.errors import Origin, Unsupported
 from .dynamics import SAYS, Dialect, Dynamics
-from .graph import Node, kind, numbers
+from .graph import Node, finite, kind
 
 Numbers = NDArray[np.float64]
 DELAY_MAX = 64  # steps: each is a population of its own
@@ -39,10 +39,10 @@ def neurons(node: Node, origin: Origin, dynamics: Dynamics) -> Neurons:
 
 def delay_steps(node: Node, origin: Origin, dynamics: Dynamics) -> int:
     """How many steps a Delay node waits. Raises Unsupported where that is no whole number, or not one."""
-    delays = numbers(node.delay) / dynamics.dt
+    delays = finite(node.delay, "delay", origin) / dynamics.dt
     steps = np.rint(delays)
     if steps.size and (np.abs(delays - steps) > 1e-6 * np.maximum(1, steps)).any():
-        worst = float(np.ravel(numbers(node.delay))[0])
+        worst = float(np.ravel(delays)[0]) * dynamics.dt
         rule = f"its delay of {worst:g} s is no whole number of steps of {dynamics.dt:g} s"
         raise Unsupported(origin, rule, hint="give --dt a time that divides it")
     if np.unique(steps).size != 1:
@@ -64,7 +64,7 @@ class _Maker:
         self.node, self.origin, self.dynamics = node, origin, dynamics
 
     def number(self, name: str) -> Numbers:
-        return numbers(getattr(self.node, name))
+        return finite(getattr(self.node, name), name, self.origin)
 
     def made(self, op: str, drive: Numbers | None = None, **parameters: Numbers) -> Neurons:
         exact = f"exact: {SAYS[self.dynamics.dialect]}, steps of {self.dynamics.dt:g} s"

@@ -14,7 +14,7 @@ from ....ir.errors import SncError, Unsupported, raise_all
 from ....ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .dynamics import SAYS, Dynamics
 from .flow import NEURONS, Flow, flow
-from .graph import Graph, Node, kind, load_graph
+from .graph import Graph, Node, finite, kind, load_graph
 from .neurons import delay_steps, neurons
 from .shapes import Shape, padding, pair, shapes
 
@@ -80,7 +80,8 @@ class _Writer:
     def constant(self, name: str, what: str, numbers: Any) -> str:
         """A constant of a node."""
         title = f"{name}.{what}"
-        self.constants[title] = np.ascontiguousarray(numbers, dtype=np.float32)
+        found = finite(numbers, what, self.flow.graph.origin(name))
+        self.constants[title] = np.ascontiguousarray(found, dtype=np.float32)
         return title
 
     def source(self, name: str) -> str:
