@@ -175,13 +175,15 @@ def _extensions(population: Source, plan: Plan, layout: _Layout, states: int | N
         found.append(Extension(kind=ExtensionKind.FIRING, address=1))
     if population.initial != 0 and population.bias is None:
         found.append(Extension(kind=ExtensionKind.INITIAL, value=population.initial))
-    if population.scale != 1:
+    listed = iter(plan.parameters)
+    if population.scales:
+        found.append(Extension(kind=ExtensionKind.SCALES, address=layout.weights[next(listed)]))
+    elif population.scale != 1:
         found.append(Extension(kind=ExtensionKind.SCALE, value=population.scale))
     if population.changes_above is not None:
         found.append(Extension(kind=ExtensionKind.CHANGES, value=population.changes_above))
     names = *population.neuron.parameters, *population.activation.parameters
     assert len(population.parameters) == len(names)
-    listed = iter(plan.parameters)
     for value in population.parameters:
         if isinstance(value, tuple):
             found.append(Extension(kind=ExtensionKind.PARAMETERS, address=layout.weights[next(listed)]))
@@ -204,7 +206,8 @@ def _block(
     assert len(extensions) == plan.extensions
     parts = [np.array([word.encode() for word in extensions], dtype=np.uint64)]
     if population.bias is not None:
-        held = population.bias[plan.fragment.c.start : plan.fragment.c.stop]
+        stored = population.bias / (population.scales or 1)
+        held = stored[plan.fragment.c.start : plan.fragment.c.stop]
         run = bias_codec(mapping.network.weight_format).run(held)
         parts.append(pack(run.codes, run.bits))
     here = mapping.places[core]

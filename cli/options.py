@@ -21,9 +21,10 @@ class WeightFormat(click.Choice[str]):
     @property
     def choices(self) -> tuple[str, ...]:
         """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
+        from ..ir.storage.channels import SCHEMES
         from ..ir.storage.weights import FORMATS
 
-        return (*self._also, *FORMATS)
+        return (*self._also, *FORMATS, *SCHEMES)
 
     @choices.setter
     def choices(self, _: object) -> None: ...
@@ -44,12 +45,14 @@ class WeightFormat(click.Choice[str]):
         return str(value)
 
     def _short(self) -> list[str]:
+        from ..ir.storage.channels import SCHEMES
         from ..ir.storage.weights import FORMATS
 
         kinds: dict[str, list[str]] = {name: [name] for name in self._also}
         for name, codec in FORMATS.items():
             kinds.setdefault(codec.kind, []).append(name)
-        return [names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}" for names in kinds.values()]
+        families = [names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}" for names in kinds.values()]
+        return [*families, *SCHEMES]
 
 
 UNITS = {"mb": 2**20, "kb": 2**10, "b": 1, "": 1}

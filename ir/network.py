@@ -50,7 +50,9 @@ class Population:
     `parameters`: those of the neuron model, then those of the activation function.
     `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`. `nodes`: the model's
     nodes that it computes. `initial`: every state's first value where there is no bias. `scale` multiplies
-    the state before the activation function. `fires_on_zero`: neurons with value 0 send events too.
+    the state before the activation function; in its place `scales`, if any, each channel's by a number of its
+    own, which `bias` and the weights that end here have in them, and what is stored has not.
+    `fires_on_zero`: neurons with value 0 send events too.
     `changes_above`: an input sends what its elements have changed since it last did, where that is more.
     """
 
@@ -65,6 +67,7 @@ class Population:
     nodes: tuple[str, ...] = ()
     initial: float = 0.0
     scale: float = 1.0
+    scales: tuple[float, ...] = ()
     fires_on_zero: bool = False
     changes_above: float | None = None
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from ..ir.layers import Array
-from ..ir.network import Network, Projection
+from ..ir.network import Network, Neuron, Population, PopulationId, Projection, Update
+from ..ir.storage.channels import SCHEMES, channel_scales, codec_of, common_exponent
 from ..ir.storage.formats import bias_codec, formats_of
-from ..ir.storage.weights import FORMATS, integer_format
+from ..ir.storage.weights import Codec, integer_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,63 @@ class Quantise:
             return replace(network, projections=projections, weight_format="float32")
         constants = trained_constants(network)
         chosen = dict(zip(constants, formats_of(self.format, len(constants)), strict=True))
-        projections = tuple(_projection(p, chosen) for p in network.projections)
+        scales = {
+            target: found
+            for target in {p.target for p in network.projections}
+            if (found := _scales(network, target, chosen)) is not None
+        }
         biases = bias_codec(self.format)
-        populations = tuple(
-            p if p.bias is None else replace(p, bias=biases.numbers(biases.run(p.bias)).astype(np.float32))
-            for p in network.populations
+        return replace(
+            network,
+            populations=tuple(
+                _population(population, biases, scales.get(PopulationId(index)))
+                for index, population in enumerate(network.populations)
+            ),
+            projections=tuple(_projection(p, chosen, scales.get(p.target)) for p in network.projections),
+            weight_format=self.format,
         )
-        return replace(network, populations=populations, projections=projections, weight_format=self.format)
+
+
+class _Scales(NamedTuple):
+    """Of the channels of a population what states are multiplied by, and the exponent of all its sources."""
+
+    channels: Array
+    exponent: int
+
+
+def _scales(network: Network, target: PopulationId, formats: Mapping[str, str]) -> _Scales | None:
+    """The scales of a population, where all its trained weights are integers with one for each channel. Where
+    weights that no training made end there, too, these stay exact: the scales are powers of two.
+    """
+    population, into = network.populations[target], network.into(target)
+    trained = [p.kernel for p in into if p.kernel.index is not None]
+    names = {formats[kernel.constant] for kernel in trained}
+    if len(names) != 1 or not names <= SCHEMES.keys():
+        return None
+    plain = population.neuron is Neuron.STANDARD and population.scale == 1
+    if not plain or any(p.update is not Update.ADD or p.is_recurrent for p in into):
+        return None
+    codec, depth = codec_of(names.pop()), population.shape.depth
+    weights, channels = [], []
+    for kernel in trained:
+        taps = kernel.weights[0, 0].size
+        reached = np.repeat((kernel.first[:, None] + np.arange(kernel.depth)).ravel(), taps)
+        live = np.repeat(kernel.first >= 0, kernel.depth * taps)
+        weights.append(kernel.weights.ravel()[live].astype(np.float64))
+        channels.append(reached[live])
+    is_power = len(trained) < len(into)
+    found = channel_scales(np.concatenate(weights), np.concatenate(channels), codec, depth, is_power=is_power)
+    exponent = common_exponent(found)
+    return _Scales((found / 2.0**exponent).astype(np.float32), exponent)
+
+
+def _population(population: Population, biases: Codec, scales: _Scales | None) -> Population:
+    by = np.float32(1) if scales is None else scales.channels
+    bias = population.bias
+    if bias is not None:
+        bias = (biases.numbers(biases.run(bias / by)).astype(np.float32) * by).astype(np.float32)
+    own = () if scales is None else tuple(scales.channels.tolist())
+    return replace(population, bias=bias, scales=own)
 
 
 def trained_constants(network: Network) -> tuple[str, ...]:
@@ -57,13 +109,21 @@ def _exact(projection: Projection) -> Projection:
     return replace(projection, kernel=replace(kernel, format=found, exponents=exponents))
 
 
-def _projection(projection: Projection, formats: Mapping[str, str]) -> Projection:
+def _projection(projection: Projection, formats: Mapping[str, str], scales: _Scales | None) -> Projection:
     kernel = projection.kernel
     if kernel.index is None:
         return projection
-    known = FORMATS[formats[kernel.constant]]
-    exponents = known.exponents(kernel.weights)
-    weights = known.rounded(kernel.weights, exponents).astype(np.float32)
+    known = codec_of(formats[kernel.constant])
+    by = np.ones((1, 1, 1, 1), dtype=np.float64)
+    if scales is None:
+        exponents = known.exponents(kernel.weights)
+    else:
+        exponents = np.full(len(kernel.weights), scales.exponent, dtype=np.int64)
+        channels = np.clip(kernel.first[:, None] + np.arange(kernel.depth), 0, scales.channels.size - 1)
+        by = scales.channels.astype(np.float64)[channels][:, :, None, None]
+    weights = (known.rounded(kernel.weights / by, exponents) * by).astype(np.float32)
+    if not known.has_zero:
+        weights[kernel.index < 0] = 0
     held = replace(kernel, weights=weights, format=known.name, exponents=exponents)
     return replace(projection, kernel=held)
 

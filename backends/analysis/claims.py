@@ -173,7 +173,7 @@ class Atlas:
         extensions = [Extension.decode(word) for word in words if _is(Extension, word)]
         yield Claim(Role.EXTENSION, at, population.extensions, address)
         for word in extensions:
-            if word.kind == ExtensionKind.PARAMETERS:
+            if word.kind in (ExtensionKind.PARAMETERS, ExtensionKind.SCALES):
                 count = words_for(population.depth, PARAMETER_CODEC.bits)
                 note = PARAMETERS_NOTE
                 yield Claim(

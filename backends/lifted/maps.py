@@ -190,7 +190,8 @@ class _Builder:
             block, keys = self.blocks[index], self.keys(index)
             heard = tuple(key._replace(geometry=key.geometry.moved(0, 0)) for key in keys)
             parameters = tuple(None if np.ndim(each) else float(each) for each in block.parameters)
-            kind = block.word.neuron, block.word.activation, parameters, block.scale, block.fires_on_zero
+            scale = None if np.ndim(block.scale) else float(block.scale)
+            kind = block.word.neuron, block.word.activation, parameters, scale, block.fires_on_zero
             buckets[heard, *kind].append((index, keys))
         for members in buckets.values():
             self._bucket(members)
@@ -255,7 +256,7 @@ class _Builder:
     ) -> tuple[list[bytes], dict[tuple[int, tuple[int, int, int, Geometry]], bytes]] | None:
         """What must be the same in all parts of a map."""
         own = [
-            b"".join([block.initial.tobytes(), *(np.asarray(each).tobytes() for each in block.parameters)])
+            b"".join(np.asarray(each).tobytes() for each in (block.initial, block.scale, *block.parameters))
             for block in (self.blocks[index] for index in part.blocks)
         ]
         heard: dict[tuple[int, tuple[int, int, int, Geometry]], bytes] = {}

@@ -37,8 +37,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How a map is run: its first states and parameters by channel, what it hears, which maps nobody hears of
-    behind it. `members`: its populations, and where their values begin.
+    """How a map is run: its first states, scale and parameters by channel, what it hears, which maps nobody
+    hears of behind it. `members`: its populations, and where their values begin.
     """
 
     map: Map
@@ -46,6 +46,7 @@ class Plan:
     members: Integers
     firsts: Integers
     initial: Floats
+    scale: float | Floats
     parameters: tuple[float | Floats, ...]
     calls: tuple[Call, ...]
     done: tuple[int, ...]
@@ -76,16 +77,23 @@ def plans(gathered: Maps, blocks: Sequence[Block], recipes: Recipes) -> tuple[Pl
     return tuple(found)
 
 
-def of_all_channels(map_: Map, blocks: Sequence[Block]) -> tuple[Floats, tuple[float | Floats, ...]]:
-    """The first states of a map, by channel, and the parameters of its activation function."""
+def of_all_channels(
+    map_: Map, blocks: Sequence[Block]
+) -> tuple[Floats, float | Floats, tuple[float | Floats, ...]]:
+    """The first states of a map, by channel, its scale, and the parameters of its activation function."""
     members = [blocks[block] for block in map_.parts[0].blocks]
-    parameters = (
-        np.concatenate([np.asarray(member.parameters[number]) for member in members])
-        if np.ndim(each)
-        else each
-        for number, each in enumerate(members[0].parameters)
+    return (
+        np.concatenate([member.initial for member in members]),
+        _joined([member.scale for member in members]),
+        tuple(_joined(each) for each in zip(*(member.parameters for member in members), strict=True)),
     )
-    return np.concatenate([member.initial for member in members]), tuple(parameters)
+
+
+def _joined(numbers: Sequence[float | Floats]) -> float | Floats:
+    """A number of populations side by side: of all channels the same, or one for each."""
+    if not np.ndim(numbers[0]):
+        return numbers[0]
+    return np.concatenate([np.asarray(each) for each in numbers])
 
 
 def _call(feed: Feed, map_: Map) -> Call:

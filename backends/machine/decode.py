@@ -36,9 +36,8 @@ OF_INPUTS = {ExtensionKind.FIRING, ExtensionKind.CHANGES}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A population and what its block says. `initial`: first value of a state, by channel.
-
-    `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
+    """A population and what its block says. `initial`: first value of a state, by channel; `scale`, too, or
+    of all channels. `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
     further on. `axons` is the address of the first axon.
     """
 
@@ -46,7 +45,7 @@ class Block:
     address: int
     word: Population
     initial: Floats
-    scale: float
+    scale: float | Floats
     parameters: tuple[float | Floats, ...]
     fires_on_zero: bool
     changes_above: float | None
@@ -187,6 +186,11 @@ class _Decoder:
         if len(parameters) != count:
             title = f"{word.neuron.name} with {word.activation.name}" if own else word.activation.name
             raise memory.fault(address, f"{title} has {count} parameters, not {len(parameters)}")
+        if {ExtensionKind.SCALE, ExtensionKind.SCALES} <= facts.keys():
+            raise memory.fault(address, "has a SCALE and SCALES")
+        scale: float | Floats = facts[ExtensionKind.SCALE].value if ExtensionKind.SCALE in facts else 1.0
+        if ExtensionKind.SCALES in facts:
+            scale = self._numbers(memory, facts[ExtensionKind.SCALES].address, word.depth, address)
         firing = facts.get(ExtensionKind.FIRING, Extension(kind=ExtensionKind.FIRING)).address
         if firing > 1:
             raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
@@ -201,14 +205,13 @@ class _Decoder:
         if np.isnan(initial).any():
             raise memory.fault(at - size, "a bias is not a number")
         memory.span(at, word.axons, "axon words", address)
-
         states, changes = facts.get(ExtensionKind.STATES), facts.get(ExtensionKind.CHANGES)
         block = Block(
             core=core,
             address=address,
             word=word,
             initial=initial,
-            scale=facts.get(ExtensionKind.SCALE, Extension(kind=ExtensionKind.SCALE, value=1)).value,
+            scale=scale,
             parameters=tuple(parameters),
             fires_on_zero=firing == 1,
             changes_above=None if changes is None else changes.value,

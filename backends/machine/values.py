@@ -15,7 +15,7 @@ def fire(
     neuron: NeuronModel,
     activation: Activation,
     parameters: Sequence[float | Floats],
-    scale: float,
+    scale: float | Floats,
     states: States,
     first: Floats,
 ) -> tuple[Floats, States]:
@@ -31,7 +31,7 @@ def fire(
         return neuron.fire(
             states,
             tuple(held[:count]),
-            lambda numbers: activation.function(np.float32(scale) * numbers, *held[count:]),
+            lambda numbers: activation.function(np.asarray(scale, np.float32) * numbers, *held[count:]),
             first,
         )
 

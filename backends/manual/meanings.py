@@ -34,6 +34,7 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
         ExtensionKind.PARAMETER: "`value` is the activation function's next parameter, in the order above",
         ExtensionKind.PARAMETERS: "the next parameter, too: D float32 numbers at `address`, one a channel",
         ExtensionKind.CHANGES: "of an input: it sends changes of more than `value`, or else its elements",
+        ExtensionKind.SCALES: "as `SCALE`: D float32 numbers at `address`, one a channel",
     },
     Order: {
         Order.RESET: "the states of the population get their first values",

@@ -162,4 +162,10 @@ are `FIXED8` with exponent 0, or the next format that is exact; its sums are who
 bits that no update rounds. `REQUANTISE` takes a sum to the next layer's integers with one factor for each
 channel, the rounding and the clamp, in which a rectifier is contained. A quotient by `step` stands there
 for sums of real numbers, whose quantisation divides; where it is 1, a chip divides nothing.
+
+**27. Scales of target channels are the population's.** Integers with a scale for each output channel are
+how most tools quantise, and err less than those with a scale for each source channel where the output
+channels differ in size. A kernel descriptor serves one source channel, so it cannot hold such scales; the
+population multiplies each state once before its activation function, as it does anyway. All its sources
+share them: what no training made is divided by powers of two, which is exact.
 """

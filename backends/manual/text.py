@@ -62,11 +62,12 @@ $orders
 
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:
 
-1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL` and `SCALE` are there at most once each,
-   and there are as many `PARAMETER` and `PARAMETERS` words as the neuron type has parameters of its own,
-   and behind them as many as the activation function has. Order matters only among these. The numbers
-   that a `PARAMETERS` word points to lie outside the block, side by side like weights, in the order of
-   channels. Each kind uses `address` or `value`, as the table says; the other one has no meaning.
+1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL`, `SCALE` and `SCALES` are there at most
+   once each, the last two not both, and there are as many `PARAMETER` and `PARAMETERS` words as the neuron
+   type has parameters of its own, and behind them as many as the activation function has. Order matters
+   only among these. The numbers that a `PARAMETERS` or `SCALES` word points to lie outside the block, side
+   by side like weights, in the order of channels. Each kind uses `address` or `value`, as the table says;
+   the other one has no meaning.
 2. Bias words: D numbers, in the order of channels. None where `bias` is `NONE`. Where there are biases
    and an `INITIAL` word, the biases win.
 3. `axons` axons.
@@ -143,13 +144,14 @@ population that the step names.
 
 - In a population of neuron type `INPUT` the value of a neuron is the element of an input tensor that a
   piece gives to it, and 0 where none does. An input computes nothing: with a RESET step, bias words, an
-  activation function other than `IDENTITY`, or a `STATES`, `INITIAL` or `SCALE` word it is invalid.
+  activation function other than `IDENTITY`, or a `STATES`, `INITIAL`, `SCALE` or `SCALES` word it is
+  invalid.
 - Where an input has a `CHANGES` word, its host keeps what each neuron has sent, 0 before the first frame of a
   run: change = element - sent, in chip mode rounded to float16; value = change where abs(change) > the word's
   number + abs(sent) * 2^-22, else 0; sent = sent + value, in chip mode rounded to float16. Each operation is
   float32. Only inputs have such a word.
-- `scale` is the number of the `SCALE` word, or 1. `fires_on_zero`: there is a `FIRING` word with
-  `address` 1.
+- `scale` is the number of the `SCALE` word, or channel c's of the `SCALES` word, or 1. `fires_on_zero`:
+  there is a `FIRING` word with `address` 1.
 - Outputs and layers take the values, of neuron type `SIGMA_DELTA` activation(scale * accumulator) as it then
   is, and of inputs that send changes what they have sent so far.
 - No event of a population changes its own states, so a chip may compute the values one by one, as their turn

@@ -11,7 +11,8 @@ NO_SYNAPSE = "null"  # the format of a kernel that has no weights
 
 # Of codecs that differ in their form alone, the family: the form has fields of its own.
 WEIGHTS: Codes[str] = Codes(
-    "WeightCode", {NO_SYNAPSE: 0, "float32": 1, "float16": 2, "fixed8": 3, "fixed": 4, "adaptive": 5}
+    "WeightCode",
+    {NO_SYNAPSE: 0, "float32": 1, "float16": 2, "fixed8": 3, "fixed": 4, "adaptive": 5, "sign": 6},
 )
 
 UPDATES: Codes[Update] = Codes(

@@ -72,7 +72,8 @@ class ExtensionKind(IntEnum):
     activation function (default: 1). PARAMETER: the activation function's next parameter, in the order of its
     table. PARAMETERS: the same, a number of its own for each channel, float32 from `address` on. CHANGES: the
     values of an input are what its elements are more than what was sent so far, where that is more than
-    `value` either way, else 0 (default: the elements themselves).
+    `value` either way, else 0 (default: the elements themselves). SCALES: in
+    place of SCALE, a number of its own for each channel, as with PARAMETERS.
     """
 
     STATES = 1
@@ -82,6 +83,7 @@ class ExtensionKind(IntEnum):
     PARAMETER = 5
     PARAMETERS = 6
     CHANGES = 7
+    SCALES = 8
 
 
 class Extension(Word):

@@ -12,6 +12,7 @@ from ortools.sat.python import cp_model
 
 from ...ir.errors import DoesNotFit, Origin, Unsupported
 from ...ir.storage.bitrun import BYTE_BITS
+from ...ir.storage.channels import codec_of
 from ...ir.storage.formats import AUTO, START, formats_of, spelled
 from ...ir.storage.weights import FORMATS
 from .meter import Measured, Meter
@@ -120,7 +121,7 @@ class Choosing:
 
     def _size(self, formats: Sequence[str]) -> int:
         pairs = zip(self.meter.sizes, formats, strict=True)
-        return sum(size * FORMATS[name].bits for size, name in pairs)
+        return sum(size * codec_of(name).bits for size, name in pairs)
 
     def promoted(self) -> tuple[str, ...]:
         """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR."""

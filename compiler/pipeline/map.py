@@ -7,6 +7,8 @@ from ...ir.chip import Chip
 from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, raise_all
 from ...ir.network import Network
+from ...ir.storage.channels import SCHEMES
+from ...ir.storage.formats import formats_of
 from ...ir.storage.weights import FORMATS
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
@@ -70,12 +72,13 @@ def quantised(prepared: Prepared, weights: str) -> Network:
     """The network with weights and biases as a format holds them, or several do. Raises BadInput where there
     is no such, or where there are not as many as trained constants.
     """
+    count = len(trained_constants(prepared.network))
     try:
-        return Quantise(weights)(prepared.network)
+        formats_of(weights, count)
     except ValueError as error:
-        count = len(trained_constants(prepared.network))
-        hint = f"give one for all, or {count}; known are {', '.join(FORMATS)}"
+        hint = f"give one for all, or {count}; known are {', '.join((*FORMATS, *SCHEMES))}"
         raise BadInput(None, f"{str(error)!r} is no weight format", hint=hint) from None
+    return Quantise(weights)(prepared.network)
 
 
 def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[Wired], Least]:

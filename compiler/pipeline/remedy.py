@@ -9,6 +9,7 @@ from ...ir.deadline import OVER, Deadline
 from ...ir.errors import Change, DoesNotFit, ManyErrors, Origin, SncError, each_of
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping as Mapped
+from ...ir.storage.channels import codec_of
 from ...ir.storage.formats import listed
 from ...ir.storage.weights import FORMATS, PLAIN
 from ...passes.cutting.pack import too_many
@@ -159,7 +160,7 @@ def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> 
 def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
     states: list[Change] = [{"states": StateUse.SHARED}] * (options.states is not StateUse.SHARED)
-    bits = max(FORMATS[name].bits for name in listed(options.weights))
+    bits = max(codec_of(name).bits for name in listed(options.weights))
     weights: list[Change] = [{"weights": name} for name in reversed(PLAIN) if FORMATS[name].bits < bits]
     yield from states
     yield from weights

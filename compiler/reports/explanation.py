@@ -214,7 +214,7 @@ def explain_neuron(image: Image, name: str, at: tuple[int, int, int], file: str 
         nodes=layer.nodes,
         descriptor=f"population {fields_text(block.word)}",
         computes=text,
-        scale=block.scale,
+        scale=float(block.scale if np.ndim(block.scale) == 0 else np.ravel(block.scale)[neuron.c]),
         parameters=tuple(float(p if np.ndim(p) == 0 else np.ravel(p)[neuron.c]) for p in block.parameters),
         initial=float(block.initial[neuron.c]),
         sources=tuple(

@@ -7,6 +7,7 @@ float16, adaptive8e2s x 3, adaptive6e2s
 from collections.abc import Sequence
 from itertools import groupby
 
+from .channels import SCHEMES, codec_of
 from .weights import FORMATS, Codec
 
 AUTO = "auto"  # formats that the compiler chooses
@@ -28,7 +29,8 @@ def listed(text: str) -> tuple[str, ...]:
     found: list[str] = []
     for part in text.split(AND):
         name, _, count = part.partition(TIMES)
-        if name not in FORMATS or (TIMES in part and not (count.isascii() and count.isdigit())):
+        is_count = TIMES not in part or (count.isascii() and count.isdigit())
+        if not is_count or not (name in FORMATS or name in SCHEMES):
             raise ValueError(part)
         found += [name] * (int(count) if count else 1)
     if not found:
@@ -48,5 +50,5 @@ def formats_of(text: str, count: int) -> tuple[str, ...]:
 
 def bias_codec(text: str) -> Codec:
     """How biases are stored beside weights of these formats: float32 where all weights are."""
-    codecs = {FORMATS[name].biases for name in listed(text)}
+    codecs = {codec_of(name).biases for name in listed(text)}
     return FORMATS["float32" if codecs == {"float32"} else "float16"]

@@ -105,6 +105,8 @@ def strided(descriptors: Sequence[Descriptor], runs_max: int) -> tuple[Strided, 
     """The same descriptors, run by run, with all their zeros; () where a channel's weights are not whole
     bytes, or more runs.
     """
+    if any(d.stored is not None and not FORMATS[d.format].has_zero for d in descriptors):
+        return ()
     descriptors = [d.whole for d in descriptors]
     if not all(is_whole(run.size_bits) for d in descriptors for run in d.blobs):
         return ()

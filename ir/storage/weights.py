@@ -47,6 +47,7 @@ class Codec:
     the largest magnitude that a code stands for; weights are scaled to it. `biases` names the codec of the
     biases beside such weights. `text` is what the manual says of a number. `tries`: how many exponents are
     compared for the one that errs least. `family` is what codecs have in common that differ in `form` alone.
+    `has_zero`: whether a code is 0.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Codec:
     tries: int = 2
     family: str = ""
     form: Form = PLAIN_FORM
+    has_zero: bool = True
 
     @property
     def kind(self) -> str:
@@ -121,12 +123,13 @@ class Codec:
         """Whether a kernel takes fewer words where its zeros are skipped: of `count` weights, `present` are
         other than zero. Of arrays, too.
         """
-        return words_for(count + present * self.bits, 1) < words_for(count, self.bits)
+        skipping = words_for(count + present * self.bits, 1) < words_for(count, self.bits)
+        return skipping if self.has_zero else skipping | (present < count)
 
     def words(self, count: Any, present: Any) -> Any:
         """The words of such a kernel, in its smaller form; none where there are zeros alone."""
         dense, skipping = words_for(count, self.bits), words_for(count + present * self.bits, 1)
-        return np.where(present > 0, np.minimum(dense, skipping), 0)
+        return np.where(present > 0, np.where(self.skips(count, present), skipping, dense), 0)
 
     def least_bits(self, count: Any, present: Any) -> Any:
         """The bits of so many weights in the smaller form, as a part of any kernel."""
@@ -225,6 +228,21 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
     )
 
 
+def sign() -> Codec:
+    """Plus or minus one, times a power of two for each kernel descriptor. Zeros can only be skipped."""
+    return Codec(
+        "sign",
+        1,
+        "1 where the bit is 0, -1 where it is 1",
+        lambda numbers: np.asarray(numbers < 0, dtype=code_type(1)),
+        lambda codes: np.where(codes > 0, np.float32(-1), np.float32(1)),
+        Scale.DESCRIPTOR,
+        1.0,
+        tries=COARSE_TRIES,
+        has_zero=False,
+    )
+
+
 def _adaptive() -> Iterator[Codec]:
     for bits in range(8, 2, -1):
         for exponent_bits in range(1, min(3, bits - 1) + 1):
@@ -240,6 +258,7 @@ FORMATS: dict[str, Codec] = {
         fixed("fixed8", 8),
         *(fixed(f"fixed{bits}", bits, Form(bits)) for bits in range(7, 1, -1)),
         *_adaptive(),
+        sign(),
     )
 }
 

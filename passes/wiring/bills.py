@@ -78,7 +78,7 @@ class Bills:
         first, depth = self.kernel.first, self.kernel.depth
         low = np.maximum(first, span.start)
         kd = np.where(first >= 0, np.maximum(np.minimum(first + depth, span.stop) - low, 0), 0)
-        if not is_whole(known.size_bits(kd * tile.kh * tile.kw)).all():
+        if not known.has_zero or not is_whole(known.size_bits(kd * tile.kh * tile.kw)).all():
             return self._descriptors(tile, span)
         found = series(kd, low)
         numbers = 0

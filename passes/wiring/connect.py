@@ -127,8 +127,8 @@ def plan(
         tables,
         tuple(
             PARAMETER_CODEC.run(np.array(value[fragment.c.start : fragment.c.stop]))
-            for value in population.parameters
-            if isinstance(value, tuple)
+            for value in (population.scales, *population.parameters)
+            if isinstance(value, tuple) and value
         ),
         live_range,
     )
@@ -139,7 +139,7 @@ def extension_count(population: Population) -> int:
     facts = (
         population.fires_on_zero,
         population.initial != 0 and population.bias is None,
-        population.scale != 1,
+        population.scale != 1 or bool(population.scales),
         population.changes_above is not None,
     )
     return sum(facts) + len(population.parameters)

@@ -217,7 +217,7 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
             kd = np.minimum(counts, wired.kernel.depth)
             words = known.words(kd * taps, present[:, kd]).sum(axis=0)
         listed = _sum(listed, _Tables(every, every, words))
-        numbers = np.where(is_whole(bits), np.ceil(channels * bits / WORD_BITS), np.inf)
+        numbers = np.where(is_whole(bits) & known.has_zero, np.ceil(channels * bits / WORD_BITS), np.inf)
         strided = _sum(strided, _Tables(every, np.full_like(every, run), numbers))
     return _less(wired, listed, strided) if wired.chip.strided_tables else listed
 

@@ -1,5 +1,7 @@
 """The kernels of a wiring as the numbers that are stored: values, formats, and the descriptors of tiles."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +24,8 @@ Held = tuple[BitRun, int | None]  # a kernel's numbers, and how many there are w
 class Stored:
     """The numbers of one wiring's kernels: each pair of kernels along the axes is evaluated once."""
 
-    def __init__(self, kernel: Kernel, wiring: Wiring) -> None:
-        self.kernel, self.wiring = kernel, wiring
+    def __init__(self, kernel: Kernel, wiring: Wiring, scales: Sequence[float] = ()) -> None:
+        self.kernel, self.wiring = _unscaled(kernel, scales) if scales else kernel, wiring
         self._values: dict[tuple[int, int], tuple[Values, Codec, NDArray[np.int64]]] = {}
         self._present: dict[tuple[int, ...], NDArray[np.int64]] = {}
 
@@ -131,6 +133,14 @@ class Stored:
                 Descriptor(*shape, self.wiring.sl, first_channel, known.name, exponent, weights, stored)
             )
         return tuple(found)
+
+
+def _unscaled(kernel: Kernel, scales: Sequence[float]) -> Kernel:
+    """A kernel without the scales of its target's channels: what is stored of it."""
+    own = np.asarray(scales, dtype=np.float32)
+    channels = np.clip(kernel.first[:, None] + np.arange(kernel.depth), 0, own.size - 1)
+    weights = (kernel.weights / own[channels][:, :, None, None]).astype(np.float32)
+    return replace(kernel, weights=weights, is_shared=False)
 
 
 def _window(values: NDArray[Any], tile: Tile) -> NDArray[Any]:

@@ -32,7 +32,7 @@ class Wired:
         self.chip = chip
         self.up: int = 2**wiring.us
         self.stride: int = 2**wiring.sl
-        self.stored = Stored(self.kernel, wiring)
+        self.stored = Stored(self.kernel, wiring, network.populations[self.projection.target].scales)
         self._depth = network.populations[self.projection.target].shape.depth
         self._bills = Bills(self.stored)
         self._reached: dict[tuple[Span, bool], tuple[Run, Span]] = {}

@@ -99,7 +99,7 @@ NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
     6: (2, 1, sigma_delta),
     7: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
 }
-WEIGHT_BITS = {1: 32, 2: 16, 3: 8}  # of other codes, the kernel descriptor says how many
+WEIGHT_BITS = {1: 32, 2: 16, 3: 8, 6: 1}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
 
 
@@ -123,6 +123,8 @@ def weight(code: int, raw: int, n: int, e: int, subnormals: int) -> float:
         return float(struct.unpack(letters[::2], struct.pack(letters[:2], raw))[0])
     if code in (3, 4):
         return raw - 2**n if raw >= 2 ** (n - 1) else raw
+    if code == 6:
+        return -1 if raw else 1
     assert code == 5
     m = n - 1 - e
     sign, exponent, fraction = raw >> n - 1, bits(raw, m, n - 2), bits(raw, 0, m - 1) if m else 0
@@ -178,6 +180,7 @@ class Population:
         self.activation = ACTIVATIONS[bits(word, 29, 33)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
+        self.scales: Any = None  # one for each channel
         states: int | None = None
         self.parameters: list[Any] = []  # one number, or one for each channel
         for extension in self.core.words[at : at + bits(word, 61, 63)]:
@@ -192,6 +195,8 @@ class Population:
                 self.scale = single(extension)
             elif kind == 7:
                 self.changes = single(extension)
+            elif kind == 8:
+                self.scales = self.core.numbers(bits(extension, 4, 18), "<f4", 4, self.depth)
             elif kind == 5:
                 self.parameters.append([single(extension)] * self.depth)
             elif kind == 6:
@@ -334,8 +339,9 @@ class Chip:
         own, others = parameters[: p.own], parameters[p.own :]
         slots = [p.slot(neuron, state) for state in range(p.states)]
         held = [f32(p.core.states[slot]) for slot in slots]
+        scale = p.scale if p.scales is None else p.scales[neuron[0]]
         value, after = p.rule(
-            held, own, lambda s: p.activation(f32(p.scale * s), *others), self.first(p, neuron)
+            held, own, lambda s: p.activation(f32(scale * s), *others), self.first(p, neuron)
         )
         for slot, before, new in zip(slots, held, after, strict=True):
             if new is not before:

@@ -16,7 +16,7 @@ from .by_the_manual import weight
 from .strategies import weight_strategy
 
 SMALL = [codec for codec in FORMATS.values() if codec.bits <= 8]
-NUMBERS = {"float32": 1, "float16": 2, "fixed8": 3, "fixed": 4, "adaptive": 5}
+NUMBERS = {"float32": 1, "float16": 2, "fixed8": 3, "fixed": 4, "adaptive": 5, "sign": 6}
 
 
 def all_codes(codec: Codec) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from .reading import (
     PARAMETER,
     PARAMETERS,
     SCALE,
+    SCALES,
     STATES,
     Fault,
     Picture,
@@ -67,7 +68,7 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
     kinds = population.extensions["kind"].tolist()
     once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE, CHANGES))
     parameters = kinds.count(PARAMETER) + kinds.count(PARAMETERS)
-    known = all(STATES <= kind <= CHANGES for kind in kinds)
+    known = all(STATES <= kind <= SCALES for kind in kinds) and not {SCALE, SCALES} <= set(kinds)
     wanted = OWN_PARAMETERS.get(fields["neuron"], 0) + PARAMETERS_OF.get(fields["activation"], 0)
     if not once or not known or parameters != wanted:
         yield Fault("extensions", f"{population}: {kinds}")
@@ -86,7 +87,7 @@ FORM = "code", "number_bits", "exponent_bits", "subnormals"
 
 def is_format(code: int, n: int, e: int, subnormals: int) -> bool:
     """Whether a weight format is one of the manual's."""
-    if code < 4:
+    if code < 4 or code == 6:
         return (n, e, subnormals) == (0, 0, 0)
     if code == 4:
         return 2 <= n <= 7 and (e, subnormals) == (0, 0)

@@ -10,6 +10,7 @@ import numpy as np
 from .reading import (
     KERNEL,
     PARAMETERS,
+    SCALES,
     STRIDE,
     WEIGHT_BITS,
     Core,
@@ -164,7 +165,8 @@ def _owned(
         yield Owned("extension", population.start, population.fields["extensions"])
         yield Owned("bias", population.bias_at, population.bias_words)
         yield Owned("axon", population.axons_at, population.fields["axons"])
-        numbers.update((at, words_of(population.depth, 32)) for at in population.said(PARAMETERS))
+        pointed = (*population.said(PARAMETERS), *population.said(SCALES))
+        numbers.update((at, words_of(population.depth, 32)) for at in pointed)
     here = [wire for wire in found if wire.target.core is core]
     selected = _addresses(wire.entries for wire in here if not wire.pairs.size)
     pairs = _addresses(wire.pairs for wire in here)

@@ -88,8 +88,8 @@ STEP = {
 STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 1}
 LASTING = {2, 3, 4, 5, 6}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
-WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0}  # with what `number_bits` says more
-STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES = range(1, 8)
+WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0, 6: 1}  # with what `number_bits` says more
+STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES, SCALES = range(1, 9)
 
 
 class Fault(NamedTuple):
