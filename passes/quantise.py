@@ -51,6 +51,11 @@ class Quantise:
         )
 
 
+# States are larger than values by a channel's scale, and both have to be float16.
+SCALE_MIN = 2.0**-8  # of a channel, where the middle one's is about 1
+BIAS_MAX = 2.0**12  # as it is stored
+
+
 class _Scales(NamedTuple):
     """Of the channels of a population what states are multiplied by, and the exponent of all its sources."""
 
@@ -81,7 +86,12 @@ def _scales(network: Network, target: PopulationId, formats: Mapping[str, str]) 
     is_power = len(trained) < len(into)
     found = channel_scales(np.concatenate(weights), np.concatenate(channels), codec, depth, is_power=is_power)
     exponent = common_exponent(found)
-    return _Scales((found / 2.0**exponent).astype(np.float32), exponent)
+    floor = np.full(depth, SCALE_MIN)
+    if population.bias is not None:
+        floor = np.maximum(floor, np.abs(population.bias) / BIAS_MAX)
+    if is_power:
+        floor = np.exp2(np.ceil(np.log2(floor)))
+    return _Scales(np.maximum(found / 2.0**exponent, floor).astype(np.float32), exponent)
 
 
 def _population(population: Population, biases: Codec, scales: _Scales | None) -> Population:

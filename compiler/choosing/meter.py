@@ -132,11 +132,12 @@ class Meter:
             for i, name in enumerate(self._outputs):
                 want, got = wanted[name].astype(np.float64), found[name].astype(np.float64)
                 same = (want == got) | (np.isnan(want) & np.isnan(got))
-                noise[i] += (np.where(same, 0, got - want) ** 2).sum()
+                with np.errstate(invalid="ignore", over="ignore"):
+                    noise[i] += (np.where(same, 0, got - want) ** 2).sum()
                 signal[i] += (np.where(np.isfinite(want), want, 0) ** 2).sum()
             first = self._outputs[0]
             agreed += int(wanted[first].argmax() == found[first].argmax())
-        ratios = np.where(noise > 0, noise / np.maximum(signal, 1e-300), 0.0)
+        ratios = np.where(noise == 0, 0.0, noise / np.maximum(signal, 1e-300))
         return np.where(np.isnan(ratios), np.inf, ratios), agreed / max(1, len(frames.given))
 
     def _run(self, frame: Mapping[str, NDArray[Any]], constants: Mapping[str, NDArray[Any]]) -> Arrays:

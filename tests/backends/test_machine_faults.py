@@ -177,6 +177,19 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
     ),
     "weights too wide": (1, KERNELS, changed(Kernel, code="float32"), "weights at 16 to 29"),
     "kernel's code": (1, KERNELS, lambda word: word | 15 << 29, "is no kernel word"),
+    "no such form": (
+        1,
+        KERNELS,
+        changed(Kernel, code="adaptive", number_bits=3, exponent_bits=3),
+        "address 14: has the code 5 with 3 bits, 3 of the exponent, and subnormals 0: no format",
+    ),
+    "a form where none is": (1, KERNELS, changed(Kernel, number_bits=8), "has the code 3 with 8 bits"),
+    "a bitmap beyond": (
+        1,
+        KERNELS,
+        changed(Kernel, address=23, skips=1, kd=3, kw=3, kh=3, code="float32"),
+        "address 14: leads to weights at 23",
+    ),
     "states over axons": (
         0,
         SOURCE,
@@ -209,6 +222,16 @@ def test_facts_stand_once_and_flags_are_flags() -> None:
         with pytest.raises(BadImage) as error:
             Machine(replace(base, cores=(replace(base.cores[0], words=words),)))
         assert message in str(error.value)
+
+
+def test_a_population_has_one_scale_or_one_for_each_channel() -> None:
+    toy = Toy()
+    toy.population((1, 1, 1), initial=1.0, scale=2.0)
+    base = toy.image()
+    words = base.cores[0].words.copy()
+    words[1] = Extension(kind=ExtensionKind.SCALES, address=0).encode()
+    with pytest.raises(BadImage, match="core 0, address 0: has a SCALE and SCALES"):
+        Machine(replace(base, cores=(replace(base.cores[0], words=words),)))
 
 
 def test_parameters_of_each_channels_own_are_numbers_in_the_core() -> None:

@@ -95,6 +95,7 @@ def test_the_first_pair_that_holds_a_channel_counts() -> None:
         (KERNEL, lambda word: word | 15 << 29, "address 10: is no kernel word"),
         (KERNEL, changed(Kernel, kd=3), "address 10: the kernel's channels end beyond its population's 5"),
         (KERNEL, changed(Kernel, kh=2), "address 10: the kernel is not 1 x 1"),
+        (KERNEL, changed(Kernel, skips=1), "address 10: the kernel of a strided table skips zeros"),
         (STRIDE, changed(Stride, step=2), "address 10: the kernel's channels end beyond its population's 5"),
         (STRIDE, changed(Stride, stride=9), "address 10: leads to weights at 15, the core has 14 words"),
         (STRIDE, changed(Stride, stride=2**18 - 1), "address 10: leads to weights at 98315"),

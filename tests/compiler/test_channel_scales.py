@@ -19,7 +19,7 @@ from snc.ir.storage.channels import SCHEMES, channel_scales, codec_of
 from snc.ir.storage.weights import FORMATS
 from snc.passes.quantise import Quantise
 
-from .trip import CHIP, Compiled, assert_layers, compiled, options
+from .reference import CHIP, Compiled, assert_layers, compiled, options
 
 
 def model(*, depthwise: bool = True, residual: bool = True, dilation: int = 1) -> onnx.ModelProto:
@@ -135,6 +135,23 @@ def test_scales_err_least_among_many(name: str) -> None:
     widest = np.abs(weights).max() / codec.largest
     others = [error(widest * ratio) for ratio in np.linspace(0.03, 1.2, 200)]
     assert error(float(chosen)) <= 1.1 * min(others)
+
+
+def test_channels_of_next_to_nothing_keep_their_biases() -> None:
+    w, random = Writer(13, 0), np.random.default_rng(0)
+    weights = random.normal(0, 1, (8, 4, 3, 3))
+    weights[[1, 5]] *= 1e-12
+    bias = w.constant(np.array([0.1, 50, -3, 0, 2, -0.7, 900, 1], dtype=np.float32))
+    y = w.add("Conv", w.input((1, 4, 5, 5)), w.constant(weights.astype(np.float32)), bias)
+    net = w.model([y], "small")
+    picture = random_input(net, 0)
+    for name in SCHEMES:
+        found = compiled(net, CHIP, options(name))
+        assert_layers(found, picture)
+        held = next(p.bias for p in found.network.populations if p.bias is not None)
+        np.testing.assert_allclose(held, [0.1, 50, -3, 0, 2, -0.7, 900, 1], rtol=1e-3)
+        run = Machine(found.image, "chip").run(picture)
+        assert all(np.isfinite(values).all() for values in run.outputs.values())
 
 
 def test_verify_and_the_listing_know_the_scales(tmp_path: Path) -> None:

@@ -211,3 +211,12 @@ def test_the_same_frames_give_the_same_formats(path: Path) -> None:
     assert first.precision is not None
     assert [each.format for each in first.precision.constants] == list(names)
     assert replace(first.precision) == first.precision
+
+
+def test_what_is_not_finite_is_no_answer(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights beyond float16 become infinite, and outputs NaNs: as far from the model as can be."""
+    broken = {name: np.full_like(array, np.nan) for name, array in meter.constants_in("float32").items()}
+    monkeypatch.setitem(meter._held, "fixed2", broken)
+    monkeypatch.setattr(meter, "_whole", {})
+    with pytest.raises(Unsupported, match=r"the image is -999\.0 dB from the model"):
+        decide(meter, Wish("fixed2"), lambda weights: Taken(0, 0))
