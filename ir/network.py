@@ -8,7 +8,7 @@ layers are all of this one form.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +43,28 @@ class Shape:
         return f"{self.depth} x {self.height} x {self.width}"
 
 
+class Unpruned(NamedTuple):
+    """The biases of all channels that a population had, and which channels are left."""
+
+    bias: NDArray[np.float32]
+    channels: tuple[int, ...]
+
+    def with_biases(self, held: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Those of all channels, where those that are left have others."""
+        found = self.bias.copy()
+        found[list(self.channels)] = held
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Population:
     """A block of neurons with one shape and one neuron type: a feature map before it is cut.
 
     `parameters`: those of the neuron model, then those of the activation function.
-    `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`. `nodes`: the model's
-    nodes that it computes. `initial`: every state's first value where there is no bias. `scale` multiplies
-    the state before the activation function; in its place `scales`, if any, each channel's by a number of its
+    `bias`: float32 [D], or None, the sum of the layers' constants `bias_constants`, or of `unpruned` where
+    some channels are left out. `nodes`: the model's nodes that it computes. `initial`: every state's first
+    value where there is no bias. `scale` multiplies the state before the activation function; in its place
+    `scales`, if any, each channel's by a number of its
     own, which `bias` and the weights that end here have in them, and what is stored has not.
     `fires_on_zero`: neurons with value 0 send events too.
     `changes_above`: an input sends what its elements have changed since it last did, where that is more.
@@ -64,6 +78,7 @@ class Population:
     parameters: tuple[Parameter, ...] = ()
     bias: NDArray[np.float32] | None = None
     bias_constants: tuple[str, ...] = ()
+    unpruned: Unpruned | None = None
     nodes: tuple[str, ...] = ()
     initial: float = 0.0
     scale: float = 1.0

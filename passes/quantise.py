@@ -151,8 +151,9 @@ def held_constants(network: Network, constants: dict[str, Array]) -> dict[str, A
     for population in network.populations:
         for index, name in enumerate(population.bias_constants):
             assert population.bias is not None
-            shape = constants[name].shape
+            whole = population.unpruned
+            bias = population.bias if whole is None else whole.with_biases(population.bias)
             # The first constant of a fused sum stands for all of it.
-            value = population.bias if index == 0 else np.zeros_like(population.bias)
-            changed[name] = np.resize(value, shape)  # every slice of a volume has the same
+            value = bias if index == 0 else np.zeros_like(bias)
+            changed[name] = np.resize(value, constants[name].shape)  # every slice of a volume has the same
     return changed

@@ -37,8 +37,8 @@ OF_INPUTS = {ExtensionKind.FIRING, ExtensionKind.CHANGES}
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A population and what its block says. `initial`: first value of a state, by channel; `scale`, too, or
-    of all channels. `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is (y * W + x) * D + c
-    further on. `axons` is the address of the first axon.
+    of all channels. `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is
+    (y * W + x) * D + c further on. `axons` is the address of the first axon.
     """
 
     core: int

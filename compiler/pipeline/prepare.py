@@ -21,6 +21,7 @@ from ...passes.hoist import Hoist
 from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.order import Arrange
+from ...passes.prune import Prune
 from ..frontend.agree import assert_agrees
 from ..frontend.nir.dynamics import Dynamics
 from ..frontend.nir.read import read_nir
@@ -110,7 +111,8 @@ def lowered(graph: LayerGraph, dynamics: Dynamics | None = None, watch: Watch = 
     found = divide(graph) if dynamics is None else undivided(graph)
     raise_all(found.problems)
     assert found.network is not None
-    return Prepared(graph, found.parts, verified(Step.NETWORK, Fuse()(found.network), watch), dynamics)
+    network = verified(Step.NETWORK, Prune()(Fuse()(found.network)), watch)
+    return Prepared(graph, found.parts, network, dynamics)
 
 
 def undivided(graph: LayerGraph) -> Division:

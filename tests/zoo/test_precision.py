@@ -1,0 +1,78 @@
+"""Real networks on pictures: what the chosen weight formats cost, on those to choose by and on others."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from snc.compiler.choosing.choose import WANTED_DB, Choosing
+from snc.compiler.choosing.meter import Measured, Meter
+from snc.compiler.pipeline.prepare import prepare
+
+from .networks import FOLDER, NAMES, ZOO, Arrays, frames
+from .pictures import Pixels, photograph, picture
+
+pytestmark = [
+    pytest.mark.zoo,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="there is no ../shared/models beside the checkout"),
+    pytest.mark.skipif(photograph("chelsea") is None, reason="there are no photographs"),
+]
+
+FLOATS = [name for name in NAMES if not name.endswith(("_quant", "_int8"))]
+HELD_OUT_DB = 25.0
+HALF_DB = 45.0
+# Activations of its scores and boxes are near 0 on pictures without a face, where any error is large.
+FAR_ON_OTHERS = {"yunet_s_320", "squeezenet_fp16"}
+
+
+def crops(seed: int) -> list[Pixels]:
+    """Parts of photographs: three to choose by, then one of another photograph."""
+    random = np.random.default_rng(seed)
+    found = []
+    for name in ("chelsea", "coffee", "astronaut", "china"):
+        pixels = picture(name, seed)
+        side = int(min(pixels.shape[:2]) * random.uniform(0.5, 1))
+        y, x = (int(random.integers(0, size - side + 1)) for size in pixels.shape[:2])
+        found.append(pixels[y : y + side, x : x + side])
+    return found
+
+
+@cache
+def meter(name: str) -> Meter:
+    shapes = ZOO[name].shapes if name in ZOO else {}
+    prepared = prepare(FOLDER / f"{name}.onnx", shapes)
+    given: tuple[Arrays, ...] = frames(name)
+    if name in ZOO:
+        model = ZOO[name]
+        given = tuple({model.input: model.take(each)} for seed in range(4) for each in crops(seed))
+    return Meter(prepared.graph, prepared.network, given)
+
+
+@cache
+def chosen(name: str) -> tuple[tuple[str, ...], Measured, Measured | None]:
+    formats = Choosing(meter(name)).promoted()
+    return formats, *meter(name).whole(formats)
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_the_chosen_formats_keep_thirty_decibels(name: str) -> None:
+    formats, calibration, held_out = chosen(name)
+    assert calibration.sqnr_db >= WANTED_DB
+    assert held_out is not None
+    if name not in FAR_ON_OTHERS:
+        assert held_out.sqnr_db >= HELD_OUT_DB
+    assert "adaptive8e2s" in formats
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_half_precision_keeps_forty_five_decibels(name: str) -> None:
+    calibration, _ = meter(name).of_text("float16")
+    assert calibration.sqnr_db >= HALF_DB
+
+
+@pytest.mark.parametrize("name", ["squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float"])
+def test_answers_stay(name: str) -> None:
+    _, calibration, held_out = chosen(name)
+    assert calibration.agreement == 1
+    assert held_out is not None
+    assert held_out.agreement == 1
