@@ -1,0 +1,95 @@
+"""`snc compile --weights`: formats that are chosen on frames, and what is said of them."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from snc.cli.options import Bytes
+
+from .conftest import MODELS, Run
+
+DATA = MODELS / "digits_test.npz"
+
+
+def test_the_report_has_what_was_measured(run: Run, digits: Path, tmp_path: Path) -> None:
+    path = tmp_path / "digits.snc"
+    done = run("compile", digits, "-o", path, "--weights", "auto", "--data", DATA, "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
+    precision = found["precision"]
+    assert precision["weights"] == found["weights"]
+    assert precision["calibration"]["sqnr_db"] >= 30
+    assert precision["held_out"]["frames"] > 10
+    assert precision["held_out"]["agreement"] >= 0.97
+    assert [each["weights"] for each in precision["constants"]] == [144, 4608, 1280]
+    assert precision["front"][0].keys() == {
+        "weights",
+        "bits_per_weight",
+        "sqnr_db",
+        "agreement",
+        "bytes",
+        "cores",
+    }
+    assert run("verify", digits, path, "-i", DATA, "--json").code == 0
+    shown = run("compile", digits, "-o", path, "--weights", "auto", "--data", DATA).out
+    assert f"accuracy {precision['calibration']['sqnr_db']:.1f} dB on 54 frames" in shown
+
+
+def test_a_budget_and_an_accuracy_are_kept(run: Run, digits: Path, tmp_path: Path) -> None:
+    path = tmp_path / "digits.snc"
+    given = ("compile", digits, "-o", path, "--weights", "auto", "--data", DATA, "--json")
+    small = json.loads(run(*given, "--budget", "8kB").out)
+    assert small["totals"]["total_bytes"] <= 8 * 1024
+    exact = json.loads(run(*given, "--min-sqnr", "45").out)
+    assert exact["precision"]["calibration"]["sqnr_db"] >= 45
+    assert exact["precision"]["bits_per_weight"] < 16
+    one = json.loads(run(*given, "--cores", "1").out)
+    assert one["weights"] == "float16"
+
+
+def test_answers_that_are_far_are_refused_or_warned_of(run: Run, digits: Path, tmp_path: Path) -> None:
+    given = ("compile", digits, "-o", tmp_path / "a.snc", "--weights", "fixed3", "--data", DATA)
+    done = run(*given)
+    assert done.code == 2
+    assert "less than 20: its answers would be others (give --weights float16, or --force)" in done.err
+    done = run(*given, "--force")
+    assert done.code == 0
+    assert "snc: warning: the image is" in done.err
+
+
+def test_without_frames_it_says_what_it_did_not_do(run: Run, digits: Path, tmp_path: Path) -> None:
+    done = run("compile", digits, "-o", tmp_path / "a.snc", "--weights", "auto")
+    assert done.code == 0
+    assert done.err == (
+        "snc: note: all weights are adaptive8e2s, and no error was measured: give frames with --data\n"
+    )
+    done = run("compile", digits, "-o", tmp_path / "a.snc", "--weights", "auto", "--min-sqnr", "25")
+    assert done.code == 2
+    assert "min_sqnr asks how far weights may be rounded (give frames: --data)" in done.err
+    done = run("compile", digits, "-o", tmp_path / "a.snc", "--budget", "4MB")
+    assert done.code == 2
+    assert "--weights auto" in done.err
+
+
+def test_frames_that_do_not_fit_are_refused(run: Run, digits: Path, tmp_path: Path) -> None:
+    path = tmp_path / "wide.npy"
+    np.save(path, np.zeros((3, 1, 9, 9), dtype=np.float32))
+    done = run("compile", digits, "-o", tmp_path / "a.snc", "--data", path)
+    assert done.code == 2
+    assert "wide.npy" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4MB", 2**22), ("1.5 kB", 1536), ("777", 777), ("12b", 12), ("0.5mb", 2**19)]
+)
+def test_sizes_have_units(text: str, size: int) -> None:
+    assert Bytes().convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1kB", "4GB", "1e400", "nan", "0", "kB4"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no size"):
+        Bytes().convert(text, None, None)
