@@ -206,22 +206,26 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
         least[each.index] = -np.inf
         if block.is_input:
             continue
-        first, parameters = of_all_channels(each, program.blocks)
+        first, scale, parameters = of_all_channels(each, program.blocks)
         found = stages(each, recipes.feeds(each), maps)
         operands = Operands(graph, known, size, all_fire, least)
-        is_sum = all(stage.update == ADD for stage in found)
+        # A scale of all channels goes into the weights of a sum, where no product or maximum follows.
+        inside = scale if all(stage.update == ADD for stage in found) and np.ndim(scale) == 0 else 1.0
         state: str | None = None
         for stage in found:
             if stage.update != ADD:
                 state = updated(operands, state, first, stage.update, stage.terms)
             elif state is None:
-                state = added(operands, stage.terms, first, block.scale if is_sum else 1.0)
+                state = added(operands, stage.terms, first, inside)
             else:
                 state = graph.node("Add", [state, added(operands, stage.terms, np.zeros_like(first), 1.0)])
         if state is None:
-            state = added(operands, (), first, block.scale)
-        elif not is_sum and block.scale != 1:
-            state = graph.node("Mul", [state, graph.constant(block.scale)])
+            state = added(operands, (), first, inside)
+        if np.ndim(scale):
+            by = np.asarray(scale, dtype=np.float32)[:, None, None]
+            state = graph.node("Mul", [state, graph.constant(by)])
+        elif inside != scale:
+            state = graph.node("Mul", [state, graph.constant(scale)])
         least[each.index] = block.word.activation.least(
             tuple(tuple(p.tolist()) if isinstance(p, np.ndarray) else p for p in parameters)
         )
