@@ -28,6 +28,7 @@ class Stored:
         self.kernel, self.wiring = _unscaled(kernel, scales) if scales else kernel, wiring
         self._values: dict[tuple[int, int], tuple[Values, Codec, NDArray[np.int64]]] = {}
         self._present: dict[tuple[int, ...], NDArray[np.int64]] = {}
+        self._descriptors: dict[tuple[object, ...], tuple[Descriptor, ...]] = {}
 
     @cached_property
     def is_uniform(self) -> bool:
@@ -102,12 +103,18 @@ class Stored:
 
     def descriptors(self, tile: Tile, target: Fragment, sources: Span) -> tuple[Descriptor, ...]:
         """The kernel descriptors of source channels `sources` for a fragment, the weights transposed as the
-        ESU reads them: [delta x, delta y, channel] (algorithm 2).
+        ESU reads them: [delta x, delta y, channel] (algorithm 2). The same channels have the same ones.
         """
+        key = tile.key, target.c, sources
+        if key not in self._descriptors:
+            self._descriptors[key] = self._described(tile, target.c, sources)
+        return self._descriptors[key]
+
+    def _described(self, tile: Tile, targets: Span, sources: Span) -> tuple[Descriptor, ...]:
         _, known, exponents = self.values(tile)
         first, depth = self.kernel.first[sources.start : sources.stop], self.kernel.depth
-        low = np.maximum(first, target.c.start)
-        high = np.where(first >= 0, np.minimum(first + depth, target.c.stop), 0)
+        low = np.maximum(first, targets.start)
+        high = np.where(first >= 0, np.minimum(first + depth, targets.stop), 0)
         alike: dict[tuple[int, int], Held] = {}
         listed: list[Held] = []
         if not self.is_uniform and len(np.unique(first)) == 1 and high[0] > low[0]:
@@ -128,7 +135,7 @@ class Stored:
             else:
                 weights, stored = self.blob(tile, channel, *key)
             shape, exponent = (hi - lo, tile.kw, tile.kh), int(exponents[channel])
-            first_channel = lo - target.c.start
+            first_channel = lo - targets.start
             found.append(
                 Descriptor(*shape, self.wiring.sl, first_channel, known.name, exponent, weights, stored)
             )
