@@ -210,7 +210,8 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
         found = stages(each, recipes.feeds(each), maps)
         operands = Operands(graph, known, size, all_fire, least)
         # A scale of all channels goes into the weights of a sum, where no product or maximum follows.
-        inside = scale if all(stage.update == ADD for stage in found) and np.ndim(scale) == 0 else 1.0
+        is_inside = all(stage.update == ADD for stage in found) and not isinstance(scale, np.ndarray)
+        inside = scale if is_inside and isinstance(scale, float) else 1.0
         state: str | None = None
         for stage in found:
             if stage.update != ADD:
