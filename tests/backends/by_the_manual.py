@@ -139,7 +139,7 @@ def weight(code: int, raw: int, n: int, e: int, subnormals: int) -> float:
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:
     """Kind and payload of each section of a file."""
     magic, version, count = struct.unpack_from("<8sII", data)
-    assert (magic, version) == (b"SNCIMAGE", 1)
+    assert (magic, version) == (b"SNCIMAGE", 2)
     rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
     return [(kind, data[start : start + length]) for kind, _, start, length, _, _ in rows]
 
