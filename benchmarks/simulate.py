@@ -6,7 +6,7 @@
 Each network is compiled for a mesh that holds it. Frames are normal noise of which a share is zero; simulator
 and ONNX Runtime take them in turn, so that a busy machine is busy for both. Stated are medians of the
 processor's seconds and their ratio. `--frames`: of one measurement, which ONNX Runtime takes in one batch
-where the model leaves the batch open, else one by one. `--threads`: ONNX Runtime's.
+where the model leaves the batch open, else one by one. `--threads`: of both.
 """
 
 import argparse
@@ -24,10 +24,12 @@ import onnx
 import onnxruntime
 
 from snc.backends.image.image import Image
+from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import Arithmetic
 from snc.compiler.frontend.runtime import DTYPES, Arrays
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.running.dense.engine import Dense
 from snc.compiler.running.engines import ENGINES
 from snc.compiler.running.runner import Runner, network_inputs
 from snc.compiler.targets.target import load_target
@@ -80,6 +82,10 @@ def measured(
     arithmetic, zeros, count, threads = row
     frames = frames_of(image, zeros, count)
     runner, runtime = Runner(image, arithmetic, engine), session(path, threads)
+    if isinstance(runner.machine, Walk):
+        runner.machine = Walk(image, arithmetic, threads=threads)
+    elif isinstance(runner.machine, Dense):
+        runner.machine = Dense(image, threads=threads)
     batches = batched(runtime, frames)
     ours, theirs = [], []
     for _ in range(repeats + 1):
