@@ -10,6 +10,7 @@ from .views.layers import show_front, show_report
 from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
 
 if TYPE_CHECKING:
+    from ..compiler.pipeline.driver import Compiled
     from ..compiler.reports.report import Report
 
 NOT_MEASURED = "and no error was measured: give frames with --data"
@@ -102,8 +103,8 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @click.option(
     "--reference",
     type=options.FILE,
-    metavar="REF.onnx",
-    help="Write the network with the weights that the image holds, as ONNX.",
+    metavar="REF.onnx|.nir",
+    help="Write the network with the weights that the image holds, in the model's format.",
 )
 @click.option(
     "--report",
@@ -172,7 +173,6 @@ def compile_command(
     from ..backends.image.container import save, write_whole
     from ..backends.image.parts import MANIFEST
     from ..compiler.frontend.nir.dynamics import Dynamics
-    from ..compiler.frontend.read import to_onnx
     from ..compiler.pipeline.driver import compile_model, front
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import is_spiking
@@ -230,9 +230,8 @@ def compile_command(
         NeuronUse(neurons),
         threshold,
     )
-    if reference is not None and is_spiking(model):
-        rule = "is a spiking network, which ONNX cannot hold"
-        raise BadInput(Origin(file=str(model)), rule, hint="leave --reference out")
+    if is_spiking(model):
+        outputs.suffixed(reference, ".nir")
     if pareto:
         with progress("pareto") as bar:
             points = front(model, chip, chosen, bar.stage)
@@ -268,8 +267,7 @@ def compile_command(
     save(image_file, compiled.image)
     if reference is not None:
         with kept_all_the_same(image_file):
-            graph = to_onnx(compiled.reference())
-            write_whole(reference, graph.SerializeToString(deterministic=True))
+            write_whole(reference, _reference(model, compiled))
     for note in compiled.prepared.notes:
         click.echo(f"snc: note: {note}", err=True)
     if weights == "auto" and frames is None:
@@ -293,6 +291,19 @@ def compile_command(
     show_report(report)
     total = sum(compiled.seconds.values())
     say(f"image    {image_file}, {image_file.stat().st_size:,} bytes, compiled in {total:.1f} s")
+
+
+def _reference(model: Path, compiled: "Compiled") -> bytes:
+    """The network with the weights that the image holds, as the model's format has it."""
+    from ..compiler.frontend.nir.graph import load_graph
+    from ..compiler.frontend.nir.write import as_nir
+    from ..compiler.frontend.read import to_onnx
+
+    found, dynamics = compiled.reference(), compiled.prepared.dynamics
+    if dynamics is not None:
+        return as_nir(load_graph(model), dynamics, found.constants)
+    data: bytes = to_onnx(found).SerializeToString(deterministic=True)
+    return data
 
 
 def _save_report(report: "Report", file: Path) -> None:

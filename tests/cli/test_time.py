@@ -66,9 +66,24 @@ def test_an_image_of_other_steps_is_not_verified_as_these(
 
 def test_what_onnx_has_and_nir_has_not_is_refused(run: Run, model: Path, tmp_path: Path) -> None:
     done = run("compile", model, "--reference", tmp_path / "reference.onnx")
-    assert (done.code, "which ONNX cannot hold" in done.err) == (2, True)
+    assert (done.code, "does not end in .nir" in done.err) == (2, True)
     done = run("compile", model, "--input-shape", "input:1,6")
     assert (done.code, "leave --input-shape out" in done.err) == (2, True)
+
+
+def test_the_reference_of_an_image_is_a_nir_network_again(run: Run, model: Path, tmp_path: Path) -> None:
+    """With the weights that the image holds: of the file's own, the image differs."""
+    image, reference = model.with_suffix(".snc"), tmp_path / "held.nir"
+    assert run("compile", model, "--weights", "fixed4", "--reference", reference, "--json").code == 0
+    found = json.loads(run("verify", reference, image, "--random", 80, "--json").out)
+    assert found["is_right"]
+    assert found["max_abs_error"] == 0
+    own = json.loads(run("verify", model, image, "--random", 80, "--json").out)
+    assert own["is_right"]
+    assert own["max_abs_error"] > 0
+    assert run("compile", reference, "--weights", "float32", "-o", tmp_path / "again.snc", "--json").code == 0
+    for given in (image, tmp_path / "again.snc"):
+        assert json.loads(run("verify", reference, given, "--random", 80, "--json").out)["max_abs_error"] == 0
 
 
 def test_a_changed_threshold_is_found(run: Run, model: Path) -> None:

@@ -11,6 +11,8 @@ from checker.check import assert_obeys
 from snc.backends.image.container import save
 from snc.backends.machine.machine import Machine
 from snc.compiler.frontend.nir.dynamics import Dialect, Dynamics, Reset
+from snc.compiler.frontend.nir.graph import load_graph
+from snc.compiler.frontend.nir.write import as_nir
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
@@ -230,6 +232,19 @@ def test_other_neurons_and_edges(tmp_path: Path) -> None:
     found = compiled(path)
     result = verdict(path, found)
     assert result.is_right, result.compared["layers"].first_divergence
+
+
+@pytest.mark.parametrize("dialect", [Dialect.NIR, Dialect.SINABS])
+def test_a_graph_is_written_with_what_an_image_holds(tmp_path: Path, dialect: Dialect) -> None:
+    """Weights, biases of half precision, and what a leak and the biases before it come to together."""
+    path = saved(tmp_path, convolutions(dialect=dialect))
+    found = compiled(path, CHIP, "fixed8", dialect=dialect)
+    held = tmp_path / "held.nir"
+    held.write_bytes(as_nir(load_graph(path), steps(dialect=dialect), found.reference().constants))
+    result = verdict(held, found, 24)
+    assert result.compared["quantisation"].outputs[0].max_abs_error < 1e-6
+    assert result.compared["layers"].is_right
+    assert found.reference().constants["lif.drive" if dialect is Dialect.NIR else "dense.bias"].any()
 
 
 def refused(tmp_path: Path, found: nir.NIRGraph, **dynamics: Any) -> str:

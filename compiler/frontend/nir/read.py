@@ -19,6 +19,7 @@ from .neurons import delay_steps, neurons
 from .shapes import Shape, padding, pair, shapes
 
 OPSET = 13  # whose operators the layers mean
+DRIVE = "drive"  # what drives neurons in every step, as a constant and as an attribute
 HOW = "how"  # the attribute that says how true a layer is to its node
 EXACT = "exact"
 WEIGHTS = "exact, but for how its weights are stored (--weights)"
@@ -187,7 +188,7 @@ def _neurons(writer: _Writer, name: str, node: Node) -> None:
         attributes[parameter] = float(held[0]) if len(set(held.tolist())) == 1 else tuple(held.tolist())
     if found.drive is not None:
         held = _of_channels(writer.flow.graph, name, "v_leak", found.drive, shape)
-        attributes["drive"] = writer.constant(name, "drive", held)
+        attributes[DRIVE] = writer.constant(name, DRIVE, held)
     sources = writer.flow.prompt(name)
     if found.current_decay is not None:
         held = _of_channels(writer.flow.graph, name, "tau_syn", found.current_decay, shape)
