@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.layers import Array
 from ..ir.network import Network, Neuron, Population, PopulationId, Projection, Update
-from ..ir.storage.channels import SCHEMES, channel_scales, codec_of, common_exponent
+from ..ir.storage.channels import SCHEMES, channel_scales, codec_of, common_exponent, within
 from ..ir.storage.formats import bias_codec, formats_of
 from ..ir.storage.weights import Codec, integer_format
 
@@ -131,7 +131,10 @@ def _projection(projection: Projection, formats: Mapping[str, str], scales: _Sca
         exponents = np.full(len(kernel.weights), scales.exponent, dtype=np.int64)
         channels = np.clip(kernel.first[:, None] + np.arange(kernel.depth), 0, scales.channels.size - 1)
         by = scales.channels.astype(np.float64)[channels][:, :, None, None]
-    weights = (known.rounded(kernel.weights / by, exponents) * by).astype(np.float32)
+    given = kernel.weights / by
+    if scales is not None:
+        given = within(given / 2.0**scales.exponent, known) * 2.0**scales.exponent
+    weights = (known.rounded(given, exponents) * by).astype(np.float32)
     if not known.has_zero:
         weights[kernel.index < 0] = 0
     held = replace(kernel, weights=weights, format=known.name, exponents=exponents)

@@ -22,6 +22,11 @@ def codec_of(name: str) -> Codec:
     return FORMATS[SCHEMES.get(name, name)]
 
 
+def within(numbers: Floats, codec: Codec) -> Floats:
+    """Numbers that have opposites: those beyond become the largest."""
+    return np.asarray(np.clip(numbers, -codec.largest, codec.largest))
+
+
 def channel_scales(
     weights: Floats, channels: NDArray[np.int64], codec: Codec, count: int, *, is_power: bool = False
 ) -> Floats:
@@ -41,7 +46,7 @@ def channel_scales(
     best, least = widest, np.full(count, np.inf)
     for scales in tried:
         for each in (scales,) if is_power else (scales, _fitted(weights, channels, codec, scales)):
-            held = codec.from_codes(codec.to_codes(weights / each[channels])) * each[channels]
+            held = codec.from_codes(codec.to_codes(within(weights / each[channels], codec))) * each[channels]
             error = np.bincount(channels, (held - weights) ** 2, count)
             best, least = np.where(error < least, each, best), np.minimum(error, least)
     return best
@@ -49,7 +54,7 @@ def channel_scales(
 
 def _fitted(weights: Floats, channels: NDArray[np.int64], codec: Codec, scales: Floats) -> Floats:
     """The scales with which the integers of others err least."""
-    integers = codec.from_codes(codec.to_codes(weights / scales[channels])).astype(np.float64)
+    integers = codec.from_codes(codec.to_codes(within(weights / scales[channels], codec))).astype(np.float64)
     products = np.bincount(channels, integers * weights, len(scales))
     squares = np.bincount(channels, integers**2, len(scales))
     return np.where((products > 0) & (squares > 0), products / np.maximum(squares, 1e-300), scales)
