@@ -185,6 +185,13 @@ def test_what_feeds_back_is_seen_a_step_later(tmp_path: Path, reset: Reset, chip
     assert sum(figure.mismatches for figure in result.layers if figure.name in ("cuba", "out")) == 0
 
 
+@pytest.mark.parametrize("form", ["int8", "ternary"])
+def test_weights_may_have_scales_of_channels(tmp_path: Path, form: str) -> None:
+    """Where neurons integrate weights over time, these are stored with the scale in them."""
+    path = saved(tmp_path, recurrent("subtract"))
+    assert_equal(verdict(path, compiled(path, form=form, reset="subtract"), 100))
+
+
 def test_a_subgraph_is_its_nodes(tmp_path: Path) -> None:
     one, other = (
         saved(tmp_path, recurrent("value", subgraph=inside), f"{inside}.nir") for inside in (False, True)

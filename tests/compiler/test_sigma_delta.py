@@ -162,11 +162,12 @@ def test_a_window_takes_a_state_for_each_of_its_sources() -> None:
     assert len(into) == 4, "the sources of a window reach a population through one kernel"
 
 
-def test_verify_compares_frame_by_frame(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["fixed8", "int8"])
+def test_verify_compares_frame_by_frame(tmp_path: Path, form: str) -> None:
     path = tmp_path / "whole.onnx"
     model = whole()
     path.write_bytes(model.SerializeToString())
-    found = changing(model, form="fixed8")
+    found = changing(model, form=form)
     result = verify(path, found.image, [dict(frame) for frame in moving(6)])
     assert result.is_right
     assert found.image.about.dynamics == "neurons=sigma-delta threshold=0.0"
