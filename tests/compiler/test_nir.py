@@ -99,6 +99,16 @@ def test_a_neuron_spikes_when_it_should_and_has_the_voltage_that_it_should(
     assert found.network.populations[index].bias is None
 
 
+def test_names_are_taken_for_what_they_name() -> None:
+    found = Dynamics(dialect="sinabs", reset="subtract")  # type: ignore[arg-type]
+    assert (found.dialect, found.reset) == (Dialect.SINABS, Reset.SUBTRACT)
+    assert Dynamics.parsed(str(found)) == found
+    with pytest.raises(SncError, match="'sinab' is no dialect"):
+        Dynamics(dialect="sinab")  # type: ignore[arg-type]
+    with pytest.raises(SncError, match=r"a step of 0\.0 seconds is none"):
+        Dynamics(0.0)
+
+
 def test_sinabs_decays_exponentially_and_counts_spikes(tmp_path: Path) -> None:
     found = compiled(saved(tmp_path, one(lif(v_threshold=0.03))), dialect="sinabs")
     machine, v, most = Machine(found.image), 0.0, 0.0

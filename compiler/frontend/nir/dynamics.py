@@ -43,7 +43,14 @@ class Dynamics:
     reset: Reset | None = None
 
     def __post_init__(self) -> None:
-        """Raises BadInput where dt is no time."""
+        """Takes names for what they name. Raises BadInput where they name nothing, or dt is no time."""
+        for name, known in (("dialect", Dialect), ("reset", Reset)):
+            value = getattr(self, name)
+            if value is None and name == "reset":
+                continue
+            if value not in tuple(known):
+                raise BadInput(None, f"{value!r} is no {name}", hint=f"known are {', '.join(known)}")
+            object.__setattr__(self, name, known(value))
         if not 0 < self.dt < float("inf"):
             raise BadInput(None, f"a step of {self.dt} seconds is none", hint=f"give --dt, such as {STEP}")
 
@@ -72,10 +79,7 @@ class Dynamics:
     @classmethod
     def named(cls, dt: float, dialect: str, reset: str | None) -> "Dynamics":
         """By the names that options have. Raises BadInput where they name nothing."""
-        for value, known in ((dialect, Dialect), (reset, Reset)):
-            if value is not None and value not in tuple(known):
-                raise BadInput(None, f"{value!r} is unknown", hint=f"known are {', '.join(known)}")
-        return cls(dt, Dialect(dialect), None if reset is None else Reset(reset))
+        return cls(dt, dialect, reset)  # type: ignore[arg-type]
 
     @staticmethod
     def says(text: str) -> bool:
