@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
-from ...ir.errors import Origin, VerifyError
+from ...ir.errors import Origin, SncError, VerifyError
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from .observe import SEED, run_tensors
 from .read import Reading, to_layers, to_onnx
@@ -84,14 +84,24 @@ def differing(graph: LayerGraph, reading: Reading) -> Difference | None:
 def _noise(graph: LayerGraph, reading: Reading, names: Sequence[str]) -> dict[str, Array]:
     """How far the model's own layers go when what they read changes in its last bit, by element.
 
-    What is ill-conditioned (a normalisation of nearly equal values) is no fault.
+    What is ill-conditioned (a normalisation of nearly equal values) is no fault. Every other draw changes
+    constants, too, where that changes no shape.
     """
     known = [name for name in names if name in reading.graph.producers()]
     noise = {name: np.zeros(reading.arrays[name].shape, np.float32) for name in known}
     rng = np.random.default_rng(SEED)
-    for _ in range(DRAWS):
+    for draw in range(2 * DRAWS):
         arrays = {name: _last_bit(array, rng) for name, array in reading.arrays.items()}
-        for name, array in _again(reading.graph, arrays, known).items():
+        model = reading.graph
+        if draw % 2:
+            model = model.with_constants({n: _last_bit(a, rng) for n, a in model.constants.items()})
+        try:
+            found = _again(model, arrays, known)
+        except SncError:
+            continue  # a constant that must be what it is
+        for name, array in found.items():
+            if array.shape != noise[name].shape:
+                continue
             with np.errstate(invalid="ignore", over="ignore"):
                 apart = np.abs(array.astype(np.float32) - reading.arrays[name])
             noise[name] = np.fmax(noise[name], np.where(np.isfinite(apart), apart, 0))
