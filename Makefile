@@ -5,7 +5,7 @@ BIN := .venv/bin
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
 	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
-.PHONY: demo test site zoo fuzz interrupts bless format clean
+.PHONY: demo test site synth zoo fuzz interrupts bless format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
@@ -25,6 +25,12 @@ test: .venv/test ## Every check of the project, on the built wheel
 
 site: .venv/site ## The documentation with the reference of the Python interface, in build/site; no link is dead
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+synth: ## Cells and flip-flops of a core in Verilog, by module, in build/synth.txt (needs yosys)
+	@command -v yosys >/dev/null || { echo "yosys is not installed: on Debian and Ubuntu it is the package yosys"; exit 1; }
+	mkdir -p build
+	yosys -q -s rtl/synth.ys
+	@cat build/synth.txt
 
 zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
 	$(BIN)/pytest -m "zoo or slow"

@@ -65,6 +65,7 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "export", ".images.export:export_command", "Write the memories of an image as files for a loader."
     ),
     LazyCommand("explain", ".images.explain:explain_command", "Say what a word or a neuron is for."),
+    LazyCommand("rtl", ".images.rtl:rtl_command", "Run an image in the chip in Verilog, beside the machine."),
     LazyCommand("diff", ".images.diff:diff_command", "Show what changed from one image to another."),
     LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),

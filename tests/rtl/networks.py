@@ -1,0 +1,111 @@
+"""Networks for the chip in Verilog: each has constructs that the others have not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from snc.compiler.targets.target import load_target
+from snc.ir.chip import Chip
+
+Array = npt.NDArray[Any]
+CHIP = load_target("grai-vip")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model, its chip, and the options with which it is compiled."""
+
+    model: onnx.ModelProto
+    chip: Chip = CHIP
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Layers:
+    """Nodes and random constants of a model, one after the other; each call gives its output's name."""
+
+    def __init__(self, shape: tuple[int, ...], seed: int) -> None:
+        self.shape = shape
+        self.random = np.random.default_rng(seed)
+        self.nodes: list[onnx.NodeProto] = []
+        self.held: dict[str, Array] = {}
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        output = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def hold(self, array: Array) -> str:
+        name = f"c{len(self.held)}"
+        self.held[name] = array.astype(np.float32)
+        return name
+
+    def conv(self, x: str, into: int, out: int, kernel: int, **attributes: Any) -> str:
+        weights = self.random.normal(size=(out, into, kernel, kernel)) / kernel
+        bias = self.random.normal(size=out) / 4
+        pad = kernel // 2
+        return self.add("Conv", x, self.hold(weights), self.hold(bias), pads=[pad] * 4, **attributes)
+
+    def model(self, y: str) -> onnx.ModelProto:
+        self.nodes.append(helper.make_node("Identity", [y], ["y"]))
+        graph = helper.make_graph(
+            self.nodes,
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(self.shape))],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(array, name) for name, array in self.held.items()],
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def residual() -> Case:
+    """Stride 2 and a shortcut, cut over the four cores of a mesh."""
+    net = Layers((1, 3, 12, 12), 1)
+    x = net.add("Relu", net.conv("x", 3, 16, 3))
+    a = net.add("Relu", net.conv(x, 16, 16, 3, strides=[2, 2]))
+    a = net.conv(a, 16, 16, 3)
+    b = net.conv(x, 16, 16, 1, strides=[2, 2])
+    return Case(net.model(net.add("Relu", net.add("Add", a, b))), replace(CHIP, mesh=(2, 2), core_words=540))
+
+
+def depthwise() -> Case:
+    """A kernel for each channel, clamps, and a slope for each channel; odd numbers of channels."""
+    net = Layers((1, 3, 6, 6), 2)
+    x = net.add("Clip", net.conv("x", 3, 7, 3), net.hold(np.array(0)), net.hold(np.array(6)))
+    x = net.add("LeakyRelu", net.conv(x, 1, 7, 3, group=7, strides=[2, 2]), alpha=0.1)
+    x = net.add("PRelu", net.conv(x, 7, 5, 1), net.hold(net.random.random((5, 1, 1))))
+    return Case(net.model(x), options={"weights": "fixed4"})
+
+
+def pooling() -> Case:
+    """Maxima and minima of values of either sign, means, and an upsampling."""
+    net = Layers((1, 2, 6, 6), 3)
+    x = net.conv("x", 2, 4, 3)
+    high = net.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    low = net.add("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])
+    scales = net.hold(np.array([1, 1, 2, 2]))
+    x = net.add("Resize", net.add("Min", high, low), "", scales, mode="nearest")
+    return Case(net.model(net.conv(x, 4, 3, 3)), options={"weights": "float16"})
+
+
+def product() -> Case:
+    """Two factors, of which the second may be zero, and weights of 32 bits."""
+    net = Layers((1, 2, 4, 4), 4)
+    a, b = net.conv("x", 2, 5, 3), net.add("Relu", net.conv("x", 2, 5, 1))
+    return Case(net.model(net.add("Mul", a, b)), options={"weights": "float32"})
+
+
+def adaptive() -> Case:
+    """Weights with exponents of their own, in 6 bits, and states that stay where they are."""
+    net = Layers((1, 2, 5, 5), 5)
+    x = net.add("Relu", net.conv("x", 2, 6, 5))
+    return Case(net.model(net.conv(x, 6, 3, 3)), options={"weights": "adaptive6e2", "states": "persistent"})
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    case.__name__: case for case in (residual, depthwise, pooling, product, adaptive)
+}

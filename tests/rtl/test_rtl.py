@@ -1,0 +1,161 @@
+"""The chip in Verilog does what the machine does, bit by bit, and a fault in it is found."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snc
+from snc.backends.rtl.memories import mesh_of
+from snc.backends.rtl.package import words_package
+from snc.backends.rtl.simulator import Simulator, Tool, build, sources
+from snc.cli.main import main
+from snc.compiler.running.twin import TwinRun, run_twin
+from snc.compiler.targets.target import load_target
+from snc.ir.errors import BadInput, Unsupported
+
+from .networks import CASES, CHIP, Case, Layers
+
+ROOT = Path(__file__).parents[2]
+RTL, MODELS = ROOT / "rtl", ROOT / "models"
+# The file, what stands there, and what a fault puts behind it or in its place.
+FAULTS = {
+    "an offset is off by one": ("peg.sv", "$signed({{8{x_off[8]}}, x_off})", "\\g<0> + 17'sd1"),
+    "hit detection is inverted": ("peg.sv", "x_min < width", "x_min >= width"),
+    "a tie is rounded up": ("round_half.sv", "(sticky || kept[0])", "1'b1"),
+    "the kernel's last row is left out": ("kernel_span.sv", "kernel_last = ", "\\g<0>-12'sd1 + "),
+    "a maximum takes the smaller": ("update_unit.sv", "MAXIMUM ? term > held", "MAXIMUM ? term < held"),
+    "slopes are forgotten": ("activation_unit.sv", "LEAKY_RELU && is_negative", "LEAKY_RELU && 1'b0"),
+}
+
+
+def needs(tool: Tool) -> None:
+    """Skips where a tool is not installed, but not in CI, which has it."""
+    if shutil.which(tool) is None and not os.environ.get("CI"):
+        pytest.skip(f"no {tool}: install Debian's package {tool}")
+
+
+@pytest.fixture(scope="session")
+def chip(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    """Four cores, built once for all networks."""
+    needs("verilator")
+    return build(RTL, tmp_path_factory.mktemp("chip"), (2, 2), CHIP.core_words)
+
+
+def compiled(case: Case) -> snc.Compiled:
+    return snc.compile(case.model, case.chip, **case.options)
+
+
+def twin(image: snc.ChipImage, count: int, simulator: Simulator | None = None, **options: object) -> TwinRun:
+    random = np.random.default_rng(3)
+    shapes = image.inputs.items()
+    frames = [
+        {name: (2 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes}
+        for _ in range(count)
+    ]
+    return run_twin(image.image, Path("case.snc"), frames, RTL, simulator=simulator, **options)  # type: ignore[arg-type]
+
+
+def test_field_positions_are_those_of_the_declarations() -> None:
+    if os.environ.get("SNC_BLESS") == "1":
+        (RTL / "words.sv").write_text(words_package(), encoding="utf-8", newline="\n")
+    assert (RTL / "words.sv").read_text(encoding="utf-8") == words_package(), "make bless"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_networks_are_the_same_bit_by_bit(chip: Simulator, name: str) -> None:
+    image = compiled(CASES[name]())
+    found = twin(image, 2, chip)
+    assert found.difference is None
+    assert found.events > 0
+    assert len(found.cores) == len(image.image.cores)
+    if name == "residual":
+        assert mesh_of(image.image) == (2, 2)
+        assert all(core.counts["events"] > 0 for core in found.cores)
+
+
+def test_digits_are_the_same_bit_by_bit(chip: Simulator) -> None:
+    image = snc.compile(MODELS / "digits.onnx")
+    with np.load(MODELS / "digits_test.npz") as held_out:
+        frames = image.frames(held_out["image"][:5])
+    found = run_twin(image.image, Path("digits.snc"), frames, RTL, simulator=chip)
+    assert found.difference is None
+    assert (found.values, found.outputs) == (5 * 1994, 5 * 10)
+    session = image.session("chip")
+    total = [session.run(frame).run.counters.total for frame in frames]
+    (core,) = found.cores
+    assert core.counts["events"] == sum(tally.events for tally in total)
+    assert core.counts["synaptic_operations"] == sum(tally.synaptic_operations for tally in total)
+    assert sum(step.cycles for step in found.steps) == found.cycles
+    assert found.estimated == pytest.approx(core.counts["synaptic_operations"])
+
+
+def small() -> Case:
+    """Ties, a maximum, a slope, and a padded kernel, on as few neurons as can be."""
+    net = Layers((1, 1, 4, 3), 6)
+    x = net.add("LeakyRelu", net.conv("x", 1, 2, 3), alpha=0.25)
+    x = net.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    return Case(net.model(net.conv(x, 2, 1, 1)), options={"weights": "fixed2"})
+
+
+def test_another_simulator_agrees() -> None:
+    needs("iverilog")
+    assert twin(compiled(small()), 1, tool="iverilog").difference is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
+    needs("iverilog")
+    name, before, after = FAULTS[fault]
+    rtl = tmp_path / "rtl"
+    shutil.copytree(RTL, rtl)
+    text = (rtl / name).read_text()
+    assert before in text
+    (rtl / name).write_text(re.sub(re.escape(before), after, text))
+    image = compiled(small())
+    broken = build(rtl, tmp_path, (1, 1), CHIP.core_words, "iverilog")
+    found = twin(image, 1, broken)
+    assert found.difference is not None
+    assert (found.cores, found.steps) == ((), ())
+
+
+def test_what_is_not_in_verilog_is_refused_by_its_name() -> None:
+    net = Layers((1, 2, 4, 4), 7)
+    sigmoid = Case(net.model(net.add("Sigmoid", "x")))
+    strided = replace(CASES["residual"](), chip=load_target("grai-vip-strided"))
+    for case, said in (
+        (sigmoid, "the activation function SIGMOID is not in Verilog"),
+        (strided, "it sends to a strided table, which is not in Verilog"),
+    ):
+        with pytest.raises(Unsupported, match=said):
+            twin(compiled(case), 1)
+
+
+def test_the_sources_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=re.escape("holds no words.sv")):
+        sources(tmp_path)
+
+
+def test_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs("iverilog")
+    image, frame = tmp_path / "small.snc", tmp_path / "x.npy"
+    compiled(small()).save(image)
+    np.save(frame, np.ones((1, 1, 4, 3), dtype=np.float32))
+    call = ["rtl", str(image), "-i", str(frame), "--rtl", str(RTL), "--tool", "iverilog"]
+    assert main([*call, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["difference"], found["frames"], found["mesh"]) == (None, 1, [1, 1])
+    assert main(call) == 0
+    assert "the same  " in capsys.readouterr().out
+    monkeypatch.setenv("PATH", "")
+    assert main(call) == 2
+    assert (
+        "iverilog is not installed (on Debian and Ubuntu: apt-get install iverilog" in capsys.readouterr().err
+    )
