@@ -74,6 +74,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
     ),
     LazyCommand("paper", ".paper:paper_command", "Reproduce the published memory bills of five networks."),
     LazyCommand(
+        "sweep",
+        ".studies.sweep:sweep_command",
+        "Compile and measure every combination of models, targets and options.",
+    ),
+    LazyCommand(
         "target",
         ".target:target_group",
         "List the target chips, show their limits, begin a target of one's own.",

@@ -163,6 +163,69 @@ def cuts(labels: Sequence[str], pieces: Sequence[tuple[int, int, int]]) -> str:
     return _svg(figure)
 
 
+def scatter(
+    series: Sequence[tuple[str, Sequence[tuple[float, float]], Sequence[tuple[float, float]]]],
+    labels: tuple[str, str],
+) -> str:
+    """Points of several colours, each with a line through those of its front. `labels`: of both axes."""
+    figure, axes = _figure(12)
+    for name, points, front in series:
+        across, up = zip(*points, strict=True)
+        axes.scatter(across, up, s=14, color=COLOURS[name], alpha=0.55, linewidth=0)
+        line = sorted(front)
+        axes.plot(*zip(*line, strict=True), color=COLOURS[name], marker="o", markersize=5, linewidth=1)
+    axes.set_ylabel(labels[1], color=INK, fontsize=LETTERS)
+    _scale(axes, labels[0])
+    return _svg(figure)
+
+
+def parallel(
+    labels: Sequence[str], series: Sequence[tuple[str, Sequence[Sequence[float]]]], bold: Sequence[bool]
+) -> str:
+    """A line for each point across axes that each go from its least to its largest value, which stand at
+    their ends. `bold`: lines that are drawn strongly, in the order of all series' points.
+    """
+    figure, axes = _figure(14)
+    every = [values for _, lines in series for values in lines]
+    low, high = (
+        [min(each) for each in zip(*every, strict=True)],
+        [max(each) for each in zip(*every, strict=True)],
+    )
+    strong = iter(bold)
+    for name, lines in series:
+        for values in lines:
+            heights = [
+                (value - a) / (b - a) if b > a else 0.5 for value, a, b in zip(values, low, high, strict=True)
+            ]
+            alpha, width = (0.95, 1.4) if next(strong) else (0.3, 0.7)
+            axes.plot(range(len(labels)), heights, color=COLOURS[name], alpha=alpha, linewidth=width)
+    for place, (a, b) in enumerate(zip(low, high, strict=True)):
+        axes.axvline(place, color=INK, alpha=0.4, linewidth=0.6)
+        for height, value in ((-0.06, a), (1.06, b)):
+            axes.text(place, height, f"{value:.4g}", ha="center", va="center", color=INK, fontsize=6.5)
+    _scale(axes, "")
+    axes.set_position((0.06, 0.12, 0.88, 0.85))
+    axes.set_xticks(range(len(labels)), labels, fontsize=6.5, color=INK)
+    axes.set_ylim(-0.12, 1.12)
+    axes.set_yticks([])
+    axes.set_frame_on(False)
+    return _svg(figure, least=len(labels) > 6)
+
+
+def _scale(axes: "Axes", unit: str) -> None:
+    """Letters and colours of axes with numbers on both."""
+    from matplotlib.ticker import EngFormatter
+
+    axes.set_xlabel(unit, color=INK, fontsize=LETTERS)
+    axes.tick_params(axis="both", color=INK, labelcolor=INK, labelsize=LETTERS)
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if max(map(abs, limits)) >= LONG:
+            axis.set_major_formatter(EngFormatter(sep=""))
+    for side, spine in axes.spines.items():
+        spine.set_color(INK)
+        spine.set_visible(side in ("left", "bottom"))
+
+
 def _figure(rows: int, row_inches: float = ROW_INCHES) -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
 

@@ -1,7 +1,8 @@
 """Pages: one self-contained HTML file from sections of facts, charts and tables. Knows no report.
 
-No script runs and nothing is loaded: charts are SVG in the page, colours follow light and dark, and every
-number that is drawn stands in the JSON at the end and in a table.
+Nothing is loaded, and no script runs but the one that sorts a table which is made for it: charts are SVG in
+the page, colours follow light and dark, and every number that is drawn stands in the JSON at the end and in a
+table.
 """
 
 import json
@@ -26,12 +27,15 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of numbers and words behind a caption that opens them."""
+    """Rows of numbers and words behind a caption that opens them. `is_sorted_by_click`: its headings are
+    buttons that put the rows in the order of their column.
+    """
 
     caption: str
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     is_open: bool = False
+    is_sorted_by_click: bool = False
 
 
 @dataclass(frozen=True, slots=True)

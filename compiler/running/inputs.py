@@ -1,5 +1,6 @@
 """Inputs of noise, for a verification without frames of its own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,17 @@ POSITION_MAX = 127
 
 
 def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
+    """Frames of noise for an image, as `noise` draws them."""
+    is_spiking = Dynamics.says(image.about.dynamics)
+    return noise(network_inputs(image), count, seed, is_spiking=is_spiking)
+
+
+def noise(inputs: Sequence[ImageTensor], count: int, seed: int, *, is_spiking: bool) -> list[Arrays]:
     """Frames of noise: standard normal floats, wider ones, and zeros, in turn; of 8-bit integers the whole
     range, of wider ones, which may be positions, 0 to 127. Of a spiking network, steps of spikes.
     """
     random = np.random.default_rng(seed)
-    inputs = network_inputs(image)
-    if Dynamics.says(image.about.dynamics):
+    if is_spiking:
         return [
             {t.name: (random.random(t.shape) < SPIKING).astype(np.float32) for t in inputs}
             for _ in range(count)

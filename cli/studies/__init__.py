@@ -1,0 +1,1 @@
+"""Commands that compile many images to compare them."""

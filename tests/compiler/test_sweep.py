@@ -1,0 +1,151 @@
+"""Sweeps: wrong files, rows of failures, tables that do not depend on processes or on being ended."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from snc.cli.main import main
+from snc.compiler.sweeping.spec import read_spec
+from snc.compiler.sweeping.table import front
+from snc.ir.errors import SncError, each_of
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "models" / "digits.onnx"
+SPEC = """\
+models = ["{model}"]
+[target]
+mesh = [2, 1]
+core_words = [100, 1024, 4096]
+[options]
+weights = ["fixed8", "fixed2"]
+[measure]
+frames = 2
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "sweep.toml"
+    path.write_text(SPEC.format(model=MODEL))
+    return path
+
+
+def table(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert main(["sweep", *map(str, arguments), "--json"]) == 0
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["points"]
+    return found
+
+
+def kept(path: Path) -> dict[str, int]:
+    """The keys in a store, and the numbers of times that their rows were written are one each."""
+    file = sqlite3.connect(path)
+    try:
+        return {key: len(row) for key, row in file.execute("SELECT key, row FROM points")}
+    except sqlite3.OperationalError:  # not made yet
+        return {}
+    finally:
+        file.close()
+
+
+def test_rows_are_in_order_and_failures_have_reasons(
+    spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html, csv = spec.with_suffix(".html"), spec.with_suffix(".csv")
+    found = table(capsys, spec, "--html", html, "--csv", csv)
+    assert [(row["core_words"], row["weights"]) for row in found] == [
+        (words, weights) for words in (100, 1024, 4096) for weights in ("fixed8", "fixed2")
+    ]
+    failed = [row for row in found if row["code"]]
+    assert [row["core_words"] for row in failed] == [100, 100]
+    assert all(str(row["code"]).startswith("SNC3") and row["error"] for row in failed)
+    good = found[2]
+    assert all(good[name] for name in ("memory_bytes", "cores", "energy_nj", "latency_us", "sqnr_db"))
+    assert len(csv.read_text().splitlines()) == 1 + len(found)
+    assert 'class="sorted"' in html.read_text()
+
+    def never(*_: object) -> None:
+        raise AssertionError("a point is made twice")
+
+    monkeypatch.setattr("snc.compiler.sweeping.run.gather", never)
+    assert table(capsys, spec) == found
+
+
+def test_a_killed_sweep_goes_on_and_two_processes_give_the_same_table(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = tmp_path / "killed.db", tmp_path / "two.db"
+    command = [sys.executable, "-m", "snc", "sweep", str(spec), "--store", str(store)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    while process.poll() is None and not (store.exists() and kept(store)):
+        time.sleep(0.01)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = kept(store)
+    assert before
+    made: list[str] = []
+    from snc.compiler.sweeping import run as running
+
+    whole = running.outcome
+
+    def counted(point: running.Point, *rest: object) -> object:
+        made.append(point.key)
+        return whole(point, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(running, "outcome", counted)
+    found = table(capsys, spec, "--store", store)
+    assert not before.keys() & set(made)
+    assert len(before) + len(made) == len(found)
+    assert found == table(capsys, spec, "--store", other, "--jobs", 2)
+
+
+def test_everything_wrong_with_a_file_is_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(
+        'models = ["none.onnx"]\ntargets = ["nowhere"]\ncolour = 1\n'
+        '[options]\nweights = ["fixed99"]\nseed = [1, 1]\nstates = "lost"\n[measure]\nframes = -1\n'
+    )
+    with pytest.raises(SncError) as caught:
+        read_spec(path)
+    text = str(caught.value)
+    parts = ("none.onnx", "nowhere", "'colour'", "'fixed99'", "seed states 1 twice", "'lost'", "frames: -1")
+    assert [part for part in parts if part not in text] == []
+    assert len(each_of(caught.value)) == len(parts)
+    assert all(error.hint for error in each_of(caught.value))
+
+
+def test_another_database_is_no_store(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = sqlite3.connect(spec.with_suffix(".db"))
+    file.execute("CREATE TABLE mine (x)")
+    file.close()
+    assert main(["sweep", str(spec)]) == 2
+    assert "is no store of a sweep" in capsys.readouterr().err
+
+
+def test_the_front_has_what_nothing_beats() -> None:
+    figures = [
+        {"cores": 1, "memory_bytes": 9},
+        {"cores": 2, "memory_bytes": 5},
+        {"cores": 2, "memory_bytes": 9},
+    ]
+    assert front(figures, ("cores", "memory_bytes")) == (0, 1)
+
+
+def test_the_example_is_a_sweep() -> None:
+    assert len(read_spec(ROOT / "examples" / "sweep.toml")) == 24
+
+
+def test_a_scheduler_needs_the_library(
+    spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["sweep", str(spec), "--scheduler", "tcp://localhost:1"]) == 2
+    assert "snc[cluster]" in capsys.readouterr().err
