@@ -11,7 +11,10 @@ from .. import options
 @click.argument("listing", type=options.FILE, metavar="LISTING")
 @click.option("-o", "--output", type=options.FILE, required=True, metavar="FILE", help="The image.")
 def assemble_command(listing: Path, output: Path) -> None:
-    """Write the image of a listing of `snc disasm --whole`: the same bytes where nothing was changed."""
+    """Write the image of a listing of `snc disasm --whole`.
+
+    The bytes are the same where nothing was changed in the listing.
+    """
     from ...backends.exchange.assembler import load_listing
     from ...backends.image.container import save
     from ...compiler.running import outputs

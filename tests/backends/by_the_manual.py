@@ -128,12 +128,12 @@ def weight(code: int, raw: int, n: int, e: int, subnormals: int) -> float:
     assert code == 5
     m = n - 1 - e
     sign, exponent, fraction = raw >> n - 1, bits(raw, m, n - 2), bits(raw, 0, m - 1) if m else 0
-    size = 2.0**exponent * (1 + fraction / 2**m)
+    size = float(2.0**exponent) * (1 + fraction / 2**m)
     if subnormals and exponent == 0:
         size = 2 * fraction / 2**m
     elif exponent == fraction == 0:
         size = 0.0
-    return -size if sign else size
+    return float(-size if sign else size)
 
 
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -394,8 +394,8 @@ class Chip:
                     continue
                 at = number if rank is None else rank[number]
                 raw = held >> n * at & 2**n - 1
-                number = weight(code, raw, n, *form[1:])
-                self.update(target, (first + i, y, x), number, exponent, bits(words[port], 30, 32), v)
+                held_number = weight(code, raw, n, *form[1:])
+                self.update(target, (first + i, y, x), held_number, exponent, bits(words[port], 30, 32), v)
 
     def kernel(self, core: Core, port: int, c: int) -> tuple[int, int, int, int]:
         """The word of a channel's kernel, its first channel, the byte of its weights, and its exponent."""

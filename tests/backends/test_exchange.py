@@ -203,7 +203,7 @@ def test_the_c_source_is_one(tmp_path: Path) -> None:
     save_export(tmp_path / "c", image, "c")
     (tmp_path / "main.c").write_text(LOADER_C)
     source = [tmp_path / "main.c", tmp_path / "c" / "image.c"]
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-I", tmp_path / "c"]
+    flags: list[str | Path] = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-I", tmp_path / "c"]
     subprocess.run(["cc", *flags, *source, "-o", tmp_path / "loader"], check=True)
     printed = subprocess.run([tmp_path / "loader"], check=True, capture_output=True, text=True).stdout
     memories = [(f"core_{index:03}", core.words) for index, core in enumerate(image.cores)]

@@ -127,9 +127,11 @@ def infinite() -> Toy:
     source = toy.input("x", (4, 2, 2))
     log = toy.population((4, 2, 2), activation=Activation.LOG)
     toy.join(source, log, np.ones((4, 1, 1, 1)), first=np.arange(4))
-    for i, weights in enumerate((random((4, 2, 1, 1), 2), np.ones((4, 1, 1, 1)))):
+    kernels: tuple[NDArray[Any], ...] = (random((4, 2, 1, 1), 2), np.ones((4, 1, 1, 1)))
+    for i, weights in enumerate(kernels):
         target = toy.population((4, 2, 2))
-        toy.join(log, target, weights, first=[0, 1, 0, 2] if i == 0 else np.arange(4)).output(f"y{i}", target)
+        first = np.array([0, 1, 0, 2]) if i == 0 else np.arange(4)
+        toy.join(log, target, weights, first=first).output(f"y{i}", target)
     return toy
 
 
@@ -176,7 +178,10 @@ def test_states_and_traces_are_those_of_the_literal_machine() -> None:
         machine.run(frame)
         for step in machine.image.steps:
             at = Step.decode(int(step))
-            np.testing.assert_array_equal(*(each.states(at.core, at.population) for each in (walk, machine)))
+            for one, other in zip(
+                walk.states(at.core, at.population), machine.states(at.core, at.population), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
     assert_same(walk.run({"x": X}, trace=ours.append), machine.run({"x": X}, trace=theirs.append))
     assert [(fire.step, fire.events) for fire in ours] == [(fire.step, fire.events) for fire in theirs]
 

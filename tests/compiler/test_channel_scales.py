@@ -15,11 +15,12 @@ import snc
 from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Machine
 from snc.backends.words.words import ExtensionKind
+from snc.compiler.pipeline.driver import Compiled
 from snc.ir.storage.channels import SCHEMES, channel_scales, codec_of
 from snc.ir.storage.weights import FORMATS
 from snc.passes.quantise import Quantise
 
-from .reference import CHIP, Compiled, assert_layers, compiled, options
+from .reference import CHIP, assert_layers, compiled, options
 
 
 def model(*, depthwise: bool = True, residual: bool = True, dilation: int = 1) -> onnx.ModelProto:

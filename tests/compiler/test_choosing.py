@@ -74,7 +74,7 @@ def measured_again(path: Path, found: Compiled) -> float:
     noise = signal = 0.0
     given = [frame for i, frame in enumerate(frames(found.graph.inputs)) if i % 4 != 3]
     for frame in given:
-        (want,), (got,) = (Runner(each.image)(frame).outputs.values() for each in (exact, found))
+        (want,), (got,) = (Runner(each.image)(dict(frame)).outputs.values() for each in (exact, found))
         noise += float(((got - want).astype(np.float64) ** 2).sum())
         signal += float((want.astype(np.float64) ** 2).sum())
     return float(-10 * np.log10(noise / signal))

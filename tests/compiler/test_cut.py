@@ -12,6 +12,7 @@ from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
 from snc.ir.aims import StateUse
+from snc.ir.deadline import NEVER, Deadline
 from snc.ir.mapping import Fragment
 from snc.ir.network import PopulationId
 from snc.models.catalogue import CATALOGUE
@@ -116,7 +117,7 @@ def test_what_is_left_when_the_search_must_end_is_filled_without_prices(
     solved.clear()
     if how == "effort":
         monkeypatch.setattr("snc.passes.cutting.columns.EFFORT", 1.0)
-    cores = fill_cores(given, SPACE, is_over=lambda: how == "time")
+    cores = fill_cores(given, SPACE, is_over=Deadline(0.0) if how == "time" else NEVER)
     assert len(solved) == 1
     assert all(sum(held.get(i, 0) for held in cores) == item.demand for i, item in enumerate(given))
     assert len(many) <= len(cores) <= 2 * len(many)

@@ -44,10 +44,10 @@ def cases() -> dict[str, onnx.ModelProto]:
 CASES = cases()
 
 
-def compiled(model: onnx.ModelProto, folder: Path, target: object = CHIP) -> Image:
+def compiled(model: onnx.ModelProto, folder: Path) -> Image:
     path = folder / "model.onnx"
     onnx.save(model, path)
-    return compile_model(path, target, OPTIONS).image
+    return compile_model(path, CHIP, OPTIONS).image
 
 
 def sides(shape: Sequence[int]) -> tuple[int, ...]:

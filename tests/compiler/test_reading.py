@@ -469,8 +469,8 @@ def test_what_cancels_is_no_difference() -> None:
 def test_what_is_ill_conditioned_is_no_difference() -> None:
     """Two numbers that are nearly equal are normalised: what the model's own sums round is made large."""
     text = "(float[1,2,1] x) => (y) { k = Add(x, c) y = GroupNormalization<num_groups = 1>(k, s, s) }"
-    made = model(text, opset=21, c=np.float32([1.0]), s=np.float32([0.6, 0.6]))
-    frame = {"x": np.float32([[[0.6257302], [0.6321049]]])}
+    made = model(text, opset=21, c=np.array([1.0], np.float32), s=np.array([0.6, 0.6], np.float32))
+    frame = {"x": np.array([[[0.6257302], [0.6321049]]], np.float32)}
     names = [name for node in made.graph.node for name in node.output]
     graph = to_layers(made, "m")
     reading = Reading(graph, {**frame, **run_tensors(made, names, frame, "m")})

@@ -17,6 +17,7 @@ from snc.backends.machine.machine import Machine
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.verify import verify
+from snc.ir.aims import NeuronUse
 from snc.ir.chip import Chip
 from snc.ir.network import Update
 
@@ -45,7 +46,7 @@ def whole(*, products: bool = False) -> onnx.ModelProto:
     y = w.add("Max", w.add("Min", pooled, wide), w.add("Neg", wide))
     if products:
         y = w.add("Mul", y, w.add("Floor", w.add("Conv", wide, weights(4, 4, 1, 1))))
-    y = w.add("Clip", y, w.constant(np.float32(-20)), w.constant(np.float32(100)))
+    y = w.add("Clip", y, w.constant(np.array(-20, np.float32)), w.constant(np.array(100, np.float32)))
     y = w.add("Gemm", w.add("Flatten", y), weights(64, 5), weights(5))
     return w.model([y, pooled], "whole")
 
@@ -53,7 +54,7 @@ def whole(*, products: bool = False) -> onnx.ModelProto:
 def changing(
     model: onnx.ModelProto, chip: Chip = CHIP, threshold: float = 0.0, form: str = "float32"
 ) -> Compiled:
-    chosen = replace(options(form), neurons="sigma-delta", threshold=threshold)
+    chosen = replace(options(form), neurons=NeuronUse.SIGMA_DELTA, threshold=threshold)
     return compiled(model, chip, chosen)
 
 

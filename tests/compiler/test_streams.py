@@ -67,7 +67,8 @@ def test_events_of_an_array_are_counted_in_frames(tmp_path: Path) -> None:
     assert_frames(tmp_path / "a.npy", events)
     np.savez(tmp_path / "b.npz", events=events)
     assert_frames(tmp_path / "b.npz", events)
-    np.savez(tmp_path / "c.npz", **{name: events[name] for name in KIND.names or ()})
+    columns: dict[str, Any] = {name: events[name] for name in KIND.names or ()}
+    np.savez(tmp_path / "c.npz", **columns)
     assert_frames(tmp_path / "c.npz", events)
 
 
@@ -169,10 +170,10 @@ class Noise(Sequence[dict[str, Any]]):
     """Frames that are made when they are asked for."""
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.frames = count
 
     def __len__(self) -> int:
-        return self.count
+        return self.frames
 
     def __getitem__(self, index: Any) -> Any:
         random = np.random.default_rng(index)

@@ -93,12 +93,13 @@ def test_a_killed_sweep_goes_on_and_two_processes_give_the_same_table(
     assert before
     made: list[str] = []
     from snc.compiler.sweeping import run as running
+    from snc.compiler.sweeping.points import Point
 
-    whole = running.outcome
+    whole = running.outcome  # type: ignore[attr-defined]
 
-    def counted(point: running.Point, *rest: object) -> object:
+    def counted(point: Point, *rest: object) -> object:
         made.append(point.key)
-        return whole(point, *rest)  # type: ignore[arg-type]
+        return whole(point, *rest)
 
     monkeypatch.setattr(running, "outcome", counted)
     found = table(capsys, spec, "--store", store)

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 
 import snc
+from snc.compiler.reports.explanation import NeuronExplanation
 
 from .tree import ROOT
 
@@ -65,6 +66,7 @@ def test_an_image_is_looked_into(image: snc.Compiled) -> None:
     assert image.listing().startswith("core 0 at (0, 0)")
     assert "HSTA" not in image.listing(whole=True)
     explained = image.explain("conv2[3,1,2]")
+    assert isinstance(explained, NeuronExplanation)
     assert len(explained.sources) == 144
     assert image.notes == ()
     assert "lower" in image.mapped.seconds

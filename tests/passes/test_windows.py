@@ -7,7 +7,7 @@ from snc.ir.layers import Attribute, Layer
 from snc.passes.lowering.operators.windows import Window, spatial_windows
 
 
-def pool(result: tuple[int, int]) -> tuple[Window, Window]:
+def pool(result: tuple[int, int]) -> tuple[Window, ...]:
     """The windows of a dilated pool with automatic padding over 11 rows and 10 columns."""
     attributes: dict[str, Attribute] = {"auto_pad": "SAME_UPPER", "dilations": (2, 3), "strides": (2, 3)}
     layer = Layer("p", "MaxPool", ("x",), ("y",), attributes, Origin("m.onnx", "p", "MaxPool"))

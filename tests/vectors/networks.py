@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
@@ -26,7 +27,7 @@ class Case:
     says: str
     text: str = ""
     constants: Mapping[str, object] = field(default_factory=dict)
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     chip: Chip = CHIP
     frames: int = 1
     whole: bool = False
@@ -46,7 +47,7 @@ def model(case: Case) -> onnx.ModelProto:
 
 def compiled(case: Case, folder: Path) -> snc.Compiled:
     """The image of a case."""
-    options = {"weights": "fixed8", "effort": 0.5, **case.options}
+    options: dict[str, Any] = {"weights": "fixed8", "effort": 0.5, **case.options}
     if case.nir is not None:
         case.nir(folder / "net.nir")
         return snc.compile(folder / "net.nir", case.chip, **options)
@@ -95,7 +96,7 @@ def _spiking(path: Path) -> None:
     nir.write(path, graph)
 
 
-def _small(**numbers: object) -> Chip:
+def _small(**numbers: Any) -> Chip:
     return replace(CHIP, name="small", **numbers)
 
 

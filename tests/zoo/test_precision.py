@@ -9,8 +9,9 @@ from snc.compiler.choosing.choose import WANTED_DB, Choosing
 from snc.compiler.choosing.meter import Measured, Meter
 from snc.compiler.pipeline.prepare import prepare
 
-from .networks import FOLDER, NAMES, ZOO, Arrays, frames
+from .networks import FOLDER, NAMES, ZOO, frames
 from .pictures import Pixels, photograph, picture
+from .runtime import Arrays
 
 pytestmark = [
     pytest.mark.zoo,
