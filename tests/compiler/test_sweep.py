@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_a_killed_sweep_goes_on_and_two_processes_give_the_same_table(
 
     whole = running.outcome  # type: ignore[attr-defined]
 
-    def counted(point: Point, *rest: object) -> object:
+    def counted(point: Point, *rest: Any) -> object:
         made.append(point.key)
         return whole(point, *rest)
 
