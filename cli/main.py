@@ -62,12 +62,26 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "Write the image of a listing of `snc disasm --whole`.",
     ),
     LazyCommand(
-        "export", ".images.export:export_command", "Write the memories of an image as files for a loader."
+        "export",
+        ".images.export:export_command",
+        "Write each core's memory and the firing order as files, with a table for the loader.",
     ),
-    LazyCommand("explain", ".images.explain:explain_command", "Say what a word or a neuron is for."),
-    LazyCommand("rtl", ".images.rtl:rtl_command", "Run an image in the chip in Verilog, beside the machine."),
-    LazyCommand("diff", ".images.diff:diff_command", "Show what changed from one image to another."),
-    LazyCommand("simulate", ".simulate:simulate_command", "Run an image on inputs, event by event."),
+    LazyCommand(
+        "explain",
+        ".images.explain:explain_command",
+        "Say what a word or a neuron is for: its node of the model, what leads to it, whom it sends to.",
+    ),
+    LazyCommand(
+        "rtl",
+        ".images.rtl:rtl_command",
+        "Run an image in the chip in Verilog, and compare it with the machine in chip arithmetic.",
+    ),
+    LazyCommand(
+        "diff",
+        ".images.diff:diff_command",
+        "Show what changed from one image to another: layers, cuts, cores, words, bytes.",
+    ),
+    LazyCommand("simulate", ".simulate:simulate_command", "Run an image on a data set, event by event."),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),
     LazyCommand(
         "compare", ".compare:compare_command", "Compare the memory bill of a model with that of tables."

@@ -130,7 +130,7 @@ package words;
     localparam [2:0] NEURON_COUNTING_LIF = 3'd3;
     localparam [2:0] NEURON_LI = 3'd4;
     localparam [2:0] NEURON_CUBA_LIF = 3'd5;
-    localparam [2:0] NEURON_CUBA_LI = 3'd6;
+    localparam [2:0] NEURON_SIGMA_DELTA = 3'd6;
     localparam [2:0] NEURON_WIDE = 3'd7;
 
     // Activation
@@ -179,6 +179,8 @@ package words;
     localparam [3:0] EXTENSION_SCALE = 4'd4;
     localparam [3:0] EXTENSION_PARAMETER = 4'd5;
     localparam [3:0] EXTENSION_PARAMETERS = 4'd6;
+    localparam [3:0] EXTENSION_CHANGES = 4'd7;
+    localparam [3:0] EXTENSION_SCALES = 4'd8;
 
     // WeightCode
     localparam [3:0] WEIGHT_NULL = 4'd0;
@@ -187,6 +189,7 @@ package words;
     localparam [3:0] WEIGHT_FIXED8 = 4'd3;
     localparam [3:0] WEIGHT_FIXED = 4'd4;
     localparam [3:0] WEIGHT_ADAPTIVE = 4'd5;
+    localparam [3:0] WEIGHT_SIGN = 4'd6;
 
     // Order
     localparam [1:0] ORDER_RESET = 2'd0;

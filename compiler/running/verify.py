@@ -33,7 +33,7 @@ from .figures import Divergence, Figures, Gauge, first_above
 from .integers.reference import IntegerReference
 from .reference import Reference
 from .runner import network_inputs
-from .verify_spiking import verify_spiking
+from .spiking.verify import verify_spiking
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...backends.image.image import Image
-from ...ir.errors import BadInput, Origin
-from ...passes.quantise import held_constants
-from ..frontend.nir.dynamics import Dynamics
-from ..frontend.nir.flow import Flow, flow
-from ..frontend.nir.graph import load_graph
-from ..frontend.runtime import Arrays
-from ..pipeline.capacity import check_capacity
-from ..pipeline.map import quantised
-from ..pipeline.prepare import prepare
-from .comparison import Compared
-from .figures import Gauge, first_above
-from .nir_reference import NirReference
-from .runner import Runner, network_inputs
+from ....backends.image.image import Image
+from ....ir.errors import BadInput, Origin
+from ....passes.quantise import held_constants
+from ...frontend.nir.dynamics import Dynamics
+from ...frontend.nir.flow import Flow, flow
+from ...frontend.nir.graph import load_graph
+from ...frontend.runtime import Arrays
+from ...pipeline.capacity import check_capacity
+from ...pipeline.map import quantised
+from ...pipeline.prepare import prepare
+from ..comparison import Compared
+from ..figures import Gauge, first_above
+from ..runner import Runner, network_inputs
+from .reference import NirReference
 
 if TYPE_CHECKING:
-    from ...backends.machine.machine import Arithmetic
+    from ....backends.machine.machine import Arithmetic
 
 SAYS = {
     "frontend": "NIR's equations with the weights as they were read against those of the file",

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frontend.nir.dynamics import Dialect, Dynamics
-from ..frontend.nir.flow import Flow
-from ..frontend.nir.graph import Node, kind
-from ..frontend.nir.neurons import delay_steps
-from ..frontend.nir.shapes import padding, pair, shapes
-from ..frontend.runtime import Arrays
+from ...frontend.nir.dynamics import Dialect, Dynamics
+from ...frontend.nir.flow import Flow
+from ...frontend.nir.graph import Node, kind
+from ...frontend.nir.neurons import delay_steps
+from ...frontend.nir.shapes import padding, pair, shapes
+from ...frontend.runtime import Arrays
 
 Numbers = NDArray[np.float64]
 
