@@ -184,8 +184,8 @@ def test_codes_of_any_width_lie_end_to_end(width: int, data: st.DataObject) -> N
     assert sum(int(word) << 64 * i for i, word in enumerate(words)) == whole
     assert words.size == words_for(len(codes), width)
     assert unpack(words, width, len(codes)).tolist() == codes
-    rows = pack(np.array([codes, codes[::-1], codes], dtype=np.uint64), width)
-    assert rows.tolist() == [pack(row, width).tolist() for row in np.array([codes, codes[::-1], codes])]
+    several = np.array([codes, codes[::-1], codes], dtype=np.uint64)
+    assert pack(several, width).tolist() == [pack(row, width).tolist() for row in several]
 
 
 @given(st.integers(1, 64), st.integers(0, 2**32), st.data())
