@@ -47,7 +47,7 @@ def _work(client: Any, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]
 
     under_way: dict[Any, Point] = {}
     held: tuple[Path | None, Any] = (None, None)
-    queue = as_completed()
+    queue = as_completed(loop=client.loop)
     waiting = next(tasks, None)
     while waiting is not None or under_way:
         threads = max(1, sum(client.nthreads().values()))

@@ -151,3 +151,24 @@ def test_a_scheduler_needs_the_library(
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["sweep", str(spec), "--scheduler", "tcp://localhost:1"]) == 2
     assert "snc[cluster]" in capsys.readouterr().err
+
+
+def test_a_cluster_gives_the_same_table(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed", reason="the extra snc[cluster]")
+    program = (
+        "import sys\n"
+        "from snc.cli.main import main\n"
+        "if __name__ == '__main__':\n"
+        "    from distributed import LocalCluster\n"
+        "    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:\n"
+        "        sys.exit(main([*sys.argv[1:], '--scheduler', cluster.scheduler_address]))\n"
+    )
+    script, text = tmp_path / "program.py", tmp_path / "cluster.csv"
+    script.write_text(program)
+    command = [sys.executable, str(script), "sweep", str(spec), "--store", str(tmp_path / "cluster.db")]
+    subprocess.run([*command, "--csv", str(text)], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    own = tmp_path / "own.csv"
+    table(capsys, spec, "--csv", own)
+    assert text.read_text() == own.read_text()
