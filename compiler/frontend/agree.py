@@ -87,14 +87,18 @@ def _noise(graph: LayerGraph, reading: Reading, names: Sequence[str]) -> dict[st
     What is ill-conditioned (a normalisation of nearly equal values) is no fault. Every other draw changes
     constants, too, where that changes no shape.
     """
-    known = [name for name in names if name in reading.graph.producers()]
+    makers = reading.graph.producers()
+    known = [name for name in names if name in makers]
+    layers = tuple({makers[name].outputs: makers[name] for name in known}.values())
+    read = {name for layer in layers for name in layer.inputs}
     noise = {name: np.zeros(reading.arrays[name].shape, np.float32) for name in known}
     rng = np.random.default_rng(SEED)
     for draw in range(2 * DRAWS):
-        arrays = {name: _last_bit(array, rng) for name, array in reading.arrays.items()}
-        model = reading.graph
+        arrays = {name: _last_bit(array, rng) for name, array in reading.arrays.items() if name in read}
+        model = replace(reading.graph, layers=layers)
         if draw % 2:
-            model = model.with_constants({n: _last_bit(a, rng) for n, a in model.constants.items()})
+            constants = {name: model.constants[name] for name in sorted(read & model.constants.keys())}
+            model = model.with_constants({n: _last_bit(a, rng) for n, a in constants.items()})
         try:
             found = _again(model, arrays, known)
         except SncError:
