@@ -20,7 +20,15 @@ def test_charts_are_drawings_and_tables_by_themselves(
     assert done.code == 0
     counted = json.loads(done.out)["per_layer"]
     drawings = sorted((tmp_path / "c").glob("*.svg"))
-    assert {path.stem for path in drawings} >= {"activation-sparsity", "energy-of-each-layer-in-a-frame"}
+    assert [path.stem for path in drawings] == [
+        "activation-sparsity",
+        "energy-of-each-layer-in-a-frame",
+        "events-of-each-frame",
+        "operations-of-each-frame",
+        "synaptic-operations-of-each-layer",
+        "synaptic-operations-on-the-mesh",
+        "traffic-on-the-mesh",
+    ]
     for path in drawings:
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
