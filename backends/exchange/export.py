@@ -5,9 +5,6 @@ they are, so that a folder is read back as the image that it came from.
 """
 
 import json
-import os
-import secrets
-import shutil
 import struct
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from ..image.container import (
     read_image,
     words_bytes,
 )
+from ..image.folders import write_folder
 from ..image.image import Image
 from .formats import FORMATS, Files, Memory
 
@@ -46,11 +44,11 @@ def export(image: Image, form: str) -> dict[str, bytes]:
         {"memory": _name(index), "words": int(core.words.size), "x": core.x, "y": core.y}
         for index, core in enumerate(image.cores)
     ]
-    loader = {"cores": cores, "format": form, "steps": {"memory": STEPS, "words": int(image.steps.size)}}
     files = FORMATS[form].files(memories)
-    files[LOADER] = (json.dumps(loader, indent=1, sort_keys=True) + "\n").encode()
     files |= {SECTIONS[kind]: payload for kind, _, payload in payloads(image) if kind in SECTIONS}
-    return files
+    steps = {"memory": STEPS, "words": int(image.steps.size)}
+    loader = {"cores": cores, "files": sorted(files), "format": form, "steps": steps}
+    return files | {LOADER: (json.dumps(loader, indent=1, sort_keys=True) + "\n").encode()}
 
 
 def imported(files: Files) -> Image:
@@ -66,7 +64,7 @@ def imported(files: Files) -> Image:
 def _sections(files: Files) -> list[Payload]:
     loader = json.loads(files[LOADER])
     read = FORMATS[loader["format"]].read
-    found = [(kind, 0, files[name]) for kind, name in SECTIONS.items() if name in files]
+    found = [(kind, 0, files[name]) for kind, name in SECTIONS.items() if name in loader["files"]]
     found.append((ORDER_SECTION, 0, words_bytes(read(files, loader["steps"]["memory"]))))
     for index, core in enumerate(loader["cores"]):
         words = read(files, core["memory"])
@@ -80,29 +78,29 @@ def _sections(files: Files) -> list[Payload]:
 def save_export(folder: Path, image: Image, form: str) -> tuple[int, int]:
     """Writes the files of an image: how many, of how many bytes. The folder appears whole or not at all.
 
-    An export that is there is replaced; any other folder with something in it is not: raises BadInput.
+    An export that is there is replaced, and what else is beside it stays; a folder that holds other files and
+    no export is left alone: raises BadInput.
     """
-    origin = Origin(file=str(folder))
+    earlier = _earlier(folder)
     files = export(image, form)
-    target = Path(os.path.realpath(folder))
-    half, old = (target.with_name(f".snc-{secrets.token_hex(8)}") for _ in range(2))
-    try:
-        if target.exists() and not target.is_dir():
-            raise BadInput(origin, "cannot be written: it is no folder", hint="give another path")
-        if target.is_dir() and any(target.iterdir()) and not (target / LOADER).is_file():
-            raise BadInput(origin, "holds other files than an export", hint="give the path of a new folder")
-        half.mkdir(parents=True)
-        for name, data in files.items():
-            (half / name).write_bytes(data)
-        if target.exists():
-            target.rename(old)
-        half.rename(target)
-    except OSError as error:
-        raise BadInput(origin, f"cannot be written: {error.strerror}", hint="give another path") from None
-    finally:
-        for each in (half, old):
-            shutil.rmtree(each, ignore_errors=True)
+    write_folder(folder, files)
+    for name in earlier - files.keys():
+        (folder / name).unlink(missing_ok=True)
     return len(files), sum(len(data) for data in files.values())
+
+
+def _earlier(folder: Path) -> set[str]:
+    """The files of the export that a folder holds. Raises BadInput where other files are, and no export."""
+    try:
+        if not folder.is_dir() or not any(folder.iterdir()):
+            return set()
+        named = json.loads((folder / LOADER).read_bytes())["files"]
+        return {name for name in named if Path(name).name == name}
+    except (OSError, ValueError, TypeError, KeyError):
+        origin = Origin(file=str(folder))
+        raise BadInput(
+            origin, "holds other files than an export", hint="give the path of a new folder"
+        ) from None
 
 
 def load_export(folder: Path) -> Image:

@@ -5,8 +5,6 @@ The manifest is canonical JSON. It names every file's SHA-256: a part of another
 """
 
 import hashlib
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ...ir.errors import BadImage, BadInput, Origin
-from .container import PLAIN_MAX, load, write_image, write_whole
+from .container import PLAIN_MAX, load, write_image
+from .folders import write_folder
 from .image import Image, ImageTensor
 from .plain import NotPlain, read_plain, write_plain
 
@@ -120,24 +119,7 @@ def save_parts(folder: Path, image: SplitImage) -> None:
         for row, part in zip(image.manifest.parts, image.parts, strict=True)
     }
     payloads[MANIFEST] = manifest_bytes(image.manifest)  # last: it is valid once the parts are there
-    target = folder.absolute()
-    half = target.with_name(f".snc-{secrets.token_hex(8)}")
-    try:
-        if target.exists() and not target.is_dir():
-            raise BadInput(Origin(file=folder.name), "is there and no folder", hint="give another path")
-        try:
-            for name, payload in payloads.items():
-                write_whole(half / name, payload)
-            if target.exists():
-                for name in payloads:
-                    (half / name).replace(target / name)
-            else:
-                half.rename(target)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
-    except OSError as error:
-        rule = f"cannot be written: {error.strerror}"
-        raise BadInput(Origin(file=folder.name), rule, hint="give another path") from None
+    write_folder(folder, payloads)
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:

@@ -156,11 +156,21 @@ def test_an_export_lies_in_a_folder(form: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["chip"]
 
 
+def test_a_smaller_export_leaves_nothing_of_a_larger_one_and_no_other_file_goes(tmp_path: Path) -> None:
+    save_export(tmp_path / "chip", replace(toy_image(), host_after=b"abc"), "memh")
+    (tmp_path / "chip" / "notes.txt").write_text("mine")
+    save_export(tmp_path / "chip", toy_image(), "bin")
+    assert write_image(load_export(tmp_path / "chip")) == write_image(toy_image())
+    names = {path.name for path in (tmp_path / "chip").iterdir()}
+    assert "notes.txt" in names
+    assert not {"host_after.onnx", "core_000.memh"} & names
+
+
 def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(BadInput, match="holds other files than an export"):
         save_export(tmp_path, toy_image(), "bin")
-    with pytest.raises(BadInput, match="it is no folder"):
+    with pytest.raises(BadInput, match="it is there and no folder"):
         save_export(tmp_path / "thesis.tex", toy_image(), "bin")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
