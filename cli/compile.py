@@ -246,11 +246,11 @@ def compile_command(
                 for one in each_of(error):
                     bar.tell(f"snc: error: {one.obstacle}")
 
-            told = None if no_remedy else refused
+            report_refusal = None if no_remedy else refused
             if split:
-                parts = compile_split(model, chip, chosen, bar.stage, told)
+                parts = compile_split(model, chip, chosen, bar.stage, report_refusal)
             else:
-                compiled = compile_model(model, chip, chosen, bar.stage, watch, told)
+                compiled = compile_model(model, chip, chosen, bar.stage, watch, report_refusal)
     except (SncError, KeyboardInterrupt) as end:
         if not obstacles:
             raise

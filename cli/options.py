@@ -1,6 +1,6 @@
 """Options that several commands have, and the values they take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,23 +11,34 @@ F = TypeVar("F", bound=Callable[..., object])
 FILE = click.Path(path_type=Path)  # what is wrong with a path, the commands say in their own words
 
 
-class WeightFormat(click.Choice[str]):
-    """The name of a weight format that the image knows."""
+class LateChoice(click.Choice[str]):
+    """One of some names, looked up when they are asked for: what knows them takes its time to import."""
 
-    def __init__(self, *also: str) -> None:
-        self._also = also
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
         super().__init__(())
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """All of them, looked up when they are asked for: they come with numpy, which takes its time."""
+        """All of them."""
+        return tuple(self._names())
+
+    @choices.setter
+    def choices(self, _: object) -> None: ...
+
+
+class WeightFormat(LateChoice):
+    """The name of a weight format that the image knows."""
+
+    def __init__(self, *also: str) -> None:
+        self._also = also
+        super().__init__(self._known)
+
+    def _known(self) -> Iterable[str]:
         from ..ir.storage.channels import SCHEMES
         from ..ir.storage.weights import FORMATS
 
         return (*self._also, *FORMATS, *SCHEMES)
-
-    @choices.setter
-    def choices(self, _: object) -> None: ...
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         """The names, of a family its first and its last."""

@@ -1,5 +1,6 @@
 """`snc export`: the memories of an image as files that others load."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -7,21 +8,10 @@ import click
 from .. import options
 
 
-class ExportFormat(click.Choice[str]):
-    """The name of a format of exported memories."""
+def _formats() -> Iterable[str]:
+    from ...backends.exchange.formats import FORMATS
 
-    def __init__(self) -> None:
-        super().__init__(())
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """All of them, looked up when they are asked for."""
-        from ...backends.exchange.formats import FORMATS
-
-        return tuple(FORMATS)
-
-    @choices.setter
-    def choices(self, _: object) -> None: ...
+    return FORMATS
 
 
 @click.command("export")
@@ -29,7 +19,7 @@ class ExportFormat(click.Choice[str]):
 @click.option(
     "--format",
     "form",
-    type=ExportFormat(),
+    type=options.LateChoice(_formats),
     required=True,
     help="memh for $readmemh, Intel HEX, raw, or C source.",
 )

@@ -7,7 +7,7 @@ from ...ir.chip import Chip
 from ...ir.errors import DoesNotFit, Origin, SncError
 from ...ir.layers import LayerGraph
 from ...ir.network import Network, Neuron
-from ...ir.storage.bitrun import WORD_BITS
+from ...ir.storage.bitrun import BYTE_BITS, WORD_BITS, WORD_BYTES
 from .options import Options
 
 VALUES_TRIED_MAX = 2**26  # in all results of a network that is lowered to find a target that holds it
@@ -50,11 +50,11 @@ def too_large(network: Network, chip: Chip, options: Options) -> list[SncError]:
     Persistent states count together; of shared ones, those of each population.
     """
     bits = [p.neuron.bits_each * p.shape.neurons for p in network.populations]
-    origin, need = Origin(file=network.name), sum(bits) // 8
+    origin, need = Origin(file=network.name), sum(bits) // BYTE_BITS
     if options.states is not StateUse.PERSISTENT and need:
         largest = bits.index(max(bits))
-        origin, need = network.populations[largest].origin, bits[largest] // 8
-    have = chip.cores * chip.core_words * 8
+        origin, need = network.populations[largest].origin, bits[largest] // BYTE_BITS
+    have = chip.cores * chip.core_words * WORD_BYTES
     if need <= have:
         return []
     rule = f"its states alone take {need} bytes, the {chip.cores} cores of {chip.name} have {have}"

@@ -23,7 +23,7 @@ from ...passes.cutting.partition import Assigned, Solution
 from ...passes.placing.locate import Locate
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wired import Wired
-from .clock import Progress, untold
+from .clock import Progress, unreported
 from .options import Options
 
 PENALTIES = (800.0, 400.0, 200.0)  # words of a fragment beside its own
@@ -66,7 +66,7 @@ class Point:
 
 class Packer:
     """A network's ways into cores. `even`: the cuts of least memory, from which `Cut` goes on. Once time
-    `is_over`, what is not begun is left out. `told` is told of each candidate.
+    `is_over`, what is not begun is left out. `progress` is called with each candidate.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class Packer:
         even: Solution,
         limits: Least,
         is_over: Deadline = NEVER,
-        told: Progress = untold,
+        progress: Progress = unreported,
     ) -> None:
         self.network, self.chip, self.options, self.is_over = network, chip, options, is_over
-        self.told = told
+        self.progress = progress
         self.wiring, self.even = wiring, even
         self.shared = options.states is StateUse.SHARED
         self.pieces = pieces_of(network, chip, wiring, even, limits, self.shared)
@@ -117,7 +117,7 @@ class Packer:
         if is_first:
             yield even
         for penalty in PENALTIES:
-            self.told(f"partition: a candidate at {penalty:g} words a fragment")
+            self.progress(f"partition: a candidate at {penalty:g} words a fragment")
             solution = self.cut(penalty)
             if not isinstance(solution, Assigned):
                 break
@@ -190,7 +190,7 @@ class Packer:
             if (cores := (choice.mapping.grids, choice.mapping.cores)) in tried:
                 continue  # at two prices the same, as small networks are
             tried.add(cores)
-            self.told(f"place: candidate {len(tried)} of {len(choice.mapping.cores)} cores")
+            self.progress(f"place: candidate {len(tried)} of {len(choice.mapping.cores)} cores")
             try:
                 placed = Locate(self.options.seed, is_over)(choice.mapping)
             except DoesNotFit as error:

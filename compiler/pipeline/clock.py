@@ -8,14 +8,14 @@ from ...ir.deadline import Deadline
 Progress = Callable[[str], None]
 
 
-def untold(stage: str) -> None:
+def unreported(stage: str) -> None:
     """Shows nothing."""
 
 
 class Clock:
     """Times the stages and reports each as progress. A stage that is entered again adds to its seconds."""
 
-    def __init__(self, progress: Progress = untold) -> None:
+    def __init__(self, progress: Progress = unreported) -> None:
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self._begun = time.perf_counter()

@@ -18,7 +18,7 @@ from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
 from .capacity import too_wide
 from .choices import Choice, Packer, Point
-from .clock import Clock, Progress, untold
+from .clock import Clock, Progress, unreported
 from .host_work import too_much
 from .options import Options
 from .prepare import Prepared
@@ -101,7 +101,7 @@ def as_neurons(network: Network, options: Options) -> Network:
 
 
 def packer_of(
-    network: Network, chip: Chip, options: Options, is_over: Deadline = NEVER, told: Progress = untold
+    network: Network, chip: Chip, options: Options, is_over: Deadline = NEVER, progress: Progress = unreported
 ) -> Packer:
     """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit, at
     once where the least that it takes is more than the chip has.
@@ -111,4 +111,4 @@ def packer_of(
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
     plain = options.objective is not Objective.MEMORY
     even = Partition(options.effort, options.seed, plain, shared, is_over)(network, chip, wiring)
-    return Packer(network, chip, options, wiring, even, limits, is_over, told)
+    return Packer(network, chip, options, wiring, even, limits, is_over, progress)

@@ -1,4 +1,4 @@
-"""Names in little room: shortened where they tell least, and still told apart."""
+"""Names in little room: shortened where they tell least, and still distinct."""
 
 from collections.abc import Sequence
 

@@ -163,7 +163,7 @@ class Partial:
         populations = tuple((core, address) for core, address in self._layout["populations"])
         inputs = np.array(self._layout["inputs"], dtype=np.bool_)
         left = os.fstat(self._file.fileno()).st_size - self._start
-        counts_size = len(COUNTS) * len(populations) * 8
+        counts_size = len(COUNTS) * len(populations) * np.dtype(np.int64).itemsize
         while len(head := self._file.read(HEAD.size)) == HEAD.size:
             magic, checksum, frames, size, seconds = HEAD.unpack(head)
             if magic != MAGIC or size > left or size != counts_size + frames * record.itemsize or not frames:
