@@ -22,13 +22,13 @@ from .opset import converted
 from .precision import precision_notes, widen
 from .quantised import qdq, whole
 from .quantised.qdq import float_form, is_quantised
+from .quantised.rewriting import OWN
 from .quantised.whole import WholeForm, whole_form
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
 WINDOWS = ("kernel_shape", "strides", "dilations", "pads", "output_padding")
 WINDOW_MAX = 2**11  # larger than any map that the words of a chip can say
-OWN = ("", "ai.onnx")
 UNTRIED = "the model is too large to be tried at once: its shapes are what ONNX infers, not what was seen"
 
 Shapes = Mapping[str, tuple[int, ...]]

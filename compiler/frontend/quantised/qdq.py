@@ -66,11 +66,7 @@ def float_form(model: onnx.ModelProto, file: str = "") -> onnx.ModelProto:
     graph.drop_dead()
     graph.replace(joined(graph))
     graph.drop_dead()
-    graph.finish()
-    used = {node.domain for node in found.graph.node}
-    kept = [entry for entry in found.opset_import if entry.domain in {*OWN, *used}]
-    del found.opset_import[:]
-    found.opset_import.extend(kept)
+    graph.finish(found)
     return found
 
 

@@ -173,8 +173,8 @@ class Rewriting:
                 needed |= {*node.input, *_nested_reads(node)}
         self.nodes = kept[::-1]
 
-    def finish(self) -> None:
-        """The graph has these nodes, and the constants that they read."""
+    def finish(self, model: onnx.ModelProto) -> None:
+        """The graph has these nodes and the constants that they read, and its model the domains of both."""
         needed = {*self.readers(), *(name for node in self.nodes for name in _nested_reads(node))}
         del self.graph.node[:]
         self.graph.node.extend(self.nodes)
@@ -184,6 +184,10 @@ class Rewriting:
             del field[:]
             field.extend(left)
         del self.graph.value_info[:]
+        domains = {*OWN, *(node.domain for node in self.nodes)}
+        imports = [entry for entry in model.opset_import if entry.domain in domains]
+        del model.opset_import[:]
+        model.opset_import.extend(imports)
 
 
 def input_of(node: onnx.NodeProto, index: int) -> str:

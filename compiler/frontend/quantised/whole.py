@@ -71,11 +71,7 @@ def whole_form(model: onnx.ModelProto, file: str = "") -> WholeForm | str:
     except SncError as error:
         return str(error)
     graph.drop_dead()
-    graph.finish()
-    used = {node.domain for node in found.graph.node}
-    kept = [entry for entry in found.opset_import if entry.domain in {*OWN, *used}]
-    del found.opset_import[:]
-    found.opset_import.extend(kept)
+    graph.finish(found)
     return WholeForm(found, MappingProxyType(walk.tensors), frozenset(walk.loose))
 
 
