@@ -480,6 +480,19 @@ def test_what_is_ill_conditioned_is_no_difference() -> None:
         assert_agrees(Fold()(Compose()(graph.with_constants(wrong))), reading)
 
 
+def test_a_bias_that_is_lost_in_a_normalisation_is_no_difference() -> None:
+    """Of maps of one element only the bias is left, rounded as the sums that the model takes it from."""
+    text = "(float[1,1,1,1] x) => (y) { y = InstanceNormalization<epsilon = 0.1>(x, s, b) }"
+    scale, bias = np.array([0.54004097], np.float32), np.array([-0.00019701238], np.float32)
+    made = model(text, opset=13, s=scale, b=bias)
+    frame = {"x": np.full((1, 1, 1, 1), -1.1022183, np.float32)}
+    graph = to_layers(made, "m")
+    reading = Reading(graph, {**frame, **run_tensors(made, ["y"], frame, "m")})
+    assert_agrees(Fold()(Compose()(graph)), reading)
+    with pytest.raises(VerifyError, match="'y' is"):
+        assert_agrees(Fold()(Compose()(graph.with_constants({"b": 1.1 * bias}))), reading)
+
+
 @pytest.mark.parametrize("is_computed", [False, True])
 def test_a_model_too_large_to_be_tried_has_its_constants_all_the_same(
     is_computed: bool, monkeypatch: pytest.MonkeyPatch
