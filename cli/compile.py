@@ -214,21 +214,21 @@ def compile_command(
     elif names:
         raise click.UsageError("--input needs --data")
     chosen = Options(
-        weights,
-        StateUse(states),
-        Objective(objective),
-        seed,
-        effort,
-        time_limit,
-        dict(input_shapes),
-        force,
-        Dynamics.named(dt, dialect, reset),
-        frames,
-        budget,
-        cores,
-        min_sqnr,
-        NeuronUse(neurons),
-        threshold,
+        weights=weights,
+        states=StateUse(states),
+        objective=Objective(objective),
+        seed=seed,
+        effort=effort,
+        time_limit=time_limit,
+        input_shapes=dict(input_shapes),
+        force=force,
+        dynamics=Dynamics.named(dt, dialect, reset),
+        data=frames,
+        budget=budget,
+        cores=cores,
+        min_sqnr=min_sqnr,
+        neurons=NeuronUse(neurons),
+        threshold=threshold,
     )
     if is_spiking(model):
         outputs.suffixed(reference, ".nir")

@@ -179,7 +179,8 @@ def front(
         prepared = prepare(
             path, options.input_shapes, lambda graph: steps.admit(graph, chip), options.dynamics
         )
-    return steps.front(prepared, chip, options, clock)
+    chosen, _ = _measured(prepared, chip, options, clock)
+    return steps.front(prepared, chip, chosen, clock)
 
 
 def _model(part: LayerGraph | None) -> bytes | None:

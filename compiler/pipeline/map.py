@@ -38,9 +38,7 @@ def map_network(
     if not options.force and (refusal := too_much(prepared.graph, prepared.parts)):
         raise refusal
     with clock("partition"):
-        network = as_neurons(quantised(prepared, options.weights), options)
-        network = verified(Step.QUANTISED, network, watch)
-        raise_all(too_wide(network, chip))
+        network = verified(Step.QUANTISED, chosen_network(prepared, chip, options), watch)
         limit = options.time_limit
         is_over = clock.deadline(None if limit is None else PACKING_PART * limit)
         # Wire, and the cuts of least memory.
@@ -64,7 +62,7 @@ def pack_network(network: Network, chip: Chip, options: Options, clock: Clock) -
 def front_of(prepared: Prepared, chip: Chip, options: Options, clock: Clock) -> tuple[Point, ...]:
     """Cores against the work of the busiest core. Raises DoesNotFit."""
     with clock("partition"):
-        network = verified(Step.QUANTISED, quantised(prepared, options.weights))
+        network = verified(Step.QUANTISED, chosen_network(prepared, chip, options))
         return packer_of(network, chip, options, clock.deadline(options.time_limit)).front()
 
 
@@ -93,10 +91,14 @@ def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[W
     return wiring, limits
 
 
-def as_neurons(network: Network, options: Options) -> Network:
-    """The network with the neurons that were asked for. Raises Unsupported where they cannot compute it."""
+def chosen_network(prepared: Prepared, chip: Chip, options: Options) -> Network:
+    """The network with the weights and the neurons that were asked for. Raises Unsupported where these cannot
+    compute it, DoesNotFit where the chip's states are too narrow.
+    """
+    network = quantised(prepared, options.weights)
     if options.neurons is NeuronUse.SIGMA_DELTA:
-        return SigmaDelta(options.threshold)(network)
+        network = SigmaDelta(options.threshold)(network)
+    raise_all(too_wide(network, chip))
     return network
 
 

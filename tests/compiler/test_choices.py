@@ -137,3 +137,16 @@ def test_nothing_is_searched_where_the_cuts_of_least_memory_take_the_fewest_core
     solver = found.image.about.solver
     assert len(found.mapping.cores) == solver.cores_lower_bound == 2
     assert all(len(grid.c) == len(grid.y) == len(grid.x) == 1 for grid in found.mapping.grids)
+
+
+@pytest.mark.parametrize("option", ["--neurons=sigma-delta", "--weights=auto", "--weights=float16"])
+def test_the_front_is_of_the_network_that_is_compiled(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One core takes as many words in the front as in the image."""
+    model = Path(__file__).parents[2] / "models" / "digits.onnx"
+    assert main(["compile", str(model), "--pareto", "--json", option]) == 0
+    (point,) = json.loads(capsys.readouterr().out)["front"]
+    assert main(["compile", str(model), "-o", str(tmp_path / "digits.snc"), "--json", option]) == 0
+    (core,) = json.loads(capsys.readouterr().out)["per_core"]
+    assert point["words"] == core["words"]
