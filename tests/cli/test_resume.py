@@ -157,7 +157,7 @@ def test_memory_does_not_grow_with_the_frames(
 
     monkeypatch.setattr(Runner, "__call__", answer)
     peaks = []
-    for frames in (64, 128, 4000):  # the first time, modules and compiled functions are loaded
+    for frames in (64, 4000, 16000):  # the first time, modules and compiled functions are loaded
         noise = np.random.default_rng(0).random((frames, 1, 8, 8), np.float32)
         np.savez_compressed(tmp_path / f"{frames}.npz", image=noise)
         tracemalloc.start()
@@ -165,5 +165,6 @@ def test_memory_does_not_grow_with_the_frames(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert done.code == 0
-    # A frame takes 256 bytes and its outputs 40; what is kept of it is its class, 8 bytes.
-    assert peaks[2] - peaks[1] < 16 * (4000 - 128)
+    # A frame takes 256 bytes and its outputs 40. What is kept of it is its class and how many events and synaptic
+    # operations it took, 24 bytes, some of them twice while they are put together.
+    assert peaks[2] - peaks[1] < 48 * (16000 - 4000)

@@ -51,7 +51,7 @@ class Answers:
         self.must_name_classes = must_name_classes
         self.frames = 0
         self.ranges: dict[str, Range] = {}
-        self._classes: list[Classes] = []
+        self._classes = bytearray()  # one buffer of int64 that grows: a slice for each block would keep the block's outputs
 
     def add(self, block: Block) -> None:
         """The next block. Raises BadInput where its outputs name no class, but must."""
@@ -60,7 +60,7 @@ class Answers:
         self.frames += block.frames
         fault = self.fault()
         if fault is None:
-            self._classes.append(classes_of(block))
+            self._classes += classes_of(block).tobytes()
         elif self.must_name_classes:
             raise fault
 
@@ -75,7 +75,7 @@ class Answers:
         fault = self.fault()
         if fault is not None:
             raise fault
-        return np.concatenate(self._classes)
+        return np.frombuffer(self._classes, dtype=np.int64).copy()
 
     def accuracy(self, labels: Classes) -> float:
         """The share of frames whose class is their label. Raises BadInput where no output says a class."""
