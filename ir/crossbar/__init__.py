@@ -1,0 +1,1 @@
+"""Networks unrolled to single units, and the crossbars that hold them."""

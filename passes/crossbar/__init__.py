@@ -1,0 +1,1 @@
+"""From a network to crossbars: unrolled to units, decomposed, gathered on crossbars, placed on the mesh."""
