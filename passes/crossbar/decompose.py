@@ -20,7 +20,8 @@ class Method(StrEnum):
     """What becomes of a neuron with too many inputs.
 
     TREE: its inputs are cut in even blocks, each a partial sum, and these are summed, in as many levels as it
-    takes. CHAIN: a unit takes the sum so far and one input more. NONE: the weights least in magnitude go.
+    takes. CHAIN: a unit takes the sum so far and one input more. NONE: the
+    inputs go whose weights are least in magnitude.
     """
 
     TREE = "tree"
@@ -92,12 +93,17 @@ class Decompose:
 
 
 def _pruned(units: Units, which: Integers, most: int) -> Units:
-    """The largest weights of each unit, at most so many; of equal ones the first."""
+    """The largest weights of each unit, at most so many. Units with the same inputs keep the same ones, those
+    whose weights are largest together; of equal ones the first.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for unit in which.tolist():
+        alike.setdefault(units.sources[units.first[unit] : units.first[unit + 1]].tobytes(), []).append(unit)
     kept = np.ones(units.sources.size, dtype=np.bool_)
-    for unit in which:
-        begin, end = units.first[unit], units.first[unit + 1]
-        order = np.argsort(-np.abs(units.weights[begin:end]), kind="stable")
-        kept[begin + order[most:]] = False
+    for group in alike.values():
+        places = units.first[group][:, None] + np.arange(units.fan_in[group[0]])
+        order = np.argsort(-np.abs(units.weights[places]).sum(axis=0), kind="stable")
+        kept[places[:, order[most:]]] = False
     fan_in = np.bincount(units.targets[kept], minlength=units.count)
     return replace(
         units,

@@ -112,7 +112,7 @@ def test_a_chain_has_the_published_length() -> None:
         assert chain.count - units.count == want - many.size
 
 
-@pytest.mark.parametrize("seed", [0, 1, 4, 5])
+@pytest.mark.parametrize("seed", [1, 4])
 def test_random_networks_are_what_onnx_runtime_computes(seed: int, tmp_path: Path) -> None:
     same_as_onnx_runtime(random_recipe(seed).model(), seed, tmp_path)
 

@@ -1,0 +1,86 @@
+"""Placing: every crossbar gets a tile of the mesh, those that talk near each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...ir.crossbar.layout import Clusters, Placed
+from ...ir.crossbar.units import Integers
+
+STEPS_MAX = 50_000  # of the search, a look at every tile for one crossbar each
+STARTS = 4  # the crossbars in their order, then in others that the seed draws
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCrossbars:
+    """Hops of values between tiles are few: crossbars change tiles with each other, and with free ones, as
+    long as one of these changes takes hops away.
+    """
+
+    mesh: tuple[int, int]
+    seed: int = 0
+
+    def __call__(self, clusters: Clusters) -> Placed:
+        """Every crossbar's tile. The mesh has one for each."""
+        columns, rows = self.mesh
+        count = clusters.count
+        cells = np.stack(np.divmod(np.arange(columns * rows), columns)[::-1], axis=1)
+        apart = np.abs(cells[:, None] - cells).sum(axis=2)
+        sent = traffic(clusters)
+        both = np.zeros(
+            (len(cells), len(cells)), dtype=np.int64
+        )  # free tiles are crossbars that send nothing
+        both[:count, :count] = sent + sent.T
+        random = np.random.default_rng(self.seed)
+        snake = np.lexsort((np.where(cells[:, 1] % 2, -cells[:, 0], cells[:, 0]), cells[:, 1]))
+        starts = [snake, *(random.permutation(snake) for _ in range(STARTS - 1))]
+        found = [_searched(both, apart, start, count) for start in starts]
+        best = min(found, key=lambda place: _hops(both, apart, place))
+        return Placed(clusters, cells[best[:count]], _hops(both, apart, best), _bound(both, apart, count))
+
+
+def traffic(clusters: Clusters) -> Integers:
+    """Values that each crossbar sends to each other one, when every unit sends one; those of the host's
+    inputs are not counted.
+    """
+    crossbar, source = clusters.rows
+    sender = clusters.of[source]
+    found = np.zeros((clusters.count, clusters.count), dtype=np.int64)
+    between = (sender >= 0) & (sender != crossbar)
+    np.add.at(found, (sender[between], crossbar[between]), 1)
+    return found
+
+
+def _hops(both: Integers, apart: Integers, place: Integers) -> int:
+    return int((both * apart[np.ix_(place, place)]).sum()) // 2
+
+
+def _searched(both: Integers, apart: Integers, start: Integers, count: int) -> Integers:
+    """Places that no change of two makes better, or what is found in as many steps as there may be."""
+    place = start.copy()
+    costs = both @ apart[place]  # [crossbar, tile]: its hops if it were there
+    everyone = np.arange(len(place))
+    steps = 0
+    while True:
+        improved = False
+        for one in range(count):
+            here = place[one]
+            steps += 1
+            gain = costs[one, place] - costs[one, here] + costs[:, here] - costs[everyone, place]
+            gain += 2 * both[one] * apart[here, place]
+            other = int(gain.argmin())
+            if gain[other] < 0:
+                there = place[other]
+                moved = apart[there] - apart[here]
+                costs += np.outer(both[:, one] - both[:, other], moved)
+                place[one], place[other] = there, here
+                improved = True
+        if not improved or steps > STEPS_MAX // STARTS:
+            return place
+
+
+def _bound(both: Integers, apart: Integers, count: int) -> int:
+    """The least hops: what each crossbar exchanges most is nearest to it, as near as on the best tile."""
+    nearest = np.sort(apart, axis=1)[:, 1:].min(axis=0)[: max(count - 1, 0)]
+    loudest = -np.sort(-both[:count, :count], axis=1)[:, : max(count - 1, 0)]
+    return -(-int((loudest * nearest).sum()) // 2)
