@@ -117,12 +117,12 @@ def compare_command(
     from ..compiler.pipeline.prepare import prepare
     from ..compiler.reports.bill_page import comparison_page
     from ..compiler.running import outputs
-    from ..compiler.targets.target import load_target
+    from ..compiler.targets.target import load_cores
     from ..ir.aims import StateUse
 
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (model, Path(target)))
-    chip = load_target(target)
+    chip = load_cores(target)
     chosen = Options(weights=weights, states=StateUse(states), effort=effort, input_shapes=dict(input_shapes))
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
     with progress("compare") as bar:

@@ -49,6 +49,14 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "core.",
 )
 @click.option(
+    "--decompose",
+    type=click.Choice(["tree", "chain", "none"]),
+    default="tree",
+    show_default=True,
+    help="On a chip of crossbars, what becomes of neurons with more inputs than rows: sums of blocks, a "
+    "chain of units with two inputs, or the smallest weights go.",
+)
+@click.option(
     "--pareto",
     is_flag=True,
     help="Write no image: print numbers of cores with the synaptic operations of the busiest core.",
@@ -146,6 +154,7 @@ def compile_command(
     min_sqnr: float | None,
     states: str,
     objective: str,
+    decompose: str,
     pareto: bool,
     split: bool,
     force: bool,
@@ -183,10 +192,13 @@ def compile_command(
     from ..compiler.running import outputs
     from ..compiler.running.data.dataset import frames_for
     from ..compiler.running.data.pictures import Picture
+    from ..compiler.targets.kinds import CROSSBAR, kind_of
     from ..compiler.targets.target import load_target
     from ..ir.aims import NeuronUse, Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
+    from ..passes.crossbar.decompose import Method
     from .split import write_parts
+    from .views.crossbars import refuse, save_and_show
     from .views.errors import error_object
 
     image_file = output or model.parent / f"{model.stem}{'.parts' if split else '.snc'}"
@@ -208,6 +220,10 @@ def compile_command(
             outputs.save_text(dumps[step], text_of(value))
 
     chip = load_target(target)
+    is_crossbar = kind_of(chip) is CROSSBAR
+    if is_crossbar:
+        refuse({"--split": split, "--dump": dump, "--charts": charts, "--report": report_file})
+        refuse({"--data": data_path, "--neurons": neurons != "standard"})
     frames = None
     if data_path is not None:
         frames = frames_for(data_path, Picture(resize, mean, scale, bgr), dict(names))
@@ -229,6 +245,7 @@ def compile_command(
         min_sqnr=min_sqnr,
         neurons=NeuronUse(neurons),
         threshold=threshold,
+        decompose=Method(decompose),
     )
     if is_spiking(model):
         outputs.suffixed(reference, ".nir")
@@ -264,7 +281,7 @@ def compile_command(
     if split:
         write_parts(parts, image_file, reference, report_file, as_json)
         return
-    save(image_file, compiled.image)
+    save_and_show(compiled, image_file, as_json) if is_crossbar else save(image_file, compiled.image)
     if reference is not None:
         with kept_all_the_same(image_file):
             write_whole(reference, _reference(model, compiled))
@@ -275,6 +292,8 @@ def compile_command(
     precise = compiled.precision.warnings if compiled.precision is not None else ()
     for warning in (*compiled.prepared.warnings, *precise):
         click.echo(f"snc: warning: {warning}", err=True)
+    if is_crossbar:
+        return
     with kept_all_the_same(*filter(None, (image_file, reference))):
         report = compile_report(compiled, image_file)
         if report_file is not None:

@@ -27,14 +27,20 @@ def inspect_command(image: Path, layer: str | None, core: int | None, as_json: b
 
     Of a network that is split, the folder that compile --split wrote: its parts.
     """
+    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
     from ..backends.image.parts import SplitImage, load_network, manifest_of
     from ..compiler.reports.detail import core_detail, layer_detail
     from ..compiler.reports.parts import parts_report
     from ..compiler.reports.report import report
     from ..ir.errors import BadInput, Origin
+    from .views.crossbars import refuse, show_image
 
     if layer is not None and core is not None:
         raise click.UsageError("--layer and --core exclude each other")
+    if is_crossbar_file(image):
+        refuse({"--layer": layer, "--core": core})
+        show_image(load_crossbars(image), image, as_json)
+        return
     image = manifest_of(image)
     loaded = load_network(image)
     if isinstance(loaded, SplitImage):

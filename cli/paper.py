@@ -54,7 +54,7 @@ def paper_command(
     from ..compiler.pipeline.options import Options
     from ..compiler.reports.bill_page import paper_page
     from ..compiler.running import outputs
-    from ..compiler.targets.target import load_target
+    from ..compiler.targets.target import load_cores
     from ..ir.aims import StateUse
 
     known = {name.lower(): name for name in PAPER}
@@ -74,7 +74,7 @@ def paper_command(
 
         found = reproduce(
             names,
-            load_target(target),
+            load_cores(target),
             chosen,
             bits,
             ours=not no_image,

@@ -121,10 +121,11 @@ def simulate_command(
     Memory does not grow with the number of frames. A run that writes its outputs and is interrupted keeps
     the frames that it has finished: the same command with --resume goes on from there.
     """
+    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
     from ..backends.image.parts import load_network, manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.running import outputs
-    from ..compiler.running.data.dataset import check_apart, open_data
+    from ..compiler.running.data.dataset import check_apart, open_data, open_frames
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.data.recordings import STEP
@@ -137,6 +138,23 @@ def simulate_command(
     from ..compiler.running.simulating.simulation import Watcher, has_memory, simulate
     from ..compiler.running.simulating.spikes import Events, Spikes
 
+    if is_crossbar_file(image):
+        from ..compiler.running.runner import network_inputs
+        from .views.crossbars import refuse, run_and_show
+
+        chip_arithmetic = arithmetic != "float32"
+        refuse({"--resume": resume, "--labels": labels, "--against": against, "--report": report_file})
+        refuse({"--charts": charts, "--values": values, "--arithmetic": chip_arithmetic})
+        refuse({"--bin": seconds, "--refresh": refresh, "--spikes": spikes, "--beside": beside_file})
+        refuse({"--engine": engine != "walk"})
+        outputs.suffixed(output, ".npz")
+        crossbars = load_crossbars(image)
+        opened = open_frames(
+            data_path, network_inputs(crossbars), Picture(resize, mean, scale, bgr), dict(names)
+        )
+        given = ctx.with_resource(opened)
+        run_and_show(crossbars, given, output, as_json)
+        return
     if resume and output is None:
         raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
     outputs.suffixed(output, ".npz", ".npy", ".csv")

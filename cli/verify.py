@@ -85,11 +85,12 @@ def verify_command(
     In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
     every layer, with the equations of its .nir file.
     """
+    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
     from ..backends.image.parts import load_network, manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics
-    from ..compiler.running.data.dataset import open_data
+    from ..compiler.running.data.dataset import open_data, open_frames
     from ..compiler.running.data.pictures import Picture
-    from ..compiler.running.inputs import random_frames
+    from ..compiler.running.inputs import noise, random_frames
     from ..compiler.running.outcome import verification
     from ..compiler.running.verify import verify
 
@@ -97,6 +98,21 @@ def verify_command(
         raise click.UsageError("-i and --random exclude each other")
     if data_path is None and names:
         raise click.UsageError("--input needs -i")
+    if is_crossbar_file(image):
+        from ..compiler.running.crossbar.run import verify_crossbars
+        from ..compiler.running.runner import network_inputs
+        from .views.crossbars import refuse, show_verdict
+
+        refuse({"--reference": reference, "--arithmetic": arithmetic != "float32"})
+        crossbars = load_crossbars(image)
+        inputs = network_inputs(crossbars)
+        drawn: Sequence[Arrays] = noise(inputs, random or RANDOM_FRAMES, seed, is_spiking=False)
+        if data_path is not None:
+            picture = Picture(resize, mean, scale, bgr)
+            drawn = ctx.with_resource(open_frames(data_path, inputs, picture, dict(names)))
+        verified = verify_crossbars(model, crossbars, str(image), drawn, tolerance)
+        show_verdict(verified, as_json)
+        ctx.exit(0 if verified.is_right else 1)
     image = manifest_of(image)
     loaded = load_network(image)
     frames: Sequence[Arrays]

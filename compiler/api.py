@@ -38,7 +38,7 @@ from .running.outcome import Verification, verification
 from .running.runner import Result, Runner, network_inputs
 from .running.simulating.answers import batched
 from .running.verify import verify as verify_image
-from .targets.target import load_target
+from .targets.target import load_cores
 
 if TYPE_CHECKING:
     from ..backends.machine.machine import Arithmetic, Fire
@@ -201,7 +201,7 @@ def compile(  # noqa: A001 - it is called as snc.compile
     weights, states, objective, seed, effort, time_limit, input_shapes, force. `progress` gets every stage.
     Raises SncError: exit_code 2 where the model cannot be mapped, 3 where it does not fit.
     """
-    chip = target if isinstance(target, Chip) else load_target(str(target))
+    chip = target if isinstance(target, Chip) else load_cores(str(target))
     try:
         chosen = Options(**options)
     except TypeError:

@@ -38,12 +38,39 @@ PLAIN_SECTIONS = ("TARG", "INFO", "TENS")  # JSON
 ORDER_SECTION, CORE_SECTION = "ORDR", "CORE"
 FIRST = (*PLAIN_SECTIONS, ORDER_SECTION)  # one of each, in this order, then the cores
 LAST = ("HSTB", "HSTA")  # at most one of each, after the cores
-SECTIONS_MAX = len(FIRST) + CORES + len(LAST)
 PLAIN_MAX = 2**24  # bytes of a JSON section, which takes twenty times its size once read
 ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
 
+# Files with the same table that hold something else, by their first bytes.
+FOREIGN = {
+    b"SNCXBARS": "is an image of a chip of crossbars, which this command does not take",
+}
+FOREIGN_HINT = "snc inspect, simulate and verify take it"
+
 T = TypeVar("T")
 Payload = tuple[str, int, bytes]  # kind and index of a section, and what it holds
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a file of sections consists of: one of each kind of `first`, up to `most` of the kind `each`, and
+    at most one of each of `last`, in this order.
+    """
+
+    magic: bytes
+    version: int
+    first: tuple[str, ...]
+    each: str
+    most: int
+    last: tuple[str, ...]
+
+    @property
+    def sections_max(self) -> int:
+        """The most sections of a file."""
+        return len(self.first) + self.most + len(self.last)
+
+
+FORM = Form(MAGIC, VERSION, FIRST, CORE_SECTION, CORES, LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +82,7 @@ class Section:
     offset: int
     length: int
     checksum: int
+    is_numbered: bool = False
 
     @property
     def stop(self) -> int:
@@ -62,7 +90,7 @@ class Section:
         return self.offset + self.length
 
     def __str__(self) -> str:
-        return f"section {self.kind} {self.index}" if self.kind == CORE_SECTION else f"section {self.kind}"
+        return f"section {self.kind} {self.index}" if self.is_numbered else f"section {self.kind}"
 
 
 def write_image(image: Image) -> bytes:
@@ -88,7 +116,7 @@ def payloads(image: Image) -> list[Payload]:
     return found + [(kind, 0, host) for kind, host in hosts if host is not None]
 
 
-def joined(sections: Sequence[Payload]) -> bytes:
+def joined(sections: Sequence[Payload], form: Form = FORM) -> bytes:
     """A file of sections, with their table."""
     offset = _aligned(_table_size(len(sections)))
     rows, body = b"", []
@@ -96,7 +124,7 @@ def joined(sections: Sequence[Payload]) -> bytes:
         rows += ROW.pack(kind.encode(), index, offset, len(payload), zlib.crc32(payload), 0)
         body.append(payload)
         offset = _aligned(offset + len(payload))
-    head = HEAD.pack(MAGIC, VERSION, len(sections)) + rows
+    head = HEAD.pack(form.magic, form.version, len(sections)) + rows
     head += SUM.pack(zlib.crc32(head))
     return b"".join(part + bytes(_aligned(len(part)) - len(part)) for part in (head, *body[:-1])) + body[-1]
 
@@ -109,8 +137,7 @@ def core_bytes(x: int, y: int, words: NDArray[np.uint64]) -> bytes:
 def read_image(data: bytes, file: str = "") -> Image:
     """The image that a file's bytes hold. Raises BadImage, with the file's name, for any other bytes."""
     origin = Origin(file=file)
-    sections = list(_sections(data, len(data), origin))
-    found = dict(_payloads(data, sections, origin))
+    found = payloads_of(data, FORM, origin)
     chip = _plain(Chip, found["TARG", 0], "TARG", origin)
     cores = tuple(
         _core(payload, index, origin) for (kind, index), payload in found.items() if kind == CORE_SECTION
@@ -132,6 +159,11 @@ def read_image(data: bytes, file: str = "") -> Image:
     return image
 
 
+def payloads_of(data: bytes, form: Form, origin: Origin) -> dict[tuple[str, int], bytes]:
+    """What the sections of a file hold, in their order. Raises BadImage for any other bytes."""
+    return dict(_payloads(data, list(_sections(data, len(data), origin, form)), origin))
+
+
 def save(path: str | Path, image: Image) -> None:
     """Writes an image; the file is whole or not there."""
     write_whole(path, write_image(image))
@@ -139,6 +171,13 @@ def save(path: str | Path, image: Image) -> None:
 
 def load(path: str | Path) -> Image:
     """The image of a file. Raises BadInput when it cannot be read, BadImage when it is damaged or none."""
+    return read_image(read_whole(path, FORM), Path(path).name)
+
+
+def read_whole(path: str | Path, form: Form) -> bytes:
+    """The bytes of a file of sections. Raises BadInput when it cannot be read, BadImage where its table is
+    none, before the rest is read.
+    """
     path = Path(path)
     origin = Origin(file=path.name)
     try:
@@ -147,10 +186,10 @@ def load(path: str | Path) -> Image:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             head = file.read(HEAD.size)
-            count = _head(head, origin)
+            count = _head(head, origin, form)
             head += file.read(_table_size(count) - HEAD.size)
-            list(_sections(head, size, origin))  # before reading what may be larger than any image
-            return read_image(head + file.read(), path.name)
+            list(_sections(head, size, origin, form))  # before reading what may be larger than any image
+            return head + file.read()
     except OSError as error:
         raise BadInput(
             origin, f"cannot be read: {error.strerror}", hint="give the path of an image"
@@ -218,23 +257,26 @@ def _words(data: bytes) -> NDArray[np.uint64]:
     return np.frombuffer(data, dtype="<u8").astype(np.uint64)
 
 
-def _head(data: bytes, origin: Origin) -> int:
+def _head(data: bytes, origin: Origin, form: Form) -> int:
     """The number of sections."""
-    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+    magic = form.magic
+    if form is FORM and data[: len(magic)] in FOREIGN:
+        raise BadImage(origin, FOREIGN[data[: len(magic)]], hint=FOREIGN_HINT)
+    if data[: len(magic)] != magic[: len(data)] or not data:
         raise BadImage(origin, "is no memory image", hint="snc compile writes one")
     if len(data) < HEAD.size:
         raise BadImage(origin, f"ends after {len(data)} bytes, in its head")
     _, version, count = HEAD.unpack_from(data)
-    if version != VERSION:
-        raise BadImage(origin, f"has version {version}, known is {VERSION}", hint="compile it again")
-    if count > SECTIONS_MAX:
-        raise BadImage(origin, f"claims {count} sections, an image has at most {SECTIONS_MAX}")
+    if version != form.version:
+        raise BadImage(origin, f"has version {version}, known is {form.version}", hint="compile it again")
+    if count > form.sections_max:
+        raise BadImage(origin, f"claims {count} sections, an image has at most {form.sections_max}")
     return int(count)
 
 
-def _sections(data: bytes, size: int, origin: Origin) -> Iterator[Section]:
+def _sections(data: bytes, size: int, origin: Origin, form: Form) -> Iterator[Section]:
     """The rows of the table, in order, with every place and size compared with the file's size."""
-    count = _head(data, origin)
+    count = _head(data, origin, form)
     end = _table_size(count)
     if len(data) < end:
         raise BadImage(origin, f"ends after {len(data)} bytes, in its table of {count} sections")
@@ -243,14 +285,15 @@ def _sections(data: bytes, size: int, origin: Origin) -> Iterator[Section]:
         raise BadImage(origin, "its table of sections is damaged (checksum)")
     rows = [ROW.unpack_from(data, HEAD.size + ROW.size * number) for number in range(count)]
     kinds = [row[0] for row in rows]
-    expected = [(kind, 0) for kind in FIRST]
-    expected += [(CORE_SECTION, index) for index in range(kinds.count(CORE_SECTION.encode()))]
-    expected += [(kind, 0) for kind in LAST if kind.encode() in kinds]
+    expected = [(kind, 0) for kind in form.first]
+    expected += [(form.each, index) for index in range(kinds.count(form.each.encode()))]
+    expected += [(kind, 0) for kind in form.last if kind.encode() in kinds]
     if len(rows) < len(expected):
         raise BadImage(origin, f"has {len(rows)} sections where {len(expected)} must be")
     for row, want in zip(rows, [*expected, *[None] * (len(rows) - len(expected))], strict=True):
         kind, index, offset, length, payload_sum, zero = row
-        section = Section(kind.decode("ascii", "replace"), index, offset, length, payload_sum)
+        name = kind.decode("ascii", "replace")
+        section = Section(name, index, offset, length, payload_sum, name == form.each)
         if (section.kind, section.index) != want:
             raise BadImage(origin, f"{section} is not where it may stand, once and in order")
         if zero or offset != _aligned(end):

@@ -31,7 +31,7 @@ def manual() -> str:
     facts = {
         "magic": container.MAGIC.decode(),
         "version": container.VERSION,
-        "sections_max": container.SECTIONS_MAX,
+        "sections_max": container.FORM.sections_max,
         "head": container.HEAD.size,
         "row": container.ROW.size,
         "alignment": container.ALIGNMENT,

@@ -166,7 +166,7 @@ def _emitted(
     with clock("emit"):
         before, after = prepared.parts.before, prepared.parts.after
         image = pipeline_of(chip).emit(prepared, choice, options, _model(before), _model(after))
-        verified(Step.IMAGE, image, watch)
+        watch(Step.IMAGE, image)
     return Compiled(prepared, network, choice.mapping, image, clock.seconds)
 
 

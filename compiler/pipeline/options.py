@@ -11,6 +11,7 @@ from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput
 from ...ir.layers import Value
 from ...ir.storage.formats import AUTO
+from ...passes.crossbar.decompose import Method
 from ..frontend.nir.dynamics import Dynamics
 
 Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
@@ -26,6 +27,8 @@ class Options:
     `data` gives frames for the network's inputs, on which the errors of weights are measured. With it,
     `weights` may be "auto": formats are chosen constant by constant, so that the image takes at most `budget`
     bytes, or `cores` cores, or keeps `min_sqnr` dB with the fewest bits.
+
+    `decompose`: what becomes of neurons with more inputs than a crossbar has, on chips of crossbars.
     """
 
     weights: str = "fixed8"
@@ -43,6 +46,7 @@ class Options:
     min_sqnr: float | None = None
     neurons: NeuronUse = NeuronUse.STANDARD
     threshold: float = 0.0
+    decompose: Method = Method.TREE
 
     @property
     def keeps_nothing(self) -> bool:
@@ -55,7 +59,12 @@ class Options:
 
     def __post_init__(self) -> None:
         """Takes names for what they name. Raises BadInput where they name nothing."""
-        for name, known in (("states", StateUse), ("objective", Objective), ("neurons", NeuronUse)):
+        for name, known in (
+            ("states", StateUse),
+            ("objective", Objective),
+            ("neurons", NeuronUse),
+            ("decompose", Method),
+        ):
             value = getattr(self, name)
             if value not in tuple(known):
                 rule = f"{value!r} is no choice of {name}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import onnx
 
@@ -24,6 +24,22 @@ class Result:
 
     outputs: Arrays
     run: "Run"
+
+
+class Ends(Protocol):
+    """What an image of any kind says of its network's inputs and outputs."""
+
+    @property
+    def tensors(self) -> tuple[ImageTensor, ...]:
+        """Those that the chip has."""
+
+    @property
+    def host_before(self) -> bytes | None:
+        """The host's part before the chip."""
+
+    @property
+    def host_after(self) -> bytes | None:
+        """The host's part behind it."""
 
 
 class Runner:
@@ -63,7 +79,7 @@ class Runner:
         self.machine.restart()
 
 
-def network_inputs(image: Image) -> list[ImageTensor]:
+def network_inputs(image: Ends) -> list[ImageTensor]:
     """The inputs of the network that an image was made from: those of the chip, and those of the host."""
     found = {tensor.name: tensor for tensor in image.tensors if tensor.kind == "input"}
     if isinstance(image, SplitImage):

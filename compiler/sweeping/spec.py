@@ -17,7 +17,7 @@ from ...ir.storage.formats import listed
 from ..frontend.nir.dynamics import Dynamics
 from ..running.engines import ENGINES
 from ..targets.kinds import kind_of
-from ..targets.target import DEFAULT_TARGET, load_target, parse_target, to_toml
+from ..targets.target import DEFAULT_TARGET, load_cores, parse_target, to_toml
 
 START = "see docs/sweep.md"
 TABLES = ("models", "targets", "target", "options", "measure")
@@ -190,7 +190,7 @@ class _Reader:
         for name in found:
             file = self.folder / name
             try:
-                chip = load_target(str(file) if file.is_file() else name)
+                chip = load_cores(str(file) if file.is_file() else name)
             except SncError as error:
                 self._add("targets", error)
                 continue

@@ -1,4 +1,5 @@
-"""Kinds of chips: what target files of each may say. `esu` is the paper's chip.
+"""Kinds of chips: what target files of each may say. `esu` is the paper's chip, `crossbar` one of
+crossbars of synapses.
 
 What a network becomes on a chip of a kind is its row in `compiler/pipeline/kinds.py`.
 """
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from ...backends.words.bits import WORD_BYTES
 from ...backends.words.limits import CORES, LIMITS, beyond
 from ...ir.chip import Chip
+from ...ir.crossbar.chip import CrossbarChip
 
 
 class Fault(NamedTuple):
@@ -101,7 +103,59 @@ ESU = Kind(
     grown=_grown,
 )
 
-KINDS: dict[str, Kind] = {ESU.name: ESU}
+
+def _crossbar_faults(chip: CrossbarChip) -> Iterator[Fault]:
+    for name, (low, high) in CROSSBAR_LIMITS.items():
+        if not low <= getattr(chip, name) <= high:
+            yield Fault(f"{name} = {getattr(chip, name)} is outside {low}..{high}", "the image holds no more")
+    if not (1 <= min(chip.mesh) <= max(chip.mesh) <= TILES_ACROSS and chip.cores <= CROSSBARS):
+        yield Fault(f"mesh = {list(chip.mesh)} is no mesh of 1 to {CROSSBARS} tiles", "write mesh = [5, 5]")
+    if chip.fan_in_max > chip.rows:
+        yield Fault(f"fan_in_max = {chip.fan_in_max} is above rows = {chip.rows}", "an input takes a row")
+
+
+def _crossbar_row(chip: CrossbarChip) -> dict[str, int | str]:
+    return {
+        "mesh": f"{chip.mesh[0]} x {chip.mesh[1]}",
+        "crossbars": chip.cores,
+        "a crossbar": f"{chip.rows} x {chip.columns}",
+        "fan-in": chip.fan_in_max,
+        "weight bits": chip.weight_bits,
+    }
+
+
+def _crossbar_grown(chip: CrossbarChip, name: str, value: int) -> CrossbarChip:
+    """More crossbars are a mesh that is as square as may be."""
+    if name == "cores":
+        columns = max(chip.mesh[0], math.isqrt(max(value, 1) - 1) + 1)
+        return replace(chip, mesh=(columns, max(chip.mesh[1], -(-value // columns))))
+    return replace(chip, **{name: value})  # type: ignore[arg-type]
+
+
+CROSSBARS, TILES_ACROSS = 4096, 256
+CROSSBAR_LIMITS = {
+    "rows": (2, 4095),
+    "columns": (1, 4095),
+    "fan_in_max": (2, 4095),
+    "fan_out_max": (1, CROSSBARS),
+    "weight_bits": (2, 32),
+    "cell_fj": (0, 10**9),
+    "hop_fj": (0, 10**9),
+    "step_ps": (0, 10**9),
+}
+CROSSBAR = Kind(
+    name="crossbar",
+    text="crossbars of synapses, a column for each neuron or part of one",
+    chip=CrossbarChip,
+    sample=partial(shipped_text, "crossbar-128"),
+    limits=CROSSBAR_LIMITS,
+    pairs={"mesh": f"1 to {CROSSBARS} tiles"},
+    faults=_crossbar_faults,
+    row=_crossbar_row,
+    grown=_crossbar_grown,
+)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (ESU, CROSSBAR)}
 
 
 def kind_of(chip: object) -> Kind:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...ir.chip import Chip
 from ...ir.errors import BadTarget, Origin, raise_all
-from .kinds import ESU, KINDS, Kind, kind_of, shipped_text
+from .kinds import CROSSBAR, ESU, KINDS, Kind, kind_of, shipped_text
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
@@ -49,6 +49,15 @@ def load_target(name: str) -> Chip:
     except tomllib.TOMLDecodeError as error:
         raise BadTarget(origin, f"is no TOML file: {error}", hint=START) from None
     return parse_target(found, origin)
+
+
+def load_cores(name: str) -> Chip:
+    """The chip of cores of a shipped target's name or of a TOML file's path. Raises BadTarget for others."""
+    chip: object = load_target(name)
+    if kind_of(chip) is CROSSBAR:
+        rule = "is a chip of crossbars, for which only compile, check, inspect, simulate and verify work"
+        raise BadTarget(Origin(file=name), rule, hint=f"take a chip of cores, such as {DEFAULT_TARGET}")
+    return load_target(name)
 
 
 def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:

@@ -1,6 +1,7 @@
 """Placing: every crossbar gets a tile of the mesh, those that talk near each other."""
 
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from ...ir.crossbar.layout import Clusters, Placed
 from ...ir.crossbar.units import Integers
 
 STEPS_MAX = 50_000  # of the search, a look at every tile for one crossbar each
+SPARE = 1  # columns and rows beyond the smallest square that holds the crossbars
 STARTS = 4  # the crossbars in their order, then in others that the seed draws
 
 
@@ -22,8 +24,9 @@ class PlaceCrossbars:
 
     def __call__(self, clusters: Clusters) -> Placed:
         """Every crossbar's tile. The mesh has one for each."""
-        columns, rows = self.mesh
         count = clusters.count
+        columns = min(self.mesh[0], max(isqrt(count) + SPARE, -(-count // self.mesh[1])))
+        rows = min(self.mesh[1], -(-count // columns) + SPARE)
         cells = np.stack(np.divmod(np.arange(columns * rows), columns)[::-1], axis=1)
         apart = np.abs(cells[:, None] - cells).sum(axis=2)
         sent = traffic(clusters)
@@ -36,7 +39,7 @@ class PlaceCrossbars:
         starts = [snake, *(random.permutation(snake) for _ in range(STARTS - 1))]
         found = [_searched(both, apart, start, count) for start in starts]
         best = min(found, key=lambda place: _hops(both, apart, place))
-        return Placed(clusters, cells[best[:count]], _hops(both, apart, best), _bound(both, apart, count))
+        return Placed(clusters, cells[best[:count]], _hops(both, apart, best), _bound(both[:count, :count]))
 
 
 def traffic(clusters: Clusters) -> Integers:
@@ -79,8 +82,12 @@ def _searched(both: Integers, apart: Integers, start: Integers, count: int) -> I
             return place
 
 
-def _bound(both: Integers, apart: Integers, count: int) -> int:
-    """The least hops: what each crossbar exchanges most is nearest to it, as near as on the best tile."""
-    nearest = np.sort(apart, axis=1)[:, 1:].min(axis=0)[: max(count - 1, 0)]
-    loudest = -np.sort(-both[:count, :count], axis=1)[:, : max(count - 1, 0)]
+def _bound(both: Integers) -> int:
+    """The least hops on a mesh of any size: four tiles are one hop away, eight are two, and so on; what each
+    crossbar exchanges most is nearest to it.
+    """
+    count = len(both)
+    rings = np.arange(1, isqrt(count) + 2)
+    nearest = np.repeat(rings, 4 * rings)[:count]
+    loudest = -np.sort(-both, axis=1)
     return -(-int((loudest * nearest).sum()) // 2)

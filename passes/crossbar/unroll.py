@@ -20,8 +20,11 @@ Terms = dict[int, float]  # a sum of units, times numbers
 class Unroll:
     """The units of a network: what its neurons compute, in sums alone.
 
-    Synapses of one pair of neurons become one, those of weight 0 none. A crossbar has no maximum: the larger
-    of a and b is a + max(b - a, 0), so that maxima and minima become units that rectify differences.
+    Synapses of one pair of neurons become one. A weight that was trained, or rounded, to 0 is a synapse all
+    the same: so the units of a layer stay alike, whatever format its weights have.
+
+    A crossbar has no maximum: the larger of a and b is a + max(b - a, 0), so that maxima and minima become
+    units that rectify differences.
     """
 
     def __call__(self, network: Network) -> Units:
@@ -45,8 +48,7 @@ class Unroll:
         sources = np.concatenate([empty, *(edge[1] for edge in edges)])
         weights = np.concatenate([np.empty(0), *(edge[2] for edge in edges)])
         key, inverse = np.unique(targets * offsets[-1] + sources, return_inverse=True)
-        summed = np.bincount(inverse, weights, key.size)
-        key, summed = key[summed != 0], summed[summed != 0]
+        summed = np.bincount(inverse, weights, key.size).astype(np.float64)
         fan_in = np.bincount(key // offsets[-1], minlength=offsets[-1])
         units = Units(
             network.name,
@@ -120,10 +122,14 @@ def _edges(projection: Projection, network: Network, offsets: Integers) -> tuple
     weights = weights * (y.factors[:, None] * x.factors)
     shape = np.broadcast_shapes(to.shape, of.shape, weights.shape)
     assert prod(shape) == weights.size, "a synapse for each pair of pairs"
+    if projection.update is Update.ADD and kernel.index is not None:
+        is_synapse = np.broadcast_to(kernel.index[channels][:, :, y.taps[:, None], x.taps] >= 0, shape)
+    else:
+        is_synapse = weights != 0
     return (
-        np.broadcast_to(to, shape).ravel() + offsets[projection.target],
-        np.broadcast_to(of, shape).ravel() + offsets[projection.source],
-        weights.ravel(),
+        np.broadcast_to(to, shape)[is_synapse] + offsets[projection.target],
+        np.broadcast_to(of, shape)[is_synapse] + offsets[projection.source],
+        weights[is_synapse],
     )
 
 

@@ -18,8 +18,9 @@ def test_target_list(run: Run) -> None:
     rows = [line.split() for line in done.out.splitlines()]
     assert ["grai-vip", "12", "x", "12", "144", "256.0", "kB", "36.0", "MB", "16", "x", "16"] in rows
     assert ["embedded-16", "4", "x", "4", "16", "64.0", "kB", "1.0", "MB", "8", "x", "8"] in rows
+    assert ["crossbar-128", "5", "x", "5", "25", "128", "x", "128", "128", "32"] in rows
     names = [chip["name"] for chip in json.loads(run("target", "list", "--json").out)]
-    assert names == ["embedded-16", "grai-vip", "grai-vip-strided"]
+    assert names == ["crossbar-128", "embedded-16", "grai-vip", "grai-vip-strided"]
 
 
 def test_target_show_is_a_target_file(run: Run, tmp_path: Path) -> None:

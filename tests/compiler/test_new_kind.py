@@ -133,7 +133,7 @@ def test_its_limits_are_its_own(lines: str, message: str, tmp_path: Path) -> Non
         loaded(tmp_path, lines)
 
 
-@pytest.mark.parametrize("kind", ['"crossbar"', "3", "[]"])
+@pytest.mark.parametrize("kind", ['"torus"', "3", "[]"])
 def test_an_unknown_kind_is_one_clear_error(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text(f"kind = {kind}\nmore = 3\n")

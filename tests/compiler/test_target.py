@@ -16,6 +16,7 @@ from snc.backends.analysis.claims import Role
 from snc.backends.analysis.regions import regions
 from snc.backends.image.container import write_image
 from snc.backends.words.limits import LIMITS
+from snc.compiler.targets.kinds import kind_of
 from snc.compiler.targets.target import load_target, parse_target, shipped, to_commented_toml
 from snc.ir.chip import Chip
 from snc.ir.errors import BadTarget, ManyErrors, Origin
@@ -105,13 +106,16 @@ def test_a_commented_file_says_the_same_and_has_a_unit_for_every_number(name: st
     text = to_commented_toml(chip)
     assert parse_target(tomllib.loads(text), ORIGIN) == chip
     lines = {line.partition("=")[0].strip(): line for line in text.splitlines() if "=" in line}
-    assert list(lines) == ["kind", *(field.name for field in dataclasses.fields(Chip))]
-    units = re.compile("cores|words|neurons|channels|positions|axons|hops|bits|femtojoules|picoseconds")
+    assert list(lines) == ["kind", *(field.name for field in dataclasses.fields(type(chip)))]
+    units = re.compile(
+        "cores|words|neurons|channels|positions|axons|hops|bits|femtojoules|picoseconds|rows|columns|tiles|inputs|crossbars"
+    )
     for key, line in lines.items():
         comment = line.partition("#")[2]
         assert key in ("kind", "name") or units.search(comment), line
-        low, high = LIMITS.get(key, (1, "65536 cores"))
-        assert key in ("kind", "name") or comment.endswith(f"; {low} to {high}"), line
+        limits = {key: f"{low} to {high}" for key, (low, high) in kind_of(chip).limits.items()}
+        said = limits.get(key, kind_of(chip).pairs.get(key, ""))
+        assert key in ("kind", "name") or (said and comment.endswith(f"; {said}")), line
 
 
 def test_the_manual_suffices_for_strided_tables() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from checker.units import random_units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +21,6 @@ from snc.passes.crossbar.cluster import Cluster, Greedy
 from snc.passes.crossbar.decompose import Decompose, Method
 from snc.passes.crossbar.place import PlaceCrossbars, traffic
 from snc.passes.crossbar.unroll import Unroll
-
-from .test_units import random_units
 
 
 def vector(units: Units) -> Network:

@@ -7,51 +7,19 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from checker.units import Run, fed, random_units, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.graphs import random_input, random_recipe
 from oracle.writer import Writer
 
 from snc.compiler.pipeline.prepare import prepare
-from snc.ir.crossbar.units import INPUT, Rule, Units
+from snc.ir.crossbar.units import Units
 from snc.ir.errors import Unsupported, VerifyError
-from snc.ir.network import Activation, Neuron
 from snc.passes.crossbar.decompose import Decompose, Method
 from snc.passes.crossbar.unroll import Unroll
 
-from .evaluate import Run, fed, read
-
 SUMS = (Method.TREE, Method.CHAIN)
-LEAKY = Rule(Neuron.LIF, numbers=(0.75, 1.0, 0.0, 0.25))
-
-
-def random_units(seed: int, *, is_recurrent: bool = False) -> Units:
-    """Inputs, then units of random fan-in, rules and biases, that keep states or feed back in some cases."""
-    random = np.random.default_rng(seed)
-    inputs, computed = int(random.integers(1, 80)), int(random.integers(1, 12))
-    rules = (Rule(), Rule(activation=Activation.RELU), Rule(activation=Activation.TANH, scale=0.5), LEAKY)
-    total = inputs + computed
-    sources, fan_in = [], [0] * inputs
-    for unit in range(inputs, total):
-        others = np.array([u for u in range(total if is_recurrent else unit) if u != unit])
-        heard = np.sort(random.permutation(others)[: random.integers(0, others.size + 1)])
-        sources.append(heard)
-        fan_in.append(heard.size)
-    rule = np.concatenate([np.full(inputs, INPUT), random.integers(0, len(rules), computed)])
-    count = sum(fan_in)
-    return Units(
-        "random",
-        rules,
-        rule,
-        np.where(rule == INPUT, 0.0, random.standard_normal(total)),
-        np.concatenate([[0], np.cumsum(fan_in)]),
-        np.concatenate(sources).astype(np.int64),
-        random.standard_normal(count),
-        np.where(rule == INPUT, 0, 1),
-        np.zeros(total, dtype=np.bool_),
-        np.arange(total),
-        np.array([0, inputs, total]),
-    )
 
 
 @given(

@@ -1,12 +1,43 @@
-"""What units compute, one after the other: written for tests, knows no crossbar."""
+"""Units by chance, and what units compute, one after the other: knows no crossbar."""
 
 import numpy as np
 import numpy.typing as npt
 
-from snc.ir.crossbar.units import INPUT, Units
-from snc.ir.network import Network
+from snc.ir.crossbar.units import INPUT, Rule, Units
+from snc.ir.network import Activation, Network, Neuron, Tensor
 
 Floats = npt.NDArray[np.float64]
+
+LEAKY = Rule(Neuron.LIF, numbers=(0.75, 1.0, 0.0, 0.25))
+
+
+def random_units(seed: int, *, is_recurrent: bool = False) -> Units:
+    """Inputs, then units of random fan-in, rules and biases, that keep states or feed back in some cases."""
+    random = np.random.default_rng(seed)
+    inputs, computed = int(random.integers(1, 80)), int(random.integers(1, 12))
+    rules = (Rule(), Rule(activation=Activation.RELU), Rule(activation=Activation.TANH, scale=0.5), LEAKY)
+    total = inputs + computed
+    sources, fan_in = [], [0] * inputs
+    for unit in range(inputs, total):
+        others = np.array([u for u in range(total if is_recurrent else unit) if u != unit])
+        heard = np.sort(random.permutation(others)[: random.integers(0, others.size + 1)])
+        sources.append(heard)
+        fan_in.append(heard.size)
+    rule = np.concatenate([np.full(inputs, INPUT), random.integers(0, len(rules), computed)])
+    count = sum(fan_in)
+    return Units(
+        "random",
+        rules,
+        rule,
+        np.where(rule == INPUT, 0.0, random.standard_normal(total)),
+        np.concatenate([[0], np.cumsum(fan_in)]),
+        np.concatenate(sources).astype(np.int64),
+        random.standard_normal(count),
+        np.where(rule == INPUT, 0, 1),
+        np.zeros(total, dtype=np.bool_),
+        np.arange(total),
+        np.array([0, inputs, total]),
+    )
 
 
 class Run:
@@ -34,14 +65,13 @@ class Run:
             numbers = tuple(np.float64(n) for n in rule.numbers)
 
             def function(
-                x: Floats, rule: object = rule, after: tuple[np.float64, ...] = numbers[own:]
+                x: Floats, rule: Rule = rule, after: tuple[np.float64, ...] = numbers[own:]
             ) -> Floats:
-                return np.asarray(rule.activation.function(x * rule.scale, *after))  # type: ignore[attr-defined]
+                return np.asarray(rule.activation.function(x * rule.scale, *after))
 
             before = self.states[unit]
-            value, after = rule.neuron.fire(  # type: ignore[misc]
-                (before[0] + total, *before[1:]), numbers[:own], function, begin
-            )
+            assert rule.neuron.fire is not None
+            value, after = rule.neuron.fire((before[0] + total, *before[1:]), numbers[:own], function, begin)
             self.states[unit] = after
             self.values[unit] = float(value[0, 0])
         return self.values
@@ -66,10 +96,10 @@ def read(network: Network, units: Units, values: Floats, name: str) -> Floats:
     return found.reshape(tensor.shape)
 
 
-def neurons(network: Network, units: Units, tensor: object) -> list[tuple[int, int]]:
+def neurons(network: Network, units: Units, tensor: Tensor) -> list[tuple[int, int]]:
     """Unit and element, pair by pair."""
     pairs = []
-    for piece in tensor.pieces:  # type: ignore[attr-defined]
+    for piece in tensor.pieces:
         shape = network.populations[piece.population].shape
         of = units.neurons_of(piece.population).reshape(shape.depth, shape.height, shape.width)
         for c in range(piece.depth):

@@ -1,0 +1,195 @@
+"""The machine: runs an image for crossbars, frame by frame, and knows nothing but what the image says.
+
+A row keeps the last value that was sent to it. When a column fires, it sums its cells times the values of
+their rows; all columns of a step fire before any of their values is sent. So what fires in a later step than
+those who hear it is heard in the next frame.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...ir.errors import BadInput, Origin
+from ..image.image import ImageTensor
+from ..machine.tensors import elements
+from .decode import Decided, Integers, decode
+from .image import CrossbarImage
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossbarCounters:
+    """What frames cost. `firing`: units whose value is not 0. `spikes`: their values sent to other tiles,
+    which take so many `hops`; `local`: those to their own. `reads`: rows that were driven by a value that is
+    not 0; the columns that these cross have `used` cells with a synapse and `unused` ones.
+    """
+
+    frames: int = 0
+    firing: int = 0
+    spikes: int = 0
+    local: int = 0
+    hops: int = 0
+    reads: int = 0
+    used: int = 0
+    unused: int = 0
+
+    def __add__(self, other: "CrossbarCounters") -> "CrossbarCounters":
+        return CrossbarCounters(*(getattr(self, n) + getattr(other, n) for n in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossbarRun:
+    """Tensors of a frame, and what it cost."""
+
+    outputs: Mapping[str, NDArray[np.float32]]
+    layers: Mapping[str, NDArray[np.float32]]
+    counters: CrossbarCounters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Columns of one crossbar that fire together: places among all columns, rows and cells."""
+
+    columns: Integers
+    rows: slice
+    cells: Floats
+
+
+class CrossbarMachine:
+    """An image, decoded, with its states. Raises BadImage for one that does not hold together.
+
+    Values are numbers of any size: partial sums are graded. Cells are float32, sums float64.
+    """
+
+    def __init__(self, image: CrossbarImage, file: str = "") -> None:
+        self.image = image
+        self._origin = Origin(file=file)
+        program = decode(image, file)
+        self._program = program
+        crossbars = program.crossbars
+        rows = np.array([one.cells.shape[0] for one in crossbars], dtype=np.int64)
+        columns = np.array([one.cells.shape[1] for one in crossbars], dtype=np.int64)
+        self._row_base, self._column_base = np.cumsum(rows) - rows, np.cumsum(columns) - columns
+        self._rule = _joined([one.rule for one in crossbars])
+        self._bias = _joined([one.bias for one in crossbars]).astype(np.float64)
+        step = _joined([one.step for one in crossbars])
+        self._schedule = [self._groups(step, each) for each in np.unique(step)]
+        self._used = _joined([np.count_nonzero(one.cells, axis=1) for one in crossbars])
+        self._routes = self._sent(step)
+        self.restart()
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every input tensor."""
+        return {tensor.name: tensor.shape for tensor in self.image.tensors if tensor.kind == "input"}
+
+    def restart(self) -> None:
+        """The next frame is the first of a run."""
+        self._rows: Floats = np.zeros(self._used.size)
+        self._values: Floats = np.zeros(self._rule.size)
+        self._states: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
+
+    def run(self, inputs: Mapping[str, ArrayLike], *, keep_layers: bool = False) -> CrossbarRun:
+        """The next frame. Raises BadInput for arrays that are not the image's inputs."""
+        self._feed(inputs)
+        for number, groups in enumerate(self._schedule):
+            for group in groups:
+                sums = self._rows[group.rows] @ group.cells
+                for rule in np.unique(self._rule[group.columns]).tolist():
+                    inside = self._rule[group.columns] == rule
+                    self._fire(number, group.columns[inside], sums[inside], self._program.rules[rule])
+            columns, targets = self._routes[number][:2]
+            self._rows[targets] = self._values[columns]
+        tensors = {
+            kind: {
+                tensor.name: self._tensor(tensor, sites)
+                for tensor, sites in zip(self.image.tensors, self._program.sites, strict=True)
+                if tensor.kind == kind
+            }
+            for kind in ("output", *(["layer"] if keep_layers else []))
+        }
+        return CrossbarRun(tensors["output"], tensors.get("layer", {}), self._counted())
+
+    def _groups(self, step: Integers, number: int) -> list[_Group]:
+        found = []
+        for index, one in enumerate(self._program.crossbars):
+            inside = np.flatnonzero(one.step == number)
+            if inside.size:
+                base = int(self._row_base[index])
+                rows = slice(base, base + one.cells.shape[0])
+                cells = one.cells[:, inside].astype(np.float64)
+                found.append(_Group(inside + self._column_base[index], rows, cells))
+        return found
+
+    def _sent(self, step: Integers) -> list[tuple[Integers, Integers, Integers]]:
+        """Of each step: columns, rows that their values go to, and hops on the way."""
+        columns, targets, hops = [], [], []
+        tiles = np.array([(one.x, one.y) for one in self._program.crossbars])
+        for index, one in enumerate(self._program.crossbars):
+            column, to, row = one.routes.T
+            columns.append(column + self._column_base[index])
+            targets.append(self._row_base[to] + row)
+            hops.append(np.abs(tiles[to] - tiles[index]).sum(axis=1))
+        of, to, far = (_joined(each).astype(np.int64) for each in (columns, targets, hops))
+        at = step[of]
+        return [(of[at == s], to[at == s], far[at == s]) for s in np.unique(step)]
+
+    def _feed(self, inputs: Mapping[str, ArrayLike]) -> None:
+        known = self.inputs
+        hint = f"inputs are {', '.join(f'{name} {list(shape)}' for name, shape in known.items())}"
+        if unknown := sorted(inputs.keys() - known.keys()):
+            raise BadInput(self._origin, f"there is no input {unknown[0]!r}", hint=hint)
+        for tensor, sites in zip(self.image.tensors, self._program.sites, strict=True):
+            if tensor.kind != "input":
+                continue
+            if tensor.name not in inputs:
+                raise BadInput(self._origin, f"input {tensor.name!r} is missing", hint=hint)
+            flat = elements(tensor, inputs[tensor.name], self._origin)
+            element, crossbar, row = sites.T
+            self._rows[self._row_base[crossbar] + row] = flat[element]
+
+    def _fire(self, number: int, columns: Integers, sums: Floats, rule: Decided) -> None:
+        neuron, own = rule.neuron, len(rule.neuron.parameters)
+        assert neuron.fire is not None, "decoding knows the rules"
+        first = self._bias[columns]
+        key = number, int(columns[0])
+        before = self._states.get(key)
+        if before is None or not neuron.lasts:
+            before = (first, *[np.zeros(columns.size)] * (len(neuron.states) - 1))
+        numbers = tuple(np.float64(value) for value in rule.numbers)
+
+        def function(x: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(rule.activation.function(x * rule.scale, *numbers[own:]))
+
+        values, after = neuron.fire((before[0] + sums, *before[1:]), numbers[:own], function, first)  # type: ignore[arg-type]
+        self._values[columns] = values
+        if neuron.lasts:
+            self._states[key] = after
+
+    def _tensor(self, tensor: ImageTensor, sites: Integers) -> NDArray[np.float32]:
+        element, crossbar, column = sites.T
+        found = np.zeros(int(np.prod(tensor.shape)), dtype=np.float32)
+        found[element] = self._values[self._column_base[crossbar] + column]
+        return found.reshape(tensor.shape)
+
+    def _counted(self) -> CrossbarCounters:
+        """What the frame that is just over cost."""
+        spikes = local = hops = 0
+        for columns, _, far in self._routes:
+            is_sent = self._values[columns] != 0
+            spikes += int((is_sent & (far > 0)).sum())
+            local += int((is_sent & (far == 0)).sum())
+            hops += int(far[is_sent].sum())
+        driven = self._rows != 0
+        used, reads = int(self._used[driven].sum()), int(driven.sum())
+        unused = reads * self.image.chip.columns - used
+        firing = int(np.count_nonzero(self._values))
+        return CrossbarCounters(1, firing, spikes, local, hops, reads, used, unused)
+
+
+def _joined(arrays: list[Any]) -> NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int64)

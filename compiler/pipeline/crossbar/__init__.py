@@ -1,0 +1,1 @@
+"""The pipeline of chips of crossbars."""

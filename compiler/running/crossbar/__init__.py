@@ -1,0 +1,1 @@
+"""Running images for crossbars, and holding them against their models."""
