@@ -165,6 +165,6 @@ def test_memory_does_not_grow_with_the_frames(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert done.code == 0
-    # A frame takes 256 bytes and its outputs 40. What is kept of it is its class and how many events and synaptic
-    # operations it took, 24 bytes, some of them twice while they are put together.
+    # A frame takes 256 bytes and its outputs 40. What is kept of it is its class, its events and its
+    # synaptic operations, 24 bytes, some of them twice while they are put together.
     assert peaks[2] - peaks[1] < 48 * (16000 - 4000)

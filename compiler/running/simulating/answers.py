@@ -51,7 +51,7 @@ class Answers:
         self.must_name_classes = must_name_classes
         self.frames = 0
         self.ranges: dict[str, Range] = {}
-        self._classes = bytearray()  # one buffer of int64 that grows: a slice for each block would keep the block's outputs
+        self._classes = bytearray()  # of int64; a slice for each block would keep the block
 
     def add(self, block: Block) -> None:
         """The next block. Raises BadInput where its outputs name no class, but must."""
