@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+COMMA := ,
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
 	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
@@ -74,7 +75,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/snc
-	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test]"
+	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test$(if $(CI),$(COMMA)cluster$(COMMA)tune)]"
 	touch $@
 
 .venv/site: .venv/snc mkdocs.yml

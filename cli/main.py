@@ -93,6 +93,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "Compile and measure every combination of models, targets and options.",
     ),
     LazyCommand(
+        "tune",
+        ".studies.tune:tune_command",
+        "Search for weight formats that take less and keep the answers, each measured on its image.",
+    ),
+    LazyCommand(
         "target",
         ".target:target_group",
         "List the target chips, show their limits, begin a target of one's own.",

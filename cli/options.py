@@ -87,6 +87,23 @@ class Bytes(click.ParamType[int]):
         return int(found)
 
 
+class Share(click.ParamType[float]):
+    """1% or 0.01: a part of a whole."""
+
+    name = "SHARE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share, 0 to 1."""
+        text = str(value).strip()
+        try:
+            found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            found = -1.0
+        if not 0 <= found <= 1:
+            self.fail(f"{value!r} is no share: write 1% or 0.01", param, ctx)
+        return found
+
+
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """NAME:1,3,224,224: the shape of one input."""
 

@@ -24,7 +24,7 @@ from ..running.estimate import estimate
 from ..running.figures import Gauge
 from ..running.inputs import noise
 from ..running.reference import Reference
-from ..running.simulating.answers import Answers
+from ..running.simulating.answers import Answers, classes_of
 from ..running.simulating.blocks import Block
 from ..running.simulating.simulation import simulate
 from .points import Point
@@ -46,6 +46,13 @@ class Material:
     wanted: Sequence[Arrays]
     labels: NDArray[np.int64] | None
 
+    def accuracy(self) -> float | None:
+        """The share of frames that the model itself gives the class of their labels, if there are any."""
+        if self.labels is None or not self.wanted:
+            return None
+        outputs = {name: np.stack([each[name] for each in self.wanted]) for name in self.wanted[0]}
+        return float((classes_of(outputs) == self.labels).mean())
+
 
 def gather(model: Model, measure: Measure) -> Material:
     """Reads a model and its frames. Raises SncError."""
@@ -57,10 +64,11 @@ def gather(model: Model, measure: Measure) -> Material:
     if model.data is None:
         frames = noise(tensors, measure.frames, measure.seed, is_spiking=is_spiking(model.path))
     else:
-        with open_frames(model.data, tensors, labels=model.labels) as data:
-            frames = [data[index] for index in range(min(measure.frames, len(data)))]
+        with open_frames(model.data, tensors, model.picture, model.names, model.labels) as data:
+            indices = measure.indices(len(data))
+            frames = [data[index] for index in indices]
             if model.labels is not None:
-                labels = load_labels(model.labels, data)[: len(frames)]
+                labels = load_labels(model.labels, data)[indices]
     wanted = [] if is_spiking(model.path) else _wanted(model, tensors, frames)
     return Material(prepared, frames, wanted, labels)
 

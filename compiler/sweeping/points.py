@@ -74,6 +74,8 @@ def _inputs(model: Model) -> Mapping[str, Any]:
         "labels": _of_file(Path(labels)) if labels is not None and Path(labels).is_file() else labels,
         "input_shapes": {name: list(shape) for name, shape in model.input_shapes.items()},
         "dynamics": repr(model.dynamics),
+        "picture": repr(model.picture),
+        "names": dict(model.names),
     }
 
 

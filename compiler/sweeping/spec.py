@@ -6,7 +6,7 @@ Everything that is wrong with it is said at once, before anything runs.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput, Origin, SncError, each_of, raise_all
 from ...ir.storage.formats import listed
+from ..choosing.meter import HELD_OUT
 from ..frontend.nir.dynamics import Dynamics
+from ..running.data.pictures import Picture
 from ..running.engines import ENGINES
 from ..targets.kinds import kind_of
 from ..targets.target import DEFAULT_TARGET, load_cores, parse_target, to_toml
@@ -27,6 +29,7 @@ NUMBERS = {"threshold": (0.0, float("inf")), "effort": (0.1, 10000.0)}
 WHOLE = {"seed": (0, 2**31 - 1)}
 OPTIONS = ("weights", *CHOICES, *NUMBERS, *WHOLE)
 ARITHMETICS = ("float32", "chip")
+PARTS = ("all", "fitted", "held-out")
 FRAMES_MAX = 1_000_000
 POINTS_MAX = 100_000
 
@@ -43,6 +46,8 @@ class Model:
     labels: str | None = None
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     dynamics: Dynamics = field(default_factory=Dynamics)
+    picture: Picture = field(default_factory=Picture)
+    names: Mapping[str, str] = field(default_factory=dict)  # of inputs, with the keys of their arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,24 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is run on every image: so many frames at most; 0: nothing."""
+    """What is run on every image: so many frames at most; 0: nothing. `part`: all frames, every fourth, which
+    is held out, or the others.
+    """
 
     frames: int = 8
     seed: int = 0
     arithmetic: str = "float32"
     engine: str = "walk"
+    part: str = "all"
+
+    def indices(self, count: int) -> list[int]:
+        """Which of so many frames are run."""
+        of_part = {
+            "all": range(count),
+            "fitted": (index for index in range(count) if index % HELD_OUT != HELD_OUT - 1),
+            "held-out": range(HELD_OUT - 1, count, HELD_OUT),
+        }
+        return list(islice(of_part[self.part], self.frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +282,7 @@ class _Reader:
         made = Measure(**{key: value for key, value in found.items() if key in Measure.__dataclass_fields__})
         self._number(f"measure.frames: {made.frames!r}", made.frames, 0, FRAMES_MAX, is_whole=True)
         self._number(f"measure.seed: {made.seed!r}", made.seed, 0, 2**31 - 1, is_whole=True)
-        for key, known in (("arithmetic", ARITHMETICS), ("engine", tuple(ENGINES))):
+        for key, known in (("arithmetic", ARITHMETICS), ("engine", tuple(ENGINES)), ("part", PARTS)):
             if getattr(made, key) not in known:
                 self._wrong(
                     f"measure.{key}: {getattr(made, key)!r} is no {key}", f"known are {', '.join(known)}"

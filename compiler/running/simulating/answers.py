@@ -60,7 +60,7 @@ class Answers:
         self.frames += block.frames
         fault = self.fault()
         if fault is None:
-            self._classes += classes_of(block).tobytes()
+            self._classes += classes_of(block.outputs).tobytes()
         elif self.must_name_classes:
             raise fault
 
@@ -121,10 +121,10 @@ class Kept:
         return found
 
 
-def classes_of(block: Block) -> Classes:
-    """The class of each frame of a block whose outputs name one."""
-    name, is_number, _ = classifier(block.outputs)
-    scores = block.outputs[name].reshape(block.frames, -1)
+def classes_of(outputs: dict[str, Floats]) -> Classes:
+    """The class of each frame, along the first axis of outputs that name one."""
+    name, is_number, _ = classifier(outputs)
+    scores = outputs[name].reshape(len(outputs[name]), -1)
     return np.asarray(scores[:, 0] if is_number else scores.argmax(axis=1), dtype=np.int64)
 
 

@@ -89,7 +89,7 @@ def _write_csv(
     table.writerow(heads)
     for block in finished.blocks():
         by_output = [_texts(array.reshape(block.frames, -1)) for array in block.outputs.values()]
-        named = classes_of(block).tolist() if is_named else []
+        named = classes_of(block.outputs).tolist() if is_named else []
         for offset, values in enumerate(zip(*by_output, strict=True)):
             frame = block.first + offset
             row: list[object] = [frame, *[data.file_of(frame)] * has_files]

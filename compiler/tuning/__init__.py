@@ -1,0 +1,1 @@
+"""Tuning: a search over what one network may be compiled with, each try measured on its image."""
