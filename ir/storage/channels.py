@@ -14,6 +14,7 @@ SCHEMES = {"int8": "fixed8", "int4": "fixed4", "ternary": "fixed2", "binary": "s
 
 Floats = NDArray[np.float64]
 RATIOS = {8: (1.0, 0.97, 0.94)}  # of the largest magnitude, which are tried for the largest integer
+LEAST = 2.0**-16  # of the largest scale: those below are of dead channels
 COARSE_RATIOS = tuple(float(ratio) for ratio in np.linspace(1, 0.2, 17))
 
 
@@ -61,5 +62,10 @@ def _fitted(weights: Floats, channels: NDArray[np.int64], codec: Codec, scales: 
 
 
 def common_exponent(scales: Floats) -> int:
-    """The power of two that channels' scales are near. Descriptors have it: states stay what they were."""
-    return int(np.round(np.median(np.log2(scales))))
+    """The power of two that channels' scales are near. Descriptors have it: states stay what they were.
+
+    Channels with next to no weights have no say: where training has left many, the others' states would be
+    too small for float16.
+    """
+    said = scales[scales >= LEAST * scales.max()]
+    return int(np.round(np.median(np.log2(said))))

@@ -16,6 +16,7 @@ from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Machine
 from snc.backends.words.words import ExtensionKind
 from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.running.runner import Runner
 from snc.ir.storage.channels import SCHEMES, channel_scales, codec_of
 from snc.ir.storage.weights import FORMATS
 from snc.passes.quantise import Quantise
@@ -171,3 +172,23 @@ def test_a_mixture_keeps_its_formats() -> None:
     assert len(scaled(found)) == 1
     assert_layers(found, random_input(model(), 0))
     assert "sign" in FORMATS
+
+
+@pytest.mark.parametrize(("weights", "allowed"), [("int8", 0.01), ("int4", 0.2)])
+def test_dead_channels_do_not_take_the_others_with_them(weights: str, allowed: float) -> None:
+    """More than half of the channels have next to no weights, as training with decay leaves them."""
+    w, random = Writer(13, 3), np.random.default_rng(3)
+    kernel = random.normal(0, 0.1, (8, 3, 3, 3))
+    kernel[[0, 2, 3, 5, 7]] *= 1e-31
+    x = w.input((1, 3, 8, 8))
+    y = w.add("Relu", w.add("Conv", x, w.constant(kernel.astype(np.float32)), w.bias(8), pads=[1] * 4))
+    found = compiled(w.model([y], "dead"), CHIP, options(weights))
+    plain = compiled(w.model([y], "dead"), CHIP, options("float32"))
+    picture = random_input(w.model([y], "dead"), 0)
+    got, want = (Runner(each.image)(picture).outputs for each in (found, plain))
+    for name, exact in want.items():
+        error = np.abs(got[name] - exact).max() / np.abs(exact).max()
+        assert error < allowed
+    chip = Runner(found.image, "chip")(picture).outputs
+    for name, exact in want.items():
+        assert np.abs(chip[name] - exact).max() / np.abs(exact).max() < allowed
