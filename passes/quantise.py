@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir.layers import Array
-from ..ir.network import Network, Neuron, Population, PopulationId, Projection, Update
+from ..ir.network import Kernel, Network, Neuron, Population, PopulationId, Projection, Update
+from ..ir.neurons import STATE_BITS
 from ..ir.storage.channels import SCHEMES, channel_scales, codec_of, common_exponent, within
 from ..ir.storage.formats import bias_codec, formats_of
 from ..ir.storage.weights import Codec, integer_format
@@ -54,6 +55,10 @@ class Quantise:
 # States are larger than values by a channel's scale, and both have to be float16.
 SCALE_MIN = 2.0**-8  # of a channel, where the middle one's is about 1
 BIAS_MAX = 2.0**12  # as it is stored
+
+
+# A float16 value times a smaller weight is less than half of float16's finest step: no state changes.
+IDLE = 2.0**-41
 
 
 class _Scales(NamedTuple):
@@ -119,19 +124,27 @@ def _exact(projection: Projection) -> Projection:
     return replace(projection, kernel=replace(kernel, format=found, exponents=exponents))
 
 
+def _live(kernel: Kernel) -> Array:
+    """The weights without those that change no state, so that no memory is spent on them."""
+    sizes = np.abs(kernel.weights)
+    return np.where(sizes < IDLE * min(1.0, sizes.max(initial=0)), np.float32(0), kernel.weights)
+
+
 def _projection(projection: Projection, formats: Mapping[str, str], scales: _Scales | None) -> Projection:
     kernel = projection.kernel
     if kernel.index is None:
         return projection
     known = codec_of(formats[kernel.constant])
     by = np.ones((1, 1, 1, 1), dtype=np.float64)
+    has_idle = known.bits <= STATE_BITS and projection.update is Update.ADD
+    given = _live(kernel) if has_idle else kernel.weights
     if scales is None:
-        exponents = known.exponents(kernel.weights)
+        exponents = known.exponents(given)
     else:
         exponents = np.full(len(kernel.weights), scales.exponent, dtype=np.int64)
         channels = np.clip(kernel.first[:, None] + np.arange(kernel.depth), 0, scales.channels.size - 1)
         by = scales.channels.astype(np.float64)[channels][:, :, None, None]
-    given = kernel.weights / by
+    given = given / by
     if scales is not None:
         given = within(given / 2.0**scales.exponent, known) * 2.0**scales.exponent
     weights = (known.rounded(given, exponents) * by).astype(np.float32)

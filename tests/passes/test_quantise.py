@@ -19,7 +19,7 @@ from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
 from snc.passes.lowering import axis
 from snc.passes.lowering.lower import Lower
-from snc.passes.quantise import Quantise, held_constants
+from snc.passes.quantise import IDLE, Quantise, held_constants
 
 from .networks import chain, network, ones, population, projection
 
@@ -147,3 +147,28 @@ def test_float32_writes_back_what_was_there() -> None:
     for name, array in held_constants(network, dict(graph.constants)).items():
         if not any(len(p.bias_constants) > 1 and name in p.bias_constants for p in network.populations):
             assert np.array_equal(array, graph.constants[name])
+
+
+def test_weights_that_change_no_state_take_no_memory() -> None:
+    """A float16 state keeps its value whatever float16 events they are multiplied by, and 0 stays 0."""
+    before = chain(4, 8)
+    (conv,) = before.projections
+    weights = conv.kernel.weights.copy()
+    weights[:, :5] *= np.float32(1e-31)
+
+    def quantised(form: str, factor: float) -> npt.NDArray[np.float32]:
+        kernel = replace(conv.kernel, weights=weights * np.float32(factor))
+        return (
+            Quantise(form)(replace(before, projections=(replace(conv, kernel=kernel),)))
+            .projections[0]
+            .kernel.weights
+        )
+
+    tiny, largest = np.float64(IDLE), np.float64(np.finfo(np.float16).max)
+    for state in (0.0, 2.0**-24, 1.0, 65504.0):
+        assert np.float16(state + tiny * largest) == np.float16(state - tiny * largest) == np.float16(state)
+    for form in ("fixed8", "adaptive8e2s", "float16", "int8"):
+        assert not quantised(form, 1)[:, :5].any()
+        assert (np.abs(quantised(form, 1)[:, 5:]).max(axis=(0, 2, 3)) > 0).all()
+    assert quantised("fixed8", 1e-15)[:, 5:].any()  # where all weights are so small, they are what there is
+    assert quantised("float32", 1)[:, :5].all()
