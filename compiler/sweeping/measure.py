@@ -12,11 +12,13 @@ from ...backends.analysis.bill import bill
 from ...backends.analysis.traffic import traffic
 from ...backends.image.image import ImageTensor
 from ...ir.errors import SncError, each_of
+from ...ir.storage.formats import AUTO
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
 from ..frontend.runtime import Arrays
 from ..pipeline.driver import compile_prepared
 from ..pipeline.kinds import pipeline_of
+from ..pipeline.options import Options
 from ..pipeline.prepare import Prepared, is_spiking, prepare
 from ..running.data.dataset import open_frames
 from ..running.data.labels import load_labels
@@ -103,7 +105,7 @@ def failure(error: Exception, code: Code) -> Outcome:
 def _figures(point: Point, material: Material) -> dict[str, Figure]:
     prepared = material.prepared
     pipeline_of(point.chip).admit(prepared.graph, point.chip)
-    image = compile_prepared(prepared, point.chip, point.options).image
+    image = compile_prepared(prepared, point.chip, _options(point, material)).image
     total, flows = bill(image).total, traffic(image)
     found: dict[str, Figure] = {
         "memory_bytes": total.total,
@@ -137,6 +139,13 @@ def _figures(point: Point, material: Material) -> dict[str, Figure]:
     if material.labels is not None:
         found["accuracy"] = answers.accuracy(material.labels)
     return found
+
+
+def _options(point: Point, material: Material) -> Options:
+    """What is asked for; formats are chosen on the frames that the image is then run on."""
+    model = point.model
+    frames = (lambda inputs: material.frames) if point.asked.get("weights") == AUTO else None
+    return Options(**point.asked, input_shapes=model.input_shapes, dynamics=model.dynamics, data=frames)
 
 
 class _Beside:

@@ -11,7 +11,6 @@ import onnx
 
 from ...ir.chip import Chip
 from ...ir.version import __version__
-from ..pipeline.options import Options
 from ..pipeline.prepare import is_spiking
 from ..targets.target import to_toml
 from .spec import Measure, Model, Stated, Sweep
@@ -19,14 +18,16 @@ from .spec import Measure, Model, Stated, Sweep
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A model on a target with options. `stated`: what the file says of target and options, by name."""
+    """A model on a target with options. `stated`: what the file says of target and options, by name; `asked`:
+    of options alone.
+    """
 
     key: str
     model: Model
     target: str
     stated: Stated
     chip: Chip
-    options: Options
+    asked: Stated
     measure: Measure
 
     @property
@@ -53,14 +54,13 @@ def _points(sweep: Sweep) -> Iterator[Point]:
                     "options": stated,
                     "measure": asdict(sweep.measure),
                 }
-                options = Options(**stated, input_shapes=model.input_shapes, dynamics=model.dynamics)
                 yield Point(
                     _hash(json.dumps(facts, sort_keys=True).encode()),
                     model,
                     target.name,
                     {**target.numbers, **stated},
                     target.chip,
-                    options,
+                    stated,
                     sweep.measure,
                 )
 

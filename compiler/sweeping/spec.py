@@ -13,7 +13,7 @@ from typing import Any
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput, Origin, SncError, each_of, raise_all
-from ...ir.storage.formats import listed
+from ...ir.storage.formats import AUTO, listed
 from ..choosing.meter import HELD_OUT
 from ..frontend.nir.dynamics import Dynamics
 from ..running.data.pictures import Picture
@@ -25,8 +25,9 @@ START = "see docs/sweep.md"
 TABLES = ("models", "targets", "target", "options", "measure")
 MODEL_KEYS = ("file", "data", "labels", "input_shapes", "dt", "dialect", "reset")
 CHOICES = {"states": tuple(StateUse), "objective": tuple(Objective), "neurons": tuple(NeuronUse)}
-NUMBERS = {"threshold": (0.0, float("inf")), "effort": (0.1, 10000.0)}
-WHOLE = {"seed": (0, 2**31 - 1)}
+NUMBERS = {"threshold": (0.0, float("inf")), "effort": (0.1, 10000.0), "min_sqnr": (0.0, 200.0)}
+WHOLE = {"seed": (0, 2**31 - 1), "budget": (1, 2**60), "cores": (1, 2**32)}
+WISHES = ("budget", "cores", "min_sqnr")  # about weights that are chosen
 OPTIONS = ("weights", *CHOICES, *NUMBERS, *WHOLE)
 ARITHMETICS = ("float32", "chip")
 PARTS = ("all", "fitted", "held-out")
@@ -121,6 +122,7 @@ class _Reader:
         models = self._models(found.get("models"))
         targets = self._targets(found.get("targets", [DEFAULT_TARGET]), tables["target"])
         options = self._options(tables["options"])
+        self._chosen(models, options)
         measure = self._measure(tables["measure"])
         made = Sweep(models, targets, options, measure)
         if len(made) > POINTS_MAX:
@@ -241,13 +243,28 @@ class _Reader:
                 self._option(key, value)
         return tuple(dict(zip(lists, row, strict=True)) for row in product(*lists.values()))
 
+    def _chosen(self, models: tuple[Model, ...], options: tuple[Stated, ...]) -> None:
+        """Formats are chosen on data, and wishes about them need formats that are chosen."""
+        is_auto = [row.get("weights") == AUTO for row in options]
+        for name in WISHES:
+            if any(name in row and not auto for row, auto in zip(options, is_auto, strict=True)):
+                self._wrong(
+                    f"options.{name} is about weights that are chosen", f'write weights = "{AUTO}" alone'
+                )
+        if any(is_auto):
+            for model in models:
+                if model.data is None:
+                    rule = f"models: {model.name}: no data, on which formats are chosen"
+                    self._wrong(rule, f'give data, or leave weights = "{AUTO}" out')
+
     def _option(self, key: str, value: object) -> None:
         named = f"options.{key}: {value!r}"
         if key == "weights":
             try:
-                listed(str(value))
+                if value != AUTO:
+                    listed(str(value))
             except ValueError:
-                self._wrong(f"{named} is no weight format", "as --weights of snc compile, but auto")
+                self._wrong(f"{named} is no weight format", "as --weights of snc compile")
         elif key in CHOICES:
             if value not in CHOICES[key]:
                 self._wrong(f"{named} is no choice of {key}", f"known are {', '.join(CHOICES[key])}")

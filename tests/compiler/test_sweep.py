@@ -172,3 +172,45 @@ def test_a_cluster_gives_the_same_table(
     own = tmp_path / "own.csv"
     table(capsys, spec, "--csv", own)
     assert text.read_text() == own.read_text()
+
+
+def test_formats_are_chosen_on_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "auto.toml"
+    data = f'data = "{ROOT / "models" / "digits_test.npz"}"'
+    spec.write_text(
+        f'models = [{{ file = "{MODEL}", {data}, labels = "label" }}]\n'
+        '[options]\nweights = "auto"\nmin_sqnr = [20, 40]\n[measure]\nframes = 24\n'
+    )
+    few, many = table(capsys, spec)
+    assert 20 <= float(str(few["sqnr_db"])) < 40 <= float(str(many["sqnr_db"]))
+    assert int(str(few["memory_bytes"])) < int(str(many["memory_bytes"]))
+    spec.write_text(f'models = ["{MODEL}"]\n[options]\nweights = ["auto", "fixed8"]\nbudget = 9000\n')
+    with pytest.raises(SncError) as caught:
+        read_spec(spec)
+    assert "budget is about weights that are chosen" in str(caught.value)
+    assert "no data, on which formats are chosen" in str(caught.value)
+
+
+def test_those_that_failed_are_made_again_when_that_is_asked_for(
+    spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two points do not fit; a third ends in an error of ours, which is a row, too."""
+    from snc.compiler.sweeping import measure
+
+    whole, broken = measure.compile_prepared, [True]
+
+    def failing(prepared: Any, chip: Any, options: Any) -> Any:
+        if broken and options.weights == "fixed2" and chip.core_words == 4096:
+            raise RuntimeError("out of luck")
+        return whole(prepared, chip, options)
+
+    monkeypatch.setattr(measure, "compile_prepared", failing)
+    found = table(capsys, spec)
+    assert [bool(row["code"]) for row in found] == [True, True, False, False, False, True]
+    assert found[-1]["code"] == "internal"
+    assert "out of luck" in str(found[-1]["error"])
+    broken.clear()
+    assert table(capsys, spec) == found
+    again = table(capsys, spec, "--retry-failed")
+    assert [bool(row["code"]) for row in again] == [True, True, False, False, False, False]
+    assert again[:5] == found[:5]
