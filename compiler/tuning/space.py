@@ -14,7 +14,7 @@ from ..choosing.meter import Meter
 from ..sweeping.measure import Material
 from ..sweeping.spec import Stated
 
-FORMATS = (*LADDER, "adaptive3e1s")  # from more bits to fewer
+FORMATS = (LADDER[0], "int8", *LADDER[1:], "adaptive3e1s")  # from more bits to fewer
 STARTS_DB = (45.0, 40.0, 35.0, 30.0, 25.0, 20.0, 15.0, 12.0, 10.0)
 THRESHOLDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of sigma-delta neurons
 
