@@ -102,7 +102,7 @@ COMMANDS: tuple[LazyCommand, ...] = (
         ".target:target_group",
         "List the target chips, show their limits, begin a target of one's own.",
     ),
-    LazyCommand("models", ".models:models_group", "List the reference networks and write them as ONNX."),
+    LazyCommand("models", ".models:models_group", "List the reference networks and write them as files."),
 )
 
 

@@ -1,5 +1,6 @@
-"""`snc models`: the networks that snc builds or ships."""
+"""`snc models`: the networks that snc builds or ships, and spikes for one of them."""
 
+import io
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from .views.show import Sheet, say, say_json
 
 @click.group("models")
 def models_group() -> None:
-    """List the reference networks and write them as ONNX."""
+    """List the reference networks and write them as files."""
 
 
 @models_group.command("list")
@@ -43,19 +44,40 @@ def list_command(as_json: bool) -> None:
 @models_group.command("build")
 @click.argument("name")
 @click.option(
-    "-o", "--output", type=options.FILE, required=True, metavar="FILE.onnx", help="The model's file."
+    "-o", "--output", type=options.FILE, required=True, metavar="FILE.onnx|.nir", help="The model's file."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The weights' seed.")
 @click.option("--height", type=click.IntRange(1), help="The input's height instead of the network's own.")
 @click.option("--width", type=click.IntRange(1), help="The input's width instead of the network's own.")
 def build_command(name: str, output: Path, seed: int, height: int | None, width: int | None) -> None:
-    """Write a network as ONNX."""
+    """Write a network as ONNX, or stdp-digits as NIR."""
     from ..backends.image.container import write_whole
     from ..compiler.running import outputs
-    from ..models.catalogue import build
+    from ..models.catalogue import as_file, build
 
     outputs.plan((output,))
-    model = build(name, seed, height, width)
-    data = model.SerializeToString(deterministic=True)
+    data = as_file(build(name, seed, height, width))
     write_whole(output, data)
     say(f"{name}: {output}, {len(data):,} bytes")
+
+
+@models_group.command("spikes")
+@click.option("-o", "--output", type=options.FILE, required=True, metavar="DIR", help="A folder for them.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="That of stdp-digits.")
+def spikes_command(output: Path, seed: int) -> None:
+    """Write the held-out digits as events for stdp-digits: NNN.npy (t, x, y, p), and labels.txt."""
+    import numpy as np
+
+    from ..backends.image.folders import write_folder
+    from ..models.stdp.network import recordings
+
+    files: dict[str, bytes] = {}
+    lines = []
+    for number, (events, label) in enumerate(recordings(seed)):
+        buffer = io.BytesIO()
+        np.save(buffer, events)
+        files[f"{number:03}.npy"] = buffer.getvalue()
+        lines.append(f"{number:03}.npy,{label}\n")
+    files["labels.txt"] = "".join(lines).encode()
+    write_folder(output, files)
+    say(f"{len(lines)} digits: {output}")

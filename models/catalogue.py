@@ -1,8 +1,9 @@
 """The networks that snc builds or ships, by name."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..ir.errors import BadInput, Origin
 from .darknet import darknet53
@@ -11,8 +12,11 @@ from .mobilenet import mobilenetv1
 from .pilotnet import pilotnet
 from .resnet import resnet50, resnet101
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
+
+def _stdp_digits(seed: int) -> Any:
+    from .stdp.network import network, train
+
+    return network(train(seed=seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +24,16 @@ class Entry:
     """A network: how it is built, what it is, and what is published about it.
 
     `parameters` is the published count: weights, biases, and two for every channel of a batch norm (gamma and
-    beta). Ours are folded and have one, the bias. A trained network has one size and no seed.
+    beta). Ours are folded and have one, the bias. A trained network has one size and no seed; one that is
+    `learnt` has one size, and is trained with the seed when it is built.
     """
 
-    build: Callable[..., "ModelProto"]
+    build: Callable[..., Any]
     summary: str
     parameters: int
     source: str
     trained: bool = False
+    learnt: bool = False
 
 
 CATALOGUE = {
@@ -37,6 +43,13 @@ CATALOGUE = {
         6_090,
         "tools/train_digits.py, on the digits of scikit-learn",
         trained=True,
+    ),
+    "stdp-digits": Entry(
+        _stdp_digits,
+        "handwritten digits as spikes, 1 x 8 x 8: 400 neurons that learn without labels; a .nir file",
+        64 * 400 + 400,
+        "FSpiNN's method (Putra and Shafique, arXiv 2007.08860), on the digits of scikit-learn; docs/stdp.md",
+        learnt=True,
     ),
     "pilotnet": Entry(
         pilotnet,
@@ -76,16 +89,28 @@ def names() -> tuple[str, ...]:
     return tuple(CATALOGUE)
 
 
-def build(name: str, seed: int = 0, height: int | None = None, width: int | None = None) -> "ModelProto":
-    """The network of this name; the seed makes the weights, and a size given replaces the usual one."""
+def build(name: str, seed: int = 0, height: int | None = None, width: int | None = None) -> Any:
+    """The network of this name, a ModelProto or a NIRGraph; the seed makes the weights, and a size given
+    replaces the usual one.
+    """
     if name not in CATALOGUE:
         raise BadInput(
             Origin(file=name), "no network has this name", hint=f"there are {', '.join(CATALOGUE)}"
         )
     entry = CATALOGUE[name]
     size = {key: value for key, value in (("height", height), ("width", width)) if value is not None}
-    if not entry.trained:
-        return entry.build(seed=seed, **size)
-    if size:
+    if size and (entry.trained or entry.learnt):
         raise BadInput(Origin(file=name), "a trained network has one size", hint="leave height and width out")
-    return entry.build()
+    return entry.build() if entry.trained else entry.build(seed=seed, **size)
+
+
+def as_file(model: Any) -> bytes:
+    """What stands in the file of a network that was built."""
+    if hasattr(model, "SerializeToString"):
+        data: bytes = model.SerializeToString(deterministic=True)
+        return data
+    import nir
+
+    buffer = io.BytesIO()
+    nir.write(buffer, model)
+    return buffer.getvalue()

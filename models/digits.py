@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "digits.onnx"
 IMAGES_FILE = "digits_test.npz"
+TRAINING_FILE = "digits_train.npz"
+SIDE = 8  # pixels
 
 
 class Digits(NamedTuple):
@@ -39,5 +41,15 @@ def digits_model() -> "ModelProto":
 
 def digits_images() -> Digits:
     """The held-out digits."""
-    with (files(__package__) / IMAGES_FILE).open("rb") as file, np.load(file) as arrays:
-        return Digits(arrays["image"], arrays["label"])
+    return _held(IMAGES_FILE)
+
+
+def training_images() -> Digits:
+    """All other digits of the data set."""
+    return _held(TRAINING_FILE)
+
+
+def _held(name: str) -> Digits:
+    with (files(__package__) / name).open("rb") as file, np.load(file) as arrays:
+        images = arrays["image"].astype(np.float32).reshape(-1, 1, SIDE, SIDE)
+        return Digits(images, arrays["label"].astype(np.int64))

@@ -110,6 +110,11 @@ def main(folder: Path) -> None:
     print(f"{right.sum()} of {len(right)} held-out digits right: {right.mean():.2%}")
     write_model(net, folder / "digits.onnx")
     np.savez_compressed(folder / "digits_test.npz", image=test_images, label=test_labels)
+    held = {each.tobytes() for each in test_images}
+    data = load_digits()
+    others = np.array([image.astype(np.float32).tobytes() not in held for image in data.images])
+    images, labels = data.images[others].astype(np.uint8), data.target[others].astype(np.uint8)
+    np.savez_compressed(folder / "digits_train.npz", image=images, label=labels)
 
 
 if __name__ == "__main__":

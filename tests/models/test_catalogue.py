@@ -10,7 +10,15 @@ from snc.models.catalogue import build, names
 
 
 def test_names() -> None:
-    assert names() == ("digits", "pilotnet", "mobilenetv1", "resnet50", "resnet101", "darknet53")
+    assert names() == (
+        "digits",
+        "stdp-digits",
+        "pilotnet",
+        "mobilenetv1",
+        "resnet50",
+        "resnet101",
+        "darknet53",
+    )
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
@@ -20,8 +28,9 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 
 def test_a_trained_network_has_one_size() -> None:
-    with pytest.raises(BadInput, match="digits: a trained network has one size"):
-        build("digits", height=16)
+    for name in ("digits", "stdp-digits"):
+        with pytest.raises(BadInput, match=f"{name}: a trained network has one size"):
+            build(name, height=16)
 
 
 def test_a_size_that_leaves_nothing_is_refused() -> None:
@@ -29,7 +38,7 @@ def test_a_size_that_leaves_nothing_is_refused() -> None:
         build("pilotnet", height=33)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "digits"])
+@pytest.mark.parametrize("name", [name for name in names() if not name.endswith("digits")])
 def test_an_odd_size_of_ones_own(name: str) -> None:
     (image,) = build(name, height=75, width=97).graph.input
     assert [dim.dim_value for dim in image.type.tensor_type.shape.dim] == [1, 3, 75, 97]
