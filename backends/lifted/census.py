@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...ir.compiled import compiled, kept
 from ..machine.counters import Counters
 from ..machine.decode import Block, Program
+from ..machine.timing import Clock, Work, along
 from .edges import Edge, synapses
 
 Floats = NDArray[np.float32]
@@ -145,7 +146,10 @@ def weighed(rows: Integers, at: Integers, factors: Integers, sums: Integers, cou
 
 
 class Census:
-    """The counters of an image's runs: populations are counted into sums, and these weighed at the end."""
+    """The counters of an image's runs: populations are counted into sums, and these weighed at the end.
+
+    Behind the counters of all populations stand the cycles that the events of one take in a core.
+    """
 
     def __init__(self, program: Program, edges: Sequence[Edge]) -> None:
         self._keys = tuple((block.core, block.address) for block in program.blocks)
@@ -153,7 +157,14 @@ class Census:
         out: dict[int, list[Edge]] = defaultdict(list)
         for edge in edges:
             out[edge.source].append(edge)
-        shares = [_share(i, program, out.get(i, ())) for i in range(len(program.blocks))]
+        self._clock = Clock(program)
+        cores = dict.fromkeys((i, w.core) for i, works in enumerate(self._clock.works) for w in works)
+        self._busy = {key: COUNTS * len(self._keys) + number for number, key in enumerate(cores)}
+        self._senders = np.array([index for index, _ in self._busy], dtype=np.int64)
+        shares = [
+            _share(i, program, out.get(i, ()), [(self._busy[i, w.core], w) for w in self._clock.works[i]])
+            for i in range(len(program.blocks))
+        ]
         sizes = [(s.cuts.size, s.usual.size, s.odd.size, s.planes.size, s.size) for s in shares]
         begins = np.cumsum([(0, 0, 0, 0, 0), *sizes], axis=0)
         self._size = int(begins[-1, -1])
@@ -200,9 +211,12 @@ class Census:
 
     def counters(self, sums: Integers) -> Counters:
         """The counters as the machine gives them."""
-        counts = np.zeros(COUNTS * len(self._keys), dtype=np.int64)
+        size = COUNTS * len(self._keys)
+        counts = np.zeros(size + len(self._busy), dtype=np.int64)
         weighed(self._rows, self._sums, self._factors, sums, counts)
-        found = counts.reshape(COUNTS, -1)
+        found = counts[:size].reshape(COUNTS, -1)
+        busiest = np.zeros(len(self._keys), dtype=np.int64)
+        np.maximum.at(busiest, self._senders, counts[size:])
         return Counters(
             populations=self._keys,
             inputs=self._inputs,
@@ -211,23 +225,30 @@ class Census:
             hops=found[HOPS],
             empty_events=found[EMPTY],
             synaptic_operations=found[OPERATIONS],
+            cycles=self._clock.cycles(found[FIRING], found[EVENTS], busiest),
         )
 
 
-def _share(index: int, program: Program, edges: Sequence[Edge]) -> Share:
+def _share(index: int, program: Program, edges: Sequence[Edge], works: Sequence[tuple[int, Work]]) -> Share:
+    """`works`: what events take in a core, and the counter that they are added to."""
     block, blocks = program.blocks[index], len(program.blocks)
     word = block.word
     planes: dict[bytes, int] = {}
     found: list[Integers] = []
     added: dict[tuple[int, int], Integers] = {}
-    for counter, population, plane, by_channel in _effects(index, block, program, edges):
+    effects = [
+        (counter * blocks + population, plane, by_channel)
+        for counter, population, plane, by_channel in _effects(index, block, program, edges)
+    ]
+    effects += [(row, work.plane, work.by_channel) for row, work in works]
+    for row, plane, by_channel in effects:
         flat = plane.astype(np.int64).ravel()
         if not flat.any():
             continue
         number = planes.setdefault(flat.tobytes(), len(planes))
         if number == len(found):
             found.append(flat)
-        key = counter * blocks + population, number
+        key = row, number
         added[key] = added[key] + by_channel if key in added else by_channel
     each = np.stack(list(added.values()))
     cuts = np.concatenate(
@@ -266,8 +287,8 @@ def _effects(
     yield FIRING, index, np.ones((word.height, word.width), dtype=np.int64), ones
     for edge in edges:
         g, target = edge.geometry, program.blocks[edge.target].word
-        in_y, down = _along(word.height, g.y, g.us, g.sl, g.kh, edge.bounds[0], target.height)
-        in_x, across = _along(word.width, g.x, g.us, g.sl, g.kw, edge.bounds[1], target.width)
+        in_y, down = along(word.height, g.y, g.us, g.sl, g.kh, edge.bounds[0], target.height)
+        in_x, across = along(word.width, g.x, g.us, g.sl, g.kw, edge.bounds[1], target.width)
         passed = np.outer(in_y, in_x).astype(np.int64)
         yield EVENTS, index, passed, ones
         yield HOPS, index, passed, ones * edge.hops
@@ -286,14 +307,3 @@ def _effects(
         for dy, dx in np.ndindex(g.kh, g.kw):
             plane = np.outer(down[:, dy], across[:, dx]).astype(np.int64)
             yield OPERATIONS, edge.target, plane, counted[:, dy, dx]
-
-
-def _along(
-    size: int, offset: int, us: int, sl: int, taps: int, bound: int, targets: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Along an axis: which positions the axon lets through, and which taps of them meet a target."""
-    begins = (np.arange(size) << us) + offset
-    passed = (begins < bound) & (begins + taps > 0)
-    met = begins[:, None] + np.arange(taps)[None, :]
-    inside = (met >= 0) & (met < targets << sl) & (met & ((1 << sl) - 1) == 0)
-    return passed, inside & passed[:, None]

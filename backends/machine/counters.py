@@ -17,7 +17,7 @@ class Tally:
 
     `firing`, `events` and `hops` belong to the neurons that fire, `empty_events` and `synaptic_operations` to
     those that are reached; a zero weight is an operation where the update is ADD. `input_hops`: of the hops,
-    those of events that the host feeds into the chip.
+    those of events that the host feeds into the chip. `cycles`: of steps one after the other, estimated.
     """
 
     firing: int = 0
@@ -26,11 +26,15 @@ class Tally:
     input_hops: int = 0
     empty_events: int = 0
     synaptic_operations: int = 0
+    cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counters:
-    """Counters of each population of `populations` (index of the core, address of the descriptor)."""
+    """Counters of each population of `populations` (index of the core, address of the descriptor).
+
+    `cycles`: those that its steps take, as `timing` adds them up.
+    """
 
     populations: tuple[tuple[int, int], ...]
     inputs: NDArray[np.bool_]
@@ -39,6 +43,7 @@ class Counters:
     hops: Integers
     empty_events: Integers
     synaptic_operations: Integers
+    cycles: Integers
 
     def __add__(self, other: "Counters") -> "Counters":
         assert self.populations == other.populations, "counters of two images"
@@ -50,6 +55,7 @@ class Counters:
             self.hops + other.hops,
             self.empty_events + other.empty_events,
             self.synaptic_operations + other.synaptic_operations,
+            self.cycles + other.cycles,
         )
 
     @property
@@ -85,4 +91,5 @@ class Counters:
             input_hops=int((self.hops * self.inputs)[chosen].sum()),
             empty_events=int(self.empty_events[chosen].sum()),
             synaptic_operations=int(self.synaptic_operations[chosen].sum()),
+            cycles=int(self.cycles[chosen].sum()),
         )

@@ -87,7 +87,7 @@ class Kernels:
             offsets, numbers, silent = self._weights(core, fields)
             offsets[offsets >= 0] += stored
             columns = ("kd", "kw", "kh", "sl", "first")
-            kernels.append(np.stack([*(fields[name] for name in columns), offsets], axis=1))
+            kernels.append(np.stack([*(fields[name] for name in columns), offsets, fields["bits"]], axis=1))
             weights += numbers
             skipped += silent
             known += keys.size
@@ -102,10 +102,10 @@ class Kernels:
 
     def _fields(self, core: int, wanted: Sequence[Row], keys: Integers) -> dict[str, Integers]:
         """The fields of the kernels that keys stand for. `pointer`: the descriptor's address, `place`: the
-        byte where the weights begin.
+        byte where the weights begin, `bits`: of a weight, where `_weights` has been.
         """
         memory = self.memories[core]
-        fields = {name: np.zeros(keys.size, dtype=np.int64) for name in (*FIELDS, "pointer", "place")}
+        fields = {name: np.zeros(keys.size, dtype=np.int64) for name in (*FIELDS, "pointer", "place", "bits")}
         listed = np.flatnonzero(keys < ADDRESSES * CHANNELS)
         addresses = keys[listed] // CHANNELS
         for row in wanted:
@@ -185,6 +185,7 @@ class Kernels:
             if codec is None:
                 what = "has the code {} with {} bits, {} of the exponent, and subnormals {}: no format"
                 raise memory.fault(int(fields["pointer"][live[shape]]), what.format(*form))
+            fields["bits"][members] = codec.bits
             count = kd * kw * kh
             # Kernels may share weights, in a table or between tables.
             stand, which = distinct(fields["place"][members], fields["exponent"][members])

@@ -73,12 +73,14 @@ class Machine:
         # Numba comes with this, which takes its time: nobody who only asks for help must wait for it.
         from .decode import decode
         from .fire import send
+        from .timing import Clock
 
         self.image = image
         self.arithmetic = arithmetic
         self._origin = Origin(file=file)
         self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
+        self._clock = Clock(self._program)
         self._send = send
         self._begun = False
         self._states: NDArray[Any] = np.zeros(self._program.states, dtype=np.float64)
@@ -112,6 +114,7 @@ class Machine:
         program = self._program
         program.clear()
         firing = np.zeros(len(program.blocks), dtype=np.int64)
+        busiest = np.zeros(len(program.blocks), dtype=np.int64)
         before_frame = () if self._begun else program.prologue
         if not self._begun:
             self._sent = {}
@@ -127,6 +130,7 @@ class Machine:
                     kept[block.core, block.address] = self._shown(index, values)
                 fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
                 firing[index] += fired
+                busiest[index] += self._clock.busiest(index, values, block.fires_on_zero)
                 before = program.sent(index)
                 self._send(program, index, values, self._states, self._chip)
                 if trace is not None:
@@ -137,7 +141,7 @@ class Machine:
         return Run(
             outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
             layers={tensor.name: gathered(tensor, kept) for tensor in layers},
-            counters=self._counted(firing),
+            counters=self._counted(firing, busiest),
         )
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
@@ -221,7 +225,7 @@ class Machine:
         by_pixel = self._rounded(values)
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 
-    def _counted(self, firing: NDArray[np.int64]) -> Counters:
+    def _counted(self, firing: NDArray[np.int64], busiest: NDArray[np.int64]) -> Counters:
         """The axons' counters, by population."""
         blocks = self._program.blocks
         events, hops, empty, operations = (np.zeros(len(blocks), dtype=np.int64) for _ in range(4))
@@ -240,4 +244,5 @@ class Machine:
             hops=hops,
             empty_events=empty,
             synaptic_operations=operations,
+            cycles=self._clock.cycles(firing, events, busiest),
         )

@@ -69,7 +69,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "access_root_fj": "for estimates: femtojoules more for the root of the memory's words",
         "operation_fj": "for estimates: femtojoules of a synaptic operation, its memory accesses apart",
         "hop_fj": "for estimates: femtojoules of an event's way from a core to the next",
-        "cycle_ps": "for estimates: picoseconds of a synaptic operation in a core",
+        "cycle_ps": "for estimates: picoseconds of a cycle, in which a core does a synaptic operation",
     },
     ImageTensor: {
         "name": "the tensor's name in the model",

@@ -1,6 +1,7 @@
 """Running a network in parts: each part reads what those before it made, as one network."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -100,6 +101,6 @@ def _together(counters: Sequence[Counters], cores: Sequence[int]) -> Counters:
         ),
         *(
             np.concatenate([getattr(each, name) for each in counters])
-            for name in ("inputs", "firing", "events", "hops", "empty_events", "synaptic_operations")
+            for name in (field.name for field in fields(Counters)[1:])
         ),
     )

@@ -17,8 +17,8 @@ ENERGY = (
     "access_root_fj * sqrt(core_words), and weight_bits are those that a layer's weights take in memory"
 )
 LATENCY = (
-    "latency = the sum over the layers of the synaptic operations of the layer's busiest core * cycle_ps: "
-    "layers one after the other, the cores of a layer at the same time, an operation a cycle, no waiting"
+    "latency = the cycles of all steps * cycle_ps, one after the other: a step takes what its population's "
+    "neurons and axons take, or what the busiest core takes for their events, whichever is more"
 )
 
 
@@ -76,5 +76,5 @@ def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerE
     operations = layer.synaptic_operations * operation_fj / frames / 1e6
     events = layer.events * _event_words(chip) * word_fj / frames / 1e6
     hops = layer.hops * chip.hop_fj / frames / 1e6
-    latency = layer.busiest * chip.cycle_ps / frames / 1e6
+    latency = layer.cycles * chip.cycle_ps / frames / 1e6
     return LayerEstimate(layer.name, operations, events, hops, operations + events + hops, latency)

@@ -8,6 +8,7 @@ import pytest
 from oracle import layers
 from oracle.writer import Writer
 
+from snc.backends.machine.cycles import TIMING
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.estimate import estimate
@@ -50,7 +51,40 @@ def test_one_event_by_hand(frames: int, tmp_path: Path) -> None:
     strided = estimate(found, replace(COSTS, strided_tables=1))
     assert strided.energy_nj == pytest.approx((9 * operation + found.events / frames * 600) / 1e6)
     assert "events * 6 * word_fj" in strided.energy_formula
-    assert costs.latency_us == pytest.approx(9 * 2000 / 1e6)
+    # FIRE of the input: a step, its end, 99 silent values of 2 cycles, and one that takes the PEG for 4.
+    # RESET and FIRE of the layer, with one extension word each: 9 states, then a channel of 9 values.
+    cycles = (8 + 12 + 99 * 2 + 4) + (8 + 2 + 9) + (8 + 2 + 12 + 2 + 9 * 4)
+    assert costs.latency_us == pytest.approx(cycles * 2000 / 1e6)
+    assert sum(layer.cycles for layer in found.per_layer) == cycles * frames
+
+
+def test_the_core_with_most_to_do_sets_the_pace(tmp_path: Path) -> None:
+    w = Writer(13, 0)
+    model = w.model(
+        [w.add("Conv", w.input((1, 1, 8, 8)), w.constant(np.ones((64, 1, 3, 3), np.float32)))], "wide"
+    )
+    path = tmp_path / "wide.onnx"
+    path.write_bytes(model.SerializeToString())
+    image = compile_model(path, CHIP, Options(effort=0.5)).image
+    name = next(tensor.name for tensor in image.tensors if tensor.kind == "input")
+    frame = np.zeros((1, 1, 8, 8), np.float32)
+    silent = simulate(image, tmp_path / "wide.snc", [{name: frame}])
+    frame[0, 0, 4, 4] = 1
+    found = simulate(image, tmp_path / "wide.snc", [{name: frame}])
+    (before, _), (after, _) = (each.per_layer for each in (silent, found))
+    # One event, 9 positions of 64 channels, a synapse a cycle: more than the walk over 64 values takes.
+    event, position = TIMING.synapses(64, 64, 8, 9)
+    assert (event, position) == (5, 64)
+    assert after.cycles - before.cycles == event + 9 * position - 64 * 2
+
+
+def test_what_synapses_take_by_hand() -> None:
+    assert TIMING.synapses(1, 1, 8, 4) == (3, 3)  # read port, kernel and state; weights are there already
+    assert TIMING.synapses(4, 4, 8, 1) == (4, 4)  # a group of four is written before the next event's
+    assert TIMING.synapses(16, 16, 16, 9) == (5, 16)  # a word of weights for each group comes in time
+    assert TIMING.synapses(4, 4, 32, 9) == (3, 7)  # two weights a word: three cycles, then four
+    # Five of five channels lie in one word and a part of the next, at each of the places: 6 on average.
+    assert TIMING.synapses(5, 5, 8, 1)[1] == 6
 
 
 def test_wider_weights_cost_more_energy(tmp_path: Path) -> None:

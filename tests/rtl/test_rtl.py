@@ -73,6 +73,7 @@ def test_networks_are_the_same_bit_by_bit(chip: Simulator, name: str) -> None:
     found = twin(image, 2, chip)
     assert found.difference is None
     assert found.events > 0
+    assert 0.9 < found.cycles / found.estimated < 1.1
     assert len(found.cores) == len(image.image.cores)
     if name == "residual":
         assert mesh_of(image.image) == (2, 2)
@@ -92,7 +93,7 @@ def test_digits_are_the_same_bit_by_bit(chip: Simulator) -> None:
     assert core.counts["events"] == sum(tally.events for tally in total)
     assert core.counts["synaptic_operations"] == sum(tally.synaptic_operations for tally in total)
     assert sum(step.cycles for step in found.steps) == found.cycles
-    assert found.estimated == pytest.approx(core.counts["synaptic_operations"])
+    assert 0.9 < found.cycles / found.estimated < 1.1
 
 
 def small() -> Case:

@@ -14,9 +14,9 @@ Flag = bool | None  # None leaves a branch out when a function is compiled
 # its source channels begin in `rows`. STATES: the state of the target's neuron 0.
 X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H, TARGET_W = range(13)
 
-# Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel.
-KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_FIRST, KERNEL_WEIGHTS = range(6)
-KERNEL_COLUMNS = 6
+# Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel. KERNEL_BITS: of each.
+KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_FIRST, KERNEL_WEIGHTS, KERNEL_BITS = range(7)
+KERNEL_COLUMNS = 7
 
 
 class Held(NamedTuple):

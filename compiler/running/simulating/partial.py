@@ -22,7 +22,7 @@ from .blocks import Block
 SUFFIX = ".part"
 HEAD = struct.Struct("<4sIQQd")  # magic, CRC-32 of what follows the head, frames, bytes, seconds
 MAGIC = b"BLCK"
-COUNTS = ("firing", "events", "hops", "empty_events", "synaptic_operations")
+COUNTS = ("firing", "events", "hops", "empty_events", "synaptic_operations", "cycles")
 LINE_MAX = 2**20  # bytes of the line of JSON
 Run = Mapping[str, object]  # what the same frames' outputs follow from
 

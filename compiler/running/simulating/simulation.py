@@ -22,7 +22,7 @@ class LayerCount:
 
     `sparsity`: the share of its neurons that stay silent in a frame. `busiest`: of its synaptic operations,
     those of the core that does most of them. `weight_bits`: what one of its weights takes in memory, as it is
-    stored, up to whole words.
+    stored, up to whole words. `cycles`: what its steps take, with the work that its events are elsewhere.
     """
 
     name: str
@@ -31,6 +31,7 @@ class LayerCount:
     sparsity: float
     weight_bits: float
     busiest: int
+    cycles: int
     firing: int
     events: int
     synaptic_operations: int
@@ -184,7 +185,8 @@ def _layer(
         busy[core] = busy.get(core, 0) + done
     silent = 1 - tally.firing / (neurons * frames)
     bits = weight_bits.get(layer.name, 0.0)
-    return LayerCount(layer.name, layer.op, neurons, silent, bits, max(busy.values()), *_row(tally))
+    most = max(busy.values())
+    return LayerCount(layer.name, layer.op, neurons, silent, bits, most, tally.cycles, *_row(tally))
 
 
 def _row(tally: Tally) -> tuple[int, int, int, int, int]:

@@ -1,0 +1,76 @@
+"""How many cycles the chip takes for what it does: measured on the chip in Verilog (rtl/), whose states of
+its state machines these numbers count. A chip that takes others is described here, and nowhere else.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd
+
+STATES = 4  # in a word of the memory
+WINDOW_BITS = 64  # of weights that a group of synapses takes at once
+WIDE_BITS = 32  # weights of so many bits are taken two at once
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Cycles of a chip with a memory port, a PEG, an ESU and an accumulator in each core.
+
+    A step: `step` for the sequencer and the population's descriptor, `extension` for each extension word.
+    RESET: `first` for each state, `bias` for each word of biases that is read. FIRE: `fed` for each value of
+    the host's, `value` for each other neuron, `channel` before each channel, and at the end `drain`, when the
+    last event is on its way, with `hop` for each hop. A neuron that sends takes the PEG for `taken`, `axon`
+    for each axon and `sent` for each event; while the PEG works, the next neuron's value is computed.
+    In the target core an event that reaches no neuron takes `decoded`, and `port` more where the event before
+    it came to another port, with `extension` for an extension word of the target. What reaches neurons takes
+    `synapses`, which is made of `decoded`, `group` and `position`.
+    """
+
+    step: int = 8
+    extension: int = 2
+    drain: int = 12
+    hop: int = 1
+    first: int = 1
+    bias: int = 2
+    fed: int = 2
+    value: int = 4
+    channel: int = 2
+    taken: int = 1
+    axon: int = 2
+    sent: int = 1
+    decoded: int = 3
+    port: int = 5
+    group: int = 2
+    position: int = 3
+
+    def synapses(self, kd: int, depth: int, bits: int, taps: int) -> tuple[int, int]:
+        """Cycles of an event that reaches neurons, without its positions, and cycles of a position of its
+        kernel: synapses with `kd` of a pixel's `depth` channels, `bits` a weight, `taps` positions in all.
+
+        A synapse takes a cycle. Those whose states share a word are a group: what the next group needs is
+        read meanwhile, which takes `group` cycles, or `position` at another position, and one more where
+        weights come from another word.
+        """
+        return _synapses(self, kd, depth, bits, taps)
+
+
+@lru_cache(maxsize=4096)
+def _synapses(timing: Timing, kd: int, depth: int, bits: int, taps: int) -> tuple[int, int]:
+    lanes = 2 if bits == WIDE_BITS else STATES
+    places = range(0, STATES, gcd(depth, STATES))  # where in a word the channels of a pixel begin
+    within = timing.group + (bits * lanes >= WINDOW_BITS)
+    apart = min(1.0, kd * bits / WINDOW_BITS)  # how often the next position's weights are in another word
+    again = min(1.0, taps * kd * bits / WINDOW_BITS) if taps * kd * bits > WINDOW_BITS else 0.0
+    events = positions = 0.0
+    for place in places:
+        groups, left, at = [], kd, place
+        while left:
+            groups.append(min(left, lanes, STATES - at % STATES))
+            left, at = left - groups[-1], at + groups[-1]
+        last = max(groups[-1], timing.position + apart)
+        positions += sum(max(count, within) for count in groups[:-1]) + last
+        # The event behind it waits until the states are written.
+        events += max(timing.decoded, groups[-1] + 1) + timing.position + again - last
+    return round(events / len(places)), round(positions / len(places))
+
+
+TIMING = Timing()

@@ -1,0 +1,179 @@
+"""How long an image's steps take on the chip, from what fires: the cycles of `backends/machine/cycles.py`, added up.
+
+A step begins when the chip is at rest. RESET walks states. While FIRE walks neurons, the PEG makes events of
+those before, and the ESUs of the target cores work at events that have come: the slowest of them sets the
+pace. What a core's ESU does for the events of a neuron is known before anything runs, by its place.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..words.bits import words_for
+from ..words.words import Order
+from .cycles import TIMING, Timing
+from .decode import Block, Program
+from .kernels import distinct
+from .loops.columns import (
+    HEIGHT,
+    KERNEL_BITS,
+    KERNEL_KD,
+    KERNEL_KH,
+    KERNEL_KW,
+    KERNEL_SL,
+    KERNEL_WEIGHTS,
+    KH,
+    KW,
+    ROW,
+    TARGET_D,
+    TARGET_H,
+    TARGET_W,
+    US,
+    WIDTH,
+    X_OFF,
+    Y_OFF,
+)
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+class Work(NamedTuple):
+    """What the events of a neuron that fires take in a core: the number of its pixel in `plane` [H, W] times
+    that of its channel.
+    """
+
+    core: int
+    plane: Integers
+    by_channel: Integers
+
+
+class Clock:
+    """The cycles of an image's steps, population by population."""
+
+    def __init__(self, program: Program, timing: Timing = TIMING) -> None:
+        self._timing = timing
+        self._rows: dict[tuple[int, int], list[tuple[tuple[int, ...], Integers]]] = {}
+        self._planes: dict[tuple[int, ...], Integers] = {}
+        self.works = [self._work(program, index) for index in range(len(program.blocks))]
+        self._fixed = np.array([_fixed(block, timing) for block in program.blocks], dtype=np.int64)
+        self._reset = np.array([_reset(block, timing) for block in program.blocks], dtype=np.int64)
+        self._neurons = np.array([block.neurons for block in program.blocks], dtype=np.int64)
+        self._axons = np.array([block.word.axons for block in program.blocks], dtype=np.int64)
+        self._each = np.array([timing.fed if block.is_input else timing.value for block in program.blocks])
+        self._hops = np.array(
+            [max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles]
+        )
+        steps: dict[Order, Integers] = {o: np.zeros(len(program.blocks), dtype=np.int64) for o in Order}
+        for order, index in program.body:
+            steps[order][index] += 1
+        self._resets, self._fires = steps[Order.RESET], steps[Order.FIRE]
+
+    def _work(self, program: Program, index: int) -> tuple[Work, ...]:
+        """What events of a population take, by core; channels whose events take the same share a plane."""
+        word = program.blocks[index].word
+        found: dict[tuple[int, bytes], Integers] = {}
+        ports: dict[int, int] = defaultdict(int)
+        for bundle in program.bundles[index]:
+            ports[program.blocks[bundle.target].core] += len(bundle.axons)
+        for bundle in program.bundles[index]:
+            target, t = program.blocks[bundle.target], self._timing
+            other = t.port + t.extension * min(target.word.extensions, 1)
+            switching = other if ports[target.core] > 1 else 0
+            for axon in bundle.axons.tolist():
+                row = axon[ROW], word.depth
+                if row not in self._rows:
+                    self._rows[row] = _alike(program.kernels[program.rows[row[0] : row[0] + word.depth]])
+                for shape, channels in self._rows[row]:
+                    place = word.height, word.width, *axon[:ROW], *axon[TARGET_D:], *shape, switching
+                    if place not in self._planes:
+                        self._planes[place] = _plane(word.height, word.width, axon, shape, switching, t)
+                    key = target.core, self._planes[place].tobytes()
+                    found[key] = found[key] + channels if key in found else channels
+        size = word.height, word.width
+        return tuple(
+            Work(core, np.frombuffer(plane, dtype=np.int64).reshape(size), channels)
+            for (core, plane), channels in found.items()
+        )
+
+    def busiest(self, index: int, values: Floats, fires_on_zero: bool) -> int:
+        """Cycles of the ESU that works longest at the events of a population, values [D, H, W]."""
+        firing = np.ones_like(values) if fires_on_zero else values != 0
+        by_pixel = firing.reshape(len(firing), -1).astype(np.float64)
+        taken: dict[int, float] = defaultdict(float)
+        for work in self.works[index]:
+            taken[work.core] += float(work.by_channel @ (by_pixel @ work.plane.ravel()))
+        return round(max(taken.values(), default=0))
+
+    def cycles(self, firing: Integers, events: Integers, busiest: Integers) -> Integers:
+        """Of a frame, each population's steps: `busiest` is what its events take in one core, at most."""
+        t = self._timing
+        sending = np.where(self._axons > 0, firing, 0)
+        generated = sending * (t.taken + t.axon * self._axons) + t.sent * events
+        silent = (self._neurons - sending) * self._each
+        walked = silent + np.maximum(generated, sending * self._each)
+        fire = self._fixed + t.drain + t.hop * self._hops + np.maximum(walked, busiest)
+        return np.asarray(self._resets * self._reset + self._fires * fire)
+
+
+def _step(block: Block, timing: Timing) -> int:
+    return timing.step + timing.extension * block.word.extensions
+
+
+def _fixed(block: Block, timing: Timing) -> int:
+    """Of a FIRE step, what does not hang on its neurons."""
+    if block.is_input:
+        return _step(block, timing)
+    apart = sum(not np.isscalar(each) and np.asarray(each).size > 1 for each in block.parameters)
+    return _step(block, timing) + block.word.depth * (timing.channel + apart)
+
+
+def _reset(block: Block, timing: Timing) -> int:
+    word = block.word
+    codec = word.bias.codec
+    words = 0
+    if codec is not None:
+        each = words_for(word.depth, codec.bits)
+        words = each * word.height * word.width if each > 1 else 1
+    return _step(block, timing) + timing.first * block.neurons + timing.bias * words
+
+
+def _alike(kernels: Integers) -> list[tuple[tuple[int, ...], Integers]]:
+    """The shapes of kernels that events of a channel go through, and the channels that have it as ones."""
+    live = kernels[:, KERNEL_WEIGHTS] >= 0
+    shapes = kernels[:, (KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS)] * live[:, None]
+    first, which = distinct(*shapes.T)
+    return [
+        (tuple(shapes[place].tolist()), (which == number).astype(np.int64))
+        for number, place in enumerate(first.tolist())
+    ]
+
+
+def _plane(
+    height: int, width: int, axon: Sequence[int], shape: Sequence[int], switching: int, timing: Timing
+) -> Integers:
+    """Cycles of the target's ESU for an event of each pixel, along an axon and through a kernel."""
+    kd, kw, kh, sl, bits = shape
+    in_y, down = along(height, axon[Y_OFF], axon[US], sl, axon[KH], axon[HEIGHT], axon[TARGET_H])
+    in_x, across = along(width, axon[X_OFF], axon[US], sl, axon[KW], axon[WIDTH], axon[TARGET_W])
+    passed = np.outer(in_y, in_x)
+    taken = np.full(passed.shape, timing.decoded)
+    if kd:
+        positions = np.outer(down.sum(axis=1), across.sum(axis=1))
+        event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh)
+        taken = np.where(positions > 0, event + positions * position, taken)
+    return np.asarray(passed * (taken + switching), dtype=np.int64)
+
+
+def along(
+    size: int, offset: int, us: int, sl: int, taps: int, bound: int, targets: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Along an axis: which positions an axon lets through, and which taps of them meet a target."""
+    begins = (np.arange(size) << us) + offset
+    passed = (begins < bound) & (begins + taps > 0)
+    met = begins[:, None] + np.arange(taps)[None, :]
+    inside = (met >= 0) & (met < targets << sl) & (met & ((1 << sl) - 1) == 0)
+    return passed, inside & passed[:, None]
