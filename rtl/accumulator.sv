@@ -10,6 +10,7 @@ module accumulator (
     input  logic [63:0] group_states,
     input  logic [1:0]  group_lane,
     input  logic [2:0]  group_count,
+    input  logic [3:0]  group_present,    // which synapses have a weight: those of the others are skipped
     input  logic [63:0] group_weights,
     // what all synapses of the event have in common
     input  logic [2:0]  update,
@@ -27,7 +28,7 @@ module accumulator (
     logic [63:0] states, weights;
     logic [1:0] lane;
     logic [2:0] left;                     // 0: there is no group
-    logic [3:0] done;
+    logic [3:0] done, present;
 
     wire [15:0] state = states[{lane, 4'b0} +: 16];
     wire weight_sign;
@@ -60,11 +61,11 @@ module accumulator (
 
     wire is_last = left == 3'd1;
     wire [63:0] lane_mask = 64'hffff << {lane, 4'b0};
-    wire [63:0] states_next = (states & ~lane_mask) | ({48'b0, result} << {lane, 4'b0});
+    wire [63:0] states_next = (states & ~lane_mask) | ({48'b0, present[0] ? result : state} << {lane, 4'b0});
 
     assign busy          = left != 0;
     assign group_ready   = left == 0 || is_last;
-    assign is_operation  = busy && is_synapse;
+    assign is_operation  = busy && is_synapse && present[0];
     assign write_lanes   = is_last ? done | (4'd1 << lane) : 4'd0;
     assign write_address = address;
     assign write_data    = states_next;
@@ -80,11 +81,13 @@ module accumulator (
             address <= group_address;
             states <= group_states;
             weights <= group_weights;
+            present <= group_present;
             lane <= group_lane;
             done <= 4'd0;
         end else begin
             states <= states_next;
-            weights <= weights >> weight_bits;
+            if (present[0]) weights <= weights >> weight_bits;
+            present <= present >> 1;
             lane <= lane + 2'd1;
             done <= done | (4'd1 << lane);
         end

@@ -96,6 +96,7 @@ module core #(
     wire [63:0] group_states, group_weights, kernel;
     wire [1:0] group_lane;
     wire [2:0] group_count, update;
+    wire [3:0] group_present;
     wire [15:0] event_value;
     wire [5:0] weight_bits;
     esu esu (
@@ -105,7 +106,7 @@ module core #(
         .read_valid(esu_valid), .read_data(read_data),
         .group_valid(group_valid), .group_ready(group_ready), .group_address(group_address),
         .group_states(group_states), .group_lane(group_lane), .group_count(group_count),
-        .group_weights(group_weights), .accumulator_busy(accumulator_busy),
+        .group_present(group_present), .group_weights(group_weights), .accumulator_busy(accumulator_busy),
         .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits),
         .busy(esu_busy), .is_empty(is_empty)
     );
@@ -114,7 +115,7 @@ module core #(
         .clock(clock), .reset(reset),
         .group_valid(group_valid), .group_ready(group_ready), .group_address(group_address),
         .group_states(group_states), .group_lane(group_lane), .group_count(group_count),
-        .group_weights(group_weights),
+        .group_present(group_present), .group_weights(group_weights),
         .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits),
         .write_lanes(update_lanes), .write_address(update_address), .write_data(update_states),
         .busy(accumulator_busy), .is_operation(is_operation)

@@ -3,7 +3,8 @@
 // An event's port leads to the target population and, with the channel, to a kernel descriptor. Of the
 // kernel's positions those that hit the target are walked: columns, rows, then channels. Channels of one
 // position lie side by side, so they go to the accumulator in groups that share a word of states. Port and
-// kernel descriptor of the last event are kept, and so is the window of two words of weights.
+// kernel descriptor of the last event are kept, and so is the window of two words of weights. Where a kernel
+// skips zeros, its bitmap says which synapses of a group there are, and where their weights begin.
 
 module esu (
     input  logic        clock,
@@ -25,6 +26,7 @@ module esu (
     output logic [63:0] group_states,
     output logic [1:0]  group_lane,       // the first state of the group
     output logic [2:0]  group_count,
+    output logic [3:0]  group_present,    // which of its synapses have a weight
     output logic [63:0] group_weights,    // the first weight in the lowest bits
     input  logic        accumulator_busy,
     // what all synapses of the event have in common
@@ -36,7 +38,7 @@ module esu (
     output logic        is_empty          // an event ends that touched no neuron
 );
     localparam [3:0] IDLE = 4'd0, PORT = 4'd1, TARGET = 4'd2, EXTENSION = 4'd3, KERNEL = 4'd4,
-        HITS = 4'd5, POSITION = 4'd6, GROUP = 4'd7;
+        HITS = 4'd5, POSITION = 4'd6, GROUP = 4'd7, SCAN = 4'd8, STRIDE = 4'd9, HEAD = 4'd10, EXPONENT = 4'd11;
     logic [3:0] at;
 
     // The event.
@@ -50,7 +52,8 @@ module esu (
     // What the port leads to. `is_asked`: the word that this step needs has been asked for.
     logic is_asked, has_port, has_kernel;
     logic [63:0] port_word, target, kernel_word;
-    logic [14:0] states_at, kernel_at;
+    logic [14:0] states_at;
+    logic [10:0] kernel_channel;          // of which the kernel is known
     logic [2:0] extension;
     wire [14:0] start = target[words::POPULATION_START_LSB +: words::POPULATION_START_BITS];
     wire [2:0] extensions = target[words::POPULATION_EXTENSIONS_LSB +: words::POPULATION_EXTENSIONS_BITS];
@@ -62,7 +65,20 @@ module esu (
     wire [14:0] states_behind;            // behind the axons, where no extension says otherwise
     block_layout layout (.population(read_data), .axons_at(), .states_at(states_behind), .biases_at());
 
-    wire [14:0] wanted_kernel = port_word[words::PORT_TABLE_LSB +: words::PORT_TABLE_BITS] + {4'b0, channel};
+    // The kernel: at the channel's place in the table, or of the pair whose channels it is one of.
+    wire [14:0] table_at = port_word[words::PORT_TABLE_LSB +: words::PORT_TABLE_BITS];
+    wire [14:0] wanted_kernel = table_at + {4'b0, channel};
+    wire [9:0] strides = port_word[words::PORT_STRIDES_LSB +: words::PORT_STRIDES_BITS];
+    logic [9:0] pair;
+    logic [63:0] stride_word;
+    wire [63:0] run = at == STRIDE ? read_data : stride_word;
+    wire [10:0] index = channel - run[words::STRIDE_BEGIN_LSB +: words::STRIDE_BEGIN_BITS];
+    wire is_inside = channel >= run[words::STRIDE_BEGIN_LSB +: words::STRIDE_BEGIN_BITS]
+        && index <= run[words::STRIDE_COUNT_LSB +: words::STRIDE_COUNT_BITS];
+    wire [14:0] exponents_at = run[words::STRIDE_EXPONENTS_LSB +: words::STRIDE_EXPONENTS_BITS];
+    wire [9:0] first_steps = index[9:0] * {1'b0, run[words::STRIDE_STEP_LSB +: words::STRIDE_STEP_BITS]};
+    wire [17:0] byte_steps = index * run[words::STRIDE_STRIDE_LSB +: words::STRIDE_STRIDE_BITS];
+    logic [20:0] kernel_bit;              // where the kernel's weights begin
 
     // The kernel's positions that hit: dx of dx_first, dx_first + 2^sl .. dx_last, and dy in the same way.
     wire sl = kernel_word[words::KERNEL_SL_LSB +: words::KERNEL_SL_BITS];
@@ -96,11 +112,33 @@ module esu (
     wire [5:0] bits_each = code == words::WEIGHT_FLOAT32 ? 6'd32
         : code == words::WEIGHT_FLOAT16 ? 6'd16
         : code == words::WEIGHT_FIXED8 ? 6'd8
+        : code == words::WEIGHT_SIGN ? 6'd1
         : {2'b0, kernel_word[words::KERNEL_NUMBER_BITS_LSB +: words::KERNEL_NUMBER_BITS_BITS]};
     logic [16:0] row_bits;                // of all weights of one position
     wire [7:0] position = dx[3:0] * kh + {3'b0, dy};
-    wire [20:0] first_weight = {kernel_word[words::KERNEL_ADDRESS_LSB +: words::KERNEL_ADDRESS_BITS], 6'b0}
-        + position * row_bits;
+    wire [20:0] first_weight = kernel_bit + position * row_bits;
+
+    // Zeros that are skipped: the weights stand behind their bitmap.
+    wire skips = kernel_word[words::KERNEL_SKIPS_LSB];
+    wire [8:0] taps = ({5'b0, kernel_word[words::KERNEL_KW_LSB +: words::KERNEL_KW_BITS]} + 9'd1) * {4'b0, kh};
+    wire [19:0] all = taps * kd;          // weights of the kernel, and bits of its bitmap
+    logic [17:0] weight_at;               // number of the group's first weight in the kernel
+    logic [3:0] stored;
+    logic [6:0] in_bitmap;
+    wire is_found;
+    wire [63:0] found_stored;
+    wire [6:0] found_in_word;
+    wire [17:0] found_rank;
+    wire bitmap_request;
+    wire [14:0] bitmap_address;
+    kernel_bitmap bitmap (
+        .clock(clock), .reset(reset), .forget(at == KERNEL && !is_known),
+        .asks(at == SCAN), .begins(kernel_bit[20:6]),
+        .goal(weight_at), .is_found(is_found), .stored(found_stored), .in_word(found_in_word), .rank(found_rank),
+        .read_request(bitmap_request), .read_address(bitmap_address), .read_grant(read_grant),
+        .read_valid(read_valid), .read_data(read_data)
+    );
+    wire [20:0] scanned_bit = kernel_bit + {1'b0, all} + {3'b0, found_rank} * weight_bits;
 
     // The group: states from `slot` on that lie in one word, with weights that lie in two.
     logic [16:0] slot;
@@ -108,9 +146,15 @@ module esu (
     logic [10:0] left;                    // channels of this position that are left
     wire [2:0] lanes = weight_bits == 6'd32 ? 3'd2 : 3'd4;
     wire [2:0] in_word = 3'd4 - {1'b0, slot[1:0]};
-    wire [2:0] most = in_word < lanes ? in_word : lanes;
+    wire [2:0] in_lanes = in_word < lanes ? in_word : lanes;
+    wire [2:0] most = skips && in_bitmap < {4'b0, in_lanes} ? in_bitmap[2:0] : in_lanes;
     wire [2:0] count = left < {8'b0, most} ? left[2:0] : most;
-    wire [6:0] group_bits = count * weight_bits;
+    wire [3:0] counted = ~(4'hf << count);
+    assign group_present = skips ? stored & counted : counted;
+    wire is_void = at == GROUP && group_present == 0;
+    wire [2:0] weights_in_group =
+        {2'b0, group_present[0]} + {2'b0, group_present[1]} + {2'b0, group_present[2]} + {2'b0, group_present[3]};
+    wire [6:0] group_bits = weights_in_group * weight_bits;
     wire [7:0] group_end = {2'b0, bit_at[5:0]} + {1'b0, group_bits};
     wire is_split = group_end > 8'd64;
     wire [20:0] next_bit = bit_at + {14'b0, group_bits};
@@ -126,10 +170,10 @@ module esu (
     wire [63:0] high = arrives && asked == HIGH ? read_data : high_kept;
     wire [127:0] window = {high, low} >> bit_at[5:0];
     wire is_complete = has_states && has_low && (has_high || !is_split);
-    wire is_taken = at == GROUP && group_valid && group_ready;
+    wire is_taken = at == GROUP && ((group_valid && group_ready) || is_void);
     wire is_last_group = left == {8'b0, count};
 
-    assign group_valid   = at == GROUP && is_complete;
+    assign group_valid   = at == GROUP && is_complete && !is_void;
     assign group_address = slot[16:2];
     assign group_states  = arrives && asked == STATES ? read_data : states_kept;
     assign group_lane    = slot[1:0];
@@ -138,16 +182,22 @@ module esu (
     assign is_empty      = at == HITS && !hits;
 
     // The window moves with the group: where the next one begins in the second word, that is the first.
-    wire is_moved = is_taken || at == POSITION;
-    wire [14:0] window_next = at == POSITION ? first_weight[20:6] : next_bit[20:6];
+    wire is_moved = skips ? at == SCAN && is_found : is_taken || at == POSITION;
+    wire [14:0] window_next = skips ? scanned_bit[20:6] : at == POSITION ? first_weight[20:6] : next_bit[20:6];
 
     // What each step reads: a word once, of a group the states and as much of the window as it needs.
-    wire is_known = has_kernel && kernel_at == wanted_kernel;
-    assign read_request = at == GROUP ? !is_complete
-        : !is_asked && (at == PORT || at == TARGET || at == EXTENSION || (at == KERNEL && !is_known));
+    wire is_known = has_kernel && kernel_channel == channel;
+    assign read_request = at == GROUP ? !is_complete && !is_void
+        : at == SCAN ? bitmap_request
+        : !is_asked && (at == PORT || at == TARGET || at == EXTENSION || (at == KERNEL && !is_known && strides == 0)
+            || at == STRIDE || at == HEAD || at == EXPONENT);
     assign read_address = at == TARGET ? port_word[words::PORT_POPULATION_LSB +: words::PORT_POPULATION_BITS]
         : at == EXTENSION ? start + {12'b0, extension}
         : at == KERNEL ? wanted_kernel
+        : at == SCAN ? bitmap_address
+        : at == STRIDE ? table_at + {4'b0, pair, 1'b1}
+        : at == HEAD ? table_at + {4'b0, pair, 1'b0}
+        : at == EXPONENT ? exponents_at + {7'b0, index[10:3]}
         : at != GROUP ? {10'b0, port}
         : !has_states ? slot[16:2]
         : !has_low ? window_at
@@ -162,7 +212,7 @@ module esu (
             has_low <= 1'b0;
             has_high <= 1'b0;
         end else begin
-            if (read_request && read_grant && at != GROUP) is_asked <= 1'b1;
+            if (read_request && read_grant && at != GROUP && at != SCAN) is_asked <= 1'b1;
             if (read_valid) is_asked <= 1'b0;
             case (at)
                 IDLE: if (event_valid) begin
@@ -191,12 +241,44 @@ module esu (
                     extension <= extension + 3'd1;
                 end
                 KERNEL: if (is_known) at <= HITS;
-                    else if (read_valid) begin
-                        kernel_word <= read_data;
-                        kernel_at <= wanted_kernel;
+                    else begin
+                        kernel_channel <= channel;
+                        has_kernel <= 1'b0;
+                        pair <= 10'd0;
+                        if (strides != 0) at <= STRIDE;
+                        else if (read_valid) begin
+                            kernel_word <= read_data;
+                            kernel_bit <= {read_data[words::KERNEL_ADDRESS_LSB +: words::KERNEL_ADDRESS_BITS], 6'b0};
+                            has_kernel <= 1'b1;
+                            at <= HITS;
+                        end
+                    end
+                STRIDE: if (read_valid) begin
+                    stride_word <= read_data;
+                    pair <= pair + 10'd1;
+                    if (is_inside) begin
+                        pair <= pair;
+                        at <= HEAD;
+                    end else if (pair + 10'd1 == strides) begin
+                        kernel_word <= 64'd0; // the channel has no synapses
                         has_kernel <= 1'b1;
                         at <= HITS;
                     end
+                end
+                HEAD: if (read_valid) begin
+                    kernel_word <= read_data;
+                    kernel_word[words::KERNEL_FIRST_LSB +: words::KERNEL_FIRST_BITS] <=
+                        read_data[words::KERNEL_FIRST_LSB +: words::KERNEL_FIRST_BITS] + first_steps;
+                    kernel_bit <= {read_data[words::KERNEL_ADDRESS_LSB +: words::KERNEL_ADDRESS_BITS], 6'b0}
+                        + {byte_steps, 3'b0};
+                    has_kernel <= 1'b1;
+                    at <= exponents_at == 0 ? HITS : EXPONENT;
+                end
+                EXPONENT: if (read_valid) begin
+                    kernel_word[words::KERNEL_EXPONENT_LSB +: words::KERNEL_EXPONENT_BITS] <=
+                        read_data[{index[2:0], 3'b0} +: 8];
+                    at <= HITS;
+                end
                 // States of the last event may be on their way to the memory: they come first.
                 HITS: if (!hits) at <= IDLE;
                     else if (!accumulator_busy) begin
@@ -212,8 +294,15 @@ module esu (
                 POSITION: begin
                     slot <= first_state;
                     bit_at <= first_weight;
+                    weight_at <= position * kd;
                     left <= kd;
                     has_states <= 1'b0;
+                    at <= skips ? SCAN : GROUP;
+                end
+                SCAN: if (is_found) begin
+                    bit_at <= scanned_bit;
+                    stored <= found_stored[3:0];
+                    in_bitmap <= found_in_word;
                     at <= GROUP;
                 end
                 GROUP: begin
@@ -226,6 +315,8 @@ module esu (
                     if (is_taken) begin
                         slot <= slot + {14'b0, count};
                         bit_at <= next_bit;
+                        weight_at <= weight_at + {15'b0, count};
+                        if (skips) at <= SCAN;
                         left <= left - {8'b0, count};
                         has_states <= 1'b0;
                         if (is_last_group) begin

@@ -63,9 +63,12 @@ module population_control (
     logic [14:0] states_given;
     logic [31:0] initial_value, scale;
     logic [31:0] argument [0:1];
-    logic [14:0] parameters_at [0:1];
-    logic [1:0] parameters, by_channel;   // how many there are; which have a number for each channel
-    logic parameter_number;
+    // Numbers 0 and 1 are the parameters, 2 is the scale.
+    logic [14:0] parameters_at [0:2];
+    logic [1:0] parameters;               // how many there are
+    logic [2:0] by_channel;               // which have a number for each channel
+    logic [1:0] parameter_number;
+    wire is_last_number = parameter_number == (by_channel[2] ? 2'd2 : 2'd1);
     wire [14:0] states_at = has_states_at ? states_given : states_behind;
     wire [3:0] kind = read_data[words::EXTENSION_KIND_LSB +: words::EXTENSION_KIND_BITS];
     wire [14:0] said_address = read_data[words::EXTENSION_ADDRESS_LSB +: words::EXTENSION_ADDRESS_BITS];
@@ -152,8 +155,8 @@ module population_control (
                     initial_value <= 32'h0;
                     scale <= 32'h3f800000;
                     parameters <= 2'd0;
-                    by_channel <= 2'd0;
-                    parameter_number <= 1'b0;
+                    by_channel <= 3'd0;
+                    parameter_number <= 2'd0;
                     {c, y, x} <= 26'd0;
                     at <= EXTENSION;
                 end
@@ -171,10 +174,14 @@ module population_control (
                         words::EXTENSION_FIRING:  fires_on_zero <= said_address[0];
                         words::EXTENSION_INITIAL: initial_value <= said_value;
                         words::EXTENSION_SCALE:   scale <= said_value;
+                        words::EXTENSION_SCALES: begin
+                            parameters_at[2] <= said_address;
+                            by_channel[2] <= 1'b1;
+                        end
                         default: begin            // PARAMETER, PARAMETERS
                             argument[parameters[0]] <= said_value;
-                            parameters_at[parameters[0]] <= said_address;
-                            by_channel[parameters[0]] <= kind == words::EXTENSION_PARAMETERS;
+                            parameters_at[{1'b0, parameters[0]}] <= said_address;
+                            by_channel[{1'b0, parameters[0]}] <= kind == words::EXTENSION_PARAMETERS;
                             parameters <= parameters + 2'd1;
                         end
                     endcase
@@ -197,9 +204,12 @@ module population_control (
                 end
 
                 CHANNEL: if (!by_channel[parameter_number] || read_valid) begin
-                    if (by_channel[parameter_number]) argument[parameter_number] <= read_data[{c[0], 5'b0} +: 32];
-                    parameter_number <= !parameter_number;
-                    if (parameter_number) at <= STATE;
+                    if (by_channel[parameter_number]) begin
+                        if (parameter_number == 2'd2) scale <= read_data[{c[0], 5'b0} +: 32];
+                        else argument[parameter_number[0]] <= read_data[{c[0], 5'b0} +: 32];
+                    end
+                    parameter_number <= is_last_number ? 2'd0 : parameter_number + 2'd1;
+                    if (is_last_number) at <= STATE;
                 end
                 STATE: if (read_valid) begin
                     state <= read_data[{slot[1:0], 4'b0} +: 16];

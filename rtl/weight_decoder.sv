@@ -33,20 +33,23 @@ module weight_decoder (
     wire is_half = code == words::WEIGHT_FLOAT16;
     wire is_whole = code == words::WEIGHT_FIXED8 || code == words::WEIGHT_FIXED;
     wire is_adaptive = code == words::WEIGHT_ADAPTIVE;
+    wire is_sign = code == words::WEIGHT_SIGN;      // one bit: 1, or -1 where it is set
 
     assign sign = is_half ? raw[15]
         : is_whole ? whole[7]
+        : is_sign ? raw[0]
         : is_adaptive ? raw[{1'b0, number_bits} - 5'd1]
         : raw[31];
     assign magnitude = is_half ? {13'b0, raw[14:10] != 0, raw[9:0]}
         : is_whole ? {16'b0, whole_size}
+        : is_sign ? 24'd1
         : is_adaptive ? {15'b0, adaptive_size} << power
         : {raw[30:23] != 0, raw[22:0]};
     // The exponent field of a number of zero exponent counts as 1, for it is subnormal.
     wire [7:0] field = is_half ? {3'b0, raw[14:10]} : raw[30:23];
     wire signed [9:0] floating = $signed({2'b0, field}) + $signed({9'b0, field == 0})
         - (is_half ? 10'sd25 : 10'sd150);
-    assign exponent = scaled + (is_whole ? 10'sd0
+    assign exponent = scaled + (is_whole || is_sign ? 10'sd0
         : is_adaptive ? -$signed({6'b0, fraction_bits})
         : floating);
 endmodule

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 
+from ...ir.storage.bitrun import WORD_BITS
+
 STATES = 4  # in a word of the memory
-WINDOW_BITS = 64  # of weights that a group of synapses takes at once
 WIDE_BITS = 32  # weights of so many bits are taken two at once
 
 
@@ -21,8 +22,9 @@ class Timing:
     last event is on its way, with `hop` for each hop. A neuron that sends takes the PEG for `taken`, `axon`
     for each axon and `sent` for each event; while the PEG works, the next neuron's value is computed.
     In the target core an event that reaches no neuron takes `decoded`, and `port` more where the event before
-    it came to another port, with `extension` for an extension word of the target. What reaches neurons takes
-    `synapses`, which is made of `decoded`, `group` and `position`.
+    it came to another port, with `extension` for an extension word of the target, or `kernel` where it had
+    another kernel. What reaches neurons takes
+    `synapses`, which is made of `decoded`, `group`, `position` and `scan`, and `walk`, which is of `bitmap`.
     """
 
     step: int = 8
@@ -39,38 +41,61 @@ class Timing:
     sent: int = 1
     decoded: int = 3
     port: int = 5
+    kernel: int = 2
     group: int = 2
     position: int = 3
+    scan: int = 1
+    bitmap: int = 3
 
-    def synapses(self, kd: int, depth: int, bits: int, taps: int) -> tuple[int, int]:
+    def synapses(
+        self, kd: int, depth: int, bits: int, taps: int, stored: float | None = None
+    ) -> tuple[float, float]:
         """Cycles of an event that reaches neurons, without its positions, and cycles of a position of its
         kernel: synapses with `kd` of a pixel's `depth` channels, `bits` a weight, `taps` positions in all.
 
         A synapse takes a cycle. Those whose states share a word are a group: what the next group needs is
         read meanwhile, which takes `group` cycles, or `position` at another position, and one more where
-        weights come from another word.
+        weights come from another word. Where zeros are skipped and a share is `stored`, each group is looked
+        up in the bitmap, in `scan` cycles, and left at once if it has no weight.
         """
-        return _synapses(self, kd, depth, bits, taps)
+        return _synapses(self, kd, depth, bits, taps, stored)
+
+    def walk(self, kd: int, taps: int) -> int:
+        """Cycles of a walk over a kernel's whole bitmap; of one word, nothing is read again."""
+        words = -(-taps * kd // WORD_BITS)
+        return self.bitmap * words if words > 1 else 0
 
 
 @lru_cache(maxsize=4096)
-def _synapses(timing: Timing, kd: int, depth: int, bits: int, taps: int) -> tuple[int, int]:
+def _synapses(
+    timing: Timing, kd: int, depth: int, bits: int, taps: int, stored: float | None
+) -> tuple[float, float]:
     lanes = 2 if bits == WIDE_BITS else STATES
     places = range(0, STATES, gcd(depth, STATES))  # where in a word the channels of a pixel begin
-    within = timing.group + (bits * lanes >= WINDOW_BITS)
-    apart = min(1.0, kd * bits / WINDOW_BITS)  # how often the next position's weights are in another word
-    again = min(1.0, taps * kd * bits / WINDOW_BITS) if taps * kd * bits > WINDOW_BITS else 0.0
+    scan = 0 if stored is None else timing.scan
+    share = 1.0 if stored is None else stored
+    within = timing.group + scan + (bits * lanes >= WORD_BITS)
+    apart = min(
+        1.0, share * kd * bits / WORD_BITS
+    )  # how often the next position's weights are in another word
+    again = float(share * taps * kd * bits > WORD_BITS)  # the event before has left the first word
     events = positions = 0.0
     for place in places:
         groups, left, at = [], kd, place
         while left:
             groups.append(min(left, lanes, STATES - at % STATES))
             left, at = left - groups[-1], at + groups[-1]
-        last = max(groups[-1], timing.position + apart)
-        positions += sum(max(count, within) for count in groups[:-1]) + last
+        # A group without a weight is looked up, and that is all.
+        empty = [(1 - share) ** count for count in groups]
+        last = max(groups[-1], timing.position + apart + scan)
+        positions += sum(
+            max(count, within) * (1 - none) + 2 * scan * none
+            for count, none in zip(groups, empty, strict=True)
+        )
+        positions += last - max(groups[-1], within)
         # The event behind it waits until the states are written.
-        events += max(timing.decoded, groups[-1] + 1) + timing.position + again - last
-    return round(events / len(places)), round(positions / len(places))
+        events += max(timing.decoded, groups[-1] + 1) + timing.position + scan + again - last
+    return events / len(places), positions / len(places)
 
 
 TIMING = Timing()

@@ -345,5 +345,7 @@ class _Decoder:
             [block.word.depth for block in into],
             [block.word.height for block in into],
             [block.word.width for block in into],
+            fields["port"],
+            np.arange(len(into)),
         ]
         return np.ascontiguousarray(np.stack([np.asarray(column, np.int64) for column in columns], axis=1))

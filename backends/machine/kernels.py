@@ -87,7 +87,8 @@ class Kernels:
             offsets, numbers, silent = self._weights(core, fields)
             offsets[offsets >= 0] += stored
             columns = ("kd", "kw", "kh", "sl", "first")
-            kernels.append(np.stack([*(fields[name] for name in columns), offsets, fields["bits"]], axis=1))
+            stores = fields["bits"], fields["skips"]
+            kernels.append(np.stack([*(fields[name] for name in columns), offsets, *stores], axis=1))
             weights += numbers
             skipped += silent
             known += keys.size

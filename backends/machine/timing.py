@@ -1,4 +1,4 @@
-"""How long an image's steps take on the chip, from what fires: the cycles of `backends/machine/cycles.py`, added up.
+"""How long an image's steps take on the chip, from what fires: the cycles of `cycles.py`, added up.
 
 A step begins when the chip is at rest. RESET walks states. While FIRE walks neurons, the PEG makes events of
 those before, and the ESUs of the target cores work at events that have come: the slowest of them sets the
@@ -23,10 +23,13 @@ from .loops.columns import (
     KERNEL_KD,
     KERNEL_KH,
     KERNEL_KW,
+    KERNEL_SKIPS,
     KERNEL_SL,
     KERNEL_WEIGHTS,
     KH,
     KW,
+    NUMBER,
+    PORT,
     ROW,
     TARGET_D,
     TARGET_H,
@@ -41,9 +44,13 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
+EIGHTHS = 8
+PARTS = 16  # of a cycle: means over the places of channels in words are no whole cycles
+
+
 class Work(NamedTuple):
-    """What the events of a neuron that fires take in a core: the number of its pixel in `plane` [H, W] times
-    that of its channel.
+    """What the events of a neuron that fires take in a core, in parts of a cycle: the number of its pixel in
+    `plane` [H, W] times that of its channel.
     """
 
     core: int
@@ -76,19 +83,25 @@ class Clock:
         """What events of a population take, by core; channels whose events take the same share a plane."""
         word = program.blocks[index].word
         found: dict[tuple[int, bytes], Integers] = {}
-        ports: dict[int, int] = defaultdict(int)
+        heard: dict[int, list[list[int]]] = defaultdict(list)  # axons by their core, in the order of events
         for bundle in program.bundles[index]:
-            ports[program.blocks[bundle.target].core] += len(bundle.axons)
+            heard[program.blocks[bundle.target].core] += bundle.axons[:, (NUMBER, PORT, ROW)].tolist()
+        before: dict[int, list[int]] = {}
+        for axons in heard.values():
+            axons.sort()
+            before |= {axon[0]: axons[place - 1] for place, axon in enumerate(axons)}
         for bundle in program.bundles[index]:
             target, t = program.blocks[bundle.target], self._timing
             other = t.port + t.extension * min(target.word.extensions, 1)
-            switching = other if ports[target.core] > 1 else 0
             for axon in bundle.axons.tolist():
                 row = axon[ROW], word.depth
+                _, port, kernels_at = before[axon[NUMBER]]
+                switching = other if port != axon[PORT] else t.kernel if kernels_at != axon[ROW] else 0
                 if row not in self._rows:
-                    self._rows[row] = _alike(program.kernels[program.rows[row[0] : row[0] + word.depth]])
+                    kernels = program.kernels[program.rows[row[0] : row[0] + word.depth]]
+                    self._rows[row] = _alike(kernels, program.skipped)
                 for shape, channels in self._rows[row]:
-                    place = word.height, word.width, *axon[:ROW], *axon[TARGET_D:], *shape, switching
+                    place = word.height, word.width, *axon[:ROW], *axon[TARGET_D:PORT], *shape, switching
                     if place not in self._planes:
                         self._planes[place] = _plane(word.height, word.width, axon, shape, switching, t)
                     key = target.core, self._planes[place].tobytes()
@@ -100,7 +113,7 @@ class Clock:
         )
 
     def busiest(self, index: int, values: Floats, fires_on_zero: bool) -> int:
-        """Cycles of the ESU that works longest at the events of a population, values [D, H, W]."""
+        """What the ESU takes that works longest at the events of a population, values [D, H, W], in parts."""
         firing = np.ones_like(values) if fires_on_zero else values != 0
         by_pixel = firing.reshape(len(firing), -1).astype(np.float64)
         taken: dict[int, float] = defaultdict(float)
@@ -109,13 +122,13 @@ class Clock:
         return round(max(taken.values(), default=0))
 
     def cycles(self, firing: Integers, events: Integers, busiest: Integers) -> Integers:
-        """Of a frame, each population's steps: `busiest` is what its events take in one core, at most."""
+        """Each population's steps in a frame. `busiest`: what events take in one core, at most, in parts."""
         t = self._timing
         sending = np.where(self._axons > 0, firing, 0)
         generated = sending * (t.taken + t.axon * self._axons) + t.sent * events
         silent = (self._neurons - sending) * self._each
         walked = silent + np.maximum(generated, sending * self._each)
-        fire = self._fixed + t.drain + t.hop * self._hops + np.maximum(walked, busiest)
+        fire = self._fixed + t.drain + t.hop * self._hops + np.maximum(walked, busiest // PARTS)
         return np.asarray(self._resets * self._reset + self._fires * fire)
 
 
@@ -141,10 +154,19 @@ def _reset(block: Block, timing: Timing) -> int:
     return _step(block, timing) + timing.first * block.neurons + timing.bias * words
 
 
-def _alike(kernels: Integers) -> list[tuple[tuple[int, ...], Integers]]:
-    """The shapes of kernels that events of a channel go through, and the channels that have it as ones."""
+def _alike(kernels: Integers, skipped: Integers) -> list[tuple[tuple[int, ...], Integers]]:
+    """The shapes of kernels that events of a channel go through, and the channels that have it as ones. The
+    last number is the share of weights that are stored where zeros are skipped, in eighths, else 0.
+    """
     live = kernels[:, KERNEL_WEIGHTS] >= 0
-    shapes = kernels[:, (KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS)] * live[:, None]
+    shapes = (
+        kernels[:, (KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS, KERNEL_SKIPS)] * live[:, None]
+    )
+    if skipped.size:
+        first, counts = kernels[:, KERNEL_WEIGHTS], np.prod(shapes[:, :3], axis=1)
+        lost = np.where(live, skipped[first + counts] - skipped[first], 0)
+        stored = -(-EIGHTHS * (counts - lost) // np.maximum(counts, 1))
+        shapes[:, -1] = np.where(shapes[:, -1] > 0, stored, 0)
     first, which = distinct(*shapes.T)
     return [
         (tuple(shapes[place].tolist()), (which == number).astype(np.int64))
@@ -156,16 +178,19 @@ def _plane(
     height: int, width: int, axon: Sequence[int], shape: Sequence[int], switching: int, timing: Timing
 ) -> Integers:
     """Cycles of the target's ESU for an event of each pixel, along an axon and through a kernel."""
-    kd, kw, kh, sl, bits = shape
+    kd, kw, kh, sl, bits, stored = shape
     in_y, down = along(height, axon[Y_OFF], axon[US], sl, axon[KH], axon[HEIGHT], axon[TARGET_H])
     in_x, across = along(width, axon[X_OFF], axon[US], sl, axon[KW], axon[WIDTH], axon[TARGET_W])
     passed = np.outer(in_y, in_x)
-    taken = np.full(passed.shape, timing.decoded)
+    taken = np.full(passed.shape, PARTS * timing.decoded)
     if kd:
         positions = np.outer(down.sum(axis=1), across.sum(axis=1))
-        event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh)
-        taken = np.where(positions > 0, event + positions * position, taken)
-    return np.asarray(passed * (taken + switching), dtype=np.int64)
+        share = stored / EIGHTHS if stored else None
+        event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh, share)
+        if share is not None:  # the bitmap is walked to where the last position is
+            event = event + timing.walk(kd, kw * kh) * positions / (positions + 1)
+        taken = np.where(positions > 0, np.rint(PARTS * event) + positions * round(PARTS * position), taken)
+    return np.asarray(passed * (taken + PARTS * switching), dtype=np.int64)
 
 
 def along(

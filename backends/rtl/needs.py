@@ -5,37 +5,31 @@ from ...ir.errors import Origin, Unsupported
 from ...ir.neurons import Neuron
 from ..image.image import Image
 from ..machine.decode import decode
-from ..words.words import Axon, Port
 
 ACTIVATIONS = (Activation.IDENTITY, Activation.RELU, Activation.CLIP, Activation.LEAKY_RELU)
 NEURONS = (Neuron.STANDARD, Neuron.INPUT)
 STEPS, INPUTS = 2**14, 2**20  # of rtl/sequencer.sv, and of a frame in rtl/bench.sv
 MESH = 64  # cores: of a larger mesh, the bench takes too long to build
 WAY_OUT = "docs/rtl.md lists what the chip in Verilog has; snc simulate --arithmetic chip has everything"
+STANDARD = "compile with --neurons standard"
 
 
 def check(image: Image, file: str, mesh: tuple[int, int]) -> None:
     """Raises Unsupported for the first thing in an image that the chip in Verilog has not."""
     program = decode(image, Origin(file=file))
 
-    def refuse(core: int, address: int, rule: str) -> None:
-        raise Unsupported(Origin(file=file), f"core {core}, population {address}: {rule}", hint=WAY_OUT)
+    def refuse(core: int, address: int, rule: str, hint: str = WAY_OUT) -> None:
+        raise Unsupported(Origin(file=file), f"core {core}, population {address}: {rule}", hint=hint)
 
     for block in program.blocks:
         here = block.core, block.address
         if block.word.neuron not in NEURONS:
-            refuse(*here, f"neurons of type {block.word.neuron.name} are not in Verilog")
+            hint = STANDARD if block.word.neuron.sends_changes else WAY_OUT
+            refuse(*here, f"neurons of type {block.word.neuron.name} are not in Verilog", hint)
+        if block.changes_above is not None:
+            refuse(*here, "an input that sends changes is not in Verilog", STANDARD)
         if block.word.activation not in ACTIVATIONS:
             refuse(*here, f"the activation function {block.word.activation.name} is not in Verilog")
-        core = image.cores[block.core]
-        places = {(each.x, each.y): each for each in image.cores}
-        for word in core.words[block.axons : block.axons + block.word.axons].tolist():
-            axon = Axon.decode(word)
-            target = places[core.x + axon.core_x, core.y + axon.core_y]
-            if Port.decode(int(target.words[axon.port])).strides:
-                refuse(*here, "it sends to a strided table, which is not in Verilog")
-    if program.skipped.size:
-        raise Unsupported(Origin(file=file), "kernels that skip zeros are not in Verilog", hint=WAY_OUT)
     inputs = sum(block.neurons for block in program.blocks if block.is_input)
     for count, most, what in (
         (len(image.steps), STEPS, "steps"),

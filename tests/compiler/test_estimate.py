@@ -79,12 +79,19 @@ def test_the_core_with_most_to_do_sets_the_pace(tmp_path: Path) -> None:
 
 
 def test_what_synapses_take_by_hand() -> None:
-    assert TIMING.synapses(1, 1, 8, 4) == (3, 3)  # read port, kernel and state; weights are there already
-    assert TIMING.synapses(4, 4, 8, 1) == (4, 4)  # a group of four is written before the next event's
-    assert TIMING.synapses(16, 16, 16, 9) == (5, 16)  # a word of weights for each group comes in time
-    assert TIMING.synapses(4, 4, 32, 9) == (3, 7)  # two weights a word: three cycles, then four
-    # Five of five channels lie in one word and a part of the next, at each of the places: 6 on average.
-    assert TIMING.synapses(5, 5, 8, 1)[1] == 6
+    # What an event takes beside its positions, and what a position of its kernel takes. One weight: port,
+    # kernel and state are read, and every eighth weight is in a new word. Four: a group is written before the
+    # next event's. Sixteen: a word of weights for each group comes in time. Two weights a word: three cycles,
+    # then four. Of five channels, some lie in the next word. One group in sixteen has no weight.
+    for given, by_hand in (
+        ((1, 1, 8, 4), (3 + 3 - 3.125, 3.125)),
+        ((4, 4, 8, 1), (5 + 3 - 4, 4)),
+        ((16, 16, 16, 9), (5 + 3 + 1 - 4, 16)),
+        ((4, 4, 32, 9), (3 + 3 + 1 - 4, 3 + 4)),
+        ((5, 5, 8, 1), ((3 + 3 + 4 + 5) / 4 + 3 - (3 * 3.625 + 4) / 4, (4 + 3 + 2 + 2 + 3 * 3.625 + 4) / 4)),
+        ((4, 4, 8, 9, 0.5), (5 + 3 + 1 + 1 - 4.25, 4 * 15 / 16 + 2 / 16 + 0.25)),
+    ):
+        assert TIMING.synapses(*given) == pytest.approx(by_hand), given
 
 
 def test_wider_weights_cost_more_energy(tmp_path: Path) -> None:

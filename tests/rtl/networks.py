@@ -28,8 +28,8 @@ class Case:
 class Layers:
     """Nodes and random constants of a model, one after the other; each call gives its output's name."""
 
-    def __init__(self, shape: tuple[int, ...], seed: int) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[int, ...], seed: int, zeros: float = 0.0) -> None:
+        self.shape, self.zeros = shape, zeros
         self.random = np.random.default_rng(seed)
         self.nodes: list[onnx.NodeProto] = []
         self.held: dict[str, Array] = {}
@@ -46,6 +46,8 @@ class Layers:
 
     def conv(self, x: str, into: int, out: int, kernel: int, **attributes: Any) -> str:
         weights = self.random.normal(size=(out, into, kernel, kernel)) / kernel
+        if self.zeros:
+            weights[self.random.random(weights.shape) < self.zeros] = 0
         bias = self.random.normal(size=out) / 4
         pad = kernel // 2
         return self.add("Conv", x, self.hold(weights), self.hold(bias), pads=[pad] * 4, **attributes)
@@ -106,6 +108,33 @@ def adaptive() -> Case:
     return Case(net.model(net.conv(x, 6, 3, 3)), options={"weights": "adaptive6e2", "states": "persistent"})
 
 
+def skipping(weights: str = "fixed8") -> Case:
+    """Kernels of which three in four weights are zero: dense ones, and a depthwise one."""
+    net = Layers((1, 3, 7, 6), 8, zeros=0.75)
+    x = net.add("Relu", net.conv("x", 3, 13, 3))
+    x = net.add("Relu", net.conv(x, 1, 13, 3, group=13))
+    return Case(net.model(net.conv(x, 13, 10, 3, strides=[2, 2])), options={"weights": weights})
+
+
+def signs() -> Case:
+    """Weights of one bit, of which some are left out."""
+    return replace(skipping("sign"), options={"weights": "sign"})
+
+
+def strided() -> Case:
+    """Tables that have two words for a run of channels, with an exponent for each."""
+    net = Layers((1, 24, 5, 5), 9)
+    x = net.add("Relu", net.conv("x", 24, 20, 3))
+    x = net.add("Relu", net.conv(x, 1, 20, 3, group=20))
+    return Case(net.model(net.conv(x, 20, 6, 1)), replace(CHIP, strided_tables=16))
+
+
+def scales() -> Case:
+    """A scale for each channel, of numbers with signs, and of a negative slope for each."""
+    return replace(depthwise(), options={"weights": "int8"})
+
+
 CASES: dict[str, Callable[[], Case]] = {
-    case.__name__: case for case in (residual, depthwise, pooling, product, adaptive)
+    case.__name__: case
+    for case in (residual, depthwise, pooling, product, adaptive, skipping, signs, strided, scales)
 }

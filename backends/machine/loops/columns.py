@@ -11,12 +11,25 @@ States = NDArray[np.float64]  # the chip's float16, too
 Flag = bool | None  # None leaves a branch out when a function is compiled
 
 # Columns of an axon: what the PEG adds and compares, then the target population. ROW: where the kernels of
-# its source channels begin in `rows`. STATES: the state of the target's neuron 0.
-X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H, TARGET_W = range(13)
+# its source channels begin in `rows`. STATES: the state of the target's neuron 0. PORT: its address.
+# NUMBER: its place among the axons of its population.
+X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H, TARGET_W, PORT, NUMBER = (
+    range(15)
+)
 
-# Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel. KERNEL_BITS: of each.
-KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_FIRST, KERNEL_WEIGHTS, KERNEL_BITS = range(7)
-KERNEL_COLUMNS = 7
+# Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel; KERNEL_BITS: of each;
+# KERNEL_SKIPS: whether a bitmap says which of them are stored.
+(
+    KERNEL_KD,
+    KERNEL_KW,
+    KERNEL_KH,
+    KERNEL_SL,
+    KERNEL_FIRST,
+    KERNEL_WEIGHTS,
+    KERNEL_BITS,
+    KERNEL_SKIPS,
+) = range(8)
+KERNEL_COLUMNS = 8
 
 
 class Held(NamedTuple):
