@@ -90,27 +90,33 @@ def test_networks_are_the_same_bit_by_bit(chip: Simulator, name: str) -> None:
         assert all(core.counts["events"] > 0 for core in found.cores)
 
 
-def agrees(chip: Simulator, seed: int) -> bool:
-    """Whether the chip in Verilog has all that the network of a seed uses; what it computes is the same."""
+def random_run(chip: Simulator, seed: int) -> float | None:
+    """The network of a seed does the same in both: its cycles by those that are estimated, or None where the
+    chip in Verilog has not all that it uses.
+    """
     image = drawing.compiled(drawing.drawn(seed))
     try:
         found = twin(image, 2, chip)
     except Unsupported:
-        return False
+        return None
     assert found.difference is None, seed
-    assert 0.75 < found.cycles / found.estimated < 1.25, seed
-    return True
+    return found.cycles / found.estimated
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_networks_are_the_same_bit_by_bit(chip: Simulator, seed: int) -> None:
-    assert agrees(chip, seed)
+    ratio = random_run(chip, seed)
+    assert ratio is not None
+    assert 0.8 < ratio < 1.2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(100, 400, 20))
 def test_hundreds_of_random_networks_are_the_same_bit_by_bit(chip: Simulator, first: int) -> None:
-    assert sum(agrees(chip, seed) for seed in range(first, first + 20)) >= 18
+    ratios = [random_run(chip, seed) for seed in range(first, first + 20)]
+    found = [ratio for ratio in ratios if ratio is not None]
+    assert len(found) >= 12
+    assert sum(0.8 < ratio < 1.2 for ratio in found) >= len(found) - 2
 
 
 def test_digits_are_the_same_bit_by_bit(chip: Simulator) -> None:
