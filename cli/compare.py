@@ -8,7 +8,7 @@ from typing import TypeVar
 import click
 
 from . import options
-from .views.bills import show_comparison
+from .views.bills import list_encodings, show_comparison
 from .views.show import plain, progress, say_json
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -80,6 +80,11 @@ def image_options(function: F) -> F:
     show_default=True,
     help="Share of weights that are zero, for other encodings.",
 )
+@click.option(
+    "--encodings",
+    is_flag=True,
+    help="Run every layer in other encodings and list the accesses that are counted.",
+)
 @options.input_shape
 @options.dynamics
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
@@ -97,6 +102,7 @@ def compare_command(
     state_bits: int,
     silent: float,
     zeros: float,
+    encodings: bool,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     dt: float,
     dialect: str,
@@ -131,7 +137,13 @@ def compare_command(
             model, chosen.input_shapes, partial(check_capacity, chip=chip), Dynamics.named(dt, dialect, reset)
         )
         found = compare(
-            prepared, chip, chosen, bits, bar.stage, activity=Activity(silent, zeros, weight_bits)
+            prepared,
+            chip,
+            chosen,
+            bits,
+            bar.stage,
+            activity=Activity(silent, zeros, weight_bits),
+            count=encodings,
         )
     if html is not None:
         outputs.save_text(html, comparison_page(found, plain(found)))
@@ -139,3 +151,5 @@ def compare_command(
         say_json(found)
         return
     show_comparison(found)
+    if encodings:
+        list_encodings(found)

@@ -183,13 +183,15 @@ def _shared_weights(layer: Layer) -> tuple[Words, Integers, tuple[int, int]]:
     blocks, begin = [], 0
     places = bits_for(each)
     for at in np.ndindex(layer.weights.shape[:3]):
+        if layer.first[at[0]] < 0:
+            continue
         block = layer.weights[at]
         kept = np.flatnonzero(block)
         blocks.append(packed(block[kept], layer.weight_bits))
         slots = np.arange(len(kept))
         numbers[at][kept] = (begin + slots // each) * 2**places + slots % each
         begin += len(blocks[-1])
-    return np.concatenate(blocks), numbers, (bits_for(begin), places)
+    return np.concatenate([np.zeros(0, dtype=np.uint64), *blocks]), numbers, (bits_for(begin), places)
 
 
 def _row(layer: Layer, numbers: Integers, row: int) -> Row:

@@ -111,7 +111,7 @@ def field(memory: Words, word: int, slot: int, bits: int) -> int:
     """A number of a word, without a sign."""
     at = np.uint64(slot * bits)
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    return int((memory[word] >> at) & mask)
+    return int(np.int64((memory[word] >> at) & mask))
 
 
 @compiled

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ...ir.storage.bitrun import WORD_BYTES
 from .show import Sheet, bar, begun, say, short, size, times
 
 if TYPE_CHECKING:
@@ -88,7 +89,31 @@ def show_encodings(found: "Comparison") -> None:
     won = ", ".join(f"{name} in {count}" for name, count in best.most_common())
     share = 100 * found.claims.training_saved
     say(f"encodings least memory: {won} layers; a backward pass and an update take {share:.0f} % less")
-    say("          energy with functional encoding than with indices (a model: docs/bill.md)")
+    say("          energy with functional encoding than with indices (docs/encodings.md)")
+
+
+def list_encodings(found: "Comparison") -> None:
+    """A row for each layer and encoding: its table, and what each pass reads and writes."""
+    say()
+    table = Sheet("layer*", "encoding", "table>", "forward>", "backward>", "update>", "training>")
+    for layer in found.encodings:
+        for name, one in layer.encodings.items():
+            passes = (one.forward, one.backward, one.update)
+            table.add(
+                layer.name,
+                name,
+                size(one.stored_words * WORD_BYTES),
+                *(f"{cost.words:,}" for cost in passes),
+                f"{one.training_fj / 1e6:,.1f} nJ{'' if one.counted else ' *'}",
+            )
+    table.show()
+    activity = found.activity
+    say(
+        f"words read and written, {100 * activity.silent:.0f} % of the neurons silent, "
+        f"{100 * activity.zeros:.0f} % of the weights dropped; training: backward and update"
+    )
+    if not all(one.counted for layer in found.encodings for one in layer.encodings.values()):
+        say("* by formula: not run, for it is too large or no convolution")
 
 
 def ratio(found: "Ratios | None") -> str:

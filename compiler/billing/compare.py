@@ -13,7 +13,7 @@ from ..pipeline.clock import Clock, Progress
 from ..pipeline.map import pack_network, quantised
 from ..pipeline.options import Options
 from ..pipeline.prepare import Prepared
-from .encodings import Activity, Claims, LayerEncodings, claims, encodings
+from .encodings import Activity, Claims, LayerEncodings, studied
 from .literal import literal
 from .packed import other_form, packed_bill
 from .techniques import Memory, Widths, hierarchical, lut, priced
@@ -122,12 +122,15 @@ def compare(
     *,
     ours: bool = True,
     activity: Activity = Activity(),  # noqa: B008
+    count: bool = False,
 ) -> Comparison:
-    """All bills of a model. Without `ours` no image is made, which takes most of the time."""
+    """All bills of a model. Without `ours` no image is made, which takes most of the time. `count`: accesses
+    of other encodings are counted by their machine.
+    """
     progress("count")
     # What is counted does not depend on how weights are rounded, and single precision needs no rounding.
     network = quantised(prepared, options.weights if ours else "float32")
-    comparison = _counted(network, prepared.name, chip, options, widths, activity)
+    comparison = _counted(network, prepared.name, chip, options, widths, activity, count)
     if not ours:
         return comparison
     return _with_ours(comparison, _bill_ours(network, chip, options, comparison.paper_rules, progress))
@@ -173,7 +176,13 @@ def _with_ours(comparison: Comparison, ours: _Ours | None) -> Comparison:
 
 
 def _counted(
-    network: Network, model: str, chip: Chip, options: Options, widths: Widths, activity: Activity
+    network: Network,
+    model: str,
+    chip: Chip,
+    options: Options,
+    widths: Widths,
+    activity: Activity,
+    count: bool,
 ) -> Comparison:
     rules = literal(network, chip, widths)
     flat, tags = priced(network, lut, widths), priced(network, hierarchical, widths)
@@ -199,6 +208,7 @@ def _counted(
             )
         )
     ours = _sum(rules.populations)
+    encodings, claims = studied(network, chip, activity, count=count)
     return Comparison(
         model=model,
         target=chip.name,
@@ -220,8 +230,8 @@ def _counted(
         snc_options=options,
         layers=tuple(layers),
         activity=activity,
-        encodings=encodings(network, chip, activity),
-        claims=claims(network, chip, activity),
+        encodings=encodings,
+        claims=claims,
     )
 
 

@@ -1,28 +1,31 @@
-"""Other encodings of synapses (arXiv 2003.11639), layer by layer: bits stored, words read, energy. A model.
+"""Other encodings of synapses (arXiv 2003.11639), layer by layer: what they store, and what passes access.
 
-Three encodings of the same synapses. `index`: compressed sparse rows, a pointer for each source neuron, an
-index and a weight for each synapse that is not zero. `bitmap`: for each source neuron a pointer and one bit
-for every target neuron of the layer, and a weight for each set bit. `functional`: the targets are computed
-from a descriptor, as axons and kernels do; kernels are shared and whole, zeros included.
-
-What each pass reads and writes:
-forward    the rows of the source neurons that are active;
-backward   every synapse once, by its target: tables that are sorted by source are read from end to end;
-update     the rows of active source neurons, each weight read and written back.
+The forms and the machine that runs them are in `backends/encodings`. Where it is asked for, and a table is
+not too large, the machine counts; else what `encoded_words` computes is stated, which is the same number.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
+
+from ...backends.encodings.forms import Form, bits_for, store
+from ...backends.encodings.layer import Axis, Layer
+from ...backends.encodings.machine import Accesses, Pass, run
 from ...ir.chip import Chip
-from ...ir.counts import is_shared, synapses
-from ...ir.network import Network, Projection
-from ...ir.storage.bitrun import WORD_BYTES
+from ...ir.counts import synapses
+from ...ir.network import AxisMap, Network, Projection
+from ...ir.storage.bitrun import WORD_BITS
+from .encoded_words import Booleans, Expected, Integers, Links, expected
 
-WORD_BITS = 8 * WORD_BYTES
-ENCODINGS = ("index", "bitmap", "functional")
-PASSES = ("forward", "backward", "update")
+ENCODINGS = tuple(str(form) for form in Form)
+PASSES = tuple(str(kind) for kind in Pass)
+COUNTED_WORDS = 2**23  # of a table and its states: a larger memory is not made, for it would take gigabytes
+COUNTED_ROWS = 2**17
+SEED = 0
+STEPS_MAX = 16  # the largest stride, and upsampling, that is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +39,29 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Bits and words that a pass reads and writes, and the femtojoules that it takes."""
+    """Words that a pass reads and writes, and the femtojoules that these and its operations take."""
 
-    bits: float
-    words: float
+    accesses: Accesses
+    words: int
     energy_fj: float
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A layer's synapses in one encoding: bits stored, and each pass."""
+    """A layer's synapses in one encoding: words of its table, those of its states apart, and each pass.
+    `counted`: by the machine; else by the formulas.
+    """
 
-    stored_bits: float
+    stored_words: int
     forward: Cost
     backward: Cost
     update: Cost
+    counted: bool
+
+    @property
+    def training_fj(self) -> float:
+        """A backward pass and an update."""
+        return self.backward.energy_fj + self.update.energy_fj
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,86 +79,8 @@ class LayerEncodings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Links:
-    """What the encodings need to know of a projection."""
-
-    sources: int
-    targets: int
-    synapses: int
-    weights: int
-    source_channels: int
-
-
-def encodings(network: Network, chip: Chip, activity: Activity) -> tuple[LayerEncodings, ...]:
-    """Every projection of a network in every encoding."""
-    found = []
-    layer_of = network.layer_of()
-    for projection in network.projections:
-        layer = layer_of[projection.target]
-        costs = encoded(_links(projection), chip, activity)
-        training = {name: one.backward.energy_fj + one.update.energy_fj for name, one in costs.items()}
-        found.append(
-            LayerEncodings(
-                layer.name,
-                layer.operator,
-                synapses(projection),
-                costs,
-                min(costs, key=lambda name: costs[name].stored_bits),
-                min(training, key=lambda name: training[name]),
-            )
-        )
-    return tuple(found)
-
-
-def _links(projection: Projection) -> _Links:
-    y, x, kernel = projection.y, projection.x, projection.kernel
-    taps = y.tap_count * x.tap_count
-    channels = 1 if is_shared(projection) else int((kernel.first >= 0).sum())
-    depth = int(kernel.first.max(initial=0)) + kernel.depth
-    return _Links(
-        sources=len(kernel.first) * y.source_size * x.source_size,
-        targets=depth * y.target_size * x.target_size,
-        synapses=synapses(projection),
-        weights=channels * kernel.depth * taps,
-        source_channels=len(kernel.first),
-    )
-
-
-def encoded(links: _Links, chip: Chip, activity: Activity) -> dict[str, Encoded]:
-    """One layer in every encoding."""
-    bits, active = activity.weight_bits, 1 - activity.silent
-    kept = links.synapses * (1 - activity.zeros)
-    pointer = max(1, math.ceil(math.log2(links.synapses + 1)))
-    index = _index_bits(links)
-    row_ends = links.sources * pointer
-
-    def priced(stored: float, forward: float, backward: float, update: float) -> Encoded:
-        words = max(stored / WORD_BITS, 1.0)
-        word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(words)
-        costs = [Cost(b, b / WORD_BITS, b / WORD_BITS * word_fj) for b in (forward, backward, update)]
-        return Encoded(stored, *costs)
-
-    table = row_ends + kept * (index + bits)
-    maps = row_ends + links.sources * links.targets + kept * bits
-    words = (1 + links.source_channels) * WORD_BITS
-    function = words + links.weights * bits
-    event = 2 * WORD_BITS  # the axon and the kernel descriptor
-    computed = links.sources * event + links.synapses * bits
-    return {
-        "index": priced(table, active * table, table, active * (table + kept * bits)),
-        "bitmap": priced(maps, active * maps, maps, active * (maps + kept * bits)),
-        "functional": priced(
-            function,
-            active * computed,
-            links.targets * event + links.synapses * bits,
-            active * (computed + links.synapses * bits),
-        ),
-    }
-
-
-@dataclass(frozen=True, slots=True)
 class Claims:
-    """The second paper's two claims, put to the model.
+    """The second paper's two claims, put to the network.
 
     `training_saved`: the share of the energy of backward pass and update that functional encoding saves
     against indices, over all layers that share weights. `bitmap_above`: by layer, the share of its pairs of
@@ -159,24 +92,133 @@ class Claims:
     joined: Mapping[str, float]
 
 
-def claims(network: Network, chip: Chip, activity: Activity) -> Claims:
-    """Whether functional encoding saves more than half in convolutions, and where a bitmap wins."""
+class _Form(NamedTuple):
+    """What an axis map is for the machine, and whether its taps are turned around."""
+
+    axis: Axis
+    turned: bool
+
+
+def studied(
+    network: Network, chip: Chip, activity: Activity, *, count: bool = False
+) -> tuple[tuple[LayerEncodings, ...], Claims]:
+    """Every projection in every encoding, and the claims. `count`: the machine runs where it can."""
+    layers = []
     before = after = 0.0
     least: dict[str, float] = {}
     joined: dict[str, float] = {}
     layer_of = network.layer_of()
     for projection in network.projections:
-        links = _links(projection)
-        costs = encoded(links, chip, activity)
-        if links.weights < links.synapses:
-            before += costs["index"].backward.energy_fj + costs["index"].update.energy_fj
-            after += costs["functional"].backward.energy_fj + costs["functional"].update.energy_fj
-        name = layer_of[projection.target].name
-        least[name] = 1 / _index_bits(links)
-        joined[name] = links.synapses * (1 - activity.zeros) / (links.sources * links.targets)
-    return Claims(1 - after / before if before else 0.0, least, joined)
+        layer = layer_of[projection.target]
+        channels = network.populations[projection.target].shape.depth
+        links = links_of(projection, channels, chip, activity)
+        costs = encoded(links, chip, activity, _machine_layer(projection, links, chip) if count else None)
+        layers.append(
+            LayerEncodings(
+                layer.name,
+                layer.operator,
+                synapses(projection),
+                costs,
+                min(costs, key=lambda name: costs[name].stored_words),
+                min(costs, key=lambda name: costs[name].training_fj),
+            )
+        )
+        if links.is_shared:
+            before += costs["index"].training_fj
+            after += costs["functional"].training_fj
+        least[layer.name] = WORD_BITS // bits_for(links.targets) / WORD_BITS
+        kept = int(links.over_rows(links.kept.sum(axis=3)).sum())
+        joined[layer.name] = kept / (links.sources * links.targets)
+    return tuple(layers), Claims(1 - after / before if before else 0.0, least, joined)
 
 
-def _index_bits(links: _Links) -> int:
-    """Bits that name a target neuron of the layer."""
-    return max(1, math.ceil(math.log2(max(links.targets, 2))))
+def encoded(links: Links, chip: Chip, activity: Activity, layer: Layer | None = None) -> dict[str, Encoded]:
+    """One layer in every encoding: by the machine where `layer` is given and not too large."""
+    active = np.random.default_rng(SEED).random(links.sources) >= activity.silent
+    found = {}
+    for form in Form:
+        formula = expected(links, form)
+        total = formula.table_words + links.targets // links.states_a_word
+        counted = layer is not None and total <= COUNTED_WORDS and links.sources <= COUNTED_ROWS
+        passes = _counted(layer, form, active) if layer and counted else _stated(formula, active)
+        forward, backward, update = (Cost(each, each.words, energy_fj(each, total, chip)) for each in passes)
+        found[str(form)] = Encoded(formula.table_words, forward, backward, update, counted)
+    return found
+
+
+def energy_fj(accesses: Accesses, words: int, chip: Chip) -> float:
+    """What accesses to a memory of so many words take, and the operations on synapses."""
+    word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(words)
+    return accesses.words * word_fj + accesses.operations * chip.operation_fj
+
+
+def _counted(layer: Layer, form: Form, active: Booleans) -> Iterator[Accesses]:
+    stored = store(layer, form)
+    rows = np.arange(layer.sources)
+    return (run(stored, kind, rows, active.astype(np.int64)).accesses for kind in Pass)
+
+
+def _stated(formula: Expected, active: Booleans) -> Iterator[Accesses]:
+    return (formula.accesses(kind, active) for kind in Pass)
+
+
+def links_of(projection: Projection, channels: int, chip: Chip, activity: Activity) -> Links:
+    """A projection as the formulas see it: zeros of its own, and as many drawn ones as are assumed."""
+    kernel = projection.kernel
+    kept = kernel.weights.transpose(0, 2, 3, 1) != 0
+    kept[kernel.first < 0] = False
+    if activity.zeros:
+        random = np.random.default_rng(SEED)
+        for channel in kept:  # one by one: the draws of a large layer would take gigabytes
+            channel &= random.random(channel.shape, dtype=np.float32) >= activity.zeros
+    meets_y, meets_x = _meets(projection.y), _meets(projection.x)
+    each = WORD_BITS // chip.state_bits
+    a_word = 2 ** (each.bit_length() - 1)
+    positions = projection.y.target_size * projection.x.target_size
+    return Links(
+        meets_y,
+        meets_x,
+        kept,
+        kernel.first >= 0,
+        np.maximum(kernel.first, 0),
+        positions * -(-channels // a_word) * a_word,
+        a_word,
+        activity.weight_bits,
+        any(bool((met.sum(axis=0) > 1).any()) for met in (meets_y, meets_x)),
+    )
+
+
+def _meets(axis: AxisMap) -> Integers:
+    found = np.zeros((axis.source_size, axis.tap_count), dtype=np.int64)
+    np.add.at(found, (axis.sources, axis.taps), 1)
+    return found
+
+
+def _machine_layer(projection: Projection, links: Links, chip: Chip) -> Layer | None:
+    """A projection as the machine takes it; None where its axes are no convolution's."""
+    y, x = _form(projection.y), _form(projection.x)
+    if y is None or x is None or links.sources > COUNTED_ROWS:
+        return None
+    turned = tuple(1 + number for number, form in enumerate((y, x)) if form.turned)
+    channels = links.targets // (y.axis.target * x.axis.target)
+    weights = np.flip(links.kept, turned).astype(np.int64)
+    first = projection.kernel.first
+    return Layer(y.axis, x.axis, weights, first, channels, links.weight_bits, chip.state_bits)
+
+
+def _form(axis: AxisMap) -> _Form | None:
+    """The axis of the machine that joins the same positions through the same taps."""
+    if not len(axis.taps):
+        return None
+    steps = [(stride, 1) for stride in range(1, STEPS_MAX + 1)]
+    steps += [(1, spread) for spread in range(2, STEPS_MAX + 1)]
+    for turned in (True, False):
+        taps = axis.tap_count - 1 - axis.taps if turned else axis.taps
+        for stride, spread in steps:
+            bases = taps - axis.targets * stride + axis.sources * spread
+            if (bases != bases[0]).any():
+                continue
+            found = Axis(axis.source_size, axis.target_size, axis.tap_count, stride, spread, int(bases[0]))
+            if found.meets().sum() == len(axis.taps):
+                return _Form(found, turned)
+    return None

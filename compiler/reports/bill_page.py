@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...ir.storage.bitrun import WORD_BYTES
 from ..billing.compare import Comparison
 from ..billing.encodings import PASSES
 from ..billing.paper import Reproduction
@@ -160,7 +161,7 @@ def _encodings(found: Comparison) -> Section:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             layer.name,
-            *(round(layer.encodings[name].stored_bits / 8) for name in layer.encodings),
+            *(layer.encodings[name].stored_words * WORD_BYTES for name in layer.encodings),
             *(
                 getattr(layer.encodings[name], each).energy_fj / 1e6
                 for each in PASSES
@@ -182,8 +183,8 @@ def _encodings(found: Comparison) -> Section:
     activity = found.activity
     saved = 100 * found.claims.training_saved
     text = (
-        f"A model: {100 * activity.silent:.0f} % of the neurons are silent, {100 * activity.zeros:.0f} % of "
-        "the weights zero, and the target file states the costs. Over layers that share weights, a "
+        f"{100 * activity.silent:.0f} % of the neurons are silent, {100 * activity.zeros:.0f} % of "
+        "the weights dropped, and the target file states the costs. Over layers that share weights, a "
         f"backward pass and an update take {saved:.0f} % less energy with functional encoding than with "
         "indices."
     )
