@@ -27,11 +27,12 @@ test: .venv/test ## Every check of the project, on the built wheel
 site: .venv/site ## The documentation with the reference of the Python interface, in build/site; no link is dead
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-synth: ## Cells and flip-flops of a core in Verilog, by module, in build/synth.txt (needs yosys)
+synth: ## Cells and flip-flops of a core and of the encodings' controllers, in build/*.txt (needs yosys)
 	@command -v yosys >/dev/null || { echo "yosys is not installed: on Debian and Ubuntu it is the package yosys"; exit 1; }
 	mkdir -p build
 	yosys -q -s rtl/synth.ys
 	@cat build/synth.txt
+	sh rtl/encodings/synth.sh
 
 zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
 	$(BIN)/pytest -m "zoo or slow"

@@ -22,9 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import WORD_BITS
-from .layer import INDEX_MAX, Axis, Integers, Layer
+from .layer import Axis, Integers, Layer
 
 Words = NDArray[np.uint64]
+
+# A head's fields: an address; how many words name a row's targets, or the first target channel; how many
+# synapses a row has, or channels that a source reaches.
+ADDRESS_BITS, MIDDLE_BITS, COUNT_BITS = 24, 20, 20
 
 
 class Form(IntEnum):
@@ -115,17 +119,15 @@ def store(layer: Layer, form: Form) -> Stored:
         shared, numbers, pointer = _shared_weights(layer)
         rows = [_row(layer, numbers, row) for row in range(layer.sources)]
         table, begin = [], layer.sources
-        starts = np.zeros(layer.sources, dtype=np.int64)
-        for number, row in enumerate(rows):
-            starts[number] = begin
+        fields: list[tuple[int, int, int]] = []
+        for row in rows:
             parts = [_named(layer, form, row.targets), _held(layer, row, sum(pointer))]
             table += parts
+            fields.append((begin, len(parts[0]), len(row.targets)))
             begin += sum(map(len, parts))
-        counts = np.array([len(row.targets) for row in rows])
-        table = [_heads(starts, counts), *table, shared]
-        longest, kernel = int(counts.max(initial=1)), begin
+        table = [_heads(np.array(fields)), *table, shared]
+        longest, kernel = max(1, *(count for _, _, count in fields)), begin
     words = np.concatenate(table)
-    assert max(len(words), layer.targets) <= INDEX_MAX
     states = np.zeros(layer.targets // layer.states_a_word, dtype=np.uint64)
     layout = Layout(
         form=int(form),
@@ -158,9 +160,13 @@ def _axis(axis: Axis, side: str, name: str) -> dict[str, int]:
     }
 
 
-def _heads(starts: Integers, counts: Integers) -> Words:
-    """A word each: an address in its lower half, a number in its upper one."""
-    return packed(np.stack([starts, counts], axis=1).ravel(), WORD_BITS // 2)
+def _heads(fields: Integers) -> Words:
+    """Words of three numbers each [heads, 3]."""
+    widths = np.array([ADDRESS_BITS, MIDDLE_BITS, COUNT_BITS])
+    assert (fields.max(axis=0) < 2**widths).all(), "the table is too large for its heads"
+    places = np.uint64(2) ** (np.cumsum(widths) - widths).astype(np.uint64)
+    found: Words = (fields.astype(np.uint64) * places).sum(axis=1, dtype=np.uint64)
+    return found
 
 
 def _kernels(layer: Layer) -> tuple[Words, Words]:
@@ -169,9 +175,8 @@ def _kernels(layer: Layer) -> tuple[Words, Words]:
     blocks = [packed(block, layer.weight_bits) for block in layer.weights.reshape(-1, depth)]
     each = taps_y * taps_x * (len(blocks[0]) if blocks else 0)
     starts = channels + each * np.arange(channels)
-    # A head's upper half: the first target channel, and the depth, which is 0 where there is no synapse.
-    reached = np.where(layer.first >= 0, layer.first + 2**16 * depth, 0)
-    return _heads(starts, reached), np.concatenate(blocks)
+    heads = np.stack([starts, np.maximum(layer.first, 0), np.where(layer.first >= 0, depth, 0)], axis=1)
+    return _heads(heads), np.concatenate(blocks)
 
 
 def _shared_weights(layer: Layer) -> tuple[Words, Integers, tuple[int, int]]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from ...ir.storage.bitrun import WORD_BITS
 
 Integers = NDArray[np.int64]
-INDEX_MAX = 2**30  # target neurons, and words of a table: what the fields of a row's head hold
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from enum import IntEnum
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from . import forms
 from .forms import Form, Layout, Stored, Words
 from .layer import Integers
 
@@ -25,7 +26,7 @@ INDEX, BITMAP, FUNCTIONAL = (int(form) for form in Form)
 FORWARD, BACKWARD, UPDATE = range(3)
 NAMES, POINTERS, WEIGHTS, STATES = range(4)  # streams
 TABLE_READS, TABLE_WRITES, STATE_READS, STATE_WRITES, OPERATIONS = range(5)
-HEAD_BITS, HALF_BITS = 32, 16
+ADDRESS, MIDDLE = forms.ADDRESS_BITS, forms.MIDDLE_BITS
 
 
 class Pass(IntEnum):
@@ -115,6 +116,15 @@ def field(memory: Words, word: int, slot: int, bits: int) -> int:
 
 
 @compiled
+def head(memory: Words, word: int) -> tuple[int, int, int]:
+    """The three fields of a head."""
+    found = memory[word]
+    address = np.int64(found & np.uint64((1 << ADDRESS) - 1))
+    middle = np.int64((found >> np.uint64(ADDRESS)) & np.uint64((1 << MIDDLE) - 1))
+    return int(address), int(middle), int(np.int64(found >> np.uint64(ADDRESS + MIDDLE)))
+
+
+@compiled
 def signed(memory: Words, word: int, slot: int, bits: int) -> int:
     """A number of a word in two's complement."""
     found = field(memory, word, slot, bits)
@@ -153,8 +163,7 @@ def _computed(
     channel, position = row // positions, row % positions
     y, x = position // layout.source_width, position % layout.source_width
     counts[TABLE_READS] += 1
-    kernel = field(memory, channel, 0, HEAD_BITS)
-    first, depth = field(memory, channel, 2, HALF_BITS), field(memory, channel, 3, HALF_BITS)
+    kernel, first, depth = head(memory, channel)
     each = 64 // layout.weight_bits
     block = -(-depth // each)
     begin_y, begin_x = y * layout.spread_y - layout.base_y, x * layout.spread_x - layout.base_x
@@ -182,12 +191,12 @@ def _listed(
 ) -> tuple[int, int]:
     """The targets of a row with indices. How many there are, and the address of what follows them."""
     counts[TABLE_READS] += 1
-    start, count = field(memory, row, 0, HEAD_BITS), field(memory, row, 1, HEAD_BITS)
+    start, names, count = head(memory, row)
     each = 64 // layout.index_bits
     for i in range(count):
         read(held, counts, NAMES, start + i // each)
         targets[i] = field(memory, start + i // each, i % each, layout.index_bits)
-    return count, start - (-count // each)
+    return count, start + names
 
 
 @compiled
@@ -196,8 +205,7 @@ def _mapped(
 ) -> tuple[int, int]:
     """The targets of a row with a bit for each target number. How many, and what follows the bits."""
     counts[TABLE_READS] += 1
-    start = field(memory, row, 0, HEAD_BITS)
-    words = -(-layout.targets // 64)
+    start, words, _ = head(memory, row)
     count = 0
     for word in range(words):
         read(held, counts, NAMES, start + word)
