@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
-from ..ir.network import Piece, Tensor, Update
 from ..ir.network import Population as Source
+from ..ir.network import Tensor, Update
 from ..ir.storage.bitrun import BitRun, words_for
 from ..ir.storage.formats import bias_codec
 from ..ir.storage.states import region
-from ..ir.storage.tables import Block, Descriptor, Strided, block_words
-from ..ir.storage.weights import FORMATS
-from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImagePiece, ImageTensor
+from ..ir.storage.tables import Block, Descriptor, Strided
+from ..ir.storage.weights import FORMATS, Codec
+from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImageTensor
+from .image.pieces import piece_within
 from .words.bits import Word, pack
 from .words.words import (
     NULL_KERNEL,
@@ -69,6 +70,12 @@ def emit(
     return Image(mapping.chip, tuple(cores), steps, tensors, about, host_before, host_after)
 
 
+def _descriptors(mapping: Mapping, held: Sequence[FragmentId]) -> dict[FragmentId, int]:
+    """Where the descriptors of a core's fragments are: behind all ports."""
+    start = sum(mapping.plans[fragment].ports for fragment in held)
+    return {fragment: start + i for i, fragment in enumerate(held)}
+
+
 def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
     chip = mapping.chip
     plans = [mapping.plans[f] for f in held]
@@ -78,7 +85,7 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
         for table in plan.tables:
             ports[fragment, table.update] = [(entry.base, at + i) for i, entry in enumerate(table.entries)]
             at += len(table.entries)
-    descriptors = {fragment: at + i for i, fragment in enumerate(held)}
+    descriptors = _descriptors(mapping, held)
     at += len(held)
     blocks: dict[FragmentId, int] = {}
     for fragment, plan in zip(held, plans, strict=True):
@@ -88,7 +95,7 @@ def _layout(mapping: Mapping, held: Sequence[FragmentId]) -> _Layout:
     for block in (block for plan in plans for table in plan.tables for block in table.blocks):
         if block not in tables:
             tables[block] = at
-            at += block_words(block)
+            at += block.words
     weights: dict[BitRun, int] = {}
     numbers = [blob for block in tables for each in block for blob in each.blobs]
     for blob in (*numbers, *(blob for plan in plans for blob in plan.parameters)):
@@ -127,26 +134,21 @@ def _memory(
                         population=layout.descriptors[fragment],
                         table=layout.tables[entry.block] + entry.offset,
                         update=table.update,
-                        strides=sum(isinstance(each, Strided) for each in entry.block),
+                        strides=entry.block.strides,
                     ),
                 )
         block = _block(mapping, fragment, population, core, layouts, core_of)
         put(layout.descriptors[fragment], _descriptor(plan, population, layout.blocks[fragment], mapping))
         memory[layout.blocks[fragment] : layout.blocks[fragment] + len(block)] = block
-    for entries, at in layout.tables.items():
-        for i, word in enumerate(word for each in entries for word in _kernels(each, layout)):
-            put(at + i, word)
+    _put_kernels(memory, layout)
     alike: dict[tuple[int, int], list[BitRun]] = {}
     for run in layout.weights:
         alike.setdefault((run.bits, run.size), []).append(run)
-    for (
-        bits,
-        size,
-    ), runs in alike.items():  # there are a hundred thousand: packed together where they can be
+    for (bits, size), runs in alike.items():  # packed together where they can be
         codes = BitRun.joined(runs).codes.reshape(len(runs), size)
-        for run, words in zip(runs, pack(codes, bits), strict=True):
-            at = layout.weights[run]
-            memory[at : at + len(words)] = words
+        places = np.array([layout.weights[run] for run in runs], dtype=np.int64)
+        words = pack(codes, bits)
+        memory[places[:, None] + np.arange(words.shape[1])] = words
     return memory
 
 
@@ -211,66 +213,88 @@ def _block(
         run = bias_codec(mapping.network.weight_format).run(held)
         parts.append(pack(run.codes, run.bits))
     here = mapping.places[core]
-    words_of_axons = []
+    rows = []
     for axon in plan.axons:
         target = core_of[axon.target]
         there = mapping.places[target]
-        layout = layouts[target]
-        base, port = next(
-            (base, port)
-            for base, port in reversed(layout.ports[axon.target, axon.update])
-            if base <= axon.segment
-        )
-        words_of_axons.append(
-            Axon(
-                x_off=axon.x_off,
-                y_off=axon.y_off,
-                c_off=axon.segment - base,
-                width=-(-axon.width // SIZE_STEP),
-                height=-(-axon.height // SIZE_STEP),
-                kw=axon.kw,
-                kh=axon.kh,
-                us=axon.us,
-                core_x=there[0] - here[0],
-                core_y=there[1] - here[1],
-                port=port,
-            ).encode()
-        )
-    parts.append(np.array(words_of_axons, dtype=np.uint64))
+        listed = layouts[target].ports[axon.target, axon.update]
+        base, port = next((base, port) for base, port in reversed(listed) if base <= axon.segment)
+        sizes = -(-axon.width // SIZE_STEP), -(-axon.height // SIZE_STEP), axon.kw, axon.kh, axon.us
+        offsets = axon.x_off, axon.y_off, axon.segment - base
+        rows.append((*offsets, *sizes, there[0] - here[0], there[1] - here[1], port))
+    if rows:
+        parts.append(_axons(np.array(rows, dtype=np.int64)))
     parts.append(np.zeros(0 if plan.live_range else words_for(1, plan.state_bits), dtype=np.uint64))
     block = np.concatenate(parts)
     assert len(block) == plan.block_words - 1
     return block
 
 
-def _kernels(held: Descriptor | Strided, layout: _Layout) -> tuple[Word, ...]:
-    """The words of a descriptor, or of those of a run."""
-    if isinstance(held, Descriptor):
-        return (_kernel(held, layout),)
-    return _kernel(held.head, layout), Stride(
-        stride=held.stride,
-        step=held.step,
-        begin=held.begin,
-        count=held.count,
-        exponents=0 if held.exponents is None else layout.weights[held.exponents],
+def _axons(rows: NDArray[np.int64]) -> Memory:
+    """The words of axons, from a row of all their fields for each."""
+    x_off, y_off, c_off, width, height, kw, kh, us, core_x, core_y, port = rows.T
+    return Axon.encode_array(
+        x_off=x_off,
+        y_off=y_off,
+        c_off=c_off,
+        width=width,
+        height=height,
+        kw=kw,
+        kh=kh,
+        us=us,
+        core_x=core_x,
+        core_y=core_y,
+        port=port,
     )
 
 
-def _kernel(descriptor: Descriptor, layout: _Layout) -> Kernel:
-    if descriptor.weights is None:
-        return NULL_KERNEL
-    codec = FORMATS[descriptor.format]
-    return Kernel(
-        kd=descriptor.kd,
-        kw=descriptor.kw,
-        kh=descriptor.kh,
-        sl=descriptor.sl,
-        first=descriptor.first,
+def _put_kernels(memory: Memory, layout: _Layout) -> None:
+    """The words of all tables: a network has a hundred thousand, so those of one format are made together."""
+    alike: dict[str, tuple[list[int], list[Descriptor]]] = {}
+    for block, start in layout.tables.items():
+        at = start
+        for each in block:
+            head = each.head if isinstance(each, Strided) else each
+            places, descriptors = alike.setdefault(head.format, ([], []))
+            places.append(at)
+            descriptors.append(head)
+            if isinstance(each, Strided):
+                memory[at + 1] = _stride(each, layout).encode()
+            at += each.words
+    for name, (places, descriptors) in alike.items():
+        memory[places] = _kernels(FORMATS[name], descriptors, layout) if name else NULL_KERNEL.encode()
+
+
+def _kernels(codec: Codec, descriptors: Sequence[Descriptor], layout: _Layout) -> Memory:
+    """The words of kernel descriptors of one format."""
+    addresses = layout.weights
+    rows = [
+        (d.kd, d.kw, d.kh, d.sl, d.first, d.exponent, addresses[d.weights], d.stored is not None)
+        for d in descriptors
+        if d.weights is not None
+    ]
+    kd, kw, kh, sl, first, exponent, address, skips = np.array(rows, dtype=np.int64).T
+    return Kernel.encode_array(
+        kd=kd,
+        kw=kw,
+        kh=kh,
+        sl=sl,
+        first=first,
         code=codec.kind,
-        exponent=descriptor.exponent,
-        address=layout.weights[descriptor.weights],
-        skips=int(descriptor.stored is not None),
+        exponent=exponent,
+        address=address,
+        skips=skips,
         **codec.form._asdict(),
+    )
+
+
+def _stride(run: Strided, layout: _Layout) -> Stride:
+    return Stride(
+        stride=run.stride,
+        step=run.step,
+        begin=run.begin,
+        count=run.count,
+        exponents=0 if run.exponents is None else layout.weights[run.exponents],
     )
 
 
@@ -300,45 +324,22 @@ def _tensor(
         cut
         for piece in tensor.pieces
         for f in fragments[piece.population]
-        if (cut := _piece(piece, mapping.plans[f], core_of[f], address[f])) is not None
+        if (cut := piece_within(piece, mapping.plans[f], core_of[f], address[f])) is not None
     ]
     return ImageTensor(tensor.name, tensor.kind, tensor.shape, tensor.dtype, tuple(pieces), tensor.layer)
-
-
-def _piece(piece: Piece, plan: Plan, core: int, population: int) -> ImagePiece | None:
-    """The part of a tensor's piece that lies in a fragment, in the fragment's own coordinates."""
-    fragment = plan.fragment
-    low, high = [], []
-    for start, size, span in (
-        (piece.c0, piece.depth, fragment.c),
-        (piece.y0, piece.height, fragment.y),
-        (piece.x0, piece.width, fragment.x),
-    ):
-        low.append(max(start, span.start))
-        high.append(min(start + size, span.stop))
-    if any(b <= a for a, b in zip(low, high, strict=True)):
-        return None
-    steps = piece.step_c, piece.step_y, piece.step_x
-    origin = piece.c0, piece.y0, piece.x0
-    base = piece.base + sum((a - o) * s for a, o, s in zip(low, origin, steps, strict=True))
-    c, y, x = low[0] - fragment.c.start, low[1] - fragment.y.start, low[2] - fragment.x.start
-    d, h, w = (b - a for a, b in zip(low, high, strict=True))
-    return ImagePiece(core, population, c, y, x, d, h, w, base, *steps)
 
 
 def image_layers(mapping: Mapping) -> tuple[ImageLayer, ...]:
     """The layers of the report, with where their fragments lie: those of a layer's result are the last, and
     make up its shape.
     """
-    layouts = [_layout(mapping, core) for core in mapping.cores]
+    addresses = {f: at for core in mapping.cores for f, at in _descriptors(mapping, core).items()}
     core_of, fragments = mapping.core_of(), mapping.of_population()
     found = []
     for layer in mapping.network.layers:
         result = mapping.network.populations[layer.result].shape
         boxes = [
-            ImageFragment(
-                core_of[f], layouts[core_of[f]].descriptors[f], box.c.start, box.y.start, box.x.start
-            )
+            ImageFragment(core_of[f], addresses[f], box.c.start, box.y.start, box.x.start)
             for p in layer.populations
             for f in fragments[p]
             for box in (mapping.plans[f].fragment,)

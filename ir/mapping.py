@@ -16,7 +16,7 @@ from .schedule import FragmentId as FragmentId
 from .schedule import Schedule
 from .storage.bitrun import BitRun, words_for
 from .storage.states import LiveRange, region
-from .storage.tables import Block, Descriptor, block_blobs, block_words, listed, strided
+from .storage.tables import Block, Descriptor, block_blobs, listed, strided
 
 CoreId = NewType("CoreId", int)
 
@@ -95,21 +95,21 @@ def table(chip: Chip, update: Update, descriptors: Sequence[Descriptor], segment
     for segment in segments:
         if not bases or segment - bases[-1] > chip.channel_offset_max:
             bases.append(segment)
-    whole = listed(descriptors)
+    whole = Block(listed(descriptors))
     if not chip.strided_tables:
         return Table(update, tuple(Entry(base, whole, base) for base in bases))
     # A port without strides leads to a list: what has no synapse at all stays one.
     forms: list[tuple[Block, Block]] = [
-        (whole[start:stop], strided(descriptors[start:stop], chip.strided_tables) or whole[start:stop])
+        (Block(whole[start:stop]), Block(strided(descriptors[start:stop], chip.strided_tables)))
         for start, stop in pairwise((*bases, len(whole)))
     ]
-    blocks = (min(form, key=_stored_words) for form in forms)
+    blocks = (min(filter(None, form), key=_stored_words) for form in forms)
     return Table(update, tuple(Entry(base, block, 0) for base, block in zip(bases, blocks, strict=True)))
 
 
 def _stored_words(block: Block) -> int:
     """The words of a block and of all numbers that it points to."""
-    return block_words(block) + _blob_words(block_blobs([block]))
+    return block.words + _blob_words(block.blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Plan:
     @cached_property
     def kernel_words(self) -> int:
         """The words of `kernels`."""
-        return sum(map(block_words, self.kernels))
+        return _table_words(self.kernels)
 
     @cached_property
     def blob_words(self) -> int:
@@ -188,6 +188,10 @@ class Plan:
     def ports(self) -> int:
         """How many port words the fragment takes."""
         return sum(len(table.entries) for table in self.tables)
+
+
+def _table_words(blocks: Iterable[Block]) -> int:
+    return sum(block.words for block in blocks)
 
 
 def _blob_words(blobs: Iterable[BitRun]) -> int:
@@ -229,7 +233,7 @@ class Contents:
         return Size(
             self.size.blocks + plan.block_words,
             self.size.ports + plan.ports,
-            self.size.tables + plan.kernel_words - sum(map(block_words, plan.kernels & self._tables)),
+            self.size.tables + plan.kernel_words - _table_words(plan.kernels & self._tables),
             self.size.weights + plan.blob_words - _blob_words(plan.blobs & self._weights),
             region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )

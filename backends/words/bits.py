@@ -7,10 +7,9 @@ masked: a value that does not fit raises, and so does a padding bit that is set.
 
 import math
 import struct
-from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,39 +18,14 @@ from ...ir.storage.bitrun import WORD_BITS as WORD_BITS
 from ...ir.storage.bitrun import WORD_BYTES as WORD_BYTES
 from ...ir.storage.bitrun import code_type
 from ...ir.storage.bitrun import words_for as words_for
+from .numbering import Codes as Codes
+from .numbering import label as label
 
 ONES = 2**WORD_BITS - 1
 
 
 class WordError(ValueError):
     """A value that a word cannot hold, or bits that no value stands for."""
-
-
-K = TypeVar("K", bound=Hashable)
-
-
-class Codes(Generic[K]):
-    """The numbers that stand in a field for things: `title` is what a table of them is called."""
-
-    def __init__(self, title: str, numbers: dict[K, int]) -> None:
-        self.title = title
-        self.numbers = numbers
-
-    def __iter__(self) -> Iterator[K]:
-        return iter(self.numbers)
-
-    def number(self, thing: K) -> int | None:
-        """What stands for a thing, if anything does."""
-        return self.numbers.get(thing)
-
-    def thing(self, number: int) -> K | None:
-        """What a number stands for, if it is anything."""
-        return next((thing for thing, known in self.numbers.items() if known == number), None)
-
-
-def label(thing: object) -> str:
-    """The name by which a listing and the manual call a thing that has a code."""
-    return str(getattr(thing, "name", thing)).upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +94,15 @@ class Field:
         if self.is_float:
             return int(struct.unpack("<I", struct.pack("<f", held))[0])
         return (held - self.minus_one) & self.mask  # type: ignore[no-any-return]
+
+    def to_bits_array(self, values: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The field's bits, at bit 0, of many integers. Raises WordError when one does not fit."""
+        is_integer = self.codes is None and not self.is_float
+        assert is_integer, "other values are not checked here"
+        wrong = (values < self.minimum) | (values > self.maximum)
+        if wrong.any():
+            self.fit(int(values[wrong][0]))
+        return (values - int(self.minus_one)).astype(np.uint64) & np.uint64(self.mask)
 
     def from_bits(self, raw: int) -> Any:
         """The value that the field's bits stand for. Raises WordError when no value does."""
@@ -218,15 +201,21 @@ class Word:
             setattr(cls, field.name, _reader(index, field.doc))
 
     def __init__(self, **values: Any) -> None:
-        given = self._defaults | values
-        held = []
-        for field in self.FIELDS:
+        given = self._given(values)
+        held = tuple(field.fit(value) for field, value in zip(self.FIELDS, given, strict=True))
+        object.__setattr__(self, "_values", held)
+
+    @classmethod
+    def _given(cls, values: dict[str, Any]) -> list[Any]:
+        """A value for each field, the defaults among them."""
+        given = cls._defaults | values
+        for field in cls.FIELDS:
             if field.name not in given:
-                raise TypeError(f"{type(self).__name__} needs {field.name}")
-            held.append(field.fit(given.pop(field.name)))
+                raise TypeError(f"{cls.__name__} needs {field.name}")
+        found = [given.pop(field.name) for field in cls.FIELDS]
         if given:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(given)}")
-        object.__setattr__(self, "_values", tuple(held))
+            raise TypeError(f"{cls.__name__} has no field {', '.join(given)}")
+        return found
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen")
@@ -263,6 +252,18 @@ class Word:
     def field(cls, name: str) -> Field:
         """The declaration of one field."""
         return next(field for field in cls.FIELDS if field.name == name)
+
+    @classmethod
+    def encode_array(cls, **values: Any) -> NDArray[np.uint64]:
+        """Many words, each as `encode` makes it: fields are arrays of integers, or one value for all words.
+        Raises WordError when a value does not fit.
+        """
+        words: Any = np.uint64(0)
+        for field, value in zip(cls.FIELDS, cls._given(values), strict=True):
+            each = isinstance(value, np.ndarray)
+            held = field.to_bits_array(value) if each else np.uint64(field.to_bits(field.fit(value)))
+            words = words | held << np.uint64(field.shift)
+        return np.asarray(words, dtype=np.uint64)
 
     @classmethod
     def decode_array(cls, words: NDArray[np.uint64]) -> dict[str, NDArray[np.int64]]:

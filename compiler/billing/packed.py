@@ -7,7 +7,7 @@ from ...ir.aims import StateUse
 from ...ir.mapping import Mapping
 from ...ir.storage.bitrun import BYTE_BITS, WORD_BYTES, BitRun, words_for
 from ...ir.storage.states import LiveRange, region
-from ...ir.storage.tables import Block, Strided, block_blobs, block_words
+from ...ir.storage.tables import Block, Strided, block_blobs
 from ...passes.wiring.connect import Connect
 from ...passes.wiring.wire import Wire
 from ..targets.target import load_target
@@ -30,7 +30,7 @@ def packed_bill(mapping: Mapping) -> dict[str, Memory]:
             new = (block_blobs(own) | set(plan.parameters)) - blobs
             tables |= own
             blobs |= new
-            connectivity = plan.head_words + plan.ports + sum(map(block_words, own))
+            connectivity = plan.head_words + plan.ports + sum(block.words for block in own)
             runs = [each for block in own for each in block if isinstance(each, Strided)]
             exponents = {run.exponents for run in runs if run.exponents is not None} & new
             connectivity += sum(blob.words for blob in exponents)

@@ -27,6 +27,12 @@ def code_type(bits_each: int) -> np.dtype[Any]:
     return np.dtype(next(name for most, name in CODE_TYPES.items() if bits_each <= most))
 
 
+@cache
+def code_bytes(bits_each: int) -> int:
+    """The bytes of an element of `code_type`."""
+    return code_type(bits_each).itemsize
+
+
 class BitRun(NamedTuple):
     """Numbers of `bits` bits each that are stored end to end, from the beginning of a word.
 
@@ -63,7 +69,7 @@ class BitRun(NamedTuple):
     @property
     def size(self) -> int:
         """How many numbers there are."""
-        return len(self.held) // code_type(self.bits).itemsize
+        return len(self.held) // code_bytes(self.bits)
 
     @property
     def size_bits(self) -> int:
@@ -73,4 +79,4 @@ class BitRun(NamedTuple):
     @property
     def words(self) -> int:
         """The words that hold them."""
-        return words_for(self.size, self.bits)
+        return -(-(len(self.held) // code_bytes(self.bits)) * self.bits // WORD_BITS)  # asked very often

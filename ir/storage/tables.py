@@ -1,8 +1,9 @@
 """Kernel descriptors before addresses are known: one for a source channel, or for a run of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,13 @@ from .skipping import dense
 from .weights import EXPONENTS, FORMATS
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A kernel descriptor before addresses are known: `weights` are the stored numbers, `first` is in the
     fragment.
 
     A `format` of "" is the null descriptor: no synapse, and no weights. `stored`: how many weights are, where
     zeros are skipped; None where all are.
     """
-
-    WORDS: ClassVar[int] = 1
 
     kd: int
     kw: int
@@ -32,6 +30,11 @@ class Descriptor:
     exponent: int
     weights: BitRun | None
     stored: int | None = None
+
+    @property
+    def words(self) -> int:
+        """The words of the descriptor itself."""
+        return 1
 
     @property
     def blobs(self) -> tuple[BitRun, ...]:
@@ -49,7 +52,7 @@ class Descriptor:
         if self.weights is None or self.stored is None:
             return self
         count = self.kd * self.kw * self.kh
-        return replace(self, weights=dense(self.weights, count, FORMATS[self.format].bits), stored=None)
+        return self._replace(weights=dense(self.weights, count, FORMATS[self.format].bits), stored=None)
 
 
 NULL = Descriptor(1, 1, 1, 0, 0, "", 0, None)
@@ -73,22 +76,51 @@ class Strided:
     exponents: BitRun | None
 
     @property
+    def words(self) -> int:
+        """The words of the run itself."""
+        return self.WORDS
+
+    @property
     def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
         return self.head.blobs if self.exponents is None else (*self.head.blobs, self.exponents)
 
 
-Block = tuple[Descriptor, ...] | tuple[Strided, ...]  # words that lie together; equal ones are stored once
+class Block(tuple[Descriptor | Strided, ...]):
+    """Words that lie together, of descriptors alone or of runs alone; equal ones are stored once.
 
+    To hash one takes as long as to read it, and packing asks a thousand times: what is found is kept.
+    """
 
-def block_words(block: Block) -> int:
-    """The words of a block, its numbers apart."""
-    return sum(each.WORDS for each in block)
+    @cached_property
+    def words(self) -> int:
+        """Its words, its numbers apart."""
+        return sum(each.words for each in self)
+
+    @cached_property
+    def blobs(self) -> frozenset[BitRun]:
+        """The numbers that it points to, each once."""
+        return frozenset(blob for each in self for blob in each.blobs)
+
+    @property
+    def strides(self) -> int:
+        """How many runs it has: all that is in it, or none."""
+        return len(self) if self and isinstance(self[0], Strided) else 0
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type["Block"], tuple[tuple[Descriptor | Strided, ...]]]:
+        return Block, (tuple(self),)  # hashes hold in one process alone
 
 
 def block_blobs(blocks: Iterable[Block]) -> set[BitRun]:
     """The numbers that blocks point to, each once."""
-    return {blob for block in blocks for each in block for blob in each.blobs}
+    return set[BitRun]().union(*(block.blobs for block in blocks))
 
 
 def is_whole(size_bits: Any) -> Any:
@@ -129,8 +161,7 @@ def strided(descriptors: Sequence[Descriptor], runs_max: int) -> tuple[Strided, 
             Strided(
                 run.begin,
                 run.count,
-                replace(
-                    head,
+                head._replace(
                     exponent=head.exponent if level else 0,
                     weights=numbers[0] if alike else BitRun.joined(numbers),
                 ),

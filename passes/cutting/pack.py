@@ -1,17 +1,18 @@
 """Packing: several fragments of any layers share a core (paper 5.2.1)."""
 
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Table
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
-from ...ir.storage.tables import block_words
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,29 @@ def _alone_words(mapping: Mapping) -> NDArray[np.int64]:
 
 def least_words(mapping: Mapping) -> NDArray[np.int64]:
     """The words that each fragment adds to any core: those that no other fragment may share."""
-    tables = Counter(block for plan in mapping.plans for block in plan.kernels)
-    blobs = Counter(blob for plan in mapping.plans for blob in plan.blobs)
+    tables = _in_several(plan.kernels for plan in mapping.plans)
+    blobs = _in_several(plan.blobs for plan in mapping.plans)
     return np.array(
         [
             plan.block_words
             + plan.ports
-            + sum(block_words(block) for block in plan.kernels if tables[block] == 1)
-            + sum(blob.words for blob in plan.blobs if blobs[blob] == 1)
+            + plan.kernel_words
+            + plan.blob_words
+            - sum(block.words for block in plan.kernels & tables)
+            - sum(blob.words for blob in plan.blobs & blobs)
             for plan in mapping.plans
         ]
     )
+
+
+def _in_several(held: Iterable[frozenset[T]]) -> set[T]:
+    """What is in more than one of some sets."""
+    known: set[T] = set()
+    found: set[T] = set()
+    for each in held:
+        found |= known & each
+        known |= each
+    return found
 
 
 def too_many(mapping: Mapping) -> DoesNotFit:

@@ -75,15 +75,19 @@ class Stored:
         """For each source channel, how many of the first 0, 1 .. KD target channels' weights are not zero."""
         if tile.key not in self._present:
             values, _, _ = self.values(tile)
-            found = np.count_nonzero(_window(values, tile), axis=(2, 3))
-            self._present[tile.key] = np.pad(np.cumsum(found, axis=1), ((0, 0), (1, 0)))
+            present = np.count_nonzero(_window(values, tile), axis=(2, 3))
+            found = np.zeros((len(present), present.shape[1] + 1), dtype=np.int64)
+            np.cumsum(present, axis=1, out=found[:, 1:])
+            self._present[tile.key] = found
         return self._present[tile.key]
 
     def blob(self, tile: Tile, channel: int, low: int, high: int, whole: bool = False) -> Held:
         """Channels low .. high - 1 of a source channel's kernel, as stored; `whole`: with their zeros."""
-        return self._held(tile, slice(channel, channel + 1), low, high, whole)[0]
+        return self._held(tile, np.array([channel]), low, high, whole)[0]
 
-    def _held(self, tile: Tile, rows: slice, low: int, high: int, whole: bool = False) -> list[Held]:
+    def _held(
+        self, tile: Tile, rows: NDArray[np.int64], low: int, high: int, whole: bool = False
+    ) -> list[Held]:
         """Channels low .. high - 1 of some source channels' kernels, as stored."""
         values, known, exponents = self.values(tile)
         block = _window(values[rows, low:high], tile)
@@ -105,40 +109,35 @@ class Stored:
         """The kernel descriptors of source channels `sources` for a fragment, the weights transposed as the
         ESU reads them: [delta x, delta y, channel] (algorithm 2). The same channels have the same ones.
         """
-        key = tile.key, target.c, sources
+        key = tile.key, target.c
         if key not in self._descriptors:
-            self._descriptors[key] = self._described(tile, target.c, sources)
-        return self._descriptors[key]
+            self._descriptors[key] = self._described(tile, target.c)
+        return self._descriptors[key][sources.start : sources.stop]
 
-    def _described(self, tile: Tile, targets: Span, sources: Span) -> tuple[Descriptor, ...]:
+    def _described(self, tile: Tile, targets: Span) -> tuple[Descriptor, ...]:
+        """The descriptors of all source channels: those that reach the target with the same part of their
+        kernels are made together.
+        """
         _, known, exponents = self.values(tile)
-        first, depth = self.kernel.first[sources.start : sources.stop], self.kernel.depth
+        first = self.kernel.first
         low = np.maximum(first, targets.start)
-        high = np.where(first >= 0, np.minimum(first + depth, targets.stop), 0)
-        alike: dict[tuple[int, int], Held] = {}
-        listed: list[Held] = []
-        if not self.is_uniform and len(np.unique(first)) == 1 and high[0] > low[0]:
-            rows = slice(sources.start, sources.stop)
-            listed = self._held(tile, rows, int(low[0] - first[0]), int(high[0] - first[0]))
-        found = []
-        for i, (start, lo, hi) in enumerate(zip(first.tolist(), low.tolist(), high.tolist(), strict=True)):
-            if hi <= lo:
-                found.append(NULL)
-                continue
-            channel, key = 0 if self.is_uniform else sources.start + i, (lo - start, hi - start)
-            if listed:
-                weights, stored = listed[i]
-            elif self.is_uniform:
-                if key not in alike:
-                    alike[key] = self.blob(tile, 0, *key)
-                weights, stored = alike[key]
+        high = np.where(first >= 0, np.minimum(first + self.kernel.depth, targets.stop), 0)
+        alike: dict[tuple[int, int], list[int]] = {}
+        parts = np.stack([low - first, high - first], axis=1).tolist()
+        for channel in np.flatnonzero(high > low).tolist():
+            alike.setdefault(tuple(parts[channel]), []).append(channel)
+        found = [NULL] * len(first)
+        starts, powers = (low - targets.start).tolist(), exponents.tolist()
+        shape = tile.kw, tile.kh, self.wiring.sl
+        for (start, stop), channels in alike.items():
+            if self.is_uniform:
+                held = [self.blob(tile, 0, start, stop)] * len(channels)
             else:
-                weights, stored = self.blob(tile, channel, *key)
-            shape, exponent = (hi - lo, tile.kw, tile.kh), int(exponents[channel])
-            first_channel = lo - targets.start
-            found.append(
-                Descriptor(*shape, self.wiring.sl, first_channel, known.name, exponent, weights, stored)
-            )
+                held = self._held(tile, np.array(channels), start, stop)
+            for channel, (weights, stored) in zip(channels, held, strict=True):
+                found[channel] = Descriptor(
+                    stop - start, *shape, starts[channel], known.name, powers[channel], weights, stored
+                )
         return tuple(found)
 
 

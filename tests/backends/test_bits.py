@@ -129,6 +129,24 @@ def test_bits_that_no_value_stands_for_raise(word: int, why: str) -> None:
             Sample.decode_array(np.array([0, word], dtype=np.uint64))
 
 
+def test_an_array_with_a_value_that_does_not_fit_is_refused() -> None:
+    low, size = np.array([31, 0]), np.array([1, 16])
+    assert Sample.encode_array(low=low, size=size, offset=-1).tolist() == [
+        Sample(low=31, size=1, offset=-1).encode(),
+        Sample(low=0, size=16, offset=-1).encode(),
+    ]
+    with pytest.raises(WordError, match=r"low = 32 is no integer in 0\.\.31"):
+        Sample.encode_array(low=low + 1, size=size, offset=-1)
+    with pytest.raises(WordError, match="size = 0 is no integer"):
+        Sample.encode_array(low=low, size=size - 1, offset=-1)
+    with pytest.raises(WordError, match="offset = 256"):
+        Sample.encode_array(low=low, size=size, offset=256)
+    with pytest.raises(TypeError, match="needs size"):
+        Sample.encode_array(low=low, offset=0)
+    with pytest.raises(TypeError, match="no field other"):
+        Sample.encode_array(low=low, size=size, offset=0, other=0)
+
+
 @given(st.integers(0, 2**64 - 1))
 def test_every_number_is_refused_or_comes_back(number: int) -> None:
     try:

@@ -45,6 +45,19 @@ def test_arrays_agree_with_single_words(cls: type[Word], data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("cls", WORDS)
+@given(data=st.data())
+def test_arrays_are_encoded_as_single_words_are(cls: type[Word], data: st.DataObject) -> None:
+    words = data.draw(st.lists(word_strategy(cls), min_size=1, max_size=8))
+    fields = [f for f in cls.FIELDS if not f.is_padding]
+    alike = {f.name: getattr(words[0], f.name) for f in fields if f.codes or f.is_float}
+    apart = [{f.name: getattr(word, f.name) for f in fields if f.name not in alike} for word in words]
+    arrays = {name: np.array([each[name] for each in apart]) for name in apart[0]}
+    found = cls.encode_array(**alike, **arrays)
+    assert found.dtype == np.uint64
+    assert found.tolist() == [cls(**alike, **each).encode() for each in apart]
+
+
+@pytest.mark.parametrize("cls", WORDS)
 @given(number=st.integers(0, 2**64 - 1))
 def test_arrays_refuse_what_single_words_refuse(cls: type[Word], number: int) -> None:
     words = np.array([number], dtype=np.uint64)

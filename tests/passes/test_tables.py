@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from snc.ir.mapping import Table, table
 from snc.ir.network import Update
 from snc.ir.storage.bitrun import BitRun
-from snc.ir.storage.tables import NULL, Descriptor, Strided, block_blobs, block_words, strided
+from snc.ir.storage.tables import NULL, Descriptor, Strided, block_blobs, strided
 from snc.ir.storage.weights import EXPONENTS
 
 from .networks import CHIP
@@ -24,6 +24,7 @@ CHANNELS = st.builds(
     format=st.sampled_from(["fixed8", "fixed8", "fixed8", ""]),
     exponent=st.sampled_from([-7, -7, -6]),
     weights=st.none(),
+    stored=st.none(),
 )
 
 
@@ -33,10 +34,10 @@ def lists(draw: st.DrawFn) -> list[Descriptor]:
     alike = draw(st.booleans())
     held = draw(st.lists(CHANNELS, max_size=30))
     step = draw(st.sampled_from([0, 1, 5]))
-    held += [replace(held[-1], first=i * step) for i in range(draw(st.integers(0, 9)))] if held else []
+    held += [held[-1]._replace(first=i * step) for i in range(draw(st.integers(0, 9)))] if held else []
     random = np.random.default_rng(len(held))
     return [
-        replace(d, weights=BitRun(8, bytes(d.kd) if alike else random.bytes(d.kd))) if d.format else NULL
+        d._replace(weights=BitRun(8, bytes(d.kd) if alike else random.bytes(d.kd))) if d.format else NULL
         for d in held
     ]
 
@@ -49,8 +50,7 @@ def said(runs: tuple[Strided, ...], count: int) -> list[Descriptor]:
         size = run.stride or run.head.weights.size
         for i in range(run.count):
             exponents = () if run.exponents is None else EXPONENTS.numbers(run.exponents)
-            found[run.begin + i] = replace(
-                run.head,
+            found[run.begin + i] = run.head._replace(
                 first=run.head.first + i * run.step,
                 exponent=int(exponents[i]) if len(exponents) else run.head.exponent,
                 weights=BitRun(8, run.head.weights.held[i * run.stride : i * run.stride + size]),
@@ -69,7 +69,7 @@ def test_runs_say_what_the_list_says(descriptors: list[Descriptor]) -> None:
 
 def size(found: Table) -> int:
     blobs = block_blobs(found.blocks)
-    return sum(map(block_words, found.blocks)) + sum(blob.words for blob in blobs)
+    return sum(block.words for block in found.blocks) + sum(blob.words for blob in blobs)
 
 
 @hypothesis.given(lists().filter(any), st.sampled_from([1023, 6]), st.integers(1, 7))
@@ -96,13 +96,13 @@ def test_a_table_has_no_more_runs_than_the_chip_looks_through() -> None:
     descriptors = [each for each in runs for _ in range(9)]
     for most, words in ((2, 27), (3, 6)):
         found = table(replace(CHIP, strided_tables=most), Update.ADD, descriptors, (0,))
-        assert [block_words(block) for block in found.blocks] == [words]
+        assert [block.words for block in found.blocks] == [words]
 
 
 def test_a_dense_layer_takes_two_words() -> None:
     weights = [BitRun(8, bytes([c]) * 9) for c in range(64)]
     descriptors = [Descriptor(9, 1, 1, 0, 0, "fixed8", c % 2, w) for c, w in enumerate(weights)]
     found = table(replace(CHIP, strided_tables=1), Update.ADD, descriptors, (0, 32))
-    assert [block_words(block) for block in found.blocks] == [2]
+    assert [block.words for block in found.blocks] == [2]
     assert size(found) == 2 + 64 * 9 // 8 + 64 // 8
     assert size(table(CHIP, Update.ADD, descriptors, (0, 32))) == 64 + 64 * 2
