@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -135,7 +135,7 @@ def _projection(projection: Projection, formats: Mapping[str, str], scales: _Sca
     if kernel.index is None:
         return projection
     known = codec_of(formats[kernel.constant])
-    by = np.ones((1, 1, 1, 1), dtype=np.float64)
+    by: Any = 1.0
     has_idle = known.bits <= STATE_BITS and projection.update is Update.ADD
     given = _live(kernel) if has_idle else kernel.weights
     if scales is None:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .bitrun import BitRun, code_type, words_for
+from .bitrun import CODE_TYPES, BitRun, code_type, words_for
 
+CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
@@ -75,29 +76,30 @@ class Codec:
         The finest exponent that holds the largest weight is compared with those below it, where the largest
         weights saturate.
         """
-        rows = weights.reshape(len(weights), -1).astype(np.float64)
         if self.scale is Scale.NONE:
-            return np.zeros(len(rows), dtype=np.int64)
-        safe = self.finest(rows)
-
-        def error(exponents: Exponents) -> NDArray[np.float64]:
-            return np.asarray(((self.rounded(rows, exponents) - rows) ** 2).sum(axis=1))
-
-        return np.asarray(safe - np.argmin([error(safe - i) for i in range(self.tries)], axis=0))
+            return np.zeros(len(weights), dtype=np.int64)
+        found = self.finest(weights)
+        for part in _parts(weights):
+            rows, safe = weights[part].reshape(len(weights[part]), -1).astype(np.float64), found[part]
+            tried = [((self.rounded(rows, safe - i) - rows) ** 2).sum(axis=1) for i in range(self.tries)]
+            found[part] = safe - np.argmin(tried, axis=0)
+        return found
 
     def finest(self, rows: NDArray[Any]) -> Exponents:
         """The least exponent for each row of weights [rows, ...] that makes none of them saturate."""
         if self.scale is Scale.NONE:
             return np.zeros(len(rows), dtype=np.int64)
-        peak = np.abs(rows.reshape(len(rows), -1)).astype(np.float64).max(axis=1, initial=0.0)
+        peak = np.abs(rows.reshape(len(rows), -1)).max(axis=1, initial=0).astype(np.float64)
         found = np.ceil(np.log2(np.where(peak > 0, peak, 1.0) / self.largest)).astype(np.int64)
         return np.clip(found, -120, 120)
 
     def encode(self, weights: NDArray[Any], exponents: Exponents) -> Codes:
         """The codes of weights [rows, ...], row r divided by 2^exponents[r]."""
-        return self.to_codes(weights.astype(np.float64) / _powers(exponents, weights.ndim)).astype(
-            code_type(self.bits), copy=False
-        )
+        found = np.empty(weights.shape, dtype=code_type(self.bits))
+        for part in _parts(weights):
+            powers = _powers(exponents[part], weights.ndim)
+            found[part] = self.to_codes(weights[part].astype(np.float64) / powers)
+        return found
 
     def decode(self, codes: Codes, exponents: Exponents) -> NDArray[np.float64]:
         """The weights that codes [rows, ...] stand for."""
@@ -105,7 +107,10 @@ class Codec:
 
     def rounded(self, weights: NDArray[Any], exponents: Exponents) -> NDArray[np.float64]:
         """The weights as the codec holds them."""
-        return self.decode(self.encode(weights, exponents), exponents)
+        found = np.empty(weights.shape)
+        for part in _parts(weights):
+            found[part] = self.decode(self.encode(weights[part], exponents[part]), exponents[part])
+        return found
 
     def run(self, numbers: NDArray[Any]) -> BitRun:
         """Numbers as they are stored, without a scale."""
@@ -136,6 +141,12 @@ class Codec:
         return np.where(present > 0, np.minimum(count * self.bits, count + present * self.bits), 0)
 
 
+def _parts(weights: NDArray[Any]) -> Iterator[slice]:
+    """Rows of weights [rows, ...], so many at a time that what is computed of them stays in the cache."""
+    each = max(1, CACHED // max(1, weights[:1].size))
+    return (slice(start, start + each) for start in range(0, len(weights), each))
+
+
 def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:
     return np.exp2(exponents.astype(np.float64)).reshape(-1, *[1] * (axes - 1))
 
@@ -163,17 +174,17 @@ def fixed(name: str, bits: int, form: Form = PLAIN_FORM) -> Codec:
     stands for itself, and nothing else becomes it: so integers of as many bits are held.
     """
     largest = 2 ** (bits - 1) - 1
+    numbers = np.concatenate([np.arange(largest + 1), np.arange(-largest - 1, 0)]).astype(np.int32)
     tries = 2 if bits > COARSE_BITS else COARSE_TRIES
 
     def to_codes(numbers: NDArray[np.float64]) -> Codes:
         nearest = np.clip(np.rint(numbers), -largest, largest)
         integers = np.where(numbers == -largest - 1, numbers, nearest).astype(np.int64)
-        return np.asarray(np.mod(integers, 2**bits), dtype=code_type(bits))
+        codes = integers.astype(code_type(bits))
+        return codes if bits in CODE_TYPES else codes % 2**bits
 
     def from_codes(codes: Codes) -> NDArray[Any]:
-        numbers = codes.astype(np.int64 if bits > 16 else np.int32)
-        numbers[codes > largest] -= 2**bits
-        return numbers
+        return np.asarray(numbers[codes])
 
     family = "fixed" if form.number_bits else ""
     text = f"{'n' if family else bits}-bit two's complement integer"

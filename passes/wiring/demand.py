@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...ir.chip import Chip
 from ...ir.mapping import Fragment, Span
 from ...ir.network import Network, PopulationId, Update
-from ...ir.storage.bitrun import WORD_BITS, words_for
+from ...ir.storage.bitrun import WORD_BITS, BitRun, words_for
 from ...ir.storage.formats import bias_codec
 from ...ir.storage.tables import Strided, is_whole
 from ...ir.storage.weights import EXPONENTS
@@ -279,7 +279,8 @@ def _stored_bits(wired: Wired, tile: Tile, known: set[bytes]) -> Integers:
     values, codec, exponents = wired.stored.values(tile)
     block = values[:, :, tile.y0 : tile.y0 + tile.kh, tile.x0 : tile.x0 + tile.kw]
     reached = np.flatnonzero(wired.kernel.first >= 0)
-    different = {codec.encode(block[c : c + 1], exponents[c : c + 1]).tobytes(): c for c in reached.tolist()}
+    runs = BitRun.rows(codec.encode(block[reached], exponents[reached]), codec.bits)
+    different = {run.held: c for run, c in zip(runs, reached.tolist(), strict=True)}
     channels = [c for blob, c in different.items() if blob not in known]
     known |= different.keys()
     if not channels:
