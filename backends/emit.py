@@ -258,9 +258,10 @@ def _put_kernels(memory: Memory, layout: _Layout) -> None:
             places, descriptors = alike.setdefault(head.format, ([], []))
             places.append(at)
             descriptors.append(head)
+            at += 1
             if isinstance(each, Strided):
-                memory[at + 1] = _stride(each, layout).encode()
-            at += each.words
+                memory[at] = _stride(each, layout).encode()
+                at += 1
     for name, (places, descriptors) in alike.items():
         memory[places] = _kernels(FORMATS[name], descriptors, layout) if name else NULL_KERNEL.encode()
 

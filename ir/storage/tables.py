@@ -32,11 +32,6 @@ class Descriptor(NamedTuple):
     stored: int | None = None
 
     @property
-    def words(self) -> int:
-        """The words of the descriptor itself."""
-        return 1
-
-    @property
     def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
         return () if self.weights is None else (self.weights,)
@@ -76,11 +71,6 @@ class Strided:
     exponents: BitRun | None
 
     @property
-    def words(self) -> int:
-        """The words of the run itself."""
-        return self.WORDS
-
-    @property
     def blobs(self) -> tuple[BitRun, ...]:
         """The numbers that it points to."""
         return self.head.blobs if self.exponents is None else (*self.head.blobs, self.exponents)
@@ -92,20 +82,23 @@ class Block(tuple[Descriptor | Strided, ...]):
     To hash one takes as long as to read it, and packing asks a thousand times: what is found is kept.
     """
 
-    @cached_property
-    def words(self) -> int:
-        """Its words, its numbers apart."""
-        return sum(each.words for each in self)
-
-    @cached_property
-    def blobs(self) -> frozenset[BitRun]:
-        """The numbers that it points to, each once."""
-        return frozenset(blob for each in self for blob in each.blobs)
-
     @property
     def strides(self) -> int:
         """How many runs it has: all that is in it, or none."""
         return len(self) if self and isinstance(self[0], Strided) else 0
+
+    @property
+    def words(self) -> int:
+        """Its words, its numbers apart."""
+        return self.strides * Strided.WORDS or len(self)
+
+    @cached_property
+    def blobs(self) -> frozenset[BitRun]:
+        """The numbers that it points to, each once."""
+        if self.strides:
+            return frozenset(blob for each in self for blob in each.blobs)
+        runs = {each.weights for each in self if isinstance(each, Descriptor)}
+        return frozenset(run for run in runs if run is not None)
 
     @cached_property
     def _hash(self) -> int:
@@ -130,7 +123,8 @@ def is_whole(size_bits: Any) -> Any:
 
 def listed(descriptors: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
     """The same descriptors, one by one: what has weights of zero alone is null."""
-    return tuple(NULL if d.is_null else d for d in descriptors)
+    # What `is_null` says, written out: there are a hundred thousand.
+    return tuple(NULL if d.weights is None or d.stored == 0 else d for d in descriptors)
 
 
 def strided(descriptors: Sequence[Descriptor], runs_max: int) -> tuple[Strided, ...]:

@@ -173,29 +173,28 @@ class _Search:
         self.occupant = np.full(self.sizes, -1, dtype=np.int64)
         self.occupant[tuple(places.T)] = np.arange(count)
         at = [_spread(np.arange(size), every) for size, every in zip(self.sizes, gaps, strict=True)]
-        self.hops = [_hops(at[i], chip.chip_mesh[i], chip.chip_border_cost).astype(float) for i in range(2)]
-        self.beyond = [_beyond(positions, chip).astype(float) for positions in at]
+        # From each position to each other one: hops, and how far beyond the reach, there and back.
+        self.distances = []
+        for positions, size in zip(at, chip.chip_mesh, strict=True):
+            beyond = _beyond(positions, chip)
+            hops = _hops(positions, size, chip.chip_border_cost)
+            self.distances.append(np.stack([hops, beyond.T, beyond], axis=1).astype(float))
         traffic = np.array([flow.events for flow in found], dtype=np.float64)
         self.mean = float(traffic.mean()) if len(found) else 0.0
         # one hop beyond the reach costs more than any two cores' traffic across the mesh
-        self.hard = (traffic.max(initial=0) + 1) * sum(float(hops.max()) for hops in self.hops)
+        self.hard = (traffic.max(initial=0) + 1) * sum(float(each[:, 0].max()) for each in self.distances)
         self.known = list(_peers(count, found))
 
     def _weigh(self, traffic: float, far: float) -> None:
         """From now on an event's hop costs `traffic`, and a position beyond the reach `far`."""
-        self.far = far
-        self.peers = [replace(peers, traffic=traffic * peers.traffic) for peers in self.known]
+        self.peers = [peers.weighed(traffic, far) for peers in self.known]
         self.costs = [np.zeros((len(self.places), size)) for size in self.sizes]
         for core, peers in enumerate(self.peers):
             for i in range(2):
                 at = self.places[peers.cores, i]
-                self.costs[i][core] = self._tables(i, at, peers).sum(axis=0)
-
-    def _tables(self, i: int, at: Integers, peers: "_Peers") -> Floats:
-        """For each peer at `at`, what the connection costs with this core at each position of an axis."""
-        far = self.beyond[i]
-        beyond = far.T[at] * peers.sends[:, None] + far[at] * peers.takes[:, None]
-        return np.asarray(self.hops[i][at] * peers.traffic[:, None] + self.far * beyond)
+                # for each peer, what the connection costs with this core at each position of an axis
+                costs = np.einsum("pk,pkx->px", peers.facts, self.distances[i][at])
+                self.costs[i][core] = costs.sum(axis=0)
 
     def cost(self) -> float:
         """What the places cost now: reach before traffic."""
@@ -218,7 +217,8 @@ class _Search:
     def _standing(self) -> Floats:
         """What each core costs where it stands."""
         cores = np.arange(len(self.places))
-        return np.asarray(self.costs[0][cores, self.places[:, 0]] + self.costs[1][cores, self.places[:, 1]])
+        x, y = (cores * size + at for size, at in zip(self.sizes, self.places.T, strict=True))
+        return np.asarray(self.costs[0].take(x) + self.costs[1].take(y))
 
     def _cool(self, sweeps: int, unit: float, heats: tuple[float, float]) -> None:
         """Heat falls, then only gains are taken until there are none."""
@@ -236,32 +236,26 @@ class _Search:
 
     def _move(self, core: int, heat: float) -> bool:
         """One step of the heat bath: whether the core has moved."""
-        peers, (x, y) = self.peers[core], self.places[core]
+        peers, (x, y) = self.peers[core], self.places[core].tolist()
         cost_x, cost_y = self.costs
         # what every core would gain here over where it stands; a gap gains nothing
         stands = self._standing()
-        gains = np.append(cost_x[:, x] + cost_y[:, y] - stands, 0.0)
-        change = gains[self.occupant] + (cost_x[core][:, None] + cost_y[core][None, :] - stands[core])
+        gains = np.zeros(len(stands) + 1)
+        gains[:-1] = cost_x[:, x] + cost_y[:, y] - stands
+        moved = cost_x[core][:, None] + cost_y[core] - stands[core]
+        change = (gains.take(self.occupant) + moved).ravel()
         # two cores that change places and talk: both tables took the other for standing still
-        change[tuple(self.places[peers.cores].T)] += self._pair_costs(core)
-        change[x, y] = 0.0
-        noisy = change - heat * self.random.gumbel(size=change.shape) if heat else change
-        new_x, new_y = np.unravel_index(int(noisy.argmin()), change.shape)
-        if (new_x, new_y) == (x, y) or (not heat and change[new_x, new_y] >= 0):
+        there_x, there_y = self.places.take(peers.cores, axis=0).T
+        between = self.distances[0][x].take(there_x, axis=1) + self.distances[1][y].take(there_y, axis=1)
+        change[there_x * self.sizes[1] + there_y] += (peers.swapped * between).sum(axis=0)
+        here = x * self.sizes[1] + y
+        change[here] = 0.0
+        noisy = change - heat * self.random.gumbel(size=len(change)) if heat else change
+        new = int(noisy.argmin())
+        if new == here or (not heat and change[new] >= 0):
             return False
-        self._swap(core, int(new_x), int(new_y))
+        self._swap(core, *divmod(new, self.sizes[1]))
         return True
-
-    def _pair_costs(self, core: int) -> Floats:
-        """What each connection of a core costs now, and what it would cost the other way round."""
-        peers = self.peers[core]
-        total = np.zeros(len(peers.cores))
-        for i in range(2):
-            here, there = self.places[core, i], self.places[peers.cores, i]
-            far = self.beyond[i][here, there] + self.beyond[i][there, here]
-            total += 2 * self.hops[i][here, there] * peers.traffic
-            total += self.far * far * (peers.sends + peers.takes)
-        return total
 
     def _swap(self, core: int, x: int, y: int) -> None:
         old_x, old_y = (int(n) for n in self.places[core])
@@ -276,26 +270,34 @@ class _Search:
         peers = self.peers[core]
         for i, new in enumerate((x, y)):
             old = int(self.places[core, i])
-            far = self.beyond[i]
             if new != old:
-                self.costs[i][peers.cores] += (self.hops[i][new] - self.hops[i][old]) * peers.traffic[
-                    :, None
-                ] + self.far * (
-                    (far[new] - far[old]) * peers.sends[:, None]
-                    + (far[:, new] - far[:, old]) * peers.takes[:, None]
-                )
+                self.costs[i][peers.cores] += peers.back @ (self.distances[i][new] - self.distances[i][old])
                 self.places[core, i] = new
         self.occupant[x, y] = core
 
 
 @dataclass(frozen=True, slots=True)
 class _Peers:
-    """The cores that a core talks with, events both ways, and the weights of what it sends and takes."""
+    """The cores that a core talks with, and what their distance counts for. `facts`: for each, events both
+    ways, and the weights of what the core sends and of what it takes; `back`: the same as the peer has them;
+    `swapped`: the same where both change places.
+    """
 
     cores: Integers
-    traffic: Floats
-    sends: Floats
-    takes: Floats
+    facts: Floats
+    back: Floats
+    swapped: Floats
+
+    @classmethod
+    def of(cls, cores: Integers, facts: Floats) -> "_Peers":
+        """The peers of a core."""
+        hops, sends, takes = facts.T
+        both = sends + takes
+        return cls(cores, facts, np.stack([hops, takes, sends], axis=1), np.stack([2 * hops, both, both]))
+
+    def weighed(self, traffic: float, far: float) -> "_Peers":
+        """The same where an event's hop costs `traffic`, and a position beyond the reach `far`."""
+        return _Peers.of(self.cores, self.facts * np.array([traffic, far, far]))
 
 
 def _peers(count: int, found: Sequence[Flow]) -> Iterator[_Peers]:
@@ -307,7 +309,7 @@ def _peers(count: int, found: Sequence[Flow]) -> Iterator[_Peers]:
             facts[direction] = flow.weight
     for peers in both:
         facts_of = np.array([peers[peer] for peer in sorted(peers)]).reshape(-1, 3)
-        yield _Peers(np.array(sorted(peers), dtype=np.int64), *facts_of.T)
+        yield _Peers.of(np.array(sorted(peers), dtype=np.int64), facts_of)
 
 
 def _hops(at: Integers, chip_size: int, border_cost: int) -> Integers:
