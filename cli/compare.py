@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -11,6 +11,11 @@ from . import options
 from .views.bills import list_encodings, show_comparison
 from .views.show import plain, progress, say_json
 
+if TYPE_CHECKING:
+    from ..compiler.frontend.nir.dynamics import Dynamics
+    from ..compiler.pipeline.options import Options
+
+COMMANDLINE = click.core.ParameterSource.COMMANDLINE
 F = TypeVar("F", bound=Callable[..., object])
 WIDTHS = {
     "neuron": "Bits of a neuron's address in the LUT.",
@@ -113,6 +118,7 @@ def compare_command(
     """Compare the memory bill of a model with that of tables.
 
     Tables are counted synapse by synapse; the bill by the paper's rules stands beside that of snc's image.
+    On a chip of crossbars: what each method of decomposition takes, and what it wastes.
     """
     from ..compiler.billing.compare import compare
     from ..compiler.billing.encodings import Activity
@@ -123,11 +129,20 @@ def compare_command(
     from ..compiler.pipeline.prepare import prepare
     from ..compiler.reports.bill_page import comparison_page
     from ..compiler.running import outputs
-    from ..compiler.targets.target import load_cores
+    from ..compiler.targets.kinds import CROSSBAR, kind_of
+    from ..compiler.targets.target import load_cores, load_target
     from ..ir.aims import StateUse
+    from .views.crossbars import refuse
 
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (model, Path(target)))
+    if kind_of(load_target(target)) is CROSSBAR:
+        given = click.get_current_context().get_parameter_source
+        refuse({f"--{name}-bits": given(f"{name}_bits") is COMMANDLINE for name in WIDTHS})
+        refuse({f"--{name}": given(name) is COMMANDLINE for name in ("states", "effort", "silent", "zeros")})
+        of_crossbars = Options(weights=weights, input_shapes=dict(input_shapes))
+        _crossbars(model, target, of_crossbars, Dynamics.named(dt, dialect, reset), html, as_json)
+        return
     chip = load_cores(target)
     chosen = Options(weights=weights, states=StateUse(states), effort=effort, input_shapes=dict(input_shapes))
     bits = Widths(neuron_bits, core_bits, tag_bits, weight_bits, state_bits)
@@ -153,3 +168,23 @@ def compare_command(
     show_comparison(found)
     if encodings:
         list_encodings(found)
+
+
+def _crossbars(
+    model: Path, target: str, options: "Options", dynamics: "Dynamics", html: Path | None, as_json: bool
+) -> None:
+    """Compares the methods of decomposition on a chip of crossbars."""
+    from ..compiler.billing.decompositions import decompositions
+    from ..compiler.pipeline.crossbar.compile import load_crossbar
+    from ..compiler.pipeline.prepare import prepare
+    from ..compiler.reports.crossbar.pages import decompositions_page
+    from ..compiler.running import outputs
+    from .views.decompositions import show_decompositions
+
+    with progress("compare") as bar:
+        bar.stage("lower")
+        prepared = prepare(model, options.input_shapes, dynamics=dynamics)
+        found = decompositions(prepared, load_crossbar(target), options, bar.stage)
+    if html is not None:
+        outputs.save_text(html, decompositions_page(found, plain(found)))
+    say_json(found) if as_json else show_decompositions(found)

@@ -11,7 +11,7 @@ from .views.show import json_text, kept_all_the_same, plain, progress, say, say_
 
 if TYPE_CHECKING:
     from ..compiler.pipeline.driver import Compiled
-    from ..compiler.reports.report import Report
+    from ..compiler.reports.crossbar.kinds import AnyReport
 
 NOT_MEASURED = "and no error was measured: give frames with --data"
 STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
@@ -179,7 +179,7 @@ def compile_command(
     A model is an ONNX file, or a .nir file: a network of spiking neurons. Exit codes: 2 for a model that
     cannot be mapped, 3 for one that does not fit the target.
     """
-    from ..backends.image.container import save, write_whole
+    from ..backends.image.container import write_whole
     from ..backends.image.parts import MANIFEST
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.driver import compile_model, front
@@ -187,18 +187,20 @@ def compile_command(
     from ..compiler.pipeline.prepare import is_spiking
     from ..compiler.pipeline.splitting.compile import compile_split
     from ..compiler.pipeline.steps import Step, Value
+    from ..compiler.reports.crossbar.kinds import report_of_compiled
+    from ..compiler.reports.crossbar.report import CrossbarReport
     from ..compiler.reports.dump import text_of
-    from ..compiler.reports.report import compile_report
     from ..compiler.running import outputs
     from ..compiler.running.data.dataset import frames_for
     from ..compiler.running.data.pictures import Picture
+    from ..compiler.running.images import save_any
     from ..compiler.targets.kinds import CROSSBAR, kind_of
     from ..compiler.targets.target import load_target
     from ..ir.aims import NeuronUse, Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
     from ..passes.crossbar.decompose import Method
     from .split import write_parts
-    from .views.crossbars import refuse, save_and_show
+    from .views.crossbars import refuse, show_crossbars
     from .views.errors import error_object
 
     image_file = output or model.parent / f"{model.stem}{'.parts' if split else '.snc'}"
@@ -220,10 +222,11 @@ def compile_command(
             outputs.save_text(dumps[step], text_of(value))
 
     chip = load_target(target)
-    is_crossbar = kind_of(chip) is CROSSBAR
-    if is_crossbar:
-        refuse({"--split": split, "--dump": dump, "--charts": charts, "--report": report_file})
-        refuse({"--data": data_path, "--neurons": neurons != "standard"})
+    if kind_of(chip) is CROSSBAR:
+        refuse({"--split": split, "--data": data_path, "--neurons": neurons != "standard"})
+        refuse({"--states": states != "shared", "--objective": objective != "cores"})
+    else:
+        refuse({"--decompose": decompose != "tree"}, "is of crossbars, this is a chip of cores")
     frames = None
     if data_path is not None:
         frames = frames_for(data_path, Picture(resize, mean, scale, bgr), dict(names))
@@ -281,7 +284,7 @@ def compile_command(
     if split:
         write_parts(parts, image_file, reference, report_file, as_json)
         return
-    save_and_show(compiled, image_file, as_json) if is_crossbar else save(image_file, compiled.image)
+    save_any(image_file, compiled.image)
     if reference is not None:
         with kept_all_the_same(image_file):
             write_whole(reference, _reference(model, compiled))
@@ -292,22 +295,20 @@ def compile_command(
     precise = compiled.precision.warnings if compiled.precision is not None else ()
     for warning in (*compiled.prepared.warnings, *precise):
         click.echo(f"snc: warning: {warning}", err=True)
-    if is_crossbar:
-        return
     with kept_all_the_same(*filter(None, (image_file, reference))):
-        report = compile_report(compiled, image_file)
+        report = report_of_compiled(compiled, image_file)
         if report_file is not None:
             _save_report(report, report_file)
         if charts is not None:
-            from ..compiler.reports.image_page import image_sections
+            from ..compiler.reports.crossbar.kinds import sections_of
             from ..compiler.reports.loose import loose
 
-            for name, text in loose(image_sections(report)):
+            for name, text in loose(sections_of(report)):
                 outputs.save_text(charts / name, text)
     if as_json:
         say_json(report)
         return
-    show_report(report)
+    show_crossbars(report, is_whole=False) if isinstance(report, CrossbarReport) else show_report(report)
     total = sum(compiled.seconds.values())
     say(f"image    {image_file}, {image_file.stat().st_size:,} bytes, compiled in {total:.1f} s")
 
@@ -325,14 +326,14 @@ def _reference(model: Path, compiled: "Compiled") -> bytes:
     return data
 
 
-def _save_report(report: "Report", file: Path) -> None:
+def _save_report(report: "AnyReport", file: Path) -> None:
     """The report as a file: JSON, or a page."""
     from ..compiler.running import outputs
 
     if file.suffix.lower() == ".html":
         # Its drawing library takes a while to load: only where it is asked for.
-        from ..compiler.reports.image_page import image_page
+        from ..compiler.reports.crossbar.kinds import page_of
 
-        outputs.save_text(file, image_page(report, plain(report)))
+        outputs.save_text(file, page_of(report, plain(report)))
     else:
         outputs.save_text(file, json_text(report) + "\n")

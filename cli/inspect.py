@@ -27,22 +27,20 @@ def inspect_command(image: Path, layer: str | None, core: int | None, as_json: b
 
     Of a network that is split, the folder that compile --split wrote: its parts.
     """
-    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
-    from ..backends.image.parts import SplitImage, load_network, manifest_of
+    from ..backends.image.image import Image
+    from ..backends.image.parts import SplitImage, manifest_of
+    from ..compiler.reports.crossbar.kinds import report_of
+    from ..compiler.reports.crossbar.report import CrossbarReport
     from ..compiler.reports.detail import core_detail, layer_detail
     from ..compiler.reports.parts import parts_report
-    from ..compiler.reports.report import report
+    from ..compiler.running.images import load_any
     from ..ir.errors import BadInput, Origin
-    from .views.crossbars import refuse, show_image
+    from .views.crossbars import refuse, show_crossbars
 
     if layer is not None and core is not None:
         raise click.UsageError("--layer and --core exclude each other")
-    if is_crossbar_file(image):
-        refuse({"--layer": layer, "--core": core})
-        show_image(load_crossbars(image), image, as_json)
-        return
     image = manifest_of(image)
-    loaded = load_network(image)
+    loaded = load_any(image)
     if isinstance(loaded, SplitImage):
         if layer is not None or core is not None:
             file = next(row.file for row in loaded.manifest.parts if row.kind == "chip")
@@ -51,7 +49,12 @@ def inspect_command(image: Path, layer: str | None, core: int | None, as_json: b
         parts = parts_report(loaded, image)
         say_json(parts) if as_json else show_parts(parts)
         return
-    known = report(loaded, image)
+    known = report_of(loaded, image)
+    if isinstance(known, CrossbarReport):
+        refuse({"--layer": layer, "--core": core})
+        say_json(known) if as_json else show_crossbars(known)
+        return
+    assert isinstance(loaded, Image), "of its kind"
     if layer is not None:
         of_layer = layer_detail(loaded, known, layer)
         say_json(of_layer) if as_json else _show_layer(of_layer)

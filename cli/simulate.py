@@ -13,11 +13,11 @@ from .views.show import json_text, kept_all_the_same, plain, say, say_json
 from .views.talk import frames_bar, warn, warn_of_bytes
 
 if TYPE_CHECKING:
-    from ..backends.image.image import Image
     from ..backends.machine.machine import Arithmetic
-    from ..compiler.running.estimate import Estimates
+    from ..compiler.running.engines import AnyImage
+    from ..compiler.running.estimate import AnyEstimates
     from ..compiler.running.simulating.beside import Beside, Course
-    from ..compiler.running.simulating.simulation import Simulation
+    from ..compiler.running.simulating.simulation import AnySimulation
 
 
 @click.command("simulate")
@@ -121,40 +121,23 @@ def simulate_command(
     Memory does not grow with the number of frames. A run that writes its outputs and is interrupted keeps
     the frames that it has finished: the same command with --resume goes on from there.
     """
-    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
-    from ..backends.image.parts import load_network, manifest_of
+    from ..backends.image.parts import manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.running import outputs
-    from ..compiler.running.data.dataset import check_apart, open_data, open_frames
+    from ..compiler.running.data.dataset import check_apart, open_data
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
     from ..compiler.running.data.recordings import STEP
     from ..compiler.running.estimate import estimate
+    from ..compiler.running.images import load_any, mesh_of
     from ..compiler.running.runner import network_inputs
     from ..compiler.running.simulating.answers import Answers, Kept
     from ..compiler.running.simulating.beside import Second, Tracker
     from ..compiler.running.simulating.partial import Partial
     from ..compiler.running.simulating.predictions import Form, save_predictions
-    from ..compiler.running.simulating.simulation import Watcher, has_memory, simulate
+    from ..compiler.running.simulating.simulation import Watcher, counters_of, has_memory, simulate
     from ..compiler.running.simulating.spikes import Events, Spikes
 
-    if is_crossbar_file(image):
-        from ..compiler.running.runner import network_inputs
-        from .views.crossbars import refuse, run_and_show
-
-        chip_arithmetic = arithmetic != "float32"
-        refuse({"--resume": resume, "--labels": labels, "--against": against, "--report": report_file})
-        refuse({"--charts": charts, "--values": values, "--arithmetic": chip_arithmetic})
-        refuse({"--bin": seconds, "--refresh": refresh, "--spikes": spikes, "--beside": beside_file})
-        refuse({"--engine": engine != "walk"})
-        outputs.suffixed(output, ".npz")
-        crossbars = load_crossbars(image)
-        opened = open_frames(
-            data_path, network_inputs(crossbars), Picture(resize, mean, scale, bgr), dict(names)
-        )
-        given = ctx.with_resource(opened)
-        run_and_show(crossbars, given, output, as_json)
-        return
     if resume and output is None:
         raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
     outputs.suffixed(output, ".npz", ".npy", ".csv")
@@ -166,7 +149,7 @@ def simulate_command(
         (image, data_path, against, beside_file, Path(labels) if labels else None),
     )
     check_apart(data_path, output)
-    loaded = load_network(image)
+    loaded = load_any(image)
     picture = Picture(resize, mean, scale, bgr)
     is_spiking = Dynamics.says(loaded.about.dynamics)
     step = seconds or (Dynamics.parsed(loaded.about.dynamics).dt if is_spiking else STEP)
@@ -194,7 +177,7 @@ def simulate_command(
     tracker, second = Tracker(), None
     watchers.append(tracker)
     if beside_file is not None:
-        other = load_network(manifest_of(beside_file))
+        other = load_any(manifest_of(beside_file))
         inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(loaded)}
         second = Second(beside_file, other, data, arithmetic, begins, inputs)
         watchers.append(second)
@@ -216,7 +199,9 @@ def simulate_command(
                 "refresh": refresh,
                 "pictures": asdict(picture),
             }
-            with Partial(output, run, len(data), has_memory=has_memory(loaded)) as finished:
+            with Partial(
+                output, run, len(data), has_memory=has_memory(loaded), counters=counters_of(loaded)
+            ) as finished:
                 if not resume and finished.path.exists():
                     warn(f"{finished.path}: replaced, though frames are left in it that --resume would use")
                 watchers = [Form(output), *watchers, finished]
@@ -247,7 +232,7 @@ def simulate_command(
 
         with kept_all_the_same(*filter(None, (output, report_file))):
             for name, text in loose(
-                run_sections(found, loaded.chip.mesh, costs, accuracy, tracker.course, twin)
+                run_sections(found, mesh_of(loaded), costs, accuracy, tracker.course, twin)
             ):
                 outputs.save_text(charts / name, text)
     if as_json:
@@ -277,18 +262,18 @@ def simulate_command(
 
 
 def _report(
-    found: "Simulation",
-    image: "Image",
+    found: "AnySimulation",
+    image: "AnyImage",
     file: Path,
-    costs: "Estimates",
+    costs: "AnyEstimates",
     accuracy: float | None,
     agreement: object,
     course: "Course",
     twin: "Beside | None",
 ) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
-    from ..backends.image.parts import mesh_of
     from ..compiler.running import outputs
+    from ..compiler.running.images import mesh_of
 
     data = {**plain(found), "estimates": plain(costs)}
     del data["outputs"]

@@ -85,12 +85,12 @@ def verify_command(
     In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
     every layer, with the equations of its .nir file.
     """
-    from ..backends.crossbar.file import is_crossbar_file, load_crossbars
-    from ..backends.image.parts import load_network, manifest_of
+    from ..backends.image.parts import manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics
-    from ..compiler.running.data.dataset import open_data, open_frames
+    from ..compiler.running.data.dataset import open_data
     from ..compiler.running.data.pictures import Picture
-    from ..compiler.running.inputs import noise, random_frames
+    from ..compiler.running.images import load_any
+    from ..compiler.running.inputs import random_frames
     from ..compiler.running.outcome import verification
     from ..compiler.running.verify import verify
 
@@ -98,23 +98,8 @@ def verify_command(
         raise click.UsageError("-i and --random exclude each other")
     if data_path is None and names:
         raise click.UsageError("--input needs -i")
-    if is_crossbar_file(image):
-        from ..compiler.running.crossbar.run import verify_crossbars
-        from ..compiler.running.runner import network_inputs
-        from .views.crossbars import refuse, show_verdict
-
-        refuse({"--reference": reference, "--arithmetic": arithmetic != "float32"})
-        crossbars = load_crossbars(image)
-        inputs = network_inputs(crossbars)
-        drawn: Sequence[Arrays] = noise(inputs, random or RANDOM_FRAMES, seed, is_spiking=False)
-        if data_path is not None:
-            picture = Picture(resize, mean, scale, bgr)
-            drawn = ctx.with_resource(open_frames(data_path, inputs, picture, dict(names)))
-        verified = verify_crossbars(model, crossbars, str(image), drawn, tolerance)
-        show_verdict(verified, as_json)
-        ctx.exit(0 if verified.is_right else 1)
     image = manifest_of(image)
-    loaded = load_network(image)
+    loaded = load_any(image)
     frames: Sequence[Arrays]
     if data_path is not None:
         opened = open_data(data_path, loaded, Picture(resize, mean, scale, bgr), dict(names))
@@ -149,11 +134,12 @@ def _show(found: "Verification") -> None:
     )
     say()
     frontend, rounding = found.frontend, found.rounding
-    _show_figures("layer*", found.layers, found.tolerance)
+    tolerance = None if found.lost else found.tolerance
+    _show_figures("layer*", found.layers, tolerance)
     say(f"front end: {frontend.says}", style="bold")
     _show_figures("output*", frontend.outputs, frontend.limit)
     say("mapping: the image against the network with the image's own weights", style="bold")
-    _show_figures("output*", found.reference.outputs, found.tolerance)
+    _show_figures("output*", found.reference.outputs, tolerance)
     if found.integers is not None:
         say(f"integers: {found.integers.says}", style="bold")
         _show_figures("layer*", found.integers.outputs, found.integers.limit)
@@ -167,8 +153,11 @@ def _show(found: "Verification") -> None:
     why = FRONTEND_LIMITS[found.rounds_to] if found.integers is None else ""
     _show_verdict("front end", frontend.is_right, frontend.max_rel_error, f"{frontend.limit:.2g}{why}")
     in_float32 = " in float32 arithmetic" if rounding is not None else ""
-    limit = f"{found.tolerance:g}{in_float32}"
-    _show_verdict("mapping", found.is_mapped_right, found.reference.max_rel_error, limit)
+    if found.lost:
+        say(f"{found.lost:,} synapses are pruned: the errors above are what that costs", style="bold")
+    else:
+        limit = f"{found.tolerance:g}{in_float32}"
+        _show_verdict("mapping", found.is_mapped_right, found.reference.max_rel_error, limit)
     if found.integers is not None:
         _show_integers(found.integers)
     if rounding is not None and not math.isfinite(rounding.max_rel_error):

@@ -10,9 +10,10 @@ from itertools import groupby
 from ...ir.errors import BadInput, Origin
 from ..image.container import CORE_SECTION, ORDER_SECTION, PLAIN_SECTIONS, payloads
 from ..image.image import Image
+from ..words.text import fields_text
 from ..words.words import Step
 from .claims import Atlas, Words
-from .regions import Region, fields_text, regions_of
+from .regions import Region, regions_of
 
 MARGIN = " " * 7  # before words and bytes that go on from the line above
 WORDS_IN_LINE = 4

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..image.image import Image
-from ..words.bits import WORD_BITS, Word, WordError, label, unpack
+from ..words.bits import WORD_BITS, Word, WordError, unpack
+from ..words.text import fields_text
 from ..words.words import Axon, Extension, Kernel, Population, Port, Stride
 from .claims import Atlas, Claim, Role, Words
 
@@ -63,18 +64,6 @@ def regions_of(atlas: Atlas, core: int) -> list[Region]:
         else:
             found.append(_region(atlas, core, start, words, claims, claims[owner]))
     return found
-
-
-def fields_text(word: Word) -> str:
-    """The fields of a word: name=value, what has a code by its name."""
-    return " ".join(
-        f"{name}={_value_text(value) if word.field(name).codes is None else label(value)}"
-        for name, value in word.items()
-    )
-
-
-def _value_text(value: int | float) -> str:
-    return str(np.float32(value)) if isinstance(value, float) else str(value)
 
 
 def _region(atlas: Atlas, core: int, start: int, words: Words, claims: list[Claim], claim: Claim) -> Region:

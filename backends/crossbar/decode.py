@@ -48,6 +48,20 @@ class Program:
     rules: tuple[Decided, ...]
     sites: tuple[Integers, ...]
 
+    @property
+    def has_memory(self) -> bool:
+        """Whether a frame depends on those before it: neurons keep states, or a row is driven in a step in
+        which columns that hear it have fired.
+        """
+        if any(rule.neuron.lasts for rule in self.rules):
+            return True
+        for one in self.crossbars:
+            for column, to, row in one.routes.tolist():
+                target = self.crossbars[to]
+                if (target.step[target.cells[row] != 0] <= one.step[column]).any():
+                    return True
+        return False
+
 
 def decode(image: CrossbarImage, file: str = "") -> Program:
     """The crossbars, rules and sites of an image. Raises BadImage where they do not hold together."""
@@ -91,7 +105,7 @@ def _crossbar(one: CoreImage, tiles: dict[tuple[int, int], int]) -> Crossbar:
     if not words.size:
         raise ValueError("a crossbar has no words")
     head = Head.decode(int(words[0]))
-    columns, routes = 1 + head.columns, 1 + head.columns + head.routes
+    columns, routes = 1 + head.columns, head.words
     size = head.rows * head.columns
     if words.size != routes + -(-size // 2):
         raise ValueError(f"a crossbar of {head.rows} x {head.columns} has {words.size} words")

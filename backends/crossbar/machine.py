@@ -5,7 +5,7 @@ their rows; all columns of a step fire before any of their values is sent. So wh
 those who hear it is heard in the next frame.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,40 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...ir.errors import BadInput, Origin
 from ..image.image import ImageTensor
+from ..machine.machine import Fire, Run
 from ..machine.tensors import elements
+from .counters import CrossbarCounters
 from .decode import Decided, Integers, decode
 from .image import CrossbarImage
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class CrossbarCounters:
-    """What frames cost. `firing`: units whose value is not 0. `spikes`: their values sent to other tiles,
-    which take so many `hops`; `local`: those to their own. `reads`: rows that were driven by a value that is
-    not 0; the columns that these cross have `used` cells with a synapse and `unused` ones.
-    """
-
-    frames: int = 0
-    firing: int = 0
-    spikes: int = 0
-    local: int = 0
-    hops: int = 0
-    reads: int = 0
-    used: int = 0
-    unused: int = 0
-
-    def __add__(self, other: "CrossbarCounters") -> "CrossbarCounters":
-        return CrossbarCounters(*(getattr(self, n) + getattr(other, n) for n in self.__slots__))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CrossbarRun:
-    """Tensors of a frame, and what it cost."""
-
-    outputs: Mapping[str, NDArray[np.float32]]
-    layers: Mapping[str, NDArray[np.float32]]
-    counters: CrossbarCounters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +52,8 @@ class CrossbarMachine:
         step = _joined([one.step for one in crossbars])
         self._schedule = [self._groups(step, each) for each in np.unique(step)]
         self._used = _joined([np.count_nonzero(one.cells, axis=1) for one in crossbars])
+        self._crossbar_of_row = np.repeat(np.arange(len(crossbars)), rows)
+        self._crossbar_of_column = np.repeat(np.arange(len(crossbars)), columns)
         self._routes = self._sent(step)
         self.restart()
 
@@ -92,9 +67,34 @@ class CrossbarMachine:
         self._rows: Floats = np.zeros(self._used.size)
         self._values: Floats = np.zeros(self._rule.size)
         self._states: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
+        self._kept: dict[tuple[int, int], Integers] = {}  # the columns of each group that keeps states
 
-    def run(self, inputs: Mapping[str, ArrayLike], *, keep_layers: bool = False) -> CrossbarRun:
-        """The next frame. Raises BadInput for arrays that are not the image's inputs."""
+    def states(self, core: int, population: int) -> tuple[NDArray[np.float32], ...]:
+        """What the columns of a crossbar keep to the next frame, [1, 1, columns] each; 0 where one does not.
+        `population` is 0.
+        """
+        own = self._crossbar_of_column == core
+        most = max((len(states) for states in self._states.values()), default=0)
+        found = np.zeros((most, own.size), dtype=np.float32)
+        for key, columns in self._kept.items():
+            for number, state in enumerate(self._states[key]):
+                found[number, columns] = state
+        return tuple(each[own][None, None] for each in found)
+
+    def run(
+        self,
+        inputs: Mapping[str, ArrayLike],
+        *,
+        keep_layers: bool = False,
+        trace: Callable[[Fire], None] | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """The next frame. Raises BadInput for arrays that are not the image's inputs. `on_step` is told the
+        number of steps done, and of all.
+        """
+        if trace is not None:
+            rule = "is an image for crossbars, whose steps are of no population"
+            raise BadInput(self._origin, rule, hint="run it without a trace")
         self._feed(inputs)
         for number, groups in enumerate(self._schedule):
             for group in groups:
@@ -104,6 +104,8 @@ class CrossbarMachine:
                     self._fire(number, group.columns[inside], sums[inside], self._program.rules[rule])
             columns, targets = self._routes[number][:2]
             self._rows[targets] = self._values[columns]
+            if on_step is not None:
+                on_step(number + 1, len(self._schedule))
         tensors = {
             kind: {
                 tensor.name: self._tensor(tensor, sites)
@@ -112,7 +114,7 @@ class CrossbarMachine:
             }
             for kind in ("output", *(["layer"] if keep_layers else []))
         }
-        return CrossbarRun(tensors["output"], tensors.get("layer", {}), self._counted())
+        return Run(tensors["output"], tensors.get("layer", {}), self._counted(), "crossbars")
 
     def _groups(self, step: Integers, number: int) -> list[_Group]:
         found = []
@@ -168,7 +170,7 @@ class CrossbarMachine:
         values, after = neuron.fire((before[0] + sums, *before[1:]), numbers[:own], function, first)  # type: ignore[arg-type]
         self._values[columns] = values
         if neuron.lasts:
-            self._states[key] = after
+            self._states[key], self._kept[key] = after, columns
 
     def _tensor(self, tensor: ImageTensor, sites: Integers) -> NDArray[np.float32]:
         element, crossbar, column = sites.T
@@ -178,17 +180,32 @@ class CrossbarMachine:
 
     def _counted(self) -> CrossbarCounters:
         """What the frame that is just over cost."""
-        spikes = local = hops = 0
-        for columns, _, far in self._routes:
-            is_sent = self._values[columns] != 0
-            spikes += int((is_sent & (far > 0)).sum())
-            local += int((is_sent & (far == 0)).sum())
-            hops += int(far[is_sent].sum())
+        count = len(self._program.crossbars)
+
+        def by_crossbar(of: Integers, amount: NDArray[Any]) -> Integers:
+            return np.bincount(of, amount, count).astype(np.int64)
+
+        sent = [(columns, far) for columns, _, far in self._routes]
+        columns, far = _joined([each for each, _ in sent]), _joined([each for _, each in sent])
+        is_sent = self._values[columns] != 0
+        sender = self._crossbar_of_column[columns]
         driven = self._rows != 0
-        used, reads = int(self._used[driven].sum()), int(driven.sum())
-        unused = reads * self.image.chip.columns - used
-        firing = int(np.count_nonzero(self._values))
-        return CrossbarCounters(1, firing, spikes, local, hops, reads, used, unused)
+        reads = by_crossbar(self._crossbar_of_row, driven)
+        used = by_crossbar(self._crossbar_of_row, self._used * driven)
+        return CrossbarCounters(
+            tuple((index, 0) for index in range(count)),
+            np.zeros(count, dtype=np.bool_),
+            firing=by_crossbar(self._crossbar_of_column, self._values != 0),
+            events=by_crossbar(sender, is_sent),
+            hops=by_crossbar(sender, far * is_sent),
+            empty_events=np.zeros(count, dtype=np.int64),
+            synaptic_operations=used,
+            cycles=np.zeros(count, dtype=np.int64),
+            local=by_crossbar(sender, is_sent & (far == 0)),
+            reads=reads,
+            silent=by_crossbar(self._crossbar_of_row, ~driven),
+            unused=reads * self.image.chip.columns - used,
+        )
 
 
 def _joined(arrays: list[Any]) -> NDArray[Any]:

@@ -18,6 +18,11 @@ class Head(Word):
     routes: int = bits(32, "number of routes")
     reserved: int = padding(8)
 
+    @property
+    def words(self) -> int:
+        """The words before the cells, this one included."""
+        return 1 + self.columns + self.routes
+
 
 class Column(Word):
     """A unit: where its sum begins, when it fires, and what it does then."""

@@ -43,9 +43,9 @@ ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
 
 # Files with the same table that hold something else, by their first bytes.
 FOREIGN = {
-    b"SNCXBARS": "is an image of a chip of crossbars, which this command does not take",
+    b"SNCXBARS": "is an image for a chip of crossbars, which this command does not take",
 }
-FOREIGN_HINT = "snc inspect, simulate and verify take it"
+FOREIGN_HINT = "inspect, disasm, simulate and verify take it"
 
 T = TypeVar("T")
 Payload = tuple[str, int, bytes]  # kind and index of a section, and what it holds

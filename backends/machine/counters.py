@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,15 @@ class Counters:
     `cycles`: those that its steps take, as `timing` adds them up.
     """
 
+    COUNTS: ClassVar[tuple[str, ...]] = (
+        "firing",
+        "events",
+        "hops",
+        "empty_events",
+        "synaptic_operations",
+        "cycles",
+    )
+
     populations: tuple[tuple[int, int], ...]
     inputs: NDArray[np.bool_]
     firing: Integers
@@ -45,18 +55,10 @@ class Counters:
     synaptic_operations: Integers
     cycles: Integers
 
-    def __add__(self, other: "Counters") -> "Counters":
+    def __add__(self, other: Self) -> Self:
         assert self.populations == other.populations, "counters of two images"
-        return Counters(
-            self.populations,
-            self.inputs,
-            self.firing + other.firing,
-            self.events + other.events,
-            self.hops + other.hops,
-            self.empty_events + other.empty_events,
-            self.synaptic_operations + other.synaptic_operations,
-            self.cycles + other.cycles,
-        )
+        summed = {name: getattr(self, name) + getattr(other, name) for name in self.COUNTS}
+        return type(self)(self.populations, self.inputs, **summed)
 
     @property
     def total(self) -> Tally:

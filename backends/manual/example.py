@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..analysis.regions import fields_text
 from ..image.container import HEAD, ROW, write_image
 from ..machine.counters import Tally
 from ..machine.machine import Arithmetic, Machine
 from ..machine.values import rounded
 from ..words.bits import Word
+from ..words.text import fields_text
 from .tiny import CORES, PICTURE, STEPS, Numbers, events, tiny_image
 from .vectors import VECTORS, half
 

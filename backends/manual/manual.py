@@ -9,12 +9,12 @@ from typing import get_args
 
 from ...ir.chip import Chip
 from ...ir.storage.weights import FORMATS, Codec
-from ..analysis.regions import fields_text
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Field, Word, label
 from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
+from ..words.text import fields_text
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from .example import EXAMPLE, example
 from .file import FILE

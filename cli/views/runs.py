@@ -8,24 +8,28 @@ import numpy as np
 from .show import Sheet, say, times
 
 if TYPE_CHECKING:
-    from ...compiler.running.estimate import Estimates
+    from ...compiler.running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
+    from ...compiler.running.estimate import AnyEstimates
     from ...compiler.running.simulating.agreement import Agreement
     from ...compiler.running.simulating.answers import Answers, Range
     from ...compiler.running.simulating.beside import Beside
-    from ...compiler.running.simulating.simulation import Simulation
+    from ...compiler.running.simulating.simulation import AnySimulation, Simulation
     from ...compiler.running.simulating.spikes import Spikes
 
 NEAR = ": sums in ONNX Runtime's order, near the chip's; counted is what the chip would do with these values"
 BEST = 5  # of an output that is a vector
 VECTOR_MIN, VECTOR_MAX = 3, 100_000  # elements of an output that is shown as a ranking
 STREAMS_SHOWN = 8
+SMALL = 10.0  # nanojoules
 RANGE_SHOWN = 8  # elements that are shown one by one
 
 
 def show_run(
-    found: "Simulation", answers: "Answers", model: str, output: Path | None, costs: "Estimates"
+    found: "AnySimulation", answers: "Answers", model: str, output: Path | None, costs: "AnyEstimates"
 ) -> None:
     """What a run gave and counted."""
+    from ...compiler.running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
+
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
     if found.engine != "walk":
@@ -33,6 +37,19 @@ def show_run(
     say()
     for name, shape in found.outputs.items():
         _show_output(name, shape, answers.ranges[name], found.frames)
+    if isinstance(found, CrossbarSimulation):
+        assert isinstance(costs, CrossbarEstimates)
+        _show_crossbars(found, costs)
+    else:
+        _show_cores(found)
+    say(f"energy      {_joules(costs.energy_nj)} a frame, estimated from the target's costs")
+    say(f"latency     {costs.latency_us:,.2f} us a frame, estimated")
+    if output is not None:
+        say(f"outputs     {output}")
+
+
+def _show_cores(found: "Simulation") -> None:
+    """What cores were counted in."""
     table = Sheet("layer*", "op", "fired>", "events>", "synaptic ops>", "empty>", "hops>")
     for layer in found.per_layer:
         table.add(
@@ -49,10 +66,24 @@ def show_run(
     say(f"events      {found.events:,}, of them empty {found.empty_events:,} ({100 * share:.1f} %)")
     say(f"synaptic    {found.synaptic_operations:,} operations")
     say(f"hops        {found.hops:,}, of them into the chip {found.input_hops:,}")
-    say(f"energy      {costs.energy_nj / 1000:,.3f} uJ a frame, estimated from the target's costs")
-    say(f"latency     {costs.latency_us:,.2f} us a frame, estimated")
-    if output is not None:
-        say(f"outputs     {output}")
+
+
+def _show_crossbars(found: "CrossbarSimulation", costs: "CrossbarEstimates") -> None:
+    """What crossbars were counted in."""
+    cells = found.used + found.unused
+    share = 100 * found.unused / max(cells, 1)
+    say(f"units       {found.firing:,} values that are not 0, in {found.steps} steps of a frame")
+    far = f"{found.spikes:,} values to other tiles, {found.hops:,} hops"
+    say(f"mesh        {far}; {found.local:,} values to their own")
+    say(f"rows read   {found.reads:,}, and {found.silent:,} in use that were not driven")
+    say(f"cells       {cells:,} on rows that were read, {share:.1f} % of them without a synapse")
+    parts = (("in synapses", costs.useful_nj), ("wasted", costs.wasted_nj), ("on the mesh", costs.mesh_nj))
+    say(f"of energy   {', '.join(f'{_joules(nj)} {what}' for what, nj in parts)}")
+
+
+def _joules(nanojoules: float) -> str:
+    """An energy in microjoules, a very small one in nanojoules."""
+    return f"{nanojoules:.3g} nJ" if 0 < nanojoules < SMALL else f"{nanojoules / 1000:,.3f} uJ"
 
 
 def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int) -> None:
@@ -104,7 +135,9 @@ def show_agreement(found: "Agreement") -> None:
     )
 
 
-def show_beside(found: "Simulation", costs: "Estimates", other: "Beside", others: "Estimates") -> None:
+def show_beside(
+    found: "AnySimulation", costs: "AnyEstimates", other: "Beside", others: "AnyEstimates"
+) -> None:
     """What two images took for the same frames."""
     table = Sheet("image*", "events>", "synaptic ops>", "energy uJ>", "latency us>")
     runs = ((Path(found.image).name, found, costs), (Path(other.run.image).name, other.run, others))

@@ -53,6 +53,10 @@ class Options:
         """Whether there is no wish about the formats of weights."""
         return self.budget is None and self.cores is None and self.min_sqnr is None
 
+    def decomposed(self, method: Method) -> "Options":
+        """The same with another method of decomposition."""
+        return replace(self, decompose=method)
+
     def with_formats(self, weights: str) -> "Options":
         """The same with these formats, and nothing more to choose."""
         return replace(self, weights=weights, data=None, budget=None, cores=None, min_sqnr=None)

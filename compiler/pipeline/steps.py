@@ -4,12 +4,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
+from ...backends.crossbar.image import CrossbarImage
 from ...backends.image.image import Image
+from ...ir.crossbar.layout import Clusters, Placed
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping
 from ...ir.network import Network
 
-Value = LayerGraph | Network | Mapping | Image
+Value = LayerGraph | Network | Mapping | Image | Clusters | Placed | CrossbarImage
 V = TypeVar("V", LayerGraph, Network, Mapping, Image)
 
 

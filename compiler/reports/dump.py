@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ...backends.analysis.listing import disassemble
+from ...backends.crossbar.image import CrossbarImage
+from ...backends.crossbar.listing import listing
 from ...backends.image.image import Image
+from ...ir.crossbar.layout import Clusters, Placed
 from ...ir.layers import Array, Attribute, Layer, LayerGraph
 from ...ir.mapping import Fragment, Mapping, Plan, Span
 from ...ir.network import AxisMap, Network, NeuronLayer, Parameter, Population, Projection
@@ -25,6 +28,12 @@ def text_of(value: Value) -> str:
             lines = _network(value)
         case Mapping():
             lines = _mapping(value)
+        case Clusters():
+            lines = _clusters(value)
+        case Placed():
+            lines = _clusters(value.clusters, value.tiles.tolist())
+        case CrossbarImage():
+            lines = listing(value)
         case Image():
             return disassemble(value)
     return "".join(f"{line}\n" for line in lines)
@@ -110,6 +119,19 @@ def _mapping(mapping: Mapping) -> Iterator[str]:
             yield f"  axon to {axon.target} {axon.update.name} from {axon.segment}: {where}, {kernel}"
     yield f"prologue {_steps(mapping.schedule.prologue)}"
     yield f"body {_steps(mapping.schedule.body)}"
+
+
+def _clusters(clusters: Clusters, tiles: Sequence[Sequence[int]] = ()) -> Iterator[str]:
+    units = clusters.units
+    yield f"crossbars of {units.name}: {clusters.count}, at least {clusters.bound}"
+    crossbar, source = clusters.rows
+    for index in range(clusters.count):
+        place = f" at ({tiles[index][0]}, {tiles[index][1]})" if tiles else ""
+        yield f"crossbar {index}{place}: rows of units {_listed(source[crossbar == index].tolist())}"
+        for unit in clusters.members(index).tolist():
+            heard = f"{units.fan_in[unit]} inputs, bias {units.bias[unit]:.6g}, rule {units.rule[unit]}"
+            what = "part of a sum" if units.is_helper[unit] else "neuron"
+            yield f"  unit {unit} of population {units.population[unit]}, {what}: {heard}"
 
 
 def _plan(plan: Plan) -> str:

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 import numpy as np
 
 from ...backends.analysis.claims import Atlas, Role, bias_words, decoded
-from ...backends.analysis.regions import Region, fields_text, regions_of
+from ...backends.analysis.regions import Region, regions_of
 from ...backends.image.image import Image, ImageFragment, ImageLayer
 from ...backends.machine.decode import Block, decode
 from ...backends.machine.synapses import Neuron, sources, targets
+from ...backends.words.text import fields_text
 from ...backends.words.words import Axon, Kernel, Population, Port, Step, Stride
 from ...ir.errors import BadInput, Origin
 from .report import main_fragments

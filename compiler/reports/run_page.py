@@ -2,19 +2,21 @@
 
 from pathlib import Path
 
-from ..running.estimate import Estimates
+from ..running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
+from ..running.estimate import AnyEstimates, Estimates
 from ..running.simulating.beside import Beside, Course
-from ..running.simulating.simulation import Simulation
+from ..running.simulating.simulation import AnySimulation, Simulation
 from . import charts
+from .crossbar.pages import crossbar_run_sections
 from .image_page import named
 from .page import Chart, Section, Table, page
 
 
 def run_page(
-    found: Simulation,
+    found: AnySimulation,
     model: str,
     mesh: tuple[int, int],
-    costs: Estimates,
+    costs: AnyEstimates,
     data: object,
     accuracy: float | None = None,
     course: Course | None = None,
@@ -29,19 +31,23 @@ def run_page(
 
 
 def run_sections(
-    found: Simulation,
+    found: AnySimulation,
     mesh: tuple[int, int],
-    costs: Estimates,
+    costs: AnyEstimates,
     accuracy: float | None = None,
     course: Course | None = None,
     beside: Beside | None = None,
 ) -> list[Section]:
     """The parts of that page."""
     by_frame = [] if course is None or len(course.events) < 2 else [_course(found, course, beside)]
+    if isinstance(found, CrossbarSimulation):
+        assert isinstance(costs, CrossbarEstimates), "of its kind"
+        return crossbar_run_sections(found, mesh, costs, accuracy, by_frame)
+    assert not isinstance(costs, CrossbarEstimates), "of its kind"
     return [_overview(found, accuracy), *by_frame, _layers(found), _mesh(found, mesh), _costs(costs)]
 
 
-def _course(found: Simulation, course: Course, beside: Beside | None) -> Section:
+def _course(found: AnySimulation, course: Course, beside: Beside | None) -> Section:
     own = Path(found.image).name
     key = (("snc", own), *([] if beside is None else [("lut", Path(beside.run.image).name)]))
     drawn = []

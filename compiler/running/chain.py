@@ -11,6 +11,7 @@ from ...backends.image.parts import SplitImage
 from ...backends.machine.counters import Counters
 from ...ir.errors import BadImage, Origin
 from ..frontend.runtime import Arrays, HostPart
+from .engines import AnyImage
 from .runner import Result, Runner, network_inputs
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Runs(Protocol):
         """The next frame is the first of a run."""
 
 
-def runner_of(image: Image, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> Runs:
+def runner_of(image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> Runs:
     """An image, or the parts of a network, ready to run by one of `ENGINES`."""
     if isinstance(image, SplitImage):
         return Chain(image, arithmetic, engine)
@@ -62,7 +63,7 @@ class Chain:
             if on_step is not None:
                 on_step(done + now, total)
 
-        for row, part in zip(self.image.manifest.parts, self.parts, strict=True):
+        for row, part, given in zip(self.image.manifest.parts, self.parts, self.image.parts, strict=True):
             fed = {name: known[name] for name in row.inputs if name in known}
             if isinstance(part, HostPart):
                 made = part(fed)
@@ -71,7 +72,7 @@ class Chain:
                 made = result.outputs
                 layers |= result.run.layers
                 counters.append(result.run.counters)
-                done += len(part.image.steps)
+                done += len(given.steps) if isinstance(given, Image) else 0
             if missing := [name for name in row.outputs if name not in made]:
                 raise BadImage(
                     Origin(file=row.file), f"does not make {missing[0]!r}", hint="compile it again"
@@ -87,7 +88,7 @@ class Chain:
                 part.restart()
 
     def _cores(self) -> list[int]:
-        return [len(part.image.cores) for part in self.parts if isinstance(part, Runner)]
+        return [len(part.cores) for part in self.image.parts if isinstance(part, Image)]
 
 
 def _together(counters: Sequence[Counters], cores: Sequence[int]) -> Counters:

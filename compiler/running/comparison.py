@@ -29,17 +29,20 @@ Rounding = Literal["single", "half", "quantised"]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a comparison's limit follows from: the tolerance, what the model rounds to, and how often.
-    `is_whole`: it was compiled as the integers that it is.
+    `is_whole`: it was compiled as the integers that it is. `is_pruned`: synapses of it are not in the image.
     """
 
     tolerance: float
     rounds_to: Rounding
     depth: int
     is_whole: bool = False
+    is_pruned: bool = False
 
-    def mapping(self) -> float:
-        """The tolerance: both sides hold the same weights and neither rounds but to single precision."""
-        return self.tolerance
+    def mapping(self) -> float | None:
+        """The tolerance: both sides hold the same weights and neither rounds but to single precision. None
+        where one side lacks some: what that costs is no mistake.
+        """
+        return None if self.is_pruned else self.tolerance
 
     def frontend(self) -> float:
         """The tolerance, too, unless the model rounds what the network as it was read does not."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from ...backends.crossbar.image import CrossbarImage
 from ...backends.image.image import Image
 from ...ir.errors import BadInput
 
@@ -11,6 +12,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ...backends.machine.machine import Arithmetic, Fire, Run
+
+
+AnyImage = Image | CrossbarImage
+
+
+def lost(image: AnyImage) -> int:
+    """Synapses of its network that an image does not have, for they were pruned."""
+    return image.about.lost if isinstance(image, CrossbarImage) else 0
 
 
 class Engine(Protocol):
@@ -68,3 +77,18 @@ ENGINES: Mapping[str, Callable[[Image, "Arithmetic"], Engine]] = {
     "literal": literal,
     "dense": dense,
 }
+
+
+def engine_of(image: AnyImage, arithmetic: "Arithmetic", name: str) -> Engine:
+    """What runs an image of any kind. Raises BadInput for what its kind does not have."""
+    if not isinstance(image, CrossbarImage):
+        return ENGINES[name](image, arithmetic)
+    from ...backends.crossbar.machine import CrossbarMachine
+
+    if arithmetic != "float32":
+        rule = f"an image for crossbars has no {arithmetic} arithmetic"
+        raise BadInput(None, rule, hint="leave --arithmetic out")
+    if name != "walk":
+        rule = f"an image for crossbars is not run by the {name} engine"
+        raise BadInput(None, rule, hint="leave --engine out")
+    return CrossbarMachine(image)

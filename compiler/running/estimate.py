@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import overload
 
 from ...ir.chip import Chip
+from ...ir.crossbar.chip import CrossbarChip
 from ...ir.storage.bitrun import WORD_BITS
-from .simulating.simulation import LayerCount, Simulation
+from .crossbar.simulation import CrossbarEstimates, CrossbarSimulation, estimated
+from .simulating.simulation import AnySimulation, LayerCount, Simulation
 
 # Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
 EVENT_WORDS = 4
@@ -49,8 +52,19 @@ class Estimates:
     layers: tuple[LayerEstimate, ...]
 
 
-def estimate(found: Simulation, chip: Chip) -> Estimates:
-    """The estimates for a run on a target."""
+AnyEstimates = Estimates | CrossbarEstimates
+
+
+@overload
+def estimate(found: Simulation, chip: Chip) -> Estimates: ...
+@overload
+def estimate(found: AnySimulation, chip: Chip | CrossbarChip) -> AnyEstimates: ...
+def estimate(found: AnySimulation, chip: Chip | CrossbarChip) -> AnyEstimates:
+    """The estimates for a run on a target of its kind."""
+    if isinstance(found, CrossbarSimulation):
+        assert isinstance(chip, CrossbarChip)
+        return estimated(found, chip)
+    assert isinstance(chip, Chip)
     word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(chip.core_words)
     layers = tuple(_layer(layer, chip, word_fj, found.frames) for layer in found.per_layer)
     return Estimates(

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...backends.image.image import Image, ImageTensor
+from ...backends.image.image import ImageTensor
 from ..frontend.nir.dynamics import Dynamics
 from ..frontend.runtime import Arrays
+from .engines import AnyImage
 from .runner import network_inputs
 
 SPIKING = 0.2  # the share of an input's elements that spike in a step of noise
@@ -17,7 +18,7 @@ SPREADS = (1.0, 4.0, 0.0)
 POSITION_MAX = 127
 
 
-def random_frames(image: Image, count: int, seed: int) -> list[Arrays]:
+def random_frames(image: AnyImage, count: int, seed: int) -> list[Arrays]:
     """Frames of noise for an image, as `noise` draws them."""
     is_spiking = Dynamics.says(image.about.dynamics)
     return noise(network_inputs(image), count, seed, is_spiking=is_spiking)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...backends.image.image import Image
 from .comparison import Compared
+from .engines import AnyImage, lost
 from .figures import Divergence, Figures
 from .verify import Verdict
 
@@ -37,7 +37,8 @@ class Held:
 class Verification:
     """A verdict: the outputs against the original model, against the reference graph (the mapping), and the
     network as it was read against the model (the front end). `integers`: of a model that was compiled as its
-    integers, every layer against these. `rounding`: what the chip's arithmetic costs.
+    integers, every layer against these. `rounding`: what the chip's arithmetic costs. `lost`: synapses that
+    the image does not have; then no error of the mapping is wrong.
     """
 
     max_abs_error: float
@@ -59,10 +60,11 @@ class Verification:
     rounds_to: str
     is_mapped_right: bool
     is_right: bool
+    lost: int = 0
 
 
 def verification(
-    verdict: Verdict, image: Image, model: Path, path: Path, arithmetic: str, frames: int
+    verdict: Verdict, image: AnyImage, model: Path, path: Path, arithmetic: str, frames: int
 ) -> Verification:
     """A verdict with its worst figures."""
     original, reference = _errors(verdict.outputs), _errors(verdict.reference)
@@ -87,6 +89,7 @@ def verification(
         rounds_to=verdict.rounds_to,
         is_mapped_right=verdict.is_mapped_right,
         is_right=verdict.is_right,
+        lost=lost(image),
     )
 
 

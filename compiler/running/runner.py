@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import onnx
 
-from ...backends.image.image import Image, ImageTensor
+from ...backends.image.image import ImageTensor
 from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
-from .engines import ENGINES
+from .engines import AnyImage, engine_of
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
@@ -45,9 +45,9 @@ class Ends(Protocol):
 class Runner:
     """An image, ready to run frame by frame."""
 
-    def __init__(self, image: Image, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:
+    def __init__(self, image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:
         self.image = image
-        self.machine = ENGINES[engine](image, arithmetic)
+        self.machine = engine_of(image, arithmetic, engine)
         self.before = None if image.host_before is None else HostPart(image.host_before)
         self.after = None if image.host_after is None else HostPart(image.host_after)
         self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]

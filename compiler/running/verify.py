@@ -4,7 +4,6 @@ image against the network with its weights, and the image against the model.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...backends.image.image import Image
 from ...backends.image.parts import SplitImage
 from ...ir.errors import BadInput, Origin
 from ...ir.layers import RESHAPES, LayerGraph
@@ -23,12 +21,13 @@ from ..frontend.precision import widen
 from ..frontend.quantised.whole import WholeForm, whole_form
 from ..frontend.read import Shapes, to_onnx
 from ..frontend.runtime import Arrays
-from ..pipeline.capacity import check_capacity
+from ..pipeline.kinds import pipeline_of
 from ..pipeline.map import quantised
 from ..pipeline.prepare import Prepared, is_spiking, prepare
 from ..pipeline.splitting.compile import prepare_split
 from .chain import Runs, runner_of
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
+from .engines import AnyImage, lost
 from .figures import Divergence, Figures, Gauge, first_above
 from .integers.reference import IntegerReference
 from .reference import Reference
@@ -111,7 +110,7 @@ class Integers:
         return {**whole, **{name: found[name] for name in self.reference.outputs}}
 
 
-def load_models(path: Path, image: Image, reference: Path | None) -> Models:
+def load_models(path: Path, image: AnyImage, reference: Path | None) -> Models:
     """The forms of an image's network. Raises BadInput when model and image do not belong together."""
     shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
     source = load_model(path)
@@ -146,18 +145,18 @@ def _integers(model: onnx.ModelProto, file: str) -> Integers:
     return Integers(IntegerReference(single), form)
 
 
-def _prepared(path: Path, shapes: Shapes, image: Image) -> tuple[LayerGraph, tuple[Prepared, ...]]:
+def _prepared(path: Path, shapes: Shapes, image: AnyImage) -> tuple[LayerGraph, tuple[Prepared, ...]]:
     """The layers of a model, and the parts of it that the chip has."""
     if isinstance(image, SplitImage):
         parts = prepare_split(path, shapes)
         return parts.graph, parts.prepared
-    whole = prepare(path, shapes, partial(check_capacity, chip=image.chip))
+    whole = prepare(path, shapes, lambda graph: pipeline_of(image.chip).admit(graph, image.chip))
     return whole.graph, (whole,)
 
 
 def verify(
     path: Path,
-    image: Image,
+    image: AnyImage,
     frames: Sequence[Arrays],
     *,
     reference: Path | None = None,
@@ -181,11 +180,12 @@ def verify(
     judged = [_scores(models, name) for name in outputs]
     sides = _sides(models, image, outputs, judged, inner, arithmetic, path.name)
     absent = {"rounding"} if arithmetic != "chip" else set()
-    absent |= {"integers"} if models.integers is None else set()
+    absent |= {"integers"} if models.integers is None or lost(image) else set()
     comparisons = [c for c in COMPARISONS if c.name not in absent]
     gauges = {c.name: [Gauge(name) for name in outputs] for c in comparisons}
     gauges["frontend"] = [Gauge(name) for name in judged]
-    if models.integers is not None:
+    if "integers" not in absent:
+        assert models.integers is not None
         kinds = {value.name: value.type.tensor_type.elem_type for value in models.given.graph.output}
         whole = [tensor.name for tensor in layers if tensor.name in models.integers.form.tensors]
         whole += [name for name in outputs if kinds[name] in INTEGERS]
@@ -203,7 +203,9 @@ def verify(
                 gauge.add(got, want)
         for gauge in by_layer:
             gauge.add(found["image"][gauge.name], found["held"][gauge.name])
-    limits = Limits(tolerance, models.rounds_to, depth(models.given), models.integers is not None)
+    limits = Limits(
+        tolerance, models.rounds_to, depth(models.given), models.integers is not None, lost(image) > 0
+    )
     compared = {
         c.name: Compared(c.name, c.says, c.limit(limits), tuple(gauge.figures() for gauge in gauges[c.name]))
         for c in comparisons
@@ -255,7 +257,7 @@ def _blamed(found: Compared, first: Divergence | None) -> Compared:
 
 def _sides(
     models: Models,
-    image: Image,
+    image: AnyImage,
     outputs: Sequence[str],
     judged: Sequence[str],
     inner: Sequence[str],

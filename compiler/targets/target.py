@@ -55,7 +55,7 @@ def load_cores(name: str) -> Chip:
     """The chip of cores of a shipped target's name or of a TOML file's path. Raises BadTarget for others."""
     chip: object = load_target(name)
     if kind_of(chip) is CROSSBAR:
-        rule = "is a chip of crossbars, for which only compile, check, inspect, simulate and verify work"
+        rule = "is a chip of crossbars, which this command does not take"
         raise BadTarget(Origin(file=name), rule, hint=f"take a chip of cores, such as {DEFAULT_TARGET}")
     return load_target(name)
 

@@ -5,7 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
+
+from snc.models.lenet import perceptron
 
 from .conftest import Run
 
@@ -58,3 +61,21 @@ def test_every_key_is_described(
     top = found if isinstance(found, dict) else found[0]
     assert set(top) <= section(title)
     assert set(keys(found)) <= ANYWHERE
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "compile {mlp} --target crossbar-128 -o {out} --json",
+        "compare {mlp} --target crossbar-128 --json",
+    ],
+)
+def test_every_key_of_crossbars_is_described(command: str, run: Run, tmp_path: Path) -> None:
+    onnx.save(perceptron(), tmp_path / "mlp.onnx")
+    places = {"mlp": tmp_path / "mlp.onnx", "out": tmp_path / "mlp.snc"}
+    done = run(*(part.format(**places) for part in command.split()))
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert set(keys(found)) <= ANYWHERE
+    known = section("Chips of crossbars") | section("compile") | section("compare")
+    assert set(found) <= known

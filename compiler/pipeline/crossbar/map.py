@@ -84,8 +84,10 @@ def map_crossbars(
         if (large := _too_many(network, chip, clusters.count)) is not None:
             raise large
         raise_all(_too_far(network, chip, clusters))
+        watch(Step.PACKED, clusters)
     with clock("place"):
         placed = PlaceCrossbars(chip.mesh, options.seed)(clusters)
+        watch(Step.PLACED, placed)
     return network, CrossbarChoice(chip, network, decomposed, placed)
 
 

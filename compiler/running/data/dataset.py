@@ -12,10 +12,11 @@ from typing import Any, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ....backends.image.image import Image, ImageTensor
+from ....backends.image.image import ImageTensor
 from ....ir.errors import BadInput, Origin
 from ....ir.layers import Value
 from ...frontend.runtime import Arrays
+from ..engines import AnyImage
 from ..runner import network_inputs
 from . import pictures, recordings, stored
 from .pictures import Picture, colours, load_picture
@@ -111,7 +112,7 @@ class DataSet(Sequence[Arrays]):
 
 def open_data(
     path: Path,
-    image: Image,
+    image: AnyImage,
     picture: Picture = PLAIN,
     names: Names = MappingProxyType({}),
     labels: str | None = None,

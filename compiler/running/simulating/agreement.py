@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from ....backends.image.image import Image
 from ....ir.errors import BadInput, Origin
 from ...frontend.onnx_file import fix_shapes, load_model
 from ...frontend.opset import converted
 from ...frontend.runtime import Arrays
+from ..engines import AnyImage
 from ..figures import Figures, Gauge
 from ..reference import Reference
 from ..runner import network_inputs
@@ -33,7 +33,7 @@ class Agreement:
 class Against:
     """A model that runs beside an image, block by block. Raises BadInput where it is none of the image's."""
 
-    def __init__(self, model: Path, image: Image, frames: Sequence[Arrays]) -> None:
+    def __init__(self, model: Path, image: AnyImage, frames: Sequence[Arrays]) -> None:
         shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
         given = fix_shapes(converted(load_model(model), model.name), shapes, model.name)
         names = [value.name for value in given.graph.output]

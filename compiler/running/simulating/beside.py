@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ....backends.image.image import Image
 from ....backends.machine.counters import Counters
 from ....backends.machine.machine import Arithmetic
 from ....ir.errors import BadInput, Origin
 from ...frontend.runtime import Arrays
 from ..chain import runner_of
+from ..engines import AnyImage
 from ..runner import network_inputs
 from .blocks import Block, work
-from .simulation import Simulation, summed
+from .simulation import AnySimulation, summed
 
 Counts = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ class Beside:
     difference, over the largest value of that output.
     """
 
-    run: Simulation
+    run: AnySimulation
     equal: int
     max_rel_error: float
     course: Course
@@ -63,7 +63,7 @@ class Second:
     def __init__(
         self,
         path: Path,
-        image: Image,
+        image: AnyImage,
         frames: Sequence[Arrays],
         arithmetic: Arithmetic,
         begins: Callable[[int], bool],

@@ -22,7 +22,6 @@ from .blocks import Block
 SUFFIX = ".part"
 HEAD = struct.Struct("<4sIQQd")  # magic, CRC-32 of what follows the head, frames, bytes, seconds
 MAGIC = b"BLCK"
-COUNTS = ("firing", "events", "hops", "empty_events", "synaptic_operations", "cycles")
 LINE_MAX = 2**20  # bytes of the line of JSON
 Run = Mapping[str, object]  # what the same frames' outputs follow from
 
@@ -30,15 +29,25 @@ Run = Mapping[str, object]  # what the same frames' outputs follow from
 class Partial:
     """The blocks of a run, on disk: from the first one on, until the end of a `with` block.
 
-    `has_memory`: states last from frame to frame, so that nothing can go on from a block.
+    `has_memory`: states last from frame to frame, so that nothing can go on from a block. `counters`: what
+    the image's machine counts in.
     """
 
-    def __init__(self, target: Path, run: Run, frames: int, *, has_memory: bool = False) -> None:
+    def __init__(
+        self,
+        target: Path,
+        run: Run,
+        frames: int,
+        *,
+        has_memory: bool = False,
+        counters: type[Counters] = Counters,
+    ) -> None:
         self.has_memory = has_memory
         self.path = target.with_name(target.name + SUFFIX)
         self.done = 0
         self._run = json.loads(json.dumps(run))
         self._frames = frames
+        self._counters = counters
         self._file: BinaryIO | None = None
         self._layout: dict[str, Any] = {}
         self._was_there = False  # before this run: only its end removes it
@@ -88,7 +97,7 @@ class Partial:
             if self._file is None:
                 self._begin(block)
             assert self._file is not None, "it has begun"
-            counts = np.array([getattr(block.counters, name) for name in COUNTS], dtype="<i8")
+            counts = np.array([getattr(block.counters, name) for name in self._counters.COUNTS], dtype="<i8")
             records = np.empty(block.frames, self._record())
             for name, array in block.outputs.items():
                 records[name] = array
@@ -163,7 +172,8 @@ class Partial:
         populations = tuple((core, address) for core, address in self._layout["populations"])
         inputs = np.array(self._layout["inputs"], dtype=np.bool_)
         left = os.fstat(self._file.fileno()).st_size - self._start
-        counts_size = len(COUNTS) * len(populations) * np.dtype(np.int64).itemsize
+        names = self._counters.COUNTS
+        counts_size = len(names) * len(populations) * np.dtype(np.int64).itemsize
         while len(head := self._file.read(HEAD.size)) == HEAD.size:
             magic, checksum, frames, size, seconds = HEAD.unpack(head)
             if magic != MAGIC or size > left or size != counts_size + frames * record.itemsize or not frames:
@@ -171,8 +181,8 @@ class Partial:
             data = self._file.read(size)
             if len(data) < size or zlib.crc32(data) != checksum or first + frames > self._frames:
                 return
-            counts = np.frombuffer(data[:counts_size], "<i8").reshape(len(COUNTS), -1)
+            counts = np.frombuffer(data[:counts_size], "<i8").reshape(len(names), -1)
             records = np.frombuffer(data[counts_size:], record)
-            counters = Counters(populations, inputs, **dict(zip(COUNTS, counts, strict=True)))
+            counters = self._counters(populations, inputs, **dict(zip(names, counts, strict=True)))
             yield Block(first, {name: records[name] for name in record.names or ()}, counters, seconds)
             first += frames

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
 from ....backends.analysis.widths import bits_of_weights
+from ....backends.crossbar.counters import CrossbarCounters
+from ....backends.crossbar.decode import decode
+from ....backends.crossbar.image import CrossbarImage
 from ....backends.image.image import Image, ImageLayer
 from ....backends.machine.counters import Counters, Tally
 from ....backends.machine.machine import Arithmetic
 from ....backends.words.words import Population, Step
 from ...frontend.runtime import Arrays
 from ..chain import runner_of
+from ..crossbar.simulation import CrossbarSimulation, counted
+from ..engines import AnyImage
 from .answers import Answers
 from .blocks import Block, OnStep, run_blocks
 
@@ -74,6 +79,9 @@ class Simulation:
     engine: str = "walk"
 
 
+AnySimulation = Simulation | CrossbarSimulation
+
+
 class Watcher(Protocol):
     """What is given every block, in order."""
 
@@ -81,6 +89,7 @@ class Watcher(Protocol):
         """The next block."""
 
 
+@overload
 def simulate(
     image: Image,
     path: Path,
@@ -92,7 +101,32 @@ def simulate(
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
     begins: Callable[[int], bool] = lambda frame: False,
-) -> Simulation:
+) -> Simulation: ...
+@overload
+def simulate(
+    image: AnyImage,
+    path: Path,
+    frames: Sequence[Arrays],
+    arithmetic: Arithmetic = "float32",
+    *,
+    engine: str = "walk",
+    watchers: Sequence[Watcher] = (),
+    before: Iterable[Block] = (),
+    on_step: OnStep = lambda frame, done, of: None,
+    begins: Callable[[int], bool] = lambda frame: False,
+) -> AnySimulation: ...
+def simulate(
+    image: AnyImage,
+    path: Path,
+    frames: Sequence[Arrays],
+    arithmetic: Arithmetic = "float32",
+    *,
+    engine: str = "walk",
+    watchers: Sequence[Watcher] = (),
+    before: Iterable[Block] = (),
+    on_step: OnStep = lambda frame, done, of: None,
+    begins: Callable[[int], bool] = lambda frame: False,
+) -> AnySimulation:
     """Runs frames one after the other by one of `ENGINES`, and tells the watchers. `before`: blocks of an
     earlier run, which are not run again. `begins`: whether states that last begin anew before a frame.
     """
@@ -111,7 +145,7 @@ def simulate(
 
 
 def summed(
-    image: Image,
+    image: AnyImage,
     path: Path,
     arithmetic: Arithmetic,
     frames: int,
@@ -119,8 +153,11 @@ def summed(
     counters: Counters,
     seconds: float,
     engine: str = "walk",
-) -> Simulation:
+) -> AnySimulation:
     """What a run of so many frames counted. `shapes`: of the outputs."""
+    if isinstance(image, CrossbarImage):
+        assert isinstance(counters, CrossbarCounters), "of its machine"
+        return counted(image, path, frames, shapes, counters, seconds)
     total = counters.total
     cores, weight_bits = counters.per_core(len(image.cores)), bits_of_weights(image)
     held: list[list[str]] = [[] for _ in image.cores]
@@ -148,14 +185,21 @@ def summed(
     )
 
 
-def has_memory(image: Image) -> bool:
+def counters_of(image: AnyImage) -> type[Counters]:
+    """What the machine of an image counts in."""
+    return CrossbarCounters if isinstance(image, CrossbarImage) else Counters
+
+
+def has_memory(image: AnyImage) -> bool:
     """Whether a frame's outputs depend on the frames before it: states last."""
+    if isinstance(image, CrossbarImage):
+        return decode(image).has_memory
     return any(Step.decode(int(step)).once for step in image.steps)
 
 
 def _all_blocks(
     before: Iterable[Block],
-    image: Image,
+    image: AnyImage,
     arithmetic: Arithmetic,
     engine: str,
     frames: Sequence[Arrays],

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.graphs import random_input, random_recipe
 
+from snc.backends.crossbar.counters import CrossbarCounters
 from snc.backends.crossbar.emit import crossbar_layers, emit_crossbars
 from snc.backends.crossbar.file import load_crossbars, read_crossbar_image, write_crossbar_image
 from snc.backends.crossbar.image import CrossbarAbout, CrossbarImage
 from snc.backends.crossbar.listing import listing
 from snc.backends.crossbar.machine import CrossbarMachine
+from snc.backends.crossbar.words import Head
 from snc.backends.image.container import load
 from snc.compiler.pipeline.crossbar.compile import compile_crossbars, load_crossbar
 from snc.compiler.pipeline.options import Options
@@ -108,7 +110,10 @@ def test_the_shipped_digits_are_right() -> None:
         for name, array in want.items():
             assert np.abs(run.outputs[name] - array).max() <= 1e-6 * np.abs(array).max()
         counted = run.counters
-        assert counted.used + counted.unused == counted.reads * image.chip.columns
+        assert isinstance(counted, CrossbarCounters)
+        read = counted.synaptic_operations + counted.unused
+        assert (read == counted.reads * image.chip.columns).all()
+        assert (counted.local <= counted.events).all()
 
 
 def test_the_checker_computes_the_perceptron_from_the_bytes() -> None:
@@ -141,9 +146,19 @@ def test_the_same_model_gives_the_same_bytes_and_another_file_is_refused(tmp_pat
     file.write_bytes(data)
     assert write_crossbar_image(load_crossbars(file)) == data
     lines = list(listing(image))
-    assert lines[0].startswith("rule 0: STANDARD")
-    assert sum(line.startswith("crossbar ") for line in lines) == 13
-    with pytest.raises(BadImage, match=r"is an image of a chip of crossbars, .*simulate and verify take it"):
+    shown = [
+        int(line[7:23], 16) for line in lines if line[:5].strip().isdigit() and "words  cells" not in line
+    ]
+    written = [int(w) for one in image.crossbars for w in one.words[: Head.decode(int(one.words[0])).words]]
+    assert shown == [*written, *image.rules.tolist(), *image.sites.tolist()]
+    assert "neuron=STANDARD" in lines[lines.index("rules: 2 words") + 1]
+    only = list(listing(image, 12))
+    assert only == lines[(begin := lines.index(only[0])) : begin + len(only)]
+    with pytest.raises(BadInput, match="there is no crossbar 13"):
+        list(listing(image, 13))
+    with pytest.raises(
+        BadImage, match=r"is an image for a chip of crossbars, .*disasm, simulate and verify take it"
+    ):
         load(file)
     for at in range(0, len(data), len(data) // 40):
         damaged = bytearray(data)

@@ -1,0 +1,1 @@
+"""What is said of images for crossbars, and of their runs."""
