@@ -26,6 +26,11 @@ class Decided:
     numbers: tuple[float, ...]
     scale: float
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether the value is the sum as it is, or 0: no number is rounded."""
+        return not self.neuron.lasts and self.activation in (Activation.IDENTITY, Activation.RELU)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crossbar:

@@ -16,6 +16,7 @@ from ...ir.errors import BadInput, Origin
 from ..image.image import ImageTensor
 from ..machine.machine import Fire, Run
 from ..machine.tensors import elements
+from ..machine.values import fire
 from .counters import CrossbarCounters
 from .decode import Decided, Integers, decode
 from .image import CrossbarImage
@@ -35,7 +36,8 @@ class _Group:
 class CrossbarMachine:
     """An image, decoded, with its states. Raises BadImage for one that does not hold together.
 
-    Values are numbers of any size: partial sums are graded. Cells are float32, sums float64.
+    Cells are float32 and sums float64, which linear and rectifying units pass on as they are, for partial
+    sums are graded. What neurons keep, and other functions, is float32, as in the machine of cores.
     """
 
     def __init__(self, image: CrossbarImage, file: str = "") -> None:
@@ -155,22 +157,22 @@ class CrossbarMachine:
             self._rows[self._row_base[crossbar] + row] = flat[element]
 
     def _fire(self, number: int, columns: Integers, sums: Floats, rule: Decided) -> None:
-        neuron, own = rule.neuron, len(rule.neuron.parameters)
-        assert neuron.fire is not None, "decoding knows the rules"
-        first = self._bias[columns]
+        """What columns of one rule make of their sums."""
+        if rule.is_wide:
+            states = rule.scale * (self._bias[columns] + sums)
+            self._values[columns] = np.asarray(rule.activation.function(states))
+            return
+        first = self._bias[columns].astype(np.float32)
         key = number, int(columns[0])
         before = self._states.get(key)
-        if before is None or not neuron.lasts:
-            before = (first, *[np.zeros(columns.size)] * (len(neuron.states) - 1))
-        numbers = tuple(np.float64(value) for value in rule.numbers)
-
-        def function(x: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(rule.activation.function(x * rule.scale, *numbers[own:]))
-
-        values, after = neuron.fire((before[0] + sums, *before[1:]), numbers[:own], function, first)  # type: ignore[arg-type]
-        self._values[columns] = values
-        if neuron.lasts:
-            self._states[key], self._kept[key] = after, columns
+        if before is None:
+            before = (first, *[np.zeros(columns.size, np.float32)] * (len(rule.neuron.states) - 1))
+        state = (before[0] + sums).astype(np.float32)
+        found = fire(rule.neuron, rule.activation, rule.numbers, rule.scale, (state, *before[1:]), first)
+        self._values[columns] = found[0]
+        if rule.neuron.lasts:
+            self._states[key] = tuple(np.asarray(each, np.float32) for each in found[1])
+            self._kept[key] = columns
 
     def _tensor(self, tensor: ImageTensor, sites: Integers) -> NDArray[np.float32]:
         element, crossbar, column = sites.T

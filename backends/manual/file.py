@@ -4,12 +4,12 @@ FILE = """\
 # The memory image
 
 <!-- Generated from the declarations in backends/: change those, or the prose in backends/manual/,
-     file.py, text.py, hardware.py, example.py and reasons.py, and run `make bless`. -->
+     file.py, text.py, hardware.py, example.py, crossbars.py and reasons.py, and run `make bless`. -->
 
 `snc compile` writes one file. It holds the memory of every core of the chip, the order in which
 populations fire, and the names of what goes in and comes out. This page says everything that a decoder
-or a simulator needs, with one complete file in section 5; the reasons stand at its end. Where it says "the
-paper", it means Bamberg et al.,
+or a simulator needs, with one complete file in section 5 and the reasons in section 6; section 7 is about
+images for chips of crossbars. Where it says "the paper", it means Bamberg et al.,
 *Synapse Compression for Event-Based Convolutional-Neural-Network Accelerators*, arXiv 2112.07019;
 algorithm and equation numbers are that paper's.
 

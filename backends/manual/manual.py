@@ -8,7 +8,9 @@ from string import Template
 from typing import get_args
 
 from ...ir.chip import Chip
+from ...ir.crossbar.chip import CrossbarChip
 from ...ir.storage.weights import FORMATS, Codec
+from ..crossbar.image import CrossbarAbout, CrossbarLayer
 from ..image import container, faults, plain
 from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Field, Word, label
@@ -16,13 +18,19 @@ from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
 from ..words.text import fields_text
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
+from . import crossbars
 from .example import EXAMPLE, example
 from .file import FILE
 from .hardware import HARDWARE, wires
-from .meanings import CODES, EXAMPLES, MEANINGS
+from .meanings import CODES
+from .meanings import EXAMPLES as OF_CORES
+from .meanings import MEANINGS as SAID_OF_CORES
 from .reasons import REASONS
 from .text import MEMORY, RUN
+from .tiny_crossbars import COUNTS, frame_rows, word_rows
 
+EXAMPLES: dict[type[Word], Word] = OF_CORES | crossbars.EXAMPLES
+MEANINGS: dict[type, dict[str, str]] = {**SAID_OF_CORES, **crossbars.MEANINGS}
 JSON_TYPES = {int: "integer", float: "float", str: "string", Solver: "object"}
 
 
@@ -65,11 +73,17 @@ def manual() -> str:
         "weights": _weight_table(),
         "wires": _table(("field", "bits", "values", "meaning"), wires()),
         **example(),
+        **crossbars.facts(),
+        "crossbar_chip_table": _members_table(CrossbarChip),
+        "crossbar_about_table": _members_table(CrossbarAbout),
+        "crossbar_layer_table": _members_table(CrossbarLayer),
+        "crossbar_words": "\n\n".join(_word_section(cls) for cls in crossbars.WORDS),
+        "tiny_crossbar_words": _table(("where", "number", "word", "what", "says"), word_rows()),
+        "tiny_crossbar_frames": _table(("x", "y", "z", *COUNTS), frame_rows()),
         "wire_bits": sum(bits for _, bits, _, _ in wires()),
     }
-    return "\n".join(
-        Template(part).substitute(facts) for part in (FILE, MEMORY, RUN, HARDWARE, EXAMPLE, REASONS)
-    )
+    parts = (FILE, MEMORY, RUN, HARDWARE, EXAMPLE, REASONS, crossbars.CROSSBARS)
+    return "\n".join(Template(part).substitute(facts) for part in parts)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -83,7 +83,7 @@ def _show_crossbars(found: "CrossbarSimulation", costs: "CrossbarEstimates") -> 
 
 def _joules(nanojoules: float) -> str:
     """An energy in microjoules, a very small one in nanojoules."""
-    return f"{nanojoules:.3g} nJ" if 0 < nanojoules < SMALL else f"{nanojoules / 1000:,.3f} uJ"
+    return f"{nanojoules:.3g} nJ" if nanojoules < SMALL else f"{nanojoules / 1000:,.3f} uJ"
 
 
 def _show_output(name: str, shape: tuple[int, ...], found: "Range", frames: int) -> None:

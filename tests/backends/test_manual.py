@@ -15,6 +15,7 @@ from snc.backends.analysis.regions import regions
 from snc.backends.image.container import write_image
 from snc.backends.image.image import CoreImage, Image, ImagePiece, ImageTensor
 from snc.backends.machine.machine import Arithmetic, Machine
+from snc.backends.manual.crossbars import WORDS as CROSSBAR_WORDS
 from snc.backends.manual.manual import manual
 from snc.backends.words.bits import Codes, Word, label
 from snc.backends.words.codes import ACTIVATIONS, NEURONS, UPDATES, WEIGHTS
@@ -48,7 +49,7 @@ def test_the_manual_is_up_to_date() -> None:
     assert DOCS.read_text(encoding="utf-8") == text, "docs/image.md differs: make bless, and read the diff"
 
 
-@pytest.mark.parametrize("cls", [*CORE_WORDS, Step])
+@pytest.mark.parametrize("cls", [*CORE_WORDS, Step, *CROSSBAR_WORDS])
 def test_every_field_stands_in_a_table(cls: type[Word]) -> None:
     section = manual().split(f"\n#### {cls.__name__}\n")[1].split("\n#")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")]

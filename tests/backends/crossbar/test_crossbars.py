@@ -49,7 +49,7 @@ def image_of(units: Units, chip: CrossbarChip, method: Method) -> CrossbarImage:
         for p, (name, kind, size) in enumerate((("x", "input", inputs), ("y", "output", computed)))
     )
     network = Network("random", populations, (), tensors)
-    parts = Decompose(chip.rows, method)(units).units
+    parts = Decompose(min(chip.fan_in_max, chip.rows), method)(units).units
     placed = PlaceCrossbars(chip.mesh)(Cluster(chip.rows, chip.columns)(parts, network))
     about = replace(ABOUT, layers=crossbar_layers(placed.clusters, network))
     when = steps(parts.first, parts.sources)
