@@ -8,7 +8,7 @@ import numpy as np
 from ...ir.crossbar.layout import Clusters, Placed
 from ...ir.crossbar.units import Integers
 
-STEPS_MAX = 50_000  # of the search, a look at every tile for one crossbar each
+WORK_MAX = 2_000_000_000  # of the search: costs that are compared, or changed
 SPARE = 1  # columns and rows beyond the smallest square that holds the crossbars
 STARTS = 4  # the crossbars in their order, then in others that the seed draws
 
@@ -59,16 +59,17 @@ def _hops(both: Integers, apart: Integers, place: Integers) -> int:
 
 
 def _searched(both: Integers, apart: Integers, start: Integers, count: int) -> Integers:
-    """Places that no change of two makes better, or what is found in as many steps as there may be."""
+    """Places that no change of two makes better, or what is found with as much work as there may be."""
     place = start.copy()
-    costs = both @ apart[place]  # [crossbar, tile]: its hops if it were there
+    # [crossbar, tile]: its hops if it were there. Whole numbers below 2^53, which floats multiply faster.
+    costs = (both.astype(np.float64) @ apart[place].astype(np.float64)).astype(np.int64)
     everyone = np.arange(len(place))
-    steps = 0
+    work = 0
     while True:
         improved = False
         for one in range(count):
             here = place[one]
-            steps += 1
+            work += everyone.size
             gain = costs[one, place] - costs[one, here] + costs[:, here] - costs[everyone, place]
             gain += 2 * both[one] * apart[here, place]
             other = int(gain.argmin())
@@ -76,9 +77,12 @@ def _searched(both: Integers, apart: Integers, start: Integers, count: int) -> I
                 there = place[other]
                 moved = apart[there] - apart[here]
                 costs += np.outer(both[:, one] - both[:, other], moved)
+                work += costs.size
                 place[one], place[other] = there, here
                 improved = True
-        if not improved or steps > STEPS_MAX // STARTS:
+            if work > WORK_MAX // STARTS:
+                return place
+        if not improved:
             return place
 
 

@@ -68,3 +68,29 @@ def weights(seed: int, *shape: int) -> Any:
     return (np.random.default_rng([seed, 9]).normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(
         np.float32
     )
+
+
+def recordings(seed: int = 5) -> nir.NIRGraph:
+    """A convolutional network of integrate-and-fire neurons on events of 2 x 16 x 16, as those for recordings
+    of a camera are built, with seeded weights.
+    """
+    first, last = ends((2, 16, 16), (10,))
+    plain = {"dilation": 1, "groups": 1}
+    return chain(
+        {
+            "input": first,
+            "conv1": nir.Conv2d((16, 16), 3 * weights(seed, 16, 2, 5, 5), 2, 2, bias=np.zeros(16), **plain),
+            "one": integrate((16, 8, 8)),
+            "conv2": nir.Conv2d(
+                (8, 8), 3 * weights(seed + 1, 16, 16, 3, 3), 1, 1, bias=np.zeros(16), **plain
+            ),
+            "two": integrate((16, 8, 8)),
+            "pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+            "flatten": nir.Flatten({"input": np.array([16, 4, 4])}, 0, -1),
+            "dense1": nir.Affine(3 * weights(seed + 2, 32, 256), np.zeros(32)),
+            "three": integrate((32,)),
+            "dense2": nir.Affine(3 * weights(seed + 3, 10, 32), np.zeros(10)),
+            "four": integrate((10,)),
+            "output": last,
+        }
+    )
