@@ -12,8 +12,8 @@ class CrossbarCounters(Counters):
 
     `firing`: units whose value is not 0. `events`: their values that are sent to a row, `local`: of these,
     those to a row of their own crossbar; no event is empty, and cycles are not estimated. `reads`: rows that
-    were driven by a value that is not 0, `silent`: rows in use that were not. The cells that a driven row crosses hold a weight
-    (`synaptic_operations`) or none (`unused`).
+    were driven by a value that is not 0, `silent`: rows in use that were not. The cells that a driven row
+    crosses hold a weight (`synaptic_operations`) or none (`unused`).
     """
 
     COUNTS: ClassVar[tuple[str, ...]] = (*Counters.COUNTS, "local", "reads", "silent", "unused")
