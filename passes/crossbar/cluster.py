@@ -10,6 +10,7 @@ import numpy as np
 from ...ir.crossbar.layout import Clusters
 from ...ir.crossbar.units import Integers, Units
 from ...ir.network import Network
+from .bound import bound
 from .gather import gather
 
 SWEEPS = 2  # over all classes, each in every other way
@@ -64,7 +65,7 @@ class Cluster:
 
     def __call__(self, units: Units, network: Network) -> Clusters:
         """Every unit's crossbar. No unit may have more inputs than a crossbar has rows."""
-        least = bound(units, self.rows, self.columns)
+        least = bound(units, self.rows, self.columns, network)
         populations = [[self._ordered(units, each, network) for each in one] for one in _classes(units)]
         apart = [one for places in populations for one in places]
         joined = [one for places in populations for one in self._joined(units, places, network)]
@@ -188,17 +189,3 @@ def _gathered(units: Units, classes: list[_Class], rows: int, columns: int) -> I
     of = np.full(units.count, -1)
     of[order] = found
     return of
-
-
-def bound(units: Units, rows: int, columns: int) -> int:
-    """The least number of crossbars that hold the units.
-
-    Each unit takes a column. And a row of source s serves as many units as hear s, at most one in each
-    column: if every unit pays 1 / min(those, columns) of a row for each of its inputs, what the units of a
-    crossbar pay is no more than the rows that it uses.
-    """
-    fan_out = np.bincount(units.sources, minlength=units.count)
-    fan_out = fan_out[fan_out > 0]
-    in_rows = (fan_out / np.minimum(fan_out, columns)).sum() / rows
-    by_rows = int(np.ceil(in_rows - 1e-9))
-    return max(-(-units.computed.size // columns), by_rows)

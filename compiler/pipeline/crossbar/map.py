@@ -17,7 +17,8 @@ from ....ir.network import Network
 from ....ir.storage.formats import listed
 from ....ir.storage.weights import FORMATS
 from ....ir.version import __version__
-from ....passes.crossbar.cluster import Cluster, bound
+from ....passes.crossbar.bound import bound
+from ....passes.crossbar.cluster import Cluster
 from ....passes.crossbar.decompose import Decompose, Decomposed
 from ....passes.crossbar.place import PlaceCrossbars
 from ....passes.crossbar.schedule import steps
@@ -54,7 +55,7 @@ def weighed_crossbars(network: Network, chip: CrossbarChip, options: Options) ->
         units = _decomposed(network, chip, options).units
     except Unsupported as error:
         return Weighed((), (error,))
-    least = bound(units, chip.rows, chip.columns)
+    least = bound(units, chip.rows, chip.columns, network)
     refusal = _too_many(network, chip, least, "at least ")
     return Weighed((Need("crossbars", least, chip.cores),), () if refusal is None else (refusal,))
 
