@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import Origin, VerifyError
+from .errors import Origin, SncError, VerifyError
 
 # Operators whose result has the elements of the first operand, each once: in their order, or in another.
 RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity")
@@ -98,6 +98,17 @@ class Value:
     dtype: str = "float32"
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one step takes from the one before it: the input that the layers read it by, the output that they
+    leave it in, and the constant that the first step begins with.
+    """
+
+    given: str
+    made: str
+    initial: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerGraph:
     """Layers in an order in which they can be computed, with their constants.
@@ -106,6 +117,8 @@ class LayerGraph:
     `notes`: what a user must know of how the model was read.
     `twins`: tensors of the model that are no more, for another is the same, by that other's name.
     `is_whole`: the layers compute with whole numbers, and nothing may round them.
+    `carried`: inputs that hold what the layers made in the frame before, which are one step of a sequence.
+    `unmapped`: why layers are left as they were read, by their names.
     """
 
     name: str
@@ -118,6 +131,14 @@ class LayerGraph:
     notes: tuple[str, ...] = ()
     twins: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     is_whole: bool = False
+    carried: tuple[Carried, ...] = ()
+    unmapped: Mapping[str, SncError] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def fed(self) -> tuple[Value, ...]:
+        """The inputs that each frame brings."""
+        own = {each.given for each in self.carried}
+        return tuple(value for value in self.inputs if value.name not in own)
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """The shape of a tensor or constant."""

@@ -96,15 +96,13 @@ def with_branches(model: onnx.ModelProto, taken: Mapping[str, str]) -> onnx.Mode
             found.graph.node.append(node)
             continue
         branch = next(a.g for a in node.attribute if a.name == taken[node.output[0]])
-        inner = {name: name if name not in names else _free(name, names) for name in _made(branch)}
+        inner = {name: name if name not in names else _free(name, names) for name in made_names(branch)}
         names.update(inner.values())
         for tensor in branch.initializer:
             found.graph.initializer.add().CopyFrom(tensor)
             found.graph.initializer[-1].name = inner[tensor.name]
         for each in branch.node:
-            made = found.graph.node.add()
-            made.CopyFrom(each)
-            _rename(made, lambda name, inner=inner: inner.get(name, name))  # type: ignore[misc]
+            found.graph.node.append(renamed(each, lambda name, inner=inner: inner.get(name, name)))  # type: ignore[misc]
         for value, name in zip(branch.output, node.output, strict=True):
             source = inner.get(value.name, value.name)
             found.graph.node.append(onnx.helper.make_node("Identity", [source], [name], node.name))
@@ -127,11 +125,35 @@ def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:
     return found
 
 
+def with_first_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model whose nodes all have their first output: what is optional there goes by it."""
+    if all(node.output and node.output[0] for node in model.graph.node):
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    names = _names(found.graph)
+    for node in found.graph.node:
+        if node.output and not node.output[0]:
+            other = next((name for name in node.output if name), node.op_type)
+            node.name = node.name or f"{node.op_type}_{other}"
+            node.output[0] = _free(f"{other}/first", names)
+            names.add(node.output[0])
+    return found
+
+
 def _read(node: onnx.NodeProto) -> set[str]:
     """What a node reads, its branches included."""
     nested = [a.g for a in node.attribute if a.HasField("g")]
     inner = {name for graph in nested for each in graph.node for name in _read(each)}
     return {*node.input, *inner, *(value.name for graph in nested for value in graph.output)}
+
+
+def renamed(node: onnx.NodeProto, new: Callable[[str], str]) -> onnx.NodeProto:
+    """A node with other names of tensors, also of those that its branches read from outside."""
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    _rename(made, new)
+    return made
 
 
 def _rename(node: onnx.NodeProto, new: Callable[[str], str]) -> None:
@@ -140,21 +162,21 @@ def _rename(node: onnx.NodeProto, new: Callable[[str], str]) -> None:
     node.output[:] = [new(name) for name in node.output]
     for attribute in node.attribute:
         if attribute.HasField("g"):
-            own = _made(attribute.g)
+            own = made_names(attribute.g)
             for inner in attribute.g.node:
                 _rename(inner, lambda name, own=own: name if name in own else new(name))  # type: ignore[misc]
             for value in attribute.g.output:
                 value.name = value.name if value.name in own else new(value.name)
 
 
-def _made(graph: onnx.GraphProto) -> dict[str, None]:
+def made_names(graph: onnx.GraphProto) -> dict[str, None]:
     """The names that a graph makes itself, in order."""
     made = [tensor.name for tensor in graph.initializer]
     return dict.fromkeys([*made, *(name for node in graph.node for name in node.output if name)])
 
 
 def _names(graph: onnx.GraphProto) -> set[str]:
-    return {*_made(graph), *(value.name for value in graph.input)}
+    return {*made_names(graph), *(value.name for value in graph.input)}
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -44,7 +44,7 @@ def observe(model: onnx.ModelProto, scope: Scope, file: str) -> Observed:
         frame = random_inputs([declared(value) for value in model.graph.input], file)
         return Observed({**frame, **run_tensors(model, wanted(model, scope), frame, file)}, True)
     names = [name for name in wanted(model, scope) if name in scope.constants]
-    return Observed(run_tensors(_constant_part(model, scope), names, {}, file) if names else {}, False)
+    return Observed(run_tensors(constant_part(model, scope), names, {}, file) if names else {}, False)
 
 
 def wanted(model: onnx.ModelProto, scope: Scope) -> list[str]:
@@ -120,7 +120,7 @@ def declared(value: onnx.ValueInfoProto) -> Value:
     return Value(value.name, tuple(dim.dim_value for dim in tensor.shape.dim), str(kind))
 
 
-def _constant_part(model: onnx.ModelProto, scope: Scope) -> onnx.ModelProto:
+def constant_part(model: onnx.ModelProto, scope: Scope) -> onnx.ModelProto:
     """The nodes of a model whose results are constant, and none before them: shapes are held as they are."""
     part = onnx.ModelProto()
     part.CopyFrom(model)

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
-from .inline import with_branches, without_constant_inputs, without_unread
+from .inline import with_branches, with_first_outputs, without_constant_inputs, without_unread
 from .observe import Observed, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
@@ -24,6 +24,7 @@ from .quantised import qdq, whole
 from .quantised.qdq import float_form, is_quantised
 from .quantised.rewriting import OWN
 from .quantised.whole import WholeForm, whole_form
+from .recurrent.reading import step_of, with_carried
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
@@ -51,7 +52,9 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
 
 def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Reading:
     """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does."""
-    loaded = fix_shapes(converted(load_model(path), path.name), input_shapes, path.name)
+    source = converted(load_model(path), path.name)
+    step, unmapped = step_of(widen(source), input_shapes, path.name)
+    loaded = fix_shapes(source, input_shapes, path.name) if step is None else step.model
     rewritten, notes = _numbers(widen(loaded), path.name)
     is_whole = whole.NOTE in notes
     try:
@@ -60,8 +63,9 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Readi
         if rewritten is not loaded:  # a fault of the model is reported in the model's own words
             accepted(loaded, path.name)
         raise
-    notes = (*notes, *precision_notes(loaded), *found.graph.notes)
-    return replace(found, graph=replace(found.graph, notes=notes, is_whole=is_whole))
+    notes = (*notes, *precision_notes(source), *found.graph.notes)
+    graph = replace(found.graph, notes=notes, is_whole=is_whole, unmapped=unmapped)
+    return replace(found, graph=graph if step is None else with_carried(graph, step))
 
 
 def _numbers(model: onnx.ModelProto, file: str) -> tuple[onnx.ModelProto, tuple[str, ...]]:
@@ -90,7 +94,7 @@ def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
 
 
 def _reading(given: onnx.ModelProto, file: str) -> Reading:
-    model = without_unread(without_constant_inputs(given))
+    model = with_first_outputs(without_unread(without_constant_inputs(given)))
     scope = survey(model, file)
     while scope.taken:
         model = without_unread(with_branches(model, scope.taken))

@@ -128,9 +128,9 @@ def _measured(
     prepared: Prepared, chip: Chip, options: Options, clock: Clock
 ) -> "tuple[Options, Precision | None]":
     """The options with the formats that were chosen, and what they cost on the given frames, if any are."""
-    if prepared.network.is_whole or prepared.dynamics is not None:
+    if prepared.network.is_whole or prepared.runs_over_time:
         if not options.keeps_nothing:
-            rule = "has weights that are not rounded" if prepared.network.is_whole else "is a spiking network"
+            rule = "has weights that are not rounded" if prepared.network.is_whole else "runs over time"
             raise BadInput(Origin(file=prepared.name), f"{rule}: no formats are chosen", hint="ask for none")
         return _unmeasured(options), None
     if options.data is None:

@@ -5,7 +5,7 @@ Everything that asks about a model begins with what it gives: `compile` and its 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ import numpy as np
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
+from ...passes.closing import closed, torn
 from ...passes.composing.compose import Compose
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
@@ -57,6 +58,11 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         """What a user must know of how the model was read."""
         return self.graph.notes
+
+    @property
+    def runs_over_time(self) -> bool:
+        """Whether a frame's outputs depend on the frames before it."""
+        return self.dynamics is not None or bool(self.graph.carried)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -126,9 +132,11 @@ def divide(graph: LayerGraph) -> Division:
     makers = graph.producers()
     refused: dict[str, SncError] = {}
     while True:
-        parts = split_host(graph, refused)
+        parts = carrying(split_host(graph, refused), graph)
+        if parts.problems and graph.carried:
+            return Division(parts, None, parts.problems)
         try:
-            lowering = Lower()(parts.chip)
+            lowering = Lower()(closed(parts.chip, _read_by_host(parts)))
         except Exception:
             _blame(graph)
             raise
@@ -140,6 +148,20 @@ def divide(graph: LayerGraph) -> Division:
         if not found:
             return Division(parts, None if parts.problems else lowering.network, parts.problems)
         refused |= found
+
+
+def carrying(parts: Split, graph: LayerGraph) -> Split:
+    """The same parts, where the chip has all of what goes from step to step; or what is in the way."""
+    problems = tuple(torn(graph, parts.chip)) if not parts.problems else ()
+    if parts.after is None or not graph.carried:
+        return replace(parts, problems=(*parts.problems, *problems))
+    made = {each.made for each in graph.carried}
+    after = replace(parts.after, outputs=tuple(v for v in parts.after.outputs if v.name not in made))
+    return replace(parts, after=after, problems=(*parts.problems, *problems))
+
+
+def _read_by_host(parts: Split) -> set[str]:
+    return set() if parts.after is None else {value.name for value in parts.after.inputs}
 
 
 def _blame(graph: LayerGraph) -> None:

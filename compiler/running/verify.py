@@ -3,7 +3,8 @@ image against the network with its weights, and the image against the model.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from ...backends.image.parts import SplitImage
 from ...ir.errors import BadInput, Origin
-from ...ir.layers import RESHAPES, LayerGraph
+from ...ir.layers import RESHAPES, Array, LayerGraph
+from ...passes.closing import FIRST_STEP
 from ...passes.quantise import held_constants
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
@@ -25,11 +27,13 @@ from ..pipeline.kinds import pipeline_of
 from ..pipeline.map import quantised
 from ..pipeline.prepare import Prepared, is_spiking, prepare
 from ..pipeline.splitting.compile import prepare_split
-from .chain import Runs, runner_of
+from .chain import runner_of
 from .comparison import COMPARISONS, TOLERANCE, Compared, Comparison, Limits, Rounding, Side, depth, rounds_to
 from .engines import AnyImage, lost
 from .figures import Divergence, Figures, Gauge, first_above
 from .integers.reference import IntegerReference
+from .recurrent.sides import image_side, sides_of_steps
+from .recurrent.steps import Course, course_of, numbers, whole_model
 from .reference import Reference
 from .runner import network_inputs
 from .spiking.verify import verify_spiking
@@ -86,6 +90,8 @@ class Models:
     held: onnx.ModelProto
     rounds_to: Rounding
     integers: "Integers | None" = None
+    course: Course | None = None
+    initial: Mapping[Side, Mapping[str, Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +116,7 @@ class Integers:
         return {**whole, **{name: found[name] for name in self.reference.outputs}}
 
 
-def load_models(path: Path, image: AnyImage, reference: Path | None) -> Models:
+def load_models(path: Path, image: AnyImage, reference: Path | None, frames: int = 1) -> Models:
     """The forms of an image's network. Raises BadInput when model and image do not belong together."""
     shapes = {tensor.name: tensor.shape for tensor in network_inputs(image)}
     source = load_model(path)
@@ -122,18 +128,26 @@ def load_models(path: Path, image: AnyImage, reference: Path | None) -> Models:
 
     graph, chips = _prepared(path, shapes, image)
 
-    def form(weights: str) -> onnx.ModelProto:
+    def form(weights: str) -> LayerGraph:
         constants = dict(graph.constants)
         for each in chips:
             constants |= held_constants(quantised(each, weights), constants)
-        return to_onnx(graph.with_constants(constants))
+        return graph.with_constants(constants)
 
-    read = form("float32")
-    if reference is not None:
-        held = load_model(reference)
-    else:
-        held = read if image.about.weights == "float32" else form(image.about.weights)
-    given = fix_shapes(converted(source, path.name), shapes, path.name)
+    forms = {"read": form("float32")}
+    forms["held"] = forms["read"] if image.about.weights == "float32" else form(image.about.weights)
+    read = to_onnx(forms["read"])
+    held = to_onnx(forms["held"]) if reference is None else load_model(reference)
+    given = converted(source, path.name)
+    course = course_of(given, graph, frames, path.name)
+    if course is not None:
+        initial: dict[Side, Mapping[str, Array]] = {
+            "read": numbers(forms["read"].constants, graph.carried),
+            "held": numbers(forms["held"].constants, graph.carried),
+        }
+        given = whole_model(given, course, shapes, path.name)
+        return Models(given, read, held, rounds_to(given), None, course, initial)
+    given = fix_shapes(given, shapes, path.name)
     integers = _integers(given, path.name) if graph.is_whole else None
     return Models(given, read, held, rounds_to(given), integers)
 
@@ -173,12 +187,12 @@ def verify(
             path, image, frames, tolerance=tolerance, arithmetic=arithmetic, on_frame=on_frame
         )
         return Verdict(compared, compared["layers"].outputs, tolerance, "single")
-    models = load_models(path, image, reference)
+    models = load_models(path, image, reference, len(frames))
     outputs = [value.name for value in models.given.graph.output]
-    layers = [tensor for tensor in image.tensors if tensor.kind == "layer"]
+    layers = [tensor for tensor in image.tensors if tensor.kind == "layer" and tensor.name != FIRST_STEP]
     inner = list(dict.fromkeys([*(tensor.name for tensor in layers), *outputs]))
     judged = [_scores(models, name) for name in outputs]
-    sides = _sides(models, image, outputs, judged, inner, arithmetic, path.name)
+    sides = _sides(models, image, outputs, judged, inner, arithmetic, path.name, frames)
     absent = {"rounding"} if arithmetic != "chip" else set()
     absent |= {"integers"} if models.integers is None or lost(image) else set()
     comparisons = [c for c in COMPARISONS if c.name not in absent]
@@ -197,6 +211,8 @@ def verify(
         found = {side: computed[compute] for side, compute in sides.items()}
         for comparison in comparisons:
             for gauge in gauges[comparison.name]:
+                if gauge.name not in found[comparison.want]:
+                    continue  # it is of the last step of a sequence alone
                 got, want = found[comparison.got][gauge.name], found[comparison.want][gauge.name]
                 if got.size != want.size:
                     raise _shapes_differ(path, comparison, gauge.name, got, want)
@@ -219,7 +235,8 @@ def verify(
         places = [{tensor.name: tensor.layer for tensor in layers}.get(name, name) for name in whole]
         compared["integers"] = _blamed(compared["integers"], first_above(gauges["integers"], places, 0.0))
     if not frontend.is_right:
-        first = _first_misread(models, frames, frontend.limit, path.name)
+        of_frames = models.course is None
+        first = _first_misread(models, frames, frontend.limit, path.name) if of_frames else None
         own = gauges["frontend"]
         compared["frontend"] = _blamed(frontend, first or first_above(own, judged, frontend.limit))
     return Verdict(compared, tuple(gauge.figures() for gauge in by_layer), tolerance, models.rounds_to)
@@ -263,16 +280,19 @@ def _sides(
     inner: Sequence[str],
     arithmetic: "Arithmetic",
     file: str,
+    frames: Sequence[Arrays],
 ) -> dict[Side, Callable[[Arrays], Arrays]]:
     """What computes a frame on each side, by its name."""
     every = list(dict.fromkeys([*outputs, *judged]))
+    if models.course is not None:
+        return sides_of_steps(models, models.course, image, inner, arithmetic, file, frames)
     given = Reference(models.given, every, is_precise=False, file=file)
     sides: dict[Side, Callable[[Arrays], Arrays]] = {
         "given": given,
         "exact": given,
         "read": Reference(models.read, every, is_precise=True, file=file),
         "held": Reference(models.held, inner, is_precise=True, file=file),
-        "image": _image_side(runner_of(image), outputs, file),
+        "image": image_side(runner_of(image), outputs, file),
     }
     if models.integers is not None:
         sides["exact"] = sides["integers"] = models.integers
@@ -280,23 +300,8 @@ def _sides(
         sides["exact"] = Reference(models.given, every, is_precise=True, file=file)
     sides["run"] = sides["image"]
     if arithmetic != "float32":
-        sides["run"] = _image_side(runner_of(image, arithmetic), outputs, file)
+        sides["run"] = image_side(runner_of(image, arithmetic), outputs, file)
     return sides
-
-
-def _image_side(runner: Runs, outputs: Sequence[str], file: str) -> Callable[[Arrays], Arrays]:
-    def compute(frame: Arrays) -> Arrays:
-        result = runner(frame, keep_layers=True)
-        if set(result.outputs) != set(outputs):
-            raise BadInput(
-                Origin(file=file),
-                f"has the outputs {list(outputs)}, the image {sorted(result.outputs)}",
-                hint="verify the image against the model it was compiled from",
-            )
-        known: dict[str, NDArray[Any]] = {**result.run.layers, **result.outputs}
-        return {name: np.asarray(array) for name, array in known.items()}
-
-    return compute
 
 
 def _first_misread(

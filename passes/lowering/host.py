@@ -74,7 +74,9 @@ def split_host(graph: LayerGraph, refused: Refused = MappingProxyType({})) -> Sp
     if len(before) + len(after) == len(graph.layers):
         rule = "has no layer that the chip can compute"
         nothing = Unsupported(Origin(file=graph.name), rule, hint="run it on the host")
-        return Split(replace(graph, layers=(), outputs=()), problems=(nothing,))
+        whys = [why_not(graph, layer, refused) for layer in graph.layers if layer.name in graph.unmapped]
+        found = tuple(why for why in whys if why is not None) or (nothing,)
+        return Split(replace(graph, layers=(), outputs=()), problems=found)
     return _cut(graph, before, after, reasons)
 
 
@@ -100,6 +102,9 @@ def why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | Non
     if layer.outputs[0] in refused:
         return refused[layer.outputs[0]]
     if layer.op not in HANDLERS:
+        known = graph.unmapped.get(layer.name)
+        if known is not None:
+            return Unsupported(layer.origin, known.message, hint=known.hint)
         return Unsupported(layer.origin, "the operator cannot be mapped", hint="see docs/operators.md")
     if all(name in graph.constants for name in layer.inputs if name):
         return Unsupported(layer.origin, "its result is constant", hint="fold it into the model")

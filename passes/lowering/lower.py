@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from ...ir.errors import SncError, Unsupported, each_of, raise_all
-from ...ir.layers import LayerGraph
+from ...ir.layers import Layer, LayerGraph
 from ...ir.network import Network, Neuron, Shape, Tensor, Update
 from .builder import Builder
 from .feeds import Layout
@@ -62,15 +62,7 @@ class Lower:
 
     def __call__(self, graph: LayerGraph) -> Lowering:
         """The network of some layers, or what is in its way."""
-        unknown = [
-            Unsupported(
-                layer.origin,
-                "the operator cannot be mapped",
-                hint=f"mappable are {', '.join(sorted(op for op, each in HANDLERS.items() if each.is_onnx))}",
-            )
-            for layer in graph.layers
-            if layer.op not in HANDLERS
-        ]
+        unknown = [_unknown(graph, layer) for layer in graph.layers if layer.op not in HANDLERS]
         if unknown:
             return Lowering(None, tuple(unknown))
         found: list[Lowered] = []
@@ -86,6 +78,15 @@ class Lower:
         if not found:
             return Lowering(None, each_of(problems[0]))
         return Lowering(min(found, key=lambda lowered: lowered.cost).network)
+
+
+def _unknown(graph: LayerGraph, layer: Layer) -> Unsupported:
+    """Why a layer has no lowering."""
+    known = graph.unmapped.get(layer.name)
+    if known is not None:
+        return Unsupported(layer.origin, known.message, hint=known.hint)
+    names = ", ".join(sorted(op for op, each in HANDLERS.items() if each.is_onnx))
+    return Unsupported(layer.origin, "the operator cannot be mapped", hint=f"mappable are {names}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,7 @@ OPERATORS: Mapping[str, int] = {
             *("GatherND", "GatherElements", "Gather", "ReverseSequence", "Trilu", "CenterCropPad"),
             *("Expand", "Tile", "ReduceMin"),
             *("Erf", "Gelu", "Mish", "Swish", "Shrink", "Sin", "Cos", "Sign", "Floor", "Ceil", "Round"),
+            *("RNN", "GRU", "LSTM"),
         ),
         1,
     ),
@@ -67,6 +68,7 @@ BY_FRAME = {
     *("Floor", "Ceil", "Round", "InstanceNormalization", "LRN", "LpPool", "GlobalLpPool"),
     "GroupNormalization",
 }
+RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence
 WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
 RANK_MAX = 5
 
@@ -172,6 +174,8 @@ def _frames(
     model: onnx.ModelProto, operators: tuple[str, ...], given: Arrays, wanted: Arrays
 ) -> tuple[tuple[Arrays, Arrays], ...]:
     arrays = (*given.values(), *wanted.values())
+    if RECURRENT & {*operators}:
+        return tuple(_steps(model.graph.node[0], given, wanted))
     batch = next(iter(given.values())).shape[0] if given and next(iter(given.values())).ndim else 1
     by_frame = BY_FRAME.issuperset({*operators} - {"Constant", "Unsqueeze", "Squeeze"})
     if batch == 1 or not by_frame or any(a.ndim < 3 or a.shape[0] != batch for a in arrays):
@@ -185,3 +189,13 @@ def _frames(
         ({n: a[i : i + 1] for n, a in given.items()}, {n: a[i : i + 1] for n, a in wanted.items()})
         for i in range(batch)
     )
+
+
+def _steps(node: onnx.NodeProto, given: Arrays, wanted: Arrays) -> Iterator[tuple[Arrays, Arrays]]:
+    """A sequence step by step: what is said of the last state, is of the last step."""
+    ((name, sequence),) = given.items()
+    axis = next((a.i for a in node.attribute if a.name == "layout"), 0)
+    count = sequence.shape[axis]
+    for step in range(count):
+        shown = {n: np.take(a, [step], axis) for n, a in wanted.items() if n == node.output[0]}
+        yield {name: np.take(sequence, [step], axis)}, wanted | shown if step == count - 1 else shown

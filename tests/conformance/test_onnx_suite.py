@@ -21,6 +21,7 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.ir.errors import SncError
+from snc.passes.closing import closed
 from snc.passes.composing.compose import Compose
 from snc.passes.fold import Fold
 from snc.passes.lowering.lower import Lower
@@ -48,7 +49,7 @@ def outcome(case: SuiteCase) -> Outcome:
         path = Path(folder) / "model.onnx"
         path.write_bytes(case.model.SerializeToString())
         try:
-            Lower()(Fold()(Compose()(read_onnx(path)))).whole()
+            Lower()(closed(Fold()(Compose()(read_onnx(path))))).whole()
         except SncError as error:
             reason = str(error)
         try:

@@ -57,7 +57,11 @@ def prepare_split(path: Path, input_shapes: Shapes) -> SplitPrepared:
     if is_spiking(path):
         rule = "is a network that runs over time: the host keeps no states from step to step"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    return divided(folded(path, input_shapes))
+    graph = folded(path, input_shapes)
+    if graph.carried:
+        rule = "goes through a sequence: what it carries from step to step is in no file between parts"
+        raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
+    return divided(graph)
 
 
 def compile_split(

@@ -4,13 +4,18 @@ These are no operators of ONNX: who reads a spiking network names its layers so.
 model are attributes by the model's names for them, one number or one for each channel.
 """
 
+from math import prod
+
+import numpy as np
+
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ....ir.network import Neuron, Parameter, PopulationId, Shape
 from .. import axis
+from ..arrangement import Arrangement
 from ..builder import Builder
 from ..views import Ids
-from ..weights import ones
+from ..weights import ones, trained
 from .linear import strided
 from .table import lowers
 from .windows import Window
@@ -22,7 +27,7 @@ MODELS = {
     "CubaLIF": Neuron.CUBA_LIF,
 }
 DRIVE = "drive"  # the attribute that names the constant of what drives a neuron in every step
-FEEDBACK = "Feedback"
+BEGIN, CARRY, FEEDBACK = "Begin", "Carry", "Feedback"
 
 
 @lowers(*MODELS, is_onnx=False)
@@ -72,16 +77,59 @@ def sum_pool(builder: Builder, layer: Layer) -> None:
 @lowers(FEEDBACK, is_onnx=False)
 def feedback(builder: Builder, layer: Layer) -> None:
     """What its first input sends, the neurons of its second one, which fire before, see in the next step."""
-    maps, reached = builder.channelwise(layer, 0), builder.operand(layer, 1)
+    sent, reached = builder.operand(layer, 0), builder.operand(layer, 1)
     (target,) = builder.neurons.populations(reached)
-    depth, height, width = maps.shape
-    if builder.neurons.shapes[target].neurons != maps.size:
-        shapes = f"{list(maps.shape)} neurons feed {list(reached.shape)} back"
+    own = builder.ids(target)
+    if not sent.size == reached.size == own.size:
+        shapes = f"{list(sent.shape)} neurons feed {list(reached.shape)} back"
         raise Unsupported(layer.origin, shapes, hint="give both ends of the connection one shape")
+    maps = np.empty_like(own)
+    maps.ravel()[reached.ravel() - own.min()] = sent.ravel()
+    depth, height, width = maps.shape
     if not _is_behind(builder, maps, target):
         maps = builder.ids(builder.copied(layer, maps, (depth, height, width)))
     y, x = axis.identity(height), axis.identity(width)
     builder.project(layer, maps, target, y, x, ones(depth), is_recurrent=True)
+
+
+@lowers(BEGIN, is_onnx=False)
+def begin(builder: Builder, layer: Layer) -> None:
+    """A neuron that fires in the first step alone, with the value 1."""
+    # The voltage begins with 1, is .5 after the spike, and 1 - .5 for ever.
+    found = builder.add(
+        layer, Shape(1, 1, 1), neuron=Neuron.LIF, parameters=(-1.0, 0.5, 0.0, 0.5), initial=1.0
+    )
+    builder.define(layer.outputs[0], builder.ids(found))
+
+
+@lowers(CARRY, is_onnx=False)
+def carry(builder: Builder, layer: Layer) -> None:
+    """Neurons that hear what fired in the step before; in the first step, what a constant says."""
+    shape = builder.graph.shape(layer.outputs[0])
+    lies = _as_maps(shape)
+    found = builder.add(layer, Shape(*lies.sizes))
+    if layer.inputs:
+        first = np.zeros(1, dtype=np.int64)
+        places = lies.maps(np.arange(prod(shape), dtype=np.int32).reshape(shape))
+        places = np.broadcast_to(places, lies.sizes)
+        weights = trained(
+            builder.constant(layer, 1), layer.input(1), lambda flat: flat.ravel()[places[None]], first
+        )
+        _, height, width = lies.sizes
+        rows, columns = axis.scattered(height), axis.scattered(width)
+        builder.project(layer, builder.channelwise(layer, 0), found, rows, columns, weights)
+    builder.define(layer.outputs[0], lies.tensor(builder.ids(found)))
+
+
+def _as_maps(shape: tuple[int, ...]) -> Arrangement:
+    """Pictures as they are; else the last axis is the channels'."""
+    rank = len(shape)
+    if rank == 4 and shape[0] == 1:
+        return Arrangement(shape, ((0, 1), (2,), (3,)))
+    if rank == 3 and shape[0] == 1 < shape[1]:
+        return Arrangement(shape, ((0, 1), (), (2,)))
+    axes = tuple(range(rank))
+    return Arrangement(shape, (axes[-1:], axes[:-1], ()))
 
 
 def _is_behind(builder: Builder, maps: Ids, target: PopulationId) -> bool:
