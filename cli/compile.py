@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .neurons import neuron_options
 from .views.layers import show_front, show_report
 from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
 
@@ -83,21 +84,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 )
 @options.input_shape
 @options.dynamics
-@click.option(
-    "--neurons",
-    type=click.Choice(["standard", "sigma-delta"]),
-    default="standard",
-    show_default=True,
-    help="What neurons send in each frame: their values, or what these have changed since the frame before.",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0),
-    default=0.0,
-    show_default=True,
-    metavar="N",
-    help="With sigma-delta: changes of at most N are not sent until there is more of them.",
-)
+@neuron_options
 @click.option(
     "--effort",
     type=click.FloatRange(0.1, 10000),
@@ -165,6 +152,8 @@ def compile_command(
     reset: str | None,
     neurons: str,
     threshold: float,
+    steps: int,
+    percentile: float,
     effort: float,
     seed: int,
     reference: Path | None,
@@ -199,9 +188,9 @@ def compile_command(
     from ..ir.aims import NeuronUse, Objective, StateUse
     from ..ir.errors import BadInput, Origin, SncError, each_of
     from ..passes.crossbar.decompose import Method
-    from .split import write_parts
     from .views.crossbars import refuse, show_crossbars
     from .views.errors import error_object
+    from .views.splitting import write_parts
 
     image_file = output or model.parent / f"{model.stem}{'.parts' if split else '.snc'}"
     if output is None and image_file == model:
@@ -248,6 +237,8 @@ def compile_command(
         min_sqnr=min_sqnr,
         neurons=NeuronUse(neurons),
         threshold=threshold,
+        steps=steps,
+        percentile=percentile,
         decompose=Method(decompose),
     )
     if is_spiking(model):

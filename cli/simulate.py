@@ -1,6 +1,7 @@
 """`snc simulate`: an image runs, event by event, on the frames of a data set."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .views.runs import show_agreement, show_beside, show_run, show_streams
+from .views.runs import show_agreement, show_beside, show_nearing, show_run, show_streams
 from .views.show import json_text, kept_all_the_same, plain, say, say_json
 from .views.talk import frames_bar, warn, warn_of_bytes
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..compiler.running.estimate import AnyEstimates
     from ..compiler.running.simulating.beside import Beside, Course
     from ..compiler.running.simulating.simulation import AnySimulation
+    from ..compiler.running.simulating.spikes import Raster
 
 
 @click.command("simulate")
@@ -74,11 +76,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--beside",
-    "beside_file",
+    "beside_files",
     type=options.FILE,
+    multiple=True,
     metavar="IMAGE2",
     help="Run another image of the network on the same frames, such as the frame network beside sigma-delta: "
-    "says whether the outputs are equal, and what each took.",
+    "says whether the outputs are equal, and what each took. May be given several times.",
 )
 @click.option(
     "--report",
@@ -106,7 +109,7 @@ def simulate_command(
     engine: str,
     labels: str | None,
     against: Path | None,
-    beside_file: Path | None,
+    beside_files: tuple[Path, ...],
     report_file: Path | None,
     charts: Path | None,
     resize: bool,
@@ -135,8 +138,9 @@ def simulate_command(
     from ..compiler.running.simulating.beside import Second, Tracker
     from ..compiler.running.simulating.partial import Partial
     from ..compiler.running.simulating.predictions import Form, save_predictions
+    from ..compiler.running.simulating.rates import Nearing, shown_steps
     from ..compiler.running.simulating.simulation import Watcher, counters_of, has_memory, simulate
-    from ..compiler.running.simulating.spikes import Events, Spikes
+    from ..compiler.running.simulating.spikes import Events, Raster, Spikes
 
     if resume and output is None:
         raise click.UsageError("--resume needs -o: what is finished is kept beside that file")
@@ -146,7 +150,7 @@ def simulate_command(
     image = manifest_of(image)
     outputs.plan(
         (output, report_file, spikes),
-        (image, data_path, against, beside_file, Path(labels) if labels else None),
+        (image, data_path, against, *beside_files, Path(labels) if labels else None),
     )
     check_apart(data_path, output)
     loaded = load_any(image)
@@ -174,13 +178,14 @@ def simulate_command(
         beside = Against(against, loaded, data)
         watchers.append(beside)
 
-    tracker, second = Tracker(), None
-    watchers.append(tracker)
-    if beside_file is not None:
-        other = load_any(manifest_of(beside_file))
-        inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(loaded)}
-        second = Second(beside_file, other, data, arithmetic, begins, inputs)
-        watchers.append(second)
+    tracker, nearing = Tracker(), Nearing()
+    raster = Raster(data.begins) if is_spiking else None
+    watchers += [tracker, nearing, *([] if raster is None else [raster])]
+    inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(loaded)}
+    seconds_of = [
+        Second(file, load_any(manifest_of(file)), data, arithmetic, begins, inputs) for file in beside_files
+    ]
+    watchers += seconds_of
 
     with frames_bar("simulate", len(data)) as at:
         if output is None:
@@ -222,17 +227,20 @@ def simulate_command(
     if known is not None:
         accuracy = streams.accuracy(known) if of_streams and streams is not None else answers.accuracy(known)
     agreement = None if beside is None else beside.agreement()
-    twin = None if second is None else second.beside()
+    by_step = () if known is None or of_streams else nearing.accuracy(known)
+    twins = [second.beside() for second in seconds_of]
     if report_file is not None:
         with kept_all_the_same(*filter(None, (output,))):
-            _report(found, loaded, report_file, costs, accuracy, agreement, tracker.course, twin)
+            _report(
+                found, loaded, report_file, costs, accuracy, agreement, tracker.course, twins, raster, by_step
+            )
     if charts is not None:
         from ..compiler.reports.loose import loose
         from ..compiler.reports.run_page import run_sections
 
         with kept_all_the_same(*filter(None, (output, report_file))):
             for name, text in loose(
-                run_sections(found, mesh_of(loaded), costs, accuracy, tracker.course, twin)
+                run_sections(found, mesh_of(loaded), costs, accuracy, tracker.course, twins, raster, by_step)
             ):
                 outputs.save_text(charts / name, text)
     if as_json:
@@ -243,7 +251,8 @@ def simulate_command(
                 **({} if streams is None else {"streams": plain(streams.streams)}),
                 **({} if accuracy is None else {"accuracy": accuracy}),
                 **({} if agreement is None else {"against": plain(agreement)}),
-                **({} if twin is None else {"course": plain(tracker.course), "beside": plain(twin)}),
+                **({"accuracy_by_step": list(by_step)} if by_step else {}),
+                **({"course": plain(tracker.course), **_beside(twins)} if twins else {}),
             }
         )
         return
@@ -257,8 +266,18 @@ def simulate_command(
         say(f"right       {100 * accuracy:.2f} % of {count}")
     if agreement is not None:
         show_agreement(agreement)
-    if twin is not None:
-        show_beside(found, costs, twin, estimate(twin.run, other.chip))
+    if by_step:
+        show_nearing(by_step, shown_steps(len(by_step)))
+    if twins:
+        runs = zip(twins, seconds_of, strict=True)
+        show_beside(found, costs, [(twin, estimate(twin.run, second.image.chip)) for twin, second in runs])
+
+
+def _beside(twins: "Sequence[Beside]") -> dict[str, object]:
+    """Other images' runs: one as it is, several as a list."""
+    if not twins:
+        return {}
+    return {"beside": plain(twins[0]) if len(twins) == 1 else [plain(twin) for twin in twins]}
 
 
 def _report(
@@ -269,7 +288,9 @@ def _report(
     accuracy: float | None,
     agreement: object,
     course: "Course",
-    twin: "Beside | None",
+    twins: "Sequence[Beside]",
+    raster: "Raster | None",
+    by_step: "Sequence[float]",
 ) -> None:
     """Writes a run's counters and estimates: all numbers but the outputs'."""
     from ..compiler.running import outputs
@@ -282,13 +303,18 @@ def _report(
     if agreement is not None:
         data["against"] = plain(agreement)
     data["course"] = plain(course)
-    if twin is not None:
-        data["beside"] = plain(twin)
+    if by_step:
+        data["accuracy_by_step"] = list(by_step)
+    if raster is not None:
+        data["raster"] = {"output": raster.name, "frames": raster.frames, "spikes": raster.points}
+    data |= _beside(twins)
     if file.suffix.lower() == ".html":
         # Its drawing library takes a while to load: only where it is asked for.
         from ..compiler.reports.run_page import run_page
 
-        text = run_page(found, image.about.model, mesh_of(image), costs, data, accuracy, course, twin)
+        text = run_page(
+            found, image.about.model, mesh_of(image), costs, data, accuracy, course, twins, raster, by_step
+        )
     else:
         text = json_text(data) + "\n"
     outputs.save_text(file, text)

@@ -16,6 +16,7 @@ class NeuronUse(StrEnum):
 
     STANDARD = "standard"  # in each frame their values
     SIGMA_DELTA = "sigma-delta"  # what these have changed since the frame before
+    IF = "if"  # spikes, at a rate that their values say
 
 
 class StateUse(StrEnum):

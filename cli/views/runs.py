@@ -1,5 +1,6 @@
 """What a simulation found, on the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,21 +137,32 @@ def show_agreement(found: "Agreement") -> None:
 
 
 def show_beside(
-    found: "AnySimulation", costs: "AnyEstimates", other: "Beside", others: "AnyEstimates"
+    found: "AnySimulation", costs: "AnyEstimates", others: "Sequence[tuple[Beside, AnyEstimates]]"
 ) -> None:
-    """What two images took for the same frames."""
+    """What several images took for the same frames."""
     table = Sheet("image*", "events>", "synaptic ops>", "energy uJ>", "latency us>")
-    runs = ((Path(found.image).name, found, costs), (Path(other.run.image).name, other.run, others))
-    for name, run, each in runs:
+    names = [Path(other.run.image).name for other, _ in others]
+    runs = [(other.run, each) for other, each in others]
+    for name, (run, each) in zip([Path(found.image).name, *names], [(found, costs), *runs], strict=True):
         cells = f"{run.events:,}", f"{run.synaptic_operations:,}", f"{each.energy_nj / 1000:,.3f}"
         table.add(name, *cells, f"{each.latency_us:,.2f}")
-    pairs = (
-        (found.events, other.run.events),
-        (found.synaptic_operations, other.run.synaptic_operations),
-        (costs.energy_nj, others.energy_nj),
-        (costs.latency_us, others.latency_us),
-    )
-    table.add("of the other", *(f"{one / two:.3f}" if two else "-" for one, two in pairs))
+    for name, (run, each) in zip(names, runs, strict=True):
+        pairs = (
+            (found.events, run.events),
+            (found.synaptic_operations, run.synaptic_operations),
+            (costs.energy_nj, each.energy_nj),
+            (costs.latency_us, each.latency_us),
+        )
+        label = "of the other" if len(others) == 1 else f"of {name}"
+        table.add(label, *(f"{one / two:.3f}" if two else "-" for one, two in pairs))
     table.show()
-    equal = f"{other.equal} of {found.frames} frames are equal"
-    say(f"beside      {equal}, the largest error is {other.max_rel_error:.3g} of the peak")
+    for name, (other, _) in zip(names, others, strict=True):
+        of = "" if len(others) == 1 else f" to those of {name}"
+        equal = f"{other.equal} of {found.frames} frames are equal{of}"
+        say(f"beside      {equal}, the largest error is {other.max_rel_error:.3g} of the peak")
+
+
+def show_nearing(by_step: "Sequence[float]", steps: "Sequence[int]") -> None:
+    """How many frames are right after some of the steps that they are shown for."""
+    shown = ", ".join(f"{step}: {100 * by_step[step - 1]:.2f} %" for step in steps)
+    say(f"steps       right after {shown}")

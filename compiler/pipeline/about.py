@@ -7,6 +7,7 @@ from ...ir.counts import operations
 from ...ir.layers import LayerGraph
 from ...ir.version import __version__
 from ...passes.lowering.host import READS_INPUTS
+from ..frontend.nir.dynamics import RATES
 from .choices import Choice
 from .options import Options
 from .prepare import Prepared
@@ -43,6 +44,8 @@ def _dynamics(prepared: Prepared, options: Options) -> str:
         return str(prepared.dynamics)
     if options.neurons is NeuronUse.SIGMA_DELTA:
         return f"neurons={options.neurons} threshold={options.threshold!r}"
+    if options.neurons is NeuronUse.IF:
+        return f"{RATES}{options.steps}"
     return ""
 
 

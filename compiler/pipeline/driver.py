@@ -1,12 +1,16 @@
 """The whole pipeline: an ONNX model in, a memory image out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from ...backends.image.image import Image
+from ...ir.aims import NeuronUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput, Origin, SncError
 from ...ir.layers import LayerGraph
@@ -16,11 +20,12 @@ from ...ir.network import Network
 from ...ir.storage.bitrun import WORD_BYTES
 from ...ir.storage.formats import AUTO, START
 from ...passes.quantise import held_constants
+from ...passes.rate_coding import summed
 from ..frontend.read import to_onnx
 from .choices import Choice, Point
 from .clock import Clock, Progress
 from .kinds import pipeline_of
-from .options import Options
+from .options import Frames, Options
 from .prepare import Prepared, folded, is_spiking, lowered, prepare
 from .remedy import can_be_remedied, late, remedied
 from .steps import Step, Watch, unwatched, verified
@@ -127,7 +132,12 @@ def _unmeasured(options: Options) -> Options:
 def _measured(
     prepared: Prepared, chip: Chip, options: Options, clock: Clock
 ) -> "tuple[Options, Precision | None]":
-    """The options with the formats that were chosen, and what they cost on the given frames, if any are."""
+    """The options with the formats that were chosen, and what they cost on the given frames, if any are; with
+    the thresholds of integrate-and-fire neurons.
+    """
+    if options.neurons is NeuronUse.IF:
+        with clock("measure"):
+            options = replace(options, peaks=_peaks(prepared, options))
     if prepared.network.is_whole or prepared.runs_over_time:
         if not options.keeps_nothing:
             rule = "has weights that are not rounded" if prepared.network.is_whole else "runs over time"
@@ -146,11 +156,31 @@ def _measured(
             WORD_BYTES * sum(core_size(chip, plans).words for plans in held), len(choice.mapping.cores)
         )
 
-    with clock("measure"):
-        meter = Meter(prepared.graph, prepared.network, options.data(prepared.graph.inputs))
+    with clock("measure"), _given(prepared, options.data) as frames:
+        meter = Meter(prepared.graph, prepared.network, frames)
         wish = Wish(options.weights, options.budget, options.cores, options.min_sqnr, options.force)
         found = decide(meter, wish, mapped)
     return options.with_formats(found.weights), found
+
+
+def _peaks(prepared: Prepared, options: Options) -> tuple[float, ...]:
+    """The largest values of neurons on the given frames. Raises SncError where there are none."""
+    from ..choosing.peaks import peaks_of
+
+    network = summed(prepared.network)
+    if options.data is None:
+        rule = "thresholds of integrate-and-fire neurons are balanced on frames"
+        raise BadInput(Origin(file=prepared.name), rule, hint="give frames: --data")
+    with _given(prepared, options.data) as frames:
+        return peaks_of(network, _model(prepared.parts.before), frames, options.percentile)
+
+
+@contextmanager
+def _given(prepared: Prepared, data: Frames) -> Iterator[Sequence[Mapping[str, NDArray[Any]]]]:
+    """The frames for a network's inputs; their files are closed behind them."""
+    frames = data(prepared.graph.inputs)
+    with frames if isinstance(frames, AbstractContextManager) else nullcontext():
+        yield frames
 
 
 def _emitted(

@@ -1,6 +1,7 @@
 """The half of the pipeline that knows the target: a prepared network becomes fragments in cores."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
@@ -13,6 +14,7 @@ from ...ir.storage.weights import FORMATS
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
 from ...passes.quantise import Quantise, trained_constants
+from ...passes.rate_coding import RateCode
 from ...passes.sigma_delta import SigmaDelta
 from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
@@ -95,6 +97,8 @@ def chosen_network(prepared: Prepared, chip: Chip, options: Options) -> Network:
     """The network with the weights and the neurons that were asked for. Raises Unsupported where these cannot
     compute it, DoesNotFit where the chip's states are too narrow.
     """
+    if options.neurons is NeuronUse.IF:
+        prepared = replace(prepared, network=RateCode(options.peaks, options.steps)(prepared.network))
     network = quantised(prepared, options.weights)
     if options.neurons is NeuronUse.SIGMA_DELTA:
         network = SigmaDelta(options.threshold)(network)

@@ -14,6 +14,9 @@ from ...ir.storage.formats import AUTO
 from ...passes.crossbar.decompose import Method
 from ..frontend.nir.dynamics import Dynamics
 
+STEPS, STEPS_MIN = 32, 2
+PERCENTILE = 99.9
+
 Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
 
 
@@ -22,7 +25,9 @@ class Options:
     """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
     was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
     host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
-    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event.
+    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event. `steps`: of
+    integrate-and-fire neurons for each frame, whose thresholds are the values that `percentile` per cent of
+    those on `data` are not above; `peaks`: these, once they are known.
 
     `data` gives frames for the network's inputs, on which the errors of weights are measured. With it,
     `weights` may be "auto": formats are chosen constant by constant, so that the image takes at most `budget`
@@ -46,6 +51,9 @@ class Options:
     min_sqnr: float | None = None
     neurons: NeuronUse = NeuronUse.STANDARD
     threshold: float = 0.0
+    steps: int = STEPS
+    percentile: float = PERCENTILE
+    peaks: tuple[float, ...] = ()
     decompose: Method = Method.TREE
 
     @property
@@ -74,6 +82,8 @@ class Options:
                 rule = f"{value!r} is no choice of {name}"
                 raise BadInput(None, rule, hint=f"known are {', '.join(known)}")
             object.__setattr__(self, name, known(value))
+        if self.neurons is NeuronUse.IF and self.steps < STEPS_MIN:
+            raise BadInput(None, f"{self.steps} steps are no rates", hint=f"give at least {STEPS_MIN}")
         for name in ("budget", "cores", "min_sqnr"):
             if getattr(self, name) is None:
                 continue

@@ -72,6 +72,23 @@ def course(series: Mapping[str, Sequence[float]], unit: str) -> str:
     return _svg(figure)
 
 
+def raster(points: Sequence[tuple[int, int]], frames: int, neurons: int) -> str:
+    """A point for each spike: frames go across, neurons down."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(COURSE_ROWS)
+    if points:
+        across, down = zip(*points, strict=True)
+        axes.scatter(across, down, s=3, color=COLOURS["snc"], linewidth=0)
+    _dress(axes, (), "frame")
+    axes.set_xlim(-0.5, max(1, frames) - 0.5)
+    axes.set_ylim(neurons - 0.5, -0.5)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.set_ylabel("neuron", color=INK, fontsize=LETTERS)
+    return _svg(figure)
+
+
 def grouped(labels: Sequence[str], series: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -> str:
     """For each label a bar for each of the series, in their order, stacked from categories; a logarithmic
     scale, so that the first category's part begins at the scale's end.

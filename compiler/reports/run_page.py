@@ -1,15 +1,20 @@
 """The page of `snc simulate --report`: what a run did on the mesh and in each layer, and what it may cost."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
 from ..running.estimate import AnyEstimates, Estimates
 from ..running.simulating.beside import Beside, Course
 from ..running.simulating.simulation import AnySimulation, Simulation
+from ..running.simulating.spikes import Raster
 from . import charts
 from .crossbar.pages import crossbar_run_sections
 from .image_page import named
 from .page import Chart, Section, Table, page
+from .time_sections import nearing_section, spike_section
+
+OTHERS = ("lut", "hier_lut", "paper_rules", "neurons")  # colours of runs beside
 
 
 def run_page(
@@ -20,14 +25,18 @@ def run_page(
     data: object,
     accuracy: float | None = None,
     course: Course | None = None,
-    beside: Beside | None = None,
+    beside: Sequence[Beside] = (),
+    raster: Raster | None = None,
+    by_step: Sequence[float] = (),
 ) -> str:
     """The page of a run. `accuracy`: the share of frames whose class is right, where that is known. `course`:
-    of its frames, `beside`: of another image's run on them.
+    of its frames, `beside`: of other images' runs on them. `raster`: the spikes of a network that runs over
+    time. `by_step`: how many frames are right after each step that they are shown for.
     """
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     summary = f"{frames}, {found.arithmetic} arithmetic: {found.synaptic_operations:,} synaptic operations."
-    return page(f"{model}, a run", summary, run_sections(found, mesh, costs, accuracy, course, beside), data)
+    sections = run_sections(found, mesh, costs, accuracy, course, beside, raster, by_step)
+    return page(f"{model}, a run", summary, sections, data)
 
 
 def run_sections(
@@ -36,7 +45,9 @@ def run_sections(
     costs: AnyEstimates,
     accuracy: float | None = None,
     course: Course | None = None,
-    beside: Beside | None = None,
+    beside: Sequence[Beside] = (),
+    raster: Raster | None = None,
+    by_step: Sequence[float] = (),
 ) -> list[Section]:
     """The parts of that page."""
     by_frame = [] if course is None or len(course.events) < 2 else [_course(found, course, beside)]
@@ -44,28 +55,32 @@ def run_sections(
         assert isinstance(costs, CrossbarEstimates), "of its kind"
         return crossbar_run_sections(found, mesh, costs, accuracy, by_frame)
     assert not isinstance(costs, CrossbarEstimates), "of its kind"
-    return [_overview(found, accuracy), *by_frame, _layers(found), _mesh(found, mesh), _costs(costs)]
+    over_time = [] if raster is None else [spike_section(found, raster)]
+    over_time += [nearing_section(by_step)] if by_step else []
+    first = [_overview(found, accuracy), *over_time, *by_frame]
+    return [*first, _layers(found), _mesh(found, mesh), _costs(costs)]
 
 
-def _course(found: AnySimulation, course: Course, beside: Beside | None) -> Section:
+def _course(found: AnySimulation, course: Course, beside: Sequence[Beside]) -> Section:
     own = Path(found.image).name
-    key = (("snc", own), *([] if beside is None else [("lut", Path(beside.run.image).name)]))
+    others = tuple(zip(OTHERS, beside, strict=False))
+    key = (("snc", own), *((colour, Path(each.run.image).name) for colour, each in others))
     drawn = []
     for caption, name in (
         ("Events of each frame", "events"),
         ("Operations of each frame", "synaptic_operations"),
     ):
         series = {"snc": getattr(course, name)}
-        if beside is not None:
-            series["lut"] = getattr(beside.course, name)
+        series |= {colour: getattr(each.course, name) for colour, each in others}
         words = f"{len(course.events)} frames; {own} takes {sum(series['snc']):,} in all"
         drawn.append(Chart(caption, words, charts.course(series, name.replace("_", " ")), key))
     texts, facts = ["What the frames took, one after the other."], []
-    if beside is not None:
-        facts = [
-            ("frames with equal outputs", f"{beside.equal} of {found.frames}"),
-            ("largest error, of the peak", f"{beside.max_rel_error:.3g}"),
-            ("events, of the other image", f"{found.events / max(1, beside.run.events):.3f}"),
+    for each in beside:
+        name = Path(each.run.image).name
+        facts += [
+            (f"frames equal to those of {name}", f"{each.equal} of {found.frames}"),
+            ("largest error, of the peak", f"{each.max_rel_error:.3g}"),
+            (f"events, of those of {name}", f"{found.events / max(1, each.run.events):.3f}"),
         ]
     return Section("Frame by frame", tuple(texts), tuple(facts), tuple(drawn))
 

@@ -10,6 +10,7 @@ from ...backends.image.image import Image
 from ...backends.image.parts import SplitImage
 from ...backends.machine.counters import Counters
 from ...ir.errors import BadImage, Origin
+from ..frontend.nir.dynamics import steps_of
 from ..frontend.runtime import Arrays, HostPart
 from .engines import AnyImage
 from .runner import Result, Runner, network_inputs
@@ -34,7 +35,34 @@ def runner_of(image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str
     """An image, or the parts of a network, ready to run by one of `ENGINES`."""
     if isinstance(image, SplitImage):
         return Chain(image, arithmetic, engine)
-    return Runner(image, arithmetic, engine)
+    steps = steps_of(image.about.dynamics)
+    runner = Runner(image, arithmetic, engine)
+    return runner if steps == 1 else Shown(runner, steps)
+
+
+class Shown:
+    """An image of rates: each frame begins anew, and is shown for some steps."""
+
+    def __init__(self, runner: Runner, steps: int) -> None:
+        self._runner, self._steps = runner, steps
+
+    def __call__(
+        self, inputs: Arrays, keep_layers: bool = False, on_step: Callable[[int, int], None] | None = None
+    ) -> Result:
+        """One frame; outputs are those after the last step, counters those of all."""
+        from ...backends.machine.machine import Run
+
+        self._runner.restart()
+        results = [self._runner(inputs, keep_layers, on_step) for _ in range(self._steps)]
+        counters = results[0].run.counters
+        for result in results[1:]:
+            counters += result.run.counters
+        last = results[-1]
+        run = Run(last.run.outputs, last.run.layers, counters)
+        return Result(last.outputs, run, tuple(result.outputs for result in results))
+
+    def restart(self) -> None:
+        """The next frame is the first of a run; each is."""
 
 
 class Chain:

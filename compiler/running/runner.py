@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The outputs of one frame by the names that the network gives them, and the chip's own record of the
-    run.
+    run. `steps`: where a frame is shown for several steps, the outputs after each.
     """
 
     outputs: Arrays
     run: "Run"
+    steps: tuple[Arrays, ...] = ()
 
 
 class Ends(Protocol):

@@ -4,7 +4,6 @@ image against the network with its weights, and the image against the model.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from ...ir.errors import BadInput, Origin
 from ...ir.layers import RESHAPES, Array, LayerGraph
 from ...passes.closing import FIRST_STEP
 from ...passes.quantise import held_constants
+from ..frontend.nir.dynamics import steps_of
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
 from ..frontend.precision import widen
@@ -187,6 +187,11 @@ def verify(
             path, image, frames, tolerance=tolerance, arithmetic=arithmetic, on_frame=on_frame
         )
         return Verdict(compared, compared["layers"].outputs, tolerance, "single")
+    if steps_of(image.about.dynamics) > 1:
+        rule = "is compiled as rates, which near its values with the steps and never are equal"
+        raise BadInput(
+            Origin(file=path.name), rule, hint="snc simulate --labels, or --against, says how near"
+        )
     models = load_models(path, image, reference, len(frames))
     outputs = [value.name for value in models.given.graph.output]
     layers = [tensor for tensor in image.tensors if tensor.kind == "layer" and tensor.name != FIRST_STEP]

@@ -177,6 +177,44 @@ def test_two_images_run_beside_each_other(run: Run, digits: Path, image: Path, t
     assert "of the other" in done.out
 
 
+def test_one_network_in_three_forms(
+    run: Run, digits: Path, image: Path, frames: Path, tmp_path: Path
+) -> None:
+    """Frames, changes and rates on the same frames: one table, and accuracy against steps."""
+    changes, rates, page = tmp_path / "changes.snc", tmp_path / "rates.snc", tmp_path / "run.html"
+    assert run("compile", digits, "-o", changes, "--neurons", "sigma-delta", "--json").code == 0
+    held_out, more = digits.parent / "digits_test.npz", ("--steps", 16, "--percentile", 100)
+    done = run("compile", digits, "-o", rates, "--neurons", "if", "--data", held_out, *more, "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["dynamics"] == "neurons=if steps=16"
+    command = "simulate", rates, "-i", frames, "--labels", "label", "--beside", image, "--beside", changes
+    done = run(*command, "--report", page)
+    assert (done.code, done.err) == (0, "")
+    assert "of digits.snc" in done.out
+    assert "of changes.snc" in done.out
+    assert "steps       right after 1: " in done.out
+    assert "Right answers after each step" in page.read_text(encoding="utf-8")
+    found = json.loads(run(*command, "--json").out)
+    assert (found["frames"], len(found["accuracy_by_step"])) == (4, 16)
+    assert found["accuracy_by_step"][-1] == found["accuracy"] == 1.0
+    assert [Path(each["run"]["image"]).name for each in found["beside"]] == ["digits.snc", "changes.snc"]
+    assert all(each["run"]["events"] < found["events"] for each in found["beside"])
+
+
+def test_a_page_shows_spikes_and_rates(run: Run, model: Path, tmp_path: Path) -> None:
+    steps, page, report = tmp_path / "steps.npy", tmp_path / "run.html", tmp_path / "run.json"
+    assert run("compile", model, "--reset", "subtract", "--json").code == 0
+    np.save(steps, (np.random.default_rng(1).random((50, 1, 6)) < 0.3).astype(np.float32))
+    for file in (page, report):
+        assert run("simulate", model.with_suffix(".snc"), "-i", steps, "--report", file).code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Spikes of output in the first stream" in text
+    assert "Rates: spikes of a neuron in a frame" in text
+    raster = json.loads(report.read_text(encoding="utf-8"))["raster"]
+    assert (raster["output"], raster["frames"]) == ("output", 50)
+    assert len(raster["spikes"]) > 0
+
+
 def test_an_image_of_another_network_does_not_run_beside(
     run: Run, model: Path, image: Path, frames: Path
 ) -> None:

@@ -5,7 +5,14 @@ from enum import StrEnum
 
 from ....ir.errors import BadInput
 
+RATES = "neurons=if steps="  # what an image says whose frames are shown for some steps
 STEP = 1e-4  # seconds: what most files of others were written for
+
+
+def steps_of(text: str) -> int:
+    """How many steps an image's frames are shown for, by what it says of its dynamics."""
+    _, found, count = text.partition(RATES)
+    return int(count) if found and count.isdecimal() else 1
 
 
 class Dialect(StrEnum):

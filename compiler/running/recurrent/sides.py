@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ....backends.image.image import Image
 from ....ir.errors import BadInput, Origin
 from ....ir.layers import Array
 from ...frontend.runtime import Arrays
 from ..chain import Runs, runner_of
 from ..comparison import Rounding, Side
+from ..engines import AnyImage
 from ..reference import Reference
 from .steps import Course, Restarting, Steps, Whole
 
@@ -47,7 +47,7 @@ class Models(Protocol):
 def sides_of_steps(
     models: Models,
     course: Course,
-    image: Image,
+    image: AnyImage,
     inner: Sequence[str],
     arithmetic: "Arithmetic",
     file: str,

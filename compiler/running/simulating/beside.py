@@ -73,7 +73,7 @@ class Second:
         if own != dict(inputs):
             rule = f"takes {own}, the other image {dict(inputs)}"
             raise BadInput(Origin(file=path.name), rule, hint="give two images of one network")
-        self._path, self._image, self._frames = path, image, frames
+        self._path, self.image, self._frames = path, image, frames
         self._arithmetic, self._begins = arithmetic, begins
         self._runner = runner_of(image, arithmetic)
         self._counters: Counters | None = None
@@ -115,7 +115,7 @@ class Second:
         assert self._counters is not None, "no frame"
         frames = len(self._found)
         run = summed(
-            self._image, self._path, self._arithmetic, frames, self._shapes, self._counters, self._seconds
+            self.image, self._path, self._arithmetic, frames, self._shapes, self._counters, self._seconds
         )
         worst = max(error / (self._peaks[name] or 1.0) for name, error in self._errors.items())
         return Beside(run, self._equal, worst, _course(self._found))

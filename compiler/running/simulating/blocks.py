@@ -25,7 +25,8 @@ OnStep = Callable[[int, int, int], None]  # the frame, how many of its steps are
 class Block:
     """Frames that follow one another: their outputs along a new first axis, their counters summed.
 
-    `course`: events and synaptic operations of each, where the frames were run now.
+    `course`: events and synaptic operations of each, where the frames were run now. `classes`: where frames
+    are shown for several steps, the largest element of the first output after each, [frames, steps].
     """
 
     first: int
@@ -33,6 +34,7 @@ class Block:
     counters: Counters
     seconds: float
     course: NDArray[np.int64] | None = None
+    classes: NDArray[np.int64] | None = None
 
     @property
     def frames(self) -> int:
@@ -95,7 +97,14 @@ def _block(first: int, results: Sequence[Result], seconds: float) -> Block:
             hint = "run the frames one by one, or end the model before it"
             raise BadInput(Origin(node=name, operator="output"), rule, hint=hint)
         outputs[name] = np.stack(arrays)
-    return Block(first, outputs, counters, seconds, work(results))
+    return Block(first, outputs, counters, seconds, work(results), _classes(results))
+
+
+def _classes(results: Sequence[Result]) -> NDArray[np.int64] | None:
+    if not results[0].steps:
+        return None
+    firsts = ([next(iter(outputs.values())) for outputs in result.steps] for result in results)
+    return np.array([[int(np.argmax(array)) for array in arrays] for arrays in firsts], dtype=np.int64)
 
 
 def work(results: Sequence[Result]) -> NDArray[np.int64]:

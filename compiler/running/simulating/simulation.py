@@ -13,6 +13,7 @@ from ....backends.image.image import Image, ImageLayer
 from ....backends.machine.counters import Counters, Tally
 from ....backends.machine.machine import Arithmetic
 from ....backends.words.words import Population, Step
+from ...frontend.nir.dynamics import steps_of
 from ...frontend.runtime import Arrays
 from ..chain import runner_of
 from ..crossbar.simulation import CrossbarSimulation, counted
@@ -194,7 +195,8 @@ def has_memory(image: AnyImage) -> bool:
     """Whether a frame's outputs depend on the frames before it: states last."""
     if isinstance(image, CrossbarImage):
         return decode(image).has_memory
-    return any(Step.decode(int(step)).once for step in image.steps)
+    lasts = any(Step.decode(int(step)).once for step in image.steps)
+    return lasts and steps_of(image.about.dynamics) == 1
 
 
 def _all_blocks(
@@ -227,7 +229,7 @@ def _layer(
         neurons += found.width * found.height * found.depth
         done = counters.of(core, address).synaptic_operations
         busy[core] = busy.get(core, 0) + done
-    silent = 1 - tally.firing / (neurons * frames)
+    silent = 1 - tally.firing / (neurons * frames * steps_of(image.about.dynamics))
     bits = weight_bits.get(layer.name, 0.0)
     most = max(busy.values())
     return LayerCount(layer.name, layer.op, neurons, silent, bits, most, tally.cycles, *_row(tally))

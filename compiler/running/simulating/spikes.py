@@ -71,6 +71,33 @@ class Spikes:
         )
 
 
+RASTER_MAX = 4096  # spikes that are drawn
+
+
+class Raster:
+    """Which neurons of the first output spiked in which frames of the first stream: the first spikes, as many
+    as can be told apart in a drawing.
+    """
+
+    def __init__(self, begins: Callable[[int], bool]) -> None:
+        self.name, self.frames, self.neurons = "", 0, 0
+        self.points: list[tuple[int, int]] = []
+        self._begins, self._is_over = begins, False
+
+    def add(self, block: Block) -> None:
+        """The next block."""
+        self.name, array = next(iter(block.outputs.items()))
+        rows = array.reshape(block.frames, -1)
+        self.neurons = rows.shape[1]
+        for offset in range(block.frames):
+            frame = block.first + offset
+            self._is_over |= frame > 0 and self._begins(frame)
+            if self._is_over or len(self.points) >= RASTER_MAX:
+                return
+            self.frames += 1
+            self.points += [(frame, neuron) for neuron in np.flatnonzero(rows[offset]).tolist()]
+
+
 class Events:
     """The spikes of the first output as a list of events: time in microseconds, column, row, channel, value
     and stream.

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .views.parts import show_parts
-from .views.show import json_text, kept_all_the_same, say, say_json
+from .parts import show_parts
+from .show import json_text, kept_all_the_same, say, say_json
 
 if TYPE_CHECKING:
-    from ..compiler.pipeline.splitting.compile import SplitCompiled
+    from ...compiler.pipeline.splitting.compile import SplitCompiled
 
 
 def write_parts(
@@ -20,11 +20,11 @@ def write_parts(
     as_json: bool,
 ) -> None:
     """Writes the parts of a model into a folder, and what else was asked for."""
-    from ..backends.image.container import write_whole
-    from ..backends.image.parts import MANIFEST, save_parts
-    from ..compiler.frontend.read import to_onnx
-    from ..compiler.reports.parts import parts_report
-    from ..compiler.running import outputs
+    from ...backends.image.container import write_whole
+    from ...backends.image.parts import MANIFEST, save_parts
+    from ...compiler.frontend.read import to_onnx
+    from ...compiler.reports.parts import parts_report
+    from ...compiler.running import outputs
 
     save_parts(folder, compiled.image)
     if reference is not None:

@@ -1,0 +1,50 @@
+"""The options of `snc compile` that say what neurons send in each frame."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def neuron_options(function: F) -> F:
+    """--neurons, and what goes with each kind."""
+    options = (
+        click.option(
+            "--neurons",
+            type=click.Choice(["standard", "sigma-delta", "if"]),
+            default="standard",
+            show_default=True,
+            help="What neurons send in each frame: their values, what these have changed since the frame "
+            "before, or spikes at a rate that their values say (integrate-and-fire; needs --data).",
+        ),
+        click.option(
+            "--steps",
+            type=click.IntRange(2, 4096),
+            default=32,
+            show_default=True,
+            metavar="T",
+            help="With if: how many steps each frame is shown for.",
+        ),
+        click.option(
+            "--percentile",
+            type=click.FloatRange(50, 100),
+            default=99.9,
+            show_default=True,
+            metavar="P",
+            help="With if: thresholds are the values that P per cent of a layer's on --data are not above; "
+            "100: the largest.",
+        ),
+        click.option(
+            "--threshold",
+            type=click.FloatRange(0),
+            default=0.0,
+            show_default=True,
+            metavar="N",
+            help="With sigma-delta: changes of at most N are not sent until there is more of them.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
