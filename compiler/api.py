@@ -33,6 +33,7 @@ from .pipeline.driver import Compiled as Mapped
 from .pipeline.driver import compile_model, compile_prepared
 from .pipeline.options import Options
 from .pipeline.prepare import Prepared
+from .running.chain import runner_of
 from .running.inputs import random_frames
 from .running.outcome import Verification, verification
 from .running.runner import Result, Runner, network_inputs
@@ -143,8 +144,8 @@ class ChipImage:
         A network of one input takes the array alone. Frames of [C, H, W] do for an input of [1, C, H, W].
         Raises BadInput for other shapes and names.
         """
-        session = self.session(arithmetic)
-        results = [session.run(frame, layers=layers) for frame in self.frames(frames)]
+        runner = runner_of(self.image, arithmetic)
+        results = [runner(frame, keep_layers=layers) for frame in self.frames(frames)]
         counters = results[0].run.counters
         for result in results[1:]:
             counters = counters + result.run.counters
