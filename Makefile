@@ -9,11 +9,15 @@ SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/
 .PHONY: demo test site synth zoo fuzz interrupts bless format clean
 .DELETE_ON_ERROR:
 
-demo: .venv/snc ## Compile the shipped digits network, check the image, and classify held-out digits with it
+demo: .venv/snc ## Compile the shipped digits network, check the image, classify held-out digits; then a stream of them in three forms
 	$(BIN)/snc compile models/digits.onnx -o out/digits.snc
 	$(BIN)/snc verify models/digits.onnx out/digits.snc -i models/digits_test.npz
 	$(BIN)/snc simulate out/digits.snc -i models/digits_test.npz --labels label -o out/digits.npz
 	$(BIN)/snc inspect out/digits.snc
+	$(BIN)/snc models stream -o out/moving.npz
+	$(BIN)/snc compile models/digits.onnx --neurons sigma-delta -o out/changes.snc --json > out/changes.json
+	$(BIN)/snc compile models/digits.onnx --neurons if --steps 16 --data models/digits_test.npz -o out/rates.snc --json > out/rates.json
+	$(BIN)/snc simulate out/rates.snc -i out/moving.npz --labels label --beside out/digits.snc --beside out/changes.snc
 
 test: .venv/test ## Every check of the project, on the built wheel
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`snc models`: the networks that snc builds or ships, and spikes for one of them."""
+"""`snc models`: the networks that snc builds or ships, and streams for two of them."""
 
 import io
 from pathlib import Path
@@ -81,3 +81,31 @@ def spikes_command(output: Path, seed: int) -> None:
     files["labels.txt"] = "".join(lines).encode()
     write_folder(output, files)
     say(f"{len(lines)} digits: {output}")
+
+
+@models_group.command("stream")
+@click.option(
+    "-o",
+    "--output",
+    type=options.FILE,
+    required=True,
+    metavar="FILE.npz",
+    help="The frames and their labels.",
+)
+@click.option("--digits", type=click.IntRange(1), default=10, show_default=True, help="How many digits.")
+@click.option("--frames", type=click.IntRange(1), default=12, show_default=True, help="Frames of each.")
+def stream_command(output: Path, digits: int, frames: int) -> None:
+    """Write digits that move as a stream: what the digits network has not seen, frame after frame."""
+    import numpy as np
+
+    from ..backends.image.container import write_whole
+    from ..compiler.running import outputs
+    from ..models.moving import moving_digits
+
+    outputs.suffixed(output, ".npz")
+    outputs.plan((output,))
+    found = moving_digits(digits, frames)
+    buffer = io.BytesIO()
+    np.savez(buffer, image=found.images, label=found.labels)
+    write_whole(output, buffer.getvalue())
+    say(f"stream: {output}, {len(found.images)} frames of {digits} digits")

@@ -222,3 +222,11 @@ def test_an_image_of_another_network_does_not_run_beside(
     done = run("simulate", image, "-i", frames, "--labels", "label", "--beside", model.with_suffix(".snc"))
     assert done.code == 2
     assert "give two images of one network" in done.err
+
+
+def test_a_stream_of_digits_is_written(run: Run, image: Path, tmp_path: Path) -> None:
+    stream = tmp_path / "moving.npz"
+    done = run("models", "stream", "-o", stream, "--digits", 2, "--frames", 4)
+    assert (done.code, done.out) == (0, f"stream: {stream}, 8 frames of 2 digits\n")
+    assert run("simulate", image, "-i", stream, "--labels", "label").code == 0
+    assert run("models", "stream", "-o", stream, "--digits", 400).code == 2
