@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.data(
     True,
     "An .npy, .npz, picture, or a folder of these; arrays may hold many frames along their first axis, or "
-    "recorded events with the fields t, x, y, p (so may N-MNIST's .bin).",
+    "recorded events with the fields t, x, y, p (so may N-MNIST's .bin, and cameras' .raw, .dat, .aedat4).",
 )
 @click.option(
     "--bin",

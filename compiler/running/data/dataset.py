@@ -23,7 +23,7 @@ from .pictures import Picture, colours, load_picture
 from .recordings import STEP, Recording, is_recording
 from .stored import Stored
 
-SUFFIXES = (*stored.SUFFIXES, *pictures.SUFFIXES, recordings.SUFFIX)
+SUFFIXES = (*stored.SUFFIXES, *pictures.SUFFIXES, *recordings.SUFFIXES)
 PLAIN = Picture()
 Names = Mapping[str, str]  # of inputs, with the keys of their arrays
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ....backends.image.image import ImageTensor
 from ....ir.errors import BadInput, Origin
-from . import stored
+from . import cameras, stored
 from .stored import Stored
 
-SUFFIX = ".bin"  # of N-MNIST's recordings
+NMNIST = ".bin"
+SUFFIXES = (NMNIST, *cameras.SUFFIXES)
 FIELDS = ("t", "x", "y", "p")
 STEP = 1e-3  # seconds of a frame, where nobody says
 MICROSECONDS = 1e6
@@ -33,7 +34,7 @@ def is_recording(path: Path) -> bool:
         return set(FIELDS) <= set(known) or (
             len(known) == 1 and set(FIELDS) <= set(Stored(path, known[0]).dtype.names or ())
         )
-    return path.suffix.lower() == SUFFIX
+    return path.suffix.lower() in SUFFIXES
 
 
 class Recording:
@@ -80,8 +81,10 @@ class Recording:
 def _events(path: Path) -> tuple[NDArray[Any], ...]:
     """Times, columns, rows and polarities: whole times are microseconds, others seconds."""
     suffix = path.suffix.lower()
-    if suffix == SUFFIX:
+    if suffix == NMNIST:
         return _nmnist(path)
+    if suffix in cameras.SUFFIXES:
+        return cameras.camera_events(path)
     if suffix == ".npy":
         held = Stored(path).whole()
     else:
