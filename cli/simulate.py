@@ -164,10 +164,12 @@ def simulate_command(
 
     warn_of_bytes(ctx, data)
     known = None if labels is None else load_labels(labels, data)
-    of_streams = data.has_recordings
+    of_streams = data.has_streams
     answers, kept = Answers(must_name_classes=known is not None and not of_streams), Kept()
     watchers: list[Watcher] = [answers, *[kept] * (values and as_json)]
-    streams = Spikes(data.begins) if is_spiking or of_streams else None
+    streams = None
+    if is_spiking or of_streams:
+        streams = Spikes(data.begins, by_last=not is_spiking and not data.has_recordings)
     events = None if spikes is None else Events(spikes, data.begins, step)
     watchers += [watcher for watcher in (streams, events) if watcher is not None]
     beside = None
@@ -262,7 +264,8 @@ def simulate_command(
     if spikes is not None:
         say(f"spikes      {spikes}")
     if accuracy is not None:
-        count = f"{data.labelled} {'recordings' if of_streams else 'frames'}"
+        of = "recordings" if data.has_recordings else "sequences" if of_streams else "frames"
+        count = f"{data.labelled} {of}"
         say(f"right       {100 * accuracy:.2f} % of {count}")
     if agreement is not None:
         show_agreement(agreement)

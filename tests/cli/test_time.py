@@ -5,8 +5,10 @@ from pathlib import Path
 
 import nir
 import numpy as np
+import onnxruntime
 import pytest
 from compiler.nir_graphs import chain, cuba, ends, integrate, saved, weights
+from compiler.sequences import FEATURES, Net
 
 from .conftest import Run
 
@@ -230,3 +232,27 @@ def test_a_stream_of_digits_is_written(run: Run, image: Path, tmp_path: Path) ->
     assert (done.code, done.out) == (0, f"stream: {stream}, 8 frames of 2 digits\n")
     assert run("simulate", image, "-i", stream, "--labels", "label").code == 0
     assert run("models", "stream", "-o", stream, "--digits", 400).code == 2
+
+
+def test_sequences_are_streams_with_a_label_each(run: Run, tmp_path: Path) -> None:
+    """Rows of an array that are sequences: each begins anew, and its class is what the last step says."""
+    net = Net()
+    path, data = tmp_path / "cell.onnx", tmp_path / "x.npz"
+    path.write_bytes(net.model(*net.cell("GRU", "x")[1:]).SerializeToString())
+    done = run("compile", path, "--weights", "float32", "--json")
+    assert (done.code, "a frame is one step of 'x' along axis 0" in done.err) == (0, True)
+    sequences = np.random.default_rng(1).standard_normal((4, 6, FEATURES)).astype(np.float32)
+    runtime = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    labels = [int(runtime.run(None, {"x": each[:, None]})[0].argmax()) for each in sequences]
+    np.savez(data, x=sequences, label=np.array(labels))
+    command = "simulate", path.with_suffix(".snc"), "-i", data, "--labels", "label"
+    assert "100.00 % of 4 sequences" in run(*command).out
+    found = json.loads(run(*command, "--json").out)
+    assert (found["frames"], found["accuracy"]) == (24, 1.0)
+    assert [(stream["begin"], stream["last"]) for stream in found["streams"]] == list(
+        zip((0, 6, 12, 18), labels, strict=True)
+    )
+    np.savez(data, x=sequences, label=np.array(labels[:3]))
+    assert "give 4 whole numbers" in run(*command).err
+    verified = run("verify", path, path.with_suffix(".snc"), "-i", data, "--json")
+    assert (verified.code, json.loads(verified.out)["is_right"]) == (0, True)

@@ -3,8 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, overload
@@ -18,6 +19,7 @@ from ....ir.layers import Value
 from ...frontend.runtime import Arrays
 from ..engines import AnyImage
 from ..runner import network_inputs
+from ..simulating.simulation import has_memory
 from . import pictures, recordings, stored
 from .pictures import Picture, colours, load_picture
 from .recordings import STEP, Recording, is_recording
@@ -31,7 +33,8 @@ Names = Mapping[str, str]  # of inputs, with the keys of their arrays
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file of a data set. `has_bytes`: its frames are pictures' bytes, 0..255. `is_recording`: they are
-    events of some time, and follow one another.
+    events of some time. `streams`: how many streams it has, all as long; 0: its frames go on from those of
+    the file before.
     """
 
     path: Path
@@ -40,6 +43,7 @@ class Source:
     read: Callable[[int], Arrays]
     close: Callable[[], None]
     is_recording: bool = False
+    streams: int = 0
 
 
 class DataSet(Sequence[Arrays]):
@@ -82,20 +86,26 @@ class DataSet(Sequence[Arrays]):
         return any(source.has_bytes for source in self.sources)
 
     def begins(self, index: int) -> bool:
-        """Whether a frame begins a stream: the first one of all, and of a recording."""
+        """Whether a frame begins a stream: the first one of all, and of a recording or a sequence."""
         number = bisect_right(self._ends, index)
         source = self.sources[number]
-        return index == 0 or (source.is_recording and index == self._ends[number] - source.frames)
+        offset = index - self._ends[number] + source.frames
+        return index == 0 or (source.streams > 0 and offset % (source.frames // source.streams) == 0)
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether its files hold whole streams: recordings, or sequences."""
+        return all(source.streams for source in self.sources)
 
     @property
     def has_recordings(self) -> bool:
-        """Whether its files are recordings, each one stream."""
+        """Whether its files are recorded events, each one stream."""
         return all(source.is_recording for source in self.sources)
 
     @property
     def labelled(self) -> int:
-        """How many labels it may have: one for each recording, or for each frame."""
-        return len(self.sources) if self.has_recordings else len(self)
+        """How many labels it may have: one for each stream, or for each frame."""
+        return sum(source.streams for source in self.sources) if self.has_streams else len(self)
 
     def file_of(self, index: int) -> str:
         """The name of the file that holds a frame."""
@@ -119,12 +129,14 @@ def open_data(
     step: float = STEP,
 ) -> DataSet:
     """The frames of an .npy, an .npz, a picture, or a folder of these in the order of their names; recorded
-    events become frames of `step` seconds.
+    events become frames of `step` seconds. For a network that keeps states, arrays may hold sequences, as
+    many as they have rows.
 
     `names`: keys of the arrays of inputs. Without them an array has the input's name, or is the only one, the
     labels' apart. Arrays have an input's shape, or frames along the first axis. Raises BadInput.
     """
-    return open_frames(path, network_inputs(image), picture, names, labels, step)
+    of_sequences = has_memory(image)
+    return open_frames(path, network_inputs(image), picture, names, labels, step, of_sequences=of_sequences)
 
 
 def open_frames(
@@ -134,8 +146,10 @@ def open_frames(
     names: Names = MappingProxyType({}),
     labels: str | None = None,
     step: float = STEP,
+    *,
+    of_sequences: bool = False,
 ) -> DataSet:
-    """The same for a network's inputs."""
+    """The same for a network's inputs. `of_sequences`: whether arrays may hold several."""
     if unknown := [name for name in names if name not in {tensor.name for tensor in inputs}]:
         raise BadInput(
             None, f"the network has no input {unknown[0]!r}", hint=f"its inputs are {_told(inputs)}"
@@ -147,7 +161,8 @@ def open_frames(
             raise BadInput(
                 Origin(file=path.name), "holds no frames", hint=f"give files of {', '.join(SUFFIXES)}"
             )
-    return DataSet(path, [_source(each, inputs, picture, names, labels, step) for each in paths])
+    sources = [_source(each, inputs, picture, names, labels, step, of_sequences) for each in paths]
+    return DataSet(path, sources)
 
 
 def check_apart(path: Path, output: Path | None) -> None:
@@ -189,6 +204,7 @@ def _source(
     names: Names,
     labels: str | None,
     step: float,
+    of_sequences: bool,
 ) -> Source:
     origin, suffix = Origin(file=path.name), path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -198,7 +214,7 @@ def _source(
     if len(inputs) == 1 and suffix not in pictures.SUFFIXES and is_recording(path):
         recording, name = Recording(path, inputs[0], step), inputs[0].name
         return Source(
-            path, recording.frames, False, lambda index: {name: recording(index)}, lambda: None, True
+            path, recording.frames, False, lambda index: {name: recording(index)}, lambda: None, True, 1
         )
     if suffix != ".npz":
         kind = "an .npy" if suffix in stored.SUFFIXES else "a picture"
@@ -213,20 +229,25 @@ def _source(
             path, 1, is_float, lambda _: {tensor.name: load_picture(path, tensor, picture)}, lambda: None
         )
     found = _arrays(path, inputs, names, labels)
-    feeds = {tensor.name: _feed(found[tensor.name], tensor, picture) for tensor in inputs}
-    counts = {count for count, _ in feeds.values()}
+    feeds = {tensor.name: _feed(found[tensor.name], tensor, picture, of_sequences) for tensor in inputs}
+    counts = {(feed.frames, feed.streams) for feed in feeds.values()}
     if len(counts) != 1:
-        raise BadInput(origin, f"has {sorted(counts)} frames for its inputs", hint="give as many of each")
+        raise BadInput(
+            origin,
+            f"has {sorted(count for count, _ in counts)} frames for its inputs",
+            hint="give as many of each",
+        )
 
     def read(index: int) -> Arrays:
-        return {name: row(index) for name, (_, row) in feeds.items()}
+        return {name: feed.row(index) for name, feed in feeds.items()}
 
     def close() -> None:
         for array in found.values():
             array.close()
 
     has_bytes = any(_is_bytes(found[tensor.name], tensor) for tensor in inputs)
-    return Source(path, counts.pop(), has_bytes, read, close)
+    frames, streams = counts.pop()
+    return Source(path, frames, has_bytes, read, close, streams=streams)
 
 
 def _arrays(path: Path, inputs: Sequence[ImageTensor], names: Names, labels: str | None) -> dict[str, Stored]:
@@ -252,8 +273,16 @@ def _is_bytes(array: Stored, tensor: ImageTensor) -> bool:
     return array.dtype == np.uint8 and np.dtype(tensor.dtype).kind == "f"
 
 
-def _feed(array: Stored, tensor: ImageTensor, picture: Picture) -> tuple[int, Callable[[int], NDArray[Any]]]:
-    """How many frames an array holds for an input, and what reads one of them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Feed:
+    """How many frames an array holds for an input, in how many streams, and what reads one of them."""
+
+    frames: int
+    row: Callable[[int], NDArray[Any]]
+    streams: int = 0
+
+
+def _feed(array: Stored, tensor: ImageTensor, picture: Picture, of_sequences: bool) -> _Feed:
     shape, origin = tuple(tensor.shape), Origin(file=array.path.name)
     if array.dtype.kind not in "fiub":
         rule = f"the array of input {tensor.name!r} is of type {array.dtype}, which are no numbers"
@@ -262,12 +291,25 @@ def _feed(array: Stored, tensor: ImageTensor, picture: Picture) -> tuple[int, Ca
     if _is_bytes(array, tensor) and not picture.is_plain:
         as_numbers = partial(_numbers, shape=shape, picture=picture, origin=origin)
     if array.shape in (shape, shape[1:]):
-        return 1, lambda _: as_numbers(array.whole())
+        return _Feed(1, lambda _: as_numbers(array.whole()))
     if array.shape[1:] in (shape, shape[1:]) and array.shape[0]:
         row = array.rows()
-        return array.shape[0], lambda index: as_numbers(row(index))
+        return _Feed(array.shape[0], lambda index: as_numbers(row(index)))
+    if (
+        of_sequences
+        and len(array.shape) > 1
+        and _sizes(array.shape[2:]) == _sizes(shape)
+        and prod(array.shape)
+    ):
+        count, steps, held = array.shape[0], array.shape[1], lru_cache(1)(array.rows())
+        return _Feed(count * steps, lambda index: as_numbers(held(index // steps)[index % steps]), count)
     rule = f"the array of input {tensor.name!r} has the shape {list(array.shape)}, not {list(shape)}"
     raise BadInput(origin, rule, hint="frames go along the first axis")
+
+
+def _sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its axes of one element."""
+    return tuple(size for size in shape if size != 1)
 
 
 def _numbers(

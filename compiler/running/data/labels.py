@@ -69,7 +69,7 @@ def _of_text(path: Path, data: DataSet) -> Labels:
     if data.labelled == len(data.sources) and data.path.is_dir():
         labels = _by_name(rows, labels, data)
     if len(labels) != data.labelled:
-        of = "recordings" if data.has_recordings else "frames"
+        of = "recordings" if data.has_recordings else "sequences" if data.has_streams else "frames"
         raise BadInput(origin, f"has {len(labels)} labels for {data.labelled} {of}", hint=HINT)
     return np.array(labels, dtype=np.int64)
 

@@ -25,13 +25,15 @@ SPIKES = np.dtype(
 @dataclass(slots=True, eq=False)
 class Stream:
     """Frames that follow one another, from one beginning to the next: of each output, by neuron, the sum of
-    its values, and the first frame in which it had one, counted from the stream's first; -1: in none.
+    its values, and the first frame in which it had one, counted from the stream's first; -1: in none. `last`:
+    the neuron of the first output that has the largest value in the last frame.
     """
 
     begin: int
     frames: int
     counts: dict[str, NDArray[np.float64]]
     first: dict[str, NDArray[np.int64]]
+    last: int = NEVER
 
     @property
     def winner(self) -> int:
@@ -40,11 +42,13 @@ class Stream:
 
 
 class Spikes:
-    """Gathers streams, block by block; `begins`: whether a frame is the first of one."""
+    """Gathers streams, block by block; `begins`: whether a frame is the first of one. `by_last`: the class of
+    one is what its last frame says, not what spiked most.
+    """
 
-    def __init__(self, begins: Callable[[int], bool]) -> None:
+    def __init__(self, begins: Callable[[int], bool], *, by_last: bool = False) -> None:
         self.streams: list[Stream] = []
-        self._begins = begins
+        self._begins, self._by_last = begins, by_last
 
     def add(self, block: Block) -> None:
         """The next block."""
@@ -60,15 +64,18 @@ class Spikes:
                 fresh = (values != 0) & (stream.first[name] == NEVER)
                 stream.first[name][fresh] = stream.frames
             stream.frames += 1
+            stream.last = int(next(iter(outputs.values()))[offset].argmax())
+
+    def classes(self) -> list[int]:
+        """The class of each stream."""
+        return [stream.last if self._by_last else stream.winner for stream in self.streams]
 
     def accuracy(self, labels: NDArray[np.int64]) -> float:
-        """The share of streams whose neuron with the most spikes is their label. Raises BadInput."""
+        """The share of streams whose class is their label. Raises BadInput."""
         if len(labels) != len(self.streams):
             rule = f"there are {len(labels)} labels for {len(self.streams)} streams"
             raise BadInput(None, rule, hint="give one for each")
-        return float(
-            np.mean([stream.winner == label for stream, label in zip(self.streams, labels, strict=True)])
-        )
+        return float(np.mean([found == label for found, label in zip(self.classes(), labels, strict=True)]))
 
 
 RASTER_MAX = 4096  # spikes that are drawn
