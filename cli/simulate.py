@@ -177,7 +177,7 @@ def simulate_command(
         # ONNX Runtime takes a while to load: only where it is asked for.
         from ..compiler.running.simulating.agreement import Against
 
-        beside = Against(against, loaded, data)
+        beside = Against(against, loaded, data, begins)
         watchers.append(beside)
 
     tracker, nearing = Tracker(), Nearing()

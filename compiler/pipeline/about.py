@@ -46,6 +46,8 @@ def _dynamics(prepared: Prepared, options: Options) -> str:
         return f"neurons={options.neurons} threshold={options.threshold!r}"
     if options.neurons is NeuronUse.IF:
         return f"{RATES}{options.steps}"
+    if prepared.graph.carried:
+        return f"neurons={options.neurons} carried={len(prepared.graph.carried)}"
     return ""
 
 

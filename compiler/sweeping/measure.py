@@ -40,7 +40,7 @@ INTERNAL = "internal"
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """A model, ready for any point of it. `wanted`: what ONNX Runtime computes for each of the frames; of a
-    network of spiking neurons nothing. It can be pickled.
+    network that runs over time nothing. It can be pickled.
     """
 
     prepared: Prepared
@@ -59,7 +59,7 @@ class Material:
 def gather(model: Model, measure: Measure) -> Material:
     """Reads a model and its frames. Raises SncError."""
     prepared = prepare(model.path, model.input_shapes, dynamics=model.dynamics)
-    inputs = prepared.graph.inputs
+    inputs = prepared.graph.fed
     tensors = [ImageTensor(value.name, "input", value.shape, value.dtype, ()) for value in inputs]
     labels = None
     frames: Sequence[Arrays]
@@ -71,7 +71,7 @@ def gather(model: Model, measure: Measure) -> Material:
             frames = [data[index] for index in indices]
             if model.labels is not None:
                 labels = load_labels(model.labels, data)[indices]
-    wanted = [] if is_spiking(model.path) else _wanted(model, tensors, frames)
+    wanted = [] if prepared.runs_over_time else _wanted(model, tensors, frames)
     return Material(prepared, frames, wanted, labels)
 
 

@@ -249,6 +249,9 @@ def test_sequences_are_streams_with_a_label_each(run: Run, tmp_path: Path) -> No
     assert "100.00 % of 4 sequences" in run(*command).out
     found = json.loads(run(*command, "--json").out)
     assert (found["frames"], found["accuracy"]) == (24, 1.0)
+    beside = json.loads(run(*command, "--against", path, "--json").out)["against"]
+    assert beside["max_rel_error"] < 1e-5, "the model runs step by step, and begins anew where the image does"
+    assert "carried=1" in run("inspect", path.with_suffix(".snc")).out
     assert [(stream["begin"], stream["last"]) for stream in found["streams"]] == list(
         zip((0, 6, 12, 18), labels, strict=True)
     )

@@ -23,6 +23,8 @@ from snc.compiler.running.data.dataset import frames_for
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.simulating.simulation import has_memory
 from snc.compiler.running.verify import verify
+from snc.compiler.sweeping.measure import gather
+from snc.compiler.sweeping.spec import Measure, Model
 from snc.ir.aims import NeuronUse
 from snc.ir.errors import BadInput, SncError, Unsupported
 
@@ -65,10 +67,10 @@ def agree(folder: Path, model: onnx.ModelProto, x: np.ndarray[Any, Any], axis: i
             np.testing.assert_allclose(got, want, rtol=0, atol=2e-6)
         runner.restart()
     if not image.host_before and not image.host_after:
-        for step, want in enumerate(found):
+        for step, outputs in enumerate(found):
             other = by_the_manual.run({"x": np.take(x, [step], axis)})
             for name, array in other.items():
-                np.testing.assert_allclose(array, want[name], rtol=0, atol=1e-6)
+                np.testing.assert_allclose(array, outputs[name], rtol=0, atol=1e-6)
     return image
 
 
@@ -120,8 +122,9 @@ def test_peepholes_bounds_and_one_gate_for_two(tmp_path: Path) -> None:
 )
 def test_activation_functions(name: str, tmp_path: Path) -> None:
     net, takes = Net(), FUNCTIONS[name.lower()]
-    numbers = {f"activation_{key}": [0.5] for key in takes}
-    agree(tmp_path, net.model(*net.cell("RNN", "x", activations=[name], **numbers)), sequence(STEPS))
+    numbers: dict[str, Any] = {f"activation_{key}": [0.5] for key in takes}
+    cells = net.cell("RNN", "x", FEATURES, activations=[name], **numbers)
+    agree(tmp_path, net.model(*cells), sequence(STEPS))
 
 
 def test_layers_before_and_behind_go_with_the_steps(tmp_path: Path) -> None:
@@ -292,3 +295,11 @@ def test_parts_and_formats_are_refused(tmp_path: Path) -> None:
     wish = replace(OPTIONS, weights="auto", data=frames, cores=1)
     with pytest.raises(BadInput, match="runs over time: no formats are chosen"):
         compile_model(path, CHIP, wish, refused=None)
+
+
+def test_a_sweep_reads_the_model_without_an_answer_for_each_frame(tmp_path: Path) -> None:
+    """A frame is a step: what the model makes of it alone is no measure."""
+    net = Net()
+    found = gather(Model("cell", saved(tmp_path, net.model(*net.cell("LSTM", "x")))), Measure(frames=3))
+    assert not found.wanted
+    assert [set(frame) for frame in found.frames] == [{"x"}] * 3

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate
-from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, overload
@@ -299,7 +298,7 @@ def _feed(array: Stored, tensor: ImageTensor, picture: Picture, of_sequences: bo
         of_sequences
         and len(array.shape) > 1
         and _sizes(array.shape[2:]) == _sizes(shape)
-        and prod(array.shape)
+        and 0 not in array.shape
     ):
         count, steps, held = array.shape[0], array.shape[1], lru_cache(1)(array.rows())
         return _Feed(count * steps, lambda index: as_numbers(held(index // steps)[index % steps]), count)
