@@ -54,7 +54,9 @@ Model = str | Path | onnx.ModelProto | Prepared
 class Simulation:
     """What frames made: the network's outputs, frames along the first axis, and what was counted in all.
 
-    `layers`: the same for the layers' results, where they were asked for.
+    `outputs`: by name, [frames, ..] in the type that the network gives. `layers`: the same for the layers'
+    results, where they were asked for. `counters`: neurons that fired, events, hops (of events from core to
+    core), synaptic operations and estimated cycles of all frames, by population.
     """
 
     outputs: Mapping[str, Array]
@@ -84,8 +86,14 @@ class Session:
         return self._runner(given, keep_layers=layers, on_fire=on_fire)
 
     def states(self, core: int, population: int) -> tuple[Array, ...]:
-        """What the states of a population hold now, [D, H, W] each: core index and descriptor's address."""
-        return self._runner.machine.states(core, population)
+        """What the states of a population hold now, [D, H, W] each, in the unit of its sums. `core`: index of
+        the core; `population`: address of the descriptor. Raises BadInput for others.
+        """
+        try:
+            return self._runner.machine.states(core, population)
+        except KeyError:
+            rule = f"core {core} has no population at address {population}"
+            raise BadInput(None, rule, hint="image.listing() has the addresses") from None
 
     def restart(self) -> None:
         """The next frame is the first of a run: all states are set before it."""
@@ -113,13 +121,17 @@ class ChipImage:
         save_export(Path(folder), self.image, form)
 
     def memory(self, core: int) -> NDArray[np.uint64]:
-        """The words of a core from address 0 on, states included. Raises BadInput where there is none."""
+        """The 64-bit words of a core from address 0 on, states included: shape (words,), a copy. Raises
+        BadInput where there is no such core.
+        """
         if not 0 <= core < len(self.image.cores):
             raise BadInput(None, f"there is no core {core}", hint=f"there are {len(self.image.cores)}")
         return self.image.cores[core].words.copy()
 
     def listing(self, core: int | None = None, *, whole: bool = False) -> str:
-        """Every word with its address, role, fields and layer: the text of `snc disasm`."""
+        """Every word with its address, role, fields and layer: the text of `snc disasm`. `core`: of this one
+        alone; `whole`: everything that the file holds. Raises BadInput where there is no such core.
+        """
         return disassemble(self.image, core, whole)
 
     def bill(self) -> ImageBill:
@@ -133,7 +145,9 @@ class ChipImage:
         return explain(self.image, what, self.name)
 
     def session(self, arithmetic: "Arithmetic" = "float32") -> Session:
-        """The image ready to run frame by frame. "chip" rounds states to 16 bits after every update."""
+        """The image ready to run frame by frame. "chip" rounds states to 16 bits after every update. Raises
+        BadInput for another arithmetic, BadImage where the words do not hold together.
+        """
         return Session(self.image, arithmetic)
 
     def simulate(
@@ -233,8 +247,9 @@ def verify(
 ) -> Verification:
     """Compares an image with its model in ONNX Runtime, layer by layer: `is_right` says whether both agree.
 
-    `frames`: as for `simulate`, or how many are drawn at random. Raises BadInput where they do not belong
-    together.
+    `frames`: as for `simulate`, of the shapes of `image.inputs`, or how many are drawn at random from `seed`.
+    Errors are in the unit of each output, relative ones by its largest magnitude. Raises BadInput where
+    model, image and frames do not belong together.
     """
     held = image if isinstance(image, ChipImage) else load(image)
     given = random_frames(held.image, frames, seed) if isinstance(frames, int) else held.frames(frames)

@@ -10,12 +10,17 @@ SIZE_STEP = 8  # an axon counts the size of its target in steps of this many pos
 class Chip:
     """Limits of a target, in the units of the names. Every number is at most what the words' fields hold.
 
+    `core_words`: 64-bit words of a core's memory. `width_max`, `height_max` (neurons) and `depth_max`
+    (channels): of a population. `kernel_max`, `stride_max`, `upsampling_max`, `offset_min` and `offset_max`:
+    positions in X and in Y. `channel_offset_max`: channels. `axons_max`: of a population; `ports_max`: of a
+    core. `reach_min` and `reach_max`: cores in X and in Y, from one to another.
     `chip_mesh`: cores of one chip in X and Y; a larger mesh is several chips, and an event that crosses from
     one to the next costs `chip_border_cost` hops more. `wide_state_bits`: of states that sum whole numbers;
     fewer than 32: it has none. `strided_tables`: the most runs of source channels in a kernel table that has
     words for these in place of a word for each channel; 0: there are no such tables.
     The last five numbers bind nothing: estimates are made from them. An access to a memory of n words takes
-    `access_fj` + `access_root_fj` * sqrt(n) femtojoules.
+    `access_fj` + `access_root_fj` * sqrt(n) femtojoules, a synaptic operation `operation_fj` and a hop
+    `hop_fj` more, and a cycle `cycle_ps` picoseconds.
     """
 
     name: str

@@ -34,6 +34,8 @@ class Fire:
     """What a trace says of one step: population, neurons that fired, and what became of their events.
 
     `core` indexes the image's cores, `population` is the address of the descriptor, `step` counts the steps.
+    `firing` neurons sent `events`, of which `empty_events` touched no neuron; the others made
+    `synaptic_operations`, a state's update each.
     `values`: those of the neurons, [D, H, W]; what is not 0 sent an event, or all where 0 fires, too.
     """
 

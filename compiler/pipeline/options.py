@@ -22,7 +22,9 @@ Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user may choose. `effort` is the solver's deterministic time; after `time_limit` seconds what
+    """What a user may choose. `weights`: a format of `snc compile --help`; `states`: "shared" or "persistent"
+    words; `objective`: what the cuts save; `seed`: of every random choice; `input_shapes`: by input, where
+    the model leaves them open. `effort` is the solver's deterministic time; after `time_limit` seconds what
     was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
     host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
     spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event. `steps`: of
@@ -66,7 +68,7 @@ class Options:
         return replace(self, decompose=method)
 
     def with_formats(self, weights: str) -> "Options":
-        """The same with these formats, and nothing more to choose."""
+        """The same with these formats, and nothing more to choose. Raises BadInput as the class does."""
         return replace(self, weights=weights, data=None, budget=None, cores=None, min_sqnr=None)
 
     def __post_init__(self) -> None:

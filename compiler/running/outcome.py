@@ -35,10 +35,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verdict: the outputs against the original model, against the reference graph (the mapping), and the
-    network as it was read against the model (the front end). `integers`: of a model that was compiled as its
-    integers, every layer against these. `rounding`: what the chip's arithmetic costs. `lost`: synapses that
-    the image does not have; then no error of the mapping is wrong.
+    """A verdict: the outputs against the original model, against the `reference` graph (the mapping), and the
+    network as it was read against the model (`frontend`). `integers`: of a model that was compiled as its
+    integers, every layer against these. `rounding`: what the chip's arithmetic costs. `lost`: synapses
+    that the image does not have; then no error of the mapping is wrong.
+
+    `max_abs_error` is in the unit of the worst of `outputs`, `max_rel_error` over its peak, and `sqnr_db` in
+    decibels, against the original `model`. `layers`: the same of every layer, against the reference, where
+    `first_divergence` names the first that is off. `image`, `weights` and `arithmetic` say what ran, on so
+    many `frames`. `is_mapped_right`: no output is further from the reference than `tolerance` of its peak;
+    `is_right`: nothing that binds is further than it may be. `rounds_to`: the numbers that the model rounds
+    its tensors to.
     """
 
     max_abs_error: float

@@ -1,7 +1,9 @@
 """The Python interface as a user has it, and the examples, which run."""
 
+import dataclasses
 import importlib.util
 import inspect
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -108,6 +110,8 @@ def test_a_session_shows_every_step(image: snc.Compiled, digits: np.ndarray) -> 
         (lambda image: snc.compile("none.onnx"), "none.onnx"),
         (lambda image: snc.load("none.snc"), "none.snc"),
         (lambda image: image.memory(7), "there is no core 7"),
+        (lambda image: image.listing(7), "core 7"),
+        (lambda image: image.session().states(0, 4), "core 0 has no population at address 4"),
         (lambda image: image.simulate(np.zeros((3, 3))), r"is of shape \(3, 3\)"),
         (lambda image: image.simulate(np.zeros((0, 1, 8, 8))), "numbers of frames"),
         (lambda image: image.simulate({"x": np.zeros((1, 8, 8))}), "is missing or no input"),
@@ -119,15 +123,44 @@ def test_errors_say_what_is_at_fault(image: snc.Compiled, call: object, said: st
         call(image)  # type: ignore[operator]
 
 
-def test_every_public_name_is_documented() -> None:
-    for name in snc.__all__:
-        thing = getattr(snc, name)
-        if name.startswith("__"):
-            continue
-        assert inspect.getdoc(thing), name
-        methods = inspect.getmembers(thing, inspect.isfunction) if inspect.isclass(thing) else []
-        for method, function in methods:
-            assert method.startswith("_") or inspect.getdoc(function), f"{name}.{method}"
+def public() -> dict[str, object]:
+    """Every public name, and the public methods and properties of those that are classes."""
+    found: dict[str, object] = {}
+    for name in (name for name in snc.__all__ if not name.startswith("__")):
+        found[name] = thing = getattr(snc, name)
+        for member, value in inspect.getmembers(thing) if inspect.isclass(thing) else []:
+            if member.startswith("_") or hasattr(BaseException, member):
+                continue
+            if callable(value) or isinstance(value, property):
+                found[f"{name}.{member}"] = value
+    return found
+
+
+PUBLIC = public()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_says_its_fields_shapes_and_errors(name: str) -> None:
+    thing = PUBLIC[name]
+    text = inspect.getdoc(thing)
+    assert text, "no docstring"
+    if dataclasses.is_dataclass(thing):
+        assert [field.name for field in dataclasses.fields(thing) if field.name not in text] == []
+    elif inspect.isroutine(thing):
+        signature = inspect.signature(thing)
+        given = [parameter for parameter in signature.parameters.values() if parameter.name != "self"]
+        types = " ".join(str(part.annotation) for part in given) + str(signature.return_annotation)
+        assert not given or "Raises" in text, "it does not say what it raises"
+        assert not re.search("Array|Frames", types) or re.search(r"\[|shape|axis", text), "it says no shape"
+
+
+def test_units_are_in_names_or_in_words() -> None:
+    units = {"fj": "femtojoules", "ps": "picoseconds", "words": "64-bit words", "db": "decibels"}
+    texts = " ".join(inspect.getdoc(thing) or "" for thing in PUBLIC.values())
+    for thing in PUBLIC.values():
+        for field in dataclasses.fields(thing) if dataclasses.is_dataclass(thing) else []:
+            unit = field.name.rsplit("_", 1)[-1]
+            assert unit not in units or units[unit] in texts, field.name
 
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
