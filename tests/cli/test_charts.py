@@ -67,7 +67,7 @@ def test_a_file_that_fails_does_not_take_the_image_with_it(
 
     monkeypatch.setattr(outputs, "save_text", full)
     monkeypatch.setattr("snc.backends.image.container.write_whole", full)
-    monkeypatch.setattr("snc.backends.image.container.save", lambda path, _: path.write_bytes(b"image"))
+    monkeypatch.setattr("snc.compiler.running.images.save_any", lambda path, _: path.write_bytes(b"image"))
     done = run("compile", digits, "-o", image, option, other)
     assert (done.code, image.exists()) == (2, True)
     assert done.err == (

@@ -1,11 +1,15 @@
 """The pages of chips of crossbars: of an image as it was compiled, of a run, and of ways to decompose."""
 
-from ...billing.decompositions import Decompositions
-from ...running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
+from typing import TYPE_CHECKING
+
 from .. import charts
 from ..image_page import named
 from ..page import Cell, Chart, Section, Table, page
 from .report import CrossbarReport
+
+if TYPE_CHECKING:
+    from ...billing.decompositions import Decompositions
+    from ...running.crossbar.simulation import CrossbarEstimates, CrossbarSimulation
 
 TILES = (
     "The number below a crossbar's share is the first of its layers, as the table of layers counts them; the "
@@ -39,9 +43,9 @@ def crossbar_sections(found: CrossbarReport) -> list[Section]:
 
 
 def crossbar_run_sections(
-    found: CrossbarSimulation,
+    found: "CrossbarSimulation",
     mesh: tuple[int, int],
-    costs: CrossbarEstimates,
+    costs: "CrossbarEstimates",
     accuracy: float | None,
     by_frame: list[Section],
 ) -> list[Section]:
@@ -114,7 +118,7 @@ def _mesh(found: CrossbarReport) -> Section:
     return Section("Crossbars", (TILES,), (), (drawn,), (table,))
 
 
-def _run_mesh(found: CrossbarSimulation, mesh: tuple[int, int]) -> Section:
+def _run_mesh(found: "CrossbarSimulation", mesh: tuple[int, int]) -> Section:
     names = dict.fromkeys(name for one in found.per_crossbar for name in one.layers)
     numbers = {name: number for number, name in enumerate(names)}
     labels = {(one.x, one.y): named(one.layers, numbers) for one in found.per_crossbar}
@@ -166,7 +170,7 @@ def _run_mesh(found: CrossbarSimulation, mesh: tuple[int, int]) -> Section:
     )
 
 
-def _costs(costs: CrossbarEstimates) -> Section:
+def _costs(costs: "CrossbarEstimates") -> Section:
     facts = (
         ("energy of a frame, estimated", f"{costs.energy_nj:,.3f} nJ"),
         ("in synapses", f"{costs.useful_nj:,.3f} nJ"),
@@ -197,13 +201,13 @@ def _costs(costs: CrossbarEstimates) -> Section:
     return Section("Estimates", texts, facts, (drawn,))
 
 
-def decompositions_page(found: Decompositions, data: object) -> str:
+def decompositions_page(found: "Decompositions", data: object) -> str:
     """The page of a network with each method of decomposition."""
     summary = f"{found.synapses:,} synapses on crossbars of {found.rows} x {found.columns}."
     return page(f"{found.model} decomposed", summary, [_methods(found), _published(found)], data)
 
 
-def _methods(found: Decompositions) -> Section:
+def _methods(found: "Decompositions") -> Section:
     labels = [bill.method for bill in found.bills]
     drawn = (
         Chart(
@@ -261,7 +265,7 @@ def _methods(found: Decompositions) -> Section:
     return Section("Methods", (text,), (), drawn, (table,))
 
 
-def _published(found: Decompositions) -> Section:
+def _published(found: "Decompositions") -> Section:
     every = (*((each.method, each) for each in found.against), ("published", found.published))
     rows = tuple(
         (
