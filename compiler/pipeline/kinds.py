@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
+from ...backends.crossbar.image import CrossbarImage
 from ...backends.emit import emit
 from ...backends.image.image import Image
+from ...ir.chip import Chip
+from ...ir.crossbar.chip import CrossbarChip
 from ...ir.deadline import Deadline
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
@@ -15,6 +18,7 @@ from .capacity import check_capacity
 from .choices import Choice, Point
 from .clock import Clock, Progress
 from .crossbar.map import (
+    CrossbarChoice,
     admit_crossbars,
     attempts_on_crossbars,
     emit_choice,
@@ -31,9 +35,13 @@ from .steps import Watch
 
 Model = bytes | None  # a part that the host computes
 
+C = TypeVar("C")  # a kind's chip,
+D = TypeVar("D")  # what its `map` chooses,
+M = TypeVar("M")  # and its image
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pipeline:
+class Pipeline(Generic[C, D, M]):
     """The steps that know the chip.
 
     `admit` raises DoesNotFit for layers that are far too large, before they are lowered. `weighed`: what a
@@ -43,28 +51,32 @@ class Pipeline:
     `map` chooses and what the image is depend on the kind; a choice has a `mapping`.
     """
 
-    admit: Callable[[LayerGraph, Any], None]
-    weighed: Callable[[Network, Any, Options], Weighed]
-    map: Callable[[Prepared, Any, Options, Clock, Watch], tuple[Network, Any]]
+    admit: Callable[[LayerGraph, C], None]
+    weighed: Callable[[Network, C, Options], Weighed]
+    map: Callable[[Prepared, C, Options, Clock, Watch], tuple[Network, D]]
     attempts: Callable[
-        [LayerGraph, Callable[[], Prepared], Deadline, Progress], Callable[[Any, Options], object]
+        [LayerGraph, Callable[[], Prepared], Deadline, Progress], Callable[[C, Options], object]
     ]
-    front: Callable[[Prepared, Any, Options, Clock], tuple[Point, ...]]
-    emit: Callable[[Prepared, Any, Options, Model, Model], Any]
+    front: Callable[[Prepared, C, Options, Clock], tuple[Point, ...]]
+    emit: Callable[[Prepared, D, Options, Model, Model], M]
 
 
 def _emitted(prepared: Prepared, choice: Choice, options: Options, before: Model, after: Model) -> Image:
     return emit(choice.mapping, about(prepared, choice, options), before, after)
 
 
-PIPELINES: dict[str, Pipeline] = {
-    ESU.name: Pipeline(check_capacity, weighed, map_network, Attempts, front_of, _emitted),
-    CROSSBAR.name: Pipeline(
-        admit_crossbars, weighed_crossbars, map_crossbars, attempts_on_crossbars, no_front, emit_choice
-    ),
-}
+ON_CORES = Pipeline[Chip, Choice, Image](check_capacity, weighed, map_network, Attempts, front_of, _emitted)
+ON_CROSSBARS = Pipeline[CrossbarChip, CrossbarChoice, CrossbarImage](
+    admit_crossbars, weighed_crossbars, map_crossbars, attempts_on_crossbars, no_front, emit_choice
+)
+
+PIPELINES: dict[str, Pipeline[Any, Any, Any]] = {ESU.name: ON_CORES, CROSSBAR.name: ON_CROSSBARS}
 
 
-def pipeline_of(chip: object) -> Pipeline:
+@overload
+def pipeline_of(chip: Chip) -> Pipeline[Chip, Choice, Image]: ...
+@overload
+def pipeline_of(chip: CrossbarChip) -> Pipeline[CrossbarChip, CrossbarChoice, CrossbarImage]: ...
+def pipeline_of(chip: object) -> Pipeline[Any, Any, Any]:
     """The steps for the kind that a chip is of."""
     return PIPELINES[kind_of(chip).name]
