@@ -79,8 +79,8 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="After so many seconds take the best mapping found by then, with its gap. Without it, the same "
-    "input gives the same image on every machine.",
+    help="After so many seconds take the best mapping found by then, with its gap; a model that is not even "
+    "read by then is refused. Without it, the same input gives the same image on every machine.",
 )
 @options.input_shape
 @options.dynamics

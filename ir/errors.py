@@ -85,6 +85,10 @@ class DoesNotFit(SncError):
         self.remedy: Change = remedy or {}
 
 
+class OutOfTime(DoesNotFit):
+    """A time limit that was over before there was a mapping: whether the model fits is not known."""
+
+
 class BadImage(SncError):
     """A memory image that is damaged, or not one."""
 

@@ -9,6 +9,7 @@ from ...ir.errors import (
     BadInput,
     BadTarget,
     DoesNotFit,
+    OutOfTime,
     SncError,
     Unsupported,
     each_of,
@@ -108,6 +109,14 @@ CODES: tuple[Code, ...] = (
         "reach_min",
         "An axon does not reach its target core, and no core has space for relays.",
         "Take a target with a longer reach, larger cores or a larger mesh.",
+    ),
+    Code(
+        "SNC3007",
+        OutOfTime,
+        "",
+        "The time of `--time-limit` was over before there was a mapping: whether the model fits is not "
+        "known.",
+        "Give it more time.",
     ),
     Code(
         "SNC3000",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from ortools.sat.python import cp_model
 
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import DoesNotFit, Origin, Unsupported
 from ...ir.storage.bitrun import BYTE_BITS
 from ...ir.storage.channels import codec_of
@@ -83,11 +84,11 @@ NOWHERE = Taken(2**62, 2**62)  # what does not fit the target
 Mapper = Callable[[str], Taken]  # raises DoesNotFit
 
 
-def decide(meter: Meter, wish: Wish, mapped: Mapper) -> Precision:
+def decide(meter: Meter, wish: Wish, mapped: Mapper, is_over: Deadline = NEVER) -> Precision:
     """The formats for a wish. Raises DoesNotFit for a budget that cannot be kept, Unsupported where the
-    answers would be too far from the model's.
+    answers would be too far from the model's. Once time `is_over`, the best known formats are taken.
     """
-    choice = Choosing(meter)
+    choice = Choosing(meter, is_over)
     if wish.weights != AUTO:
         formats = formats_of(wish.weights, len(meter.constants))
     elif wish.budget is not None or wish.cores is not None:
@@ -102,8 +103,8 @@ def decide(meter: Meter, wish: Wish, mapped: Mapper) -> Precision:
 class Choosing:
     """The measured points of a network, and the ways to choose among formats."""
 
-    def __init__(self, meter: Meter) -> None:
-        self.meter = meter
+    def __init__(self, meter: Meter, is_over: Deadline = NEVER) -> None:
+        self.meter, self.is_over = meter, is_over
         self.points: dict[str, Point] = {}
 
     def sqnr(self, formats: Sequence[str], taken: Taken | None = None) -> float:
@@ -129,13 +130,15 @@ class Choosing:
         formats = [START] * len(meter.constants)
         if not formats or self.sqnr(formats) >= WANTED_DB:
             return tuple(formats)
-        noise = [float(meter.alone(name, START).max()) for name in meter.constants]
-        order = np.argsort([-part / size for part, size in zip(noise, meter.sizes, strict=True)])
-        limit, left = 10 ** (-WANTED_DB / 10), sum(noise)
+        noise = self._noise((START,))
+        if noise is None:
+            return (LADDER[0],) * len(formats)
+        order = np.argsort([-part / size for (part,), size in zip(noise, meter.sizes, strict=True)])
+        limit, left = 10 ** (-WANTED_DB / 10), sum(part for (part,) in noise)
         for index in order:
             formats[index] = LADDER[0]
-            left -= noise[index]
-            if left <= limit:
+            left -= noise[index][0]
+            if left <= limit and not self.is_over():
                 if self.sqnr(formats) >= WANTED_DB:
                     break
                 limit = left / 2  # the constants' noise does not quite add up
@@ -146,7 +149,7 @@ class Choosing:
         allowed = 10 ** (-sqnr_db / 10)
         for _ in range(ROUNDS):
             found = self._solved(noise_max=allowed)
-            if found is None:
+            if found is None or self.is_over():
                 break
             if self.sqnr(found) >= sqnr_db:
                 return found
@@ -171,7 +174,7 @@ class Choosing:
         size = self._first(wish, taken, low, high)
         for _ in range(ROUNDS):
             found = self._solved(bits_max=min(size, high - 1))
-            if found is None or found == best:
+            if found is None or found == best or self.is_over():
                 break
             bits = self._size(found)
             try:
@@ -205,9 +208,13 @@ class Choosing:
     def _solved(
         self, *, bits_max: int | None = None, noise_max: float | None = None
     ) -> tuple[str, ...] | None:
-        """One format for each constant: the least noise within so many bits, or the fewest bits."""
+        """One format for each constant: the least noise within so many bits, or the fewest bits. None where
+        there are none such, or no time.
+        """
         meter, model = self.meter, cp_model.CpModel()
-        noise = [[float(meter.alone(name, codec).max()) for codec in LADDER] for name in meter.constants]
+        noise = self._noise(LADDER)
+        if noise is None:
+            return None
         total = sum(max(row) for row in noise)
         unit = NOISE_UNITS / max(total if noise_max is None else min(total, 100 * noise_max), 1e-300)
         costs = [[round(min(part * unit, 1e12)) for part in row] for row in noise]
@@ -229,10 +236,20 @@ class Choosing:
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = 0
         solver.parameters.max_deterministic_time = SOLVER_TIME
+        solver.parameters.catch_sigint_signal = False  # an interrupt is not the end of a search
         if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         chosen = [next(i for i, pick in enumerate(row) if solver.value(pick)) for row in picks]
         return tuple(LADDER[i] for i in chosen)
+
+    def _noise(self, codecs: Sequence[str]) -> list[list[float]] | None:
+        """What each constant's rounding to each format makes at the outputs; None where there is no time."""
+        found: list[list[float]] = []
+        for name in self.meter.constants:
+            if self.is_over():
+                return None
+            found.append([float(self.meter.alone(name, codec).max()) for codec in codecs])
+        return found
 
     def precision(self, formats: Sequence[str], wish: Wish) -> Precision:
         """What is to be said of a choice. Raises Unsupported where it is too far from the model."""

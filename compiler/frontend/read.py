@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .inline import with_branches, with_first_outputs, without_constant_inputs, without_unread
@@ -50,12 +51,16 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
     return read_model(path, input_shapes).graph
 
 
-def read_model(path: Path, input_shapes: Shapes = MappingProxyType({})) -> Reading:
-    """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does."""
+def read_model(path: Path, input_shapes: Shapes = MappingProxyType({}), is_over: Deadline = NEVER) -> Reading:
+    """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does, OutOfTime
+    once time `is_over`.
+    """
     source = converted(load_model(path), path.name)
     step, unmapped = step_of(widen(source), input_shapes, path.name)
     loaded = fix_shapes(source, input_shapes, path.name) if step is None else step.model
+    is_over.check(path.name, "the file was loaded")
     rewritten, notes = _numbers(widen(loaded), path.name)
+    is_over.check(path.name, "the file was loaded")
     is_whole = whole.NOTE in notes
     try:
         found = _reading(rewritten, path.name)

@@ -25,7 +25,7 @@ from ..frontend.read import to_onnx
 from .choices import Choice, Point
 from .clock import Clock, Progress
 from .kinds import pipeline_of
-from .options import Frames, Options
+from .options import TIME_LEAST, Frames, Options
 from .prepare import Prepared, folded, is_spiking, lowered, prepare
 from .remedy import can_be_remedied, late, remedied
 from .steps import Step, Watch, unwatched, verified
@@ -75,10 +75,11 @@ def compile_model(
     before anything is tried; where it is None, nothing is.
     """
     clock = Clock(progress)
+    is_over = clock.deadline(options.time_limit)
     with clock("lower"):
-        graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics), watch)
+        graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics, is_over), watch)
     dynamics = options.dynamics if is_spiking(path) else None
-    prepared = cache(lambda: lowered(graph, dynamics, watch))
+    prepared = cache(lambda: lowered(graph, dynamics, watch, is_over))
     return compile_layers(graph, prepared, chip, options, clock, watch, refused)
 
 
@@ -148,8 +149,12 @@ def _measured(
     from ..choosing.choose import Taken, Wish, decide
     from ..choosing.meter import Meter
 
+    is_over = clock.deadline(options.time_limit)
+
     def mapped(weights: str) -> Taken:
         tried = options.with_formats(weights)
+        if options.time_limit is not None:
+            tried = replace(tried, time_limit=max(is_over.left, TIME_LEAST))
         _, choice = pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)
         held = ([choice.mapping.plans[f] for f in core] for core in choice.mapping.cores)
         return Taken(
@@ -159,7 +164,7 @@ def _measured(
     with clock("measure"), _given(prepared, options.data) as frames:
         meter = Meter(prepared.graph, prepared.network, frames)
         wish = Wish(options.weights, options.budget, options.cores, options.min_sqnr, options.force)
-        found = decide(meter, wish, mapped)
+        found = decide(meter, wish, mapped, is_over)
     return options.with_formats(found.weights), found
 
 
@@ -207,7 +212,11 @@ def front(
     clock, steps = Clock(progress), pipeline_of(chip)
     with clock("lower"):
         prepared = prepare(
-            path, options.input_shapes, lambda graph: steps.admit(graph, chip), options.dynamics
+            path,
+            options.input_shapes,
+            lambda graph: steps.admit(graph, chip),
+            options.dynamics,
+            clock.deadline(options.time_limit),
         )
     chosen, _ = _measured(prepared, chip, options, clock)
     return steps.front(prepared, chip, chosen, clock)

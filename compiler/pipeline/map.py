@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
@@ -26,7 +27,7 @@ from .options import Options
 from .prepare import Prepared
 from .steps import Step, Watch, unwatched, verified
 
-PACKING_PART = 0.6  # of a time limit; the rest is for places
+PACKING_PART, PLACING_PART = 0.6, 0.9  # of a time limit, when searches end; the rest is for the image
 
 
 def map_network(
@@ -41,8 +42,8 @@ def map_network(
         raise refusal
     with clock("partition"):
         network = verified(Step.QUANTISED, chosen_network(prepared, chip, options), watch)
-        limit = options.time_limit
-        is_over = clock.deadline(None if limit is None else PACKING_PART * limit)
+        limit = inf if options.time_limit is None else options.time_limit
+        is_over = clock.deadline(PACKING_PART * limit)
         # Wire, and the cuts of least memory.
         packer = packer_of(network, chip, options, is_over, clock.progress)
         choices = packer.choices()  # at each price: cut, connect, pack
@@ -50,7 +51,7 @@ def map_network(
             choices = [packer.balanced(choices[0])]
         verified(Step.PACKED, choices[0].mapping, watch)
     with clock("place"):
-        choice = packer.located(choices, clock.deadline(options.time_limit))  # place, settle, relay
+        choice = packer.located(choices, clock.deadline(PLACING_PART * limit))  # place, settle, relay
         verified(Step.PLACED, choice.mapping, watch)
     return network, choice
 

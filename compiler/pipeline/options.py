@@ -16,6 +16,7 @@ from ..frontend.nir.dynamics import Dynamics
 
 STEPS, STEPS_MIN = 32, 2
 PERCENTILE = 99.9
+TIME_LEAST = 1e-3  # seconds that are left for a mapping when all are spent: the first one is taken
 
 Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
@@ -32,6 +33,8 @@ from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
 
 SPIKING = ".nir"  # the suffix of files with networks of spiking neurons
+REWRITES = (Compose(), Fold(), Hoist(), Arrange())
+READ, LOWERED = "the model was read", "the network was lowered"  # what time may be over in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +87,13 @@ def prepare(
     input_shapes: Shapes = MappingProxyType({}),
     admit: Callable[[LayerGraph], None] = lambda graph: None,
     dynamics: Dynamics | None = None,
+    is_over: Deadline = NEVER,
 ) -> Prepared:
     """A model read and lowered. `admit` may refuse layers before they are lowered. Raises SncError."""
     dynamics = dynamics or Dynamics()
-    graph = folded(path, input_shapes, dynamics)
+    graph = folded(path, input_shapes, dynamics, is_over)
     admit(graph)
-    return lowered(graph, dynamics if is_spiking(path) else None)
+    return lowered(graph, dynamics if is_spiking(path) else None, is_over=is_over)
 
 
 def is_spiking(path: Path) -> bool:
@@ -97,8 +101,12 @@ def is_spiking(path: Path) -> bool:
     return path.suffix.lower() == SPIKING
 
 
-def folded(path: Path, input_shapes: Shapes, dynamics: Dynamics | None = None) -> LayerGraph:
-    """The layers of a model, folded into each other: they compute what the model does."""
+def folded(
+    path: Path, input_shapes: Shapes, dynamics: Dynamics | None = None, is_over: Deadline = NEVER
+) -> LayerGraph:
+    """The layers of a model, folded into each other: they compute what the model does. Raises OutOfTime once
+    time `is_over`, other SncError for what cannot be read.
+    """
     if is_spiking(path):
         if input_shapes:
             rule = f"has no input {next(iter(input_shapes))!r} whose shape is open"
@@ -106,17 +114,27 @@ def folded(path: Path, input_shapes: Shapes, dynamics: Dynamics | None = None) -
                 Origin(file=path.name), rule, hint="leave --input-shape out: the file states shapes"
             )
         return read_nir(path, dynamics or Dynamics())
-    reading = read_model(path, input_shapes)
-    graph = Arrange()(Hoist()(Fold()(Compose()(reading.graph))))
+    reading = read_model(path, input_shapes, is_over)
+    graph = reading.graph
+    for rewrite in REWRITES:
+        is_over.check(path.name, READ)
+        graph = rewrite(graph)
+    is_over.check(path.name, READ)
     assert_agrees(graph, reading)
     return graph
 
 
-def lowered(graph: LayerGraph, dynamics: Dynamics | None = None, watch: Watch = unwatched) -> Prepared:
+def lowered(
+    graph: LayerGraph,
+    dynamics: Dynamics | None = None,
+    watch: Watch = unwatched,
+    is_over: Deadline = NEVER,
+) -> Prepared:
     """Folded layers made ready for any target. Raises SncError with everything that cannot be mapped."""
-    found = divide(graph) if dynamics is None else undivided(graph)
+    found = divide(graph, is_over) if dynamics is None else undivided(graph)
     raise_all(found.problems)
     assert found.network is not None
+    is_over.check(graph.name, LOWERED)
     network = verified(Step.NETWORK, Prune()(Fuse()(found.network)), watch)
     return Prepared(graph, found.parts, network, dynamics)
 
@@ -127,11 +145,14 @@ def undivided(graph: LayerGraph) -> Division:
     return Division(Split(graph), lowering.network, lowering.refusals)
 
 
-def divide(graph: LayerGraph) -> Division:
-    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
+def divide(graph: LayerGraph, is_over: Deadline = NEVER) -> Division:
+    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have.
+    Raises OutOfTime once time `is_over`.
+    """
     makers = graph.producers()
     refused: dict[str, SncError] = {}
     while True:
+        is_over.check(graph.name, LOWERED)
         parts = carrying(split_host(graph, refused), graph)
         if parts.problems and graph.carried:
             return Division(parts, None, parts.problems)

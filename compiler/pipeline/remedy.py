@@ -6,7 +6,7 @@ from dataclasses import replace
 from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.deadline import OVER, Deadline
-from ...ir.errors import Change, DoesNotFit, ManyErrors, Origin, SncError, each_of
+from ...ir.errors import Change, DoesNotFit, ManyErrors, Origin, OutOfTime, SncError, each_of
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping as Mapped
 from ...ir.storage.channels import codec_of
@@ -16,6 +16,7 @@ from ...passes.cutting.pack import too_many
 from ...passes.placing.locate import Locate
 from ..targets.kinds import kind_of
 from .capacity import check_capacity
+from .choices import PENALTIES
 from .clock import Progress
 from .map import packer_of, quantised, wired_within
 from .options import Options
@@ -23,8 +24,10 @@ from .prepare import Prepared
 
 ATTEMPTS_MAX = 20  # larger targets that are looked at; most are refused by a bound
 GROWTH = 8  # a number of which no need is known grows by this part of itself
-PACKED_MAX = 5  # times that a network is cut and packed
-LOCATED_MAX = 3  # times that its cores are given places, and relays
+COMPILES = 2  # trying counts no more than so many times what a compile does
+PASSES = 2 + len(PENALTIES)  # of a compile over a network's fragments: each way into cores, and to places
+PIECES_LEAST = 500  # populations and fragments that are handled in any case: a few seconds
+LOCATED = 2  # ways to places that are tried
 ENDLESS = (1, 2**30)  # cores: how a network is packed depends on no mesh
 MEMORY = {"core_words", "cores"}  # what fewer bits, or states that share words, are a way out of
 
@@ -32,9 +35,34 @@ Need = Mapping[str, int]
 Attempt = Callable[[Chip, Options], object]
 
 
+class Budget:
+    """How much is tried: no more than `COMPILES` times what a compile does for the first network that is
+    within all bounds. What is wired counts its populations; what is packed or gets places, its fragments.
+    Nothing is timed, so that the same input gives the same answer.
+    """
+
+    def __init__(self) -> None:
+        self.spent = 0
+        self.allowed: int | None = None
+
+    def measure(self, fragments: int) -> None:
+        """A network of so many fragments at least is packed: the first says what a compile counts."""
+        if self.allowed is None:
+            self.allowed = max(PIECES_LEAST, COMPILES * PASSES * fragments)
+
+    def spend(self, pieces: int) -> None:
+        """So many are handled, or have been."""
+        self.spent += pieces
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is begun."""
+        return self.allowed is not None and self.spent >= self.allowed
+
+
 class Attempts:
-    """Tries a network in the quickest way that finds a mapping, a few times: what is beyond a bound is not
-    tried, and what is packed is packed once, whatever mesh it is for.
+    """Tries a network in the quickest way that finds a mapping: what is beyond a bound is not tried, and what
+    is packed is packed once, whatever mesh it is for.
     """
 
     def __init__(
@@ -46,18 +74,22 @@ class Attempts:
     ) -> None:
         self.graph, self.prepared, self.is_over, self.progress = graph, prepared, is_over, progress
         self._packed: dict[tuple[Chip, str, StateUse], Mapped | SncError] = {}
-        self._located = 0
+        self.budget = Budget()
 
     def __call__(self, chip: Chip, options: Options) -> None:
         """Raises SncError with what stands in the way; without `ways` where no more is tried."""
         check_capacity(self.graph, chip)
+        if self.budget.is_over or self.is_over():
+            raise DoesNotFit(Origin(file=self.graph.name), "no more is tried")
         endless = replace(chip, mesh=ENDLESS)
         network = quantised(self.prepared(), options.weights)
-        wired_within(network, chip, options.states is StateUse.SHARED)
+        self.budget.spend(len(network.populations))
+        _, limits = wired_within(network, chip, options.states is StateUse.SHARED)
         self.progress(f"explain: try {chip.mesh[0]} x {chip.mesh[1]} cores of {chip.core_words} words")
         key = endless, options.weights, options.states
         if key not in self._packed:
-            self._stop_after(len(self._packed) >= PACKED_MAX)
+            self.budget.measure(sum(limits.fragments))
+            self.budget.spend(sum(limits.fragments))
             try:
                 packer = packer_of(network, endless, options, is_over=OVER)
                 self._packed[key] = packer.choices()[0].mapping
@@ -69,13 +101,8 @@ class Attempts:
         mapping = replace(found, chip=chip)
         if len(mapping.cores) > chip.cores:
             raise too_many(mapping)
-        self._stop_after(self._located >= LOCATED_MAX)
-        self._located += 1
-        Locate(options.seed, self.is_over, attempts=2)(mapping)
-
-    def _stop_after(self, is_enough: bool) -> None:
-        if is_enough or self.is_over():
-            raise DoesNotFit(Origin(file=self.graph.name), "no more is tried")
+        self.budget.spend(LOCATED * len(mapping.plans))
+        Locate(options.seed, self.is_over, attempts=LOCATED)(mapping)
 
 
 def remedied(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> SncError:
@@ -103,7 +130,7 @@ def late(error: SncError, options: Options) -> SncError:
     """What is said where time was over before a mapping was found: that there is none is not known."""
     one = each_of(error)[0]
     rule = f"no mapping was found within {options.time_limit:g} s; the last obstacle: {one.message}"
-    return DoesNotFit(one.origin, rule, hint="give it more time, or take a larger target")
+    return OutOfTime(one.origin, rule, hint="give it more time, or take a larger target")
 
 
 def with_change(change: Change, chip: Chip, options: Options) -> tuple[Chip, Options]:

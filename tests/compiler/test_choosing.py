@@ -17,6 +17,7 @@ from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.running.runner import Runner
+from snc.ir.deadline import OVER
 from snc.ir.errors import BadInput, DoesNotFit, Unsupported
 from snc.ir.layers import Value
 from snc.ir.storage.formats import formats_of, spelled
@@ -105,6 +106,27 @@ def test_only_what_must_be_is_promoted(meter: Meter, monkeypatch: pytest.MonkeyP
     chosen = Choosing(meter).promoted()
     assert meter.whole(chosen)[0].sqnr_db >= reached.sqnr_db + 3
     assert 0 < chosen.count("float16") < len(chosen)
+
+
+def test_where_time_is_over_no_constant_is_measured_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(path)
+    meter = Meter(prepared.graph, prepared.network, frames(prepared.graph.inputs))
+    monkeypatch.setattr(Meter, "alone", None)
+    monkeypatch.setattr("snc.compiler.choosing.choose.WANTED_DB", 200)
+    safe = ("float16",) * len(meter.constants)
+    assert Choosing(meter, OVER).promoted() == safe
+    assert Choosing(meter, OVER).cheapest(30.0) == safe
+    taken = Taken(1000, 1)
+    asked: list[str] = []
+
+    def mapped(weights: str) -> Taken:
+        asked.append(weights)
+        return taken
+
+    decide(meter, Wish("auto", budget=2000, force=True), mapped, OVER)
+    assert asked == [LADDER[-1]]
 
 
 @pytest.mark.parametrize("sqnr_db", [12.0, 22.0, 32.0, 42.0])

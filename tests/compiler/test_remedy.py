@@ -11,9 +11,10 @@ from oracle import layers
 from oracle.graphs import Recipe, random_input, recipes
 from oracle.writer import Writer
 
+from snc.compiler.pipeline import remedy as module
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.pipeline.options import Options
-from snc.compiler.pipeline.remedy import ATTEMPTS_MAX, remedied, with_change
+from snc.compiler.pipeline.remedy import ATTEMPTS_MAX, Budget, remedied, with_change
 from snc.ir.chip import Chip
 from snc.ir.errors import BadInput, Change, DoesNotFit, ManyErrors, Origin, SncError
 from snc.models.digits import digits_model
@@ -185,6 +186,33 @@ def test_attempts_are_few_and_grow() -> None:
     assert not remedy(found)
     assert asked <= ATTEMPTS_MAX + 1
     assert sizes[1:] == sorted(set(sizes[1:]))
+
+
+def test_what_is_tried_counts_no_more_than_two_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fragments, not in seconds; and what is over its budget is not tried."""
+    model, chip = digits_model(), shrunken(core_words=600, mesh=(1, 1))
+    budgets: list[Budget] = []
+
+    class Seen(Budget):
+        def __init__(self) -> None:
+            super().__init__()
+            budgets.append(self)
+
+    monkeypatch.setattr(module, "Budget", Seen)
+    monkeypatch.setattr(module, "PIECES_LEAST", 0)
+    error = refusal(model, chip, options("fixed8"))
+    assert error is not None
+    assert remedy(error) == {"mesh": (1, 3)}
+    (budget,) = budgets
+    assert budget.allowed is not None
+    least = 2 * (1 + 3 + 1) * 6  # six feature maps; its cuts, three others, and the places
+    assert budget.allowed >= least
+    assert 0 < budget.spent <= budget.allowed
+    monkeypatch.setattr(module, "PASSES", 0)
+    error = refusal(model, chip, options("fixed8"))
+    assert error is not None
+    assert not remedy(error)
+    assert str(error).endswith("(no change that was tried makes it fit)")
 
 
 def test_an_error_with_a_remedy_crosses_processes() -> None:

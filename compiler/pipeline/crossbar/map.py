@@ -1,7 +1,7 @@
 """What a prepared network becomes on crossbars: units, decomposed, gathered, placed, and their image."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from ..prepare import Prepared
 from ..steps import Step, Watch, verified
 
 Model = bytes | None  # a part that the host computes
+GATHERED_MAX = 2  # times that a network is gathered to find what would make it fit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,10 @@ def map_crossbars(
 def attempts_on_crossbars(
     graph: LayerGraph, prepared: Callable[[], Prepared], is_over: Deadline, progress: Progress
 ) -> Callable[[CrossbarChip, Options], object]:
-    """What tries a network on other chips."""
+    """What tries a network on other chips: what is beyond a bound is not gathered, and what is gathered is
+    gathered once, whatever mesh it is for, and as often as in two compiles.
+    """
+    made: dict[tuple[CrossbarChip, str], Clusters] = {}
 
     def attempt(chip: CrossbarChip, options: Options) -> object:
         if is_over():
@@ -103,7 +107,16 @@ def attempts_on_crossbars(
         progress(f"explain: try {chip.mesh[0]} x {chip.mesh[1]} crossbars")
         network = quantised(prepared(), options.weights)
         raise_all(_too_fine(network, chip))
-        _, clusters = gathered(network, chip, options)
+        key = replace(chip, mesh=(1, 1)), options.weights
+        if key not in made:
+            decomposed = _decomposed(network, chip, options)
+            least = bound(decomposed.units, chip.rows, chip.columns)
+            if (refusal := _too_many(network, chip, least, "at least ")) is not None:
+                raise refusal
+            if len(made) >= GATHERED_MAX:
+                raise DoesNotFit(Origin(file=graph.name), "no more is tried")
+            made[key] = Cluster(chip.rows, chip.columns)(decomposed.units, network)
+        clusters = made[key]
         if (refusal := _too_many(network, chip, clusters.count)) is not None:
             raise refusal
         raise_all(_too_far(network, chip, clusters))

@@ -18,6 +18,7 @@ from ....backends.image.parts import (
     side_by_side,
 )
 from ....ir.chip import Chip
+from ....ir.deadline import NEVER, Deadline
 from ....ir.errors import BadInput, Origin
 from ....ir.layers import Array, LayerGraph, Value
 from ....ir.version import __version__
@@ -27,11 +28,9 @@ from ...frontend.read import Shapes, to_onnx
 from ..clock import Clock, Progress
 from ..driver import Compiled, Refused, compile_layers
 from ..host_work import too_much
-from ..options import Options
+from ..options import TIME_LEAST, Options
 from ..prepare import Prepared, folded, is_spiking
 from .divide import SplitPrepared, divided
-
-TIME_LEAST = 1e-3  # seconds that are left for a part when all are spent: the first mapping is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,16 +51,16 @@ class SplitCompiled:
         return self.prepared.graph.with_constants(constants)
 
 
-def prepare_split(path: Path, input_shapes: Shapes) -> SplitPrepared:
+def prepare_split(path: Path, input_shapes: Shapes, is_over: Deadline = NEVER) -> SplitPrepared:
     """A model read and divided; its chip's parts lowered. Raises SncError."""
     if is_spiking(path):
         rule = "is a network that runs over time: the host keeps no states from step to step"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    graph = folded(path, input_shapes)
+    graph = folded(path, input_shapes, is_over=is_over)
     if graph.carried:
         rule = "goes through a sequence: what it carries from step to step is in no file between parts"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    return divided(graph)
+    return divided(graph, is_over)
 
 
 def compile_split(
@@ -76,7 +75,7 @@ def compile_split(
         raise BadInput(None, "--data is of one image, --split of several", hint="give one of them")
     clock, begun = Clock(progress), time.perf_counter()
     with clock("lower"):
-        prepared = prepare_split(path, options.input_shapes)
+        prepared = prepare_split(path, options.input_shapes, clock.deadline(options.time_limit))
     if not options.force and (refusal := too_much(prepared.graph, prepared.host)):
         raise refusal
     compiled: list[Compiled | None] = []
