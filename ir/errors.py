@@ -5,6 +5,7 @@ A user's mistake is an `SncError`; a broken invariant of ours is a `VerifyError`
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 Change = Mapping[str, int | str | tuple[int, int]]  # names of options, or of a target's numbers, and values
 
@@ -93,8 +94,27 @@ class BadImage(SncError):
     """A memory image that is damaged, or not one."""
 
 
+class TargetRule(StrEnum):
+    """What a target file must be. Each rule has a code of its own where errors are objects."""
+
+    FILE = "file"
+    SYNTAX = "syntax"
+    KIND = "kind"
+    KEY = "key"
+    TYPE = "type"
+    RANGE = "range"
+    POWER = "power"
+    TOGETHER = "together"
+
+
 class BadTarget(SncError):
-    """A target that does not exist, or states limits the words cannot hold."""
+    """A target that does not exist, or states limits the words cannot hold. `rule`: what it breaks."""
+
+    def __init__(
+        self, origin: Origin | None, message: str, hint: str = "", rule: TargetRule = TargetRule.FILE
+    ) -> None:
+        super().__init__(origin, message, hint)
+        self.rule = rule
 
 
 class ManyErrors(SncError):

@@ -11,6 +11,7 @@ from ...ir.errors import (
     DoesNotFit,
     OutOfTime,
     SncError,
+    TargetRule,
     Unsupported,
     each_of,
 )
@@ -18,14 +19,15 @@ from .show import plain
 
 
 class Code(NamedTuple):
-    """A kind of error: its class, and for what does not fit the number of the target that is too small.
+    """A kind of error: its class, and `of` what: of what does not fit, the number of the target that is too
+    small; of targets, the rule that is broken.
 
     The first digit of a code is the exit code.
     """
 
     code: str
     kind: type[Exception]
-    lack: str
+    of: str
     meaning: str
     way_out: str
 
@@ -64,9 +66,59 @@ CODES: tuple[Code, ...] = (
     Code(
         "SNC2005",
         BadTarget,
-        "",
-        "A target does not exist, or its file says what no chip can be.",
+        TargetRule.FILE,
+        "A target is neither a shipped one nor a file that can be read.",
         "`snc target list` shows the shipped ones, `snc target init` writes a file to change.",
+    ),
+    Code(
+        "SNC2010",
+        BadTarget,
+        TargetRule.SYNTAX,
+        "A target file is no TOML.",
+        "The message names the line; `snc target init` writes a file to change.",
+    ),
+    Code(
+        "SNC2011",
+        BadTarget,
+        TargetRule.KIND,
+        "A target is of a kind that does not exist, or that the command does not take.",
+        "The hint lists the kinds.",
+    ),
+    Code(
+        "SNC2012",
+        BadTarget,
+        TargetRule.KEY,
+        "A target file has a line for something that is no number of its kind of chip.",
+        "The hint lists the numbers; `snc target init` writes them all.",
+    ),
+    Code(
+        "SNC2013",
+        BadTarget,
+        TargetRule.TYPE,
+        "A number of a target file is no whole number, a size in X and Y no pair of them, or the name no "
+        "text.",
+        "Write it as the hint says.",
+    ),
+    Code(
+        "SNC2014",
+        BadTarget,
+        TargetRule.RANGE,
+        "A number of a target file is less or more than the fields of the words hold.",
+        "The message says the least and the most.",
+    ),
+    Code(
+        "SNC2015",
+        BadTarget,
+        TargetRule.POWER,
+        "A number of a target file is no power of two, as it must be.",
+        "Write a power of two.",
+    ),
+    Code(
+        "SNC2016",
+        BadTarget,
+        TargetRule.TOGETHER,
+        "Two numbers of a target file contradict each other.",
+        "The message names both.",
     ),
     Code(
         "SNC3001",
@@ -131,10 +183,8 @@ CODES: tuple[Code, ...] = (
 
 def code_of(error: Exception) -> str:
     """The code of one error."""
-    lacks = {name for way in getattr(error, "ways", ())[:1] for name in way}
-    return next(
-        row.code for row in CODES if isinstance(error, row.kind) and (not row.lack or row.lack in lacks)
-    )
+    found = {name for way in getattr(error, "ways", ())[:1] for name in way} | {getattr(error, "rule", "")}
+    return next(row.code for row in CODES if isinstance(error, row.kind) and (not row.of or row.of in found))
 
 
 def error_object(error: Exception, hint: str = "") -> dict[str, object]:

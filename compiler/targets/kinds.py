@@ -15,13 +15,15 @@ from ...backends.words.bits import WORD_BYTES
 from ...backends.words.limits import CORES, LIMITS, beyond
 from ...ir.chip import Chip
 from ...ir.crossbar.chip import CrossbarChip
+from ...ir.errors import TargetRule
 
 
 class Fault(NamedTuple):
-    """What is wrong with a number of a chip, and what to do about it."""
+    """What is wrong with a number of a chip, what to do about it, and the rule that it breaks."""
 
-    rule: str
+    sentence: str
     hint: str
+    rule: TargetRule = TargetRule.RANGE
 
 
 class Bytes(int):
@@ -68,7 +70,7 @@ def _faults(chip: Chip) -> Iterator[Fault]:
     for key in POWERS:
         value = getattr(chip, key)
         if LIMITS[key][0] <= value <= LIMITS[key][1] and value.bit_count() != 1:
-            yield Fault(f"{key} = {value} is no power of two", "write a power of two")
+            yield Fault(f"{key} = {value} is no power of two", "write a power of two", TargetRule.POWER)
 
 
 def _row(chip: Chip) -> dict[str, int | str]:
@@ -111,7 +113,8 @@ def _crossbar_faults(chip: CrossbarChip) -> Iterator[Fault]:
     if not (1 <= min(chip.mesh) <= max(chip.mesh) <= TILES_ACROSS and chip.cores <= CROSSBARS):
         yield Fault(f"mesh = {list(chip.mesh)} is no mesh of 1 to {CROSSBARS} tiles", "write mesh = [5, 5]")
     if chip.fan_in_max > chip.rows:
-        yield Fault(f"fan_in_max = {chip.fan_in_max} is above rows = {chip.rows}", "an input takes a row")
+        sentence = f"fan_in_max = {chip.fan_in_max} is above rows = {chip.rows}"
+        yield Fault(sentence, "an input takes a row", TargetRule.TOGETHER)
 
 
 def _crossbar_row(chip: CrossbarChip) -> dict[str, int | str]:

@@ -7,8 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 from ...ir.chip import Chip
-from ...ir.errors import BadTarget, Origin, raise_all
-from .kinds import CROSSBAR, ESU, KINDS, Kind, kind_of, shipped_text
+from ...ir.errors import BadTarget, Origin, TargetRule, raise_all
+from .kinds import CROSSBAR, ESU, KINDS, Fault, Kind, kind_of, shipped_text
 
 DEFAULT_TARGET = "grai-vip"
 FILE_BYTES_MAX = 100_000
@@ -43,11 +43,11 @@ def load_target(name: str) -> Chip:
                 origin, "is neither a shipped target nor a file that can be read", hint=f"shipped are {known}"
             ) from None
         except UnicodeDecodeError:
-            raise BadTarget(origin, "is no TOML file", hint=START) from None
+            raise BadTarget(origin, "is no TOML file", START, TargetRule.SYNTAX) from None
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadTarget(origin, f"is no TOML file: {error}", hint=START) from None
+        raise BadTarget(origin, f"is no TOML file: {error}", START, TargetRule.SYNTAX) from None
     return parse_target(found, origin)
 
 
@@ -56,49 +56,57 @@ def load_cores(name: str) -> Chip:
     chip: object = load_target(name)
     if kind_of(chip) is CROSSBAR:
         rule = "is a chip of crossbars, which this command does not take"
-        raise BadTarget(Origin(file=name), rule, hint=f"take a chip of cores, such as {DEFAULT_TARGET}")
+        hint = f"take a chip of cores, such as {DEFAULT_TARGET}"
+        raise BadTarget(Origin(file=name), rule, hint, TargetRule.KIND)
     return load_target(name)
 
 
 def parse_target(found: Mapping[str, object], origin: Origin) -> Chip:
     """The chip of a target file's table; numbers it leaves out are those of its kind's sample. Raises
-    BadTarget.
+    BadTarget, or all that is wrong at once: beside what is no number, the numbers are checked all the same.
     """
     said = dict(found)
     kind = _kind(said.pop("kind", ESU.name), origin)
-    for key in said:
-        if key not in kind.numbers:
-            raise BadTarget(
-                origin,
-                f"{key!r} is no number of a target",
-                hint=f"known are {', '.join(sorted(kind.numbers))}",
-            )
-    facts = {**tomllib.loads(kind.sample()), **said}
+    facts = tomllib.loads(kind.sample())
     facts.pop("kind", None)
-    for key, value in facts.items():
-        if key == "name" and not isinstance(value, str):
-            raise BadTarget(origin, f"name = {value} is no text", hint='write name = "my-chip"')
-        if key in kind.pairs:
-            facts[key] = _pair(key, value, origin)
-        elif key != "name" and type(value) is not int:
-            raise BadTarget(origin, f"{key} = {value!r} is no whole number", hint="write a whole number")
+    faults: list[Fault] = []
+    for key, value in said.items():
+        if (fault := _misstated(key, value, kind)) is not None:
+            faults.append(fault)
+        else:
+            facts[key] = value
+    facts |= {key: tuple(facts[key]) for key in kind.pairs}
     chip: Chip = kind.chip(**facts)  # what its kind declares
-    raise_all(BadTarget(origin, fault.rule, hint=fault.hint) for fault in kind.faults(chip))
+    faults += kind.faults(chip)
+    raise_all(BadTarget(origin, *fault) for fault in faults)
     return chip
+
+
+def _misstated(key: str, value: object, kind: Kind) -> Fault | None:
+    """What is wrong with a line of a target file before it is compared with any limit."""
+    if key not in kind.numbers:
+        known = f"known are {', '.join(sorted(kind.numbers))}"
+        return Fault(f"{key!r} is no number of a target", known, TargetRule.KEY)
+    if key == "name":
+        if isinstance(value, str):
+            return None
+        return Fault(f"name = {value} is no text", 'write name = "my-chip"', TargetRule.TYPE)
+    if key in kind.pairs:
+        match value:
+            case [int(x), int(y)] if type(x) is type(y) is int:
+                return None
+        return Fault(f"{key} = {value} is no pair of numbers", f"write {key} = [12, 12]", TargetRule.TYPE)
+    if type(value) is not int:
+        return Fault(f"{key} = {value!r} is no whole number", "write a whole number", TargetRule.TYPE)
+    return None
 
 
 def _kind(name: object, origin: Origin) -> Kind:
     if not isinstance(name, str) or name not in KINDS:
         known = ", ".join(f"{kind.name} ({kind.text})" for kind in KINDS.values())
-        raise BadTarget(origin, f"kind = {name!r} is no kind of chip", hint=f"known are {known}")
+        rule = f"kind = {name!r} is no kind of chip"
+        raise BadTarget(origin, rule, f"known are {known}", TargetRule.KIND)
     return KINDS[name]
-
-
-def _pair(key: str, value: object, origin: Origin) -> tuple[int, int]:
-    match value:
-        case [int(x), int(y)] if type(x) is type(y) is int:
-            return x, y
-    raise BadTarget(origin, f"{key} = {value} is no pair of numbers", hint=f"write {key} = [12, 12]")
 
 
 def to_toml(chip: object) -> str:

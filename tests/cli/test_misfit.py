@@ -8,7 +8,7 @@ import pytest
 
 from snc.cli.views.errors import CODES, code_of, error_object, errors_page
 from snc.compiler.pipeline import driver
-from snc.ir.errors import BadInput, DoesNotFit, ManyErrors, Origin, SncError
+from snc.ir.errors import BadInput, BadTarget, DoesNotFit, ManyErrors, Origin, SncError, TargetRule
 
 from .conftest import Run
 
@@ -77,6 +77,7 @@ def test_every_kind_of_error_has_a_code_and_its_digit_is_the_exit_code() -> None
     kinds = {row.kind for row in CODES}
     assert set(SncError.__subclasses__()) - {ManyErrors} <= kinds
     assert len({row.code for row in CODES}) == len(CODES)
+    assert {row.of for row in CODES if row.kind is BadTarget} == {*TargetRule}
     for row in CODES:
         assert row.code[3] == str(getattr(row.kind, "exit_code", 2) if issubclass(row.kind, SncError) else 2)
     assert code_of(DoesNotFit(None, "a", ways=[{"core_words": 9}])) == "SNC3002"

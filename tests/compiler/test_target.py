@@ -1,6 +1,7 @@
 """Targets: what a file may say, what it leaves out, and that nothing is wired to one chip."""
 
 import dataclasses
+import pickle
 import re
 import tomllib
 from pathlib import Path
@@ -16,6 +17,7 @@ from snc.backends.analysis.claims import Role
 from snc.backends.analysis.regions import regions
 from snc.backends.image.container import write_image
 from snc.backends.words.limits import LIMITS
+from snc.cli.views.errors import code_of
 from snc.compiler.targets.kinds import kind_of
 from snc.compiler.targets.target import load_target, parse_target, shipped, to_commented_toml
 from snc.ir.chip import Chip
@@ -88,6 +90,33 @@ def test_a_name_is_a_text() -> None:
 def test_upsampling_is_a_power_of_two() -> None:
     with pytest.raises(BadTarget, match="upsampling_max = 100 is no power of two"):
         own(upsampling_max=100)
+
+
+def test_what_is_no_number_hides_no_other_fault_and_each_rule_has_its_code() -> None:
+    with pytest.raises(ManyErrors) as caught:
+        own(cores=9, core_words=0, ports_max="many", mesh=7, kernel_max=99, upsampling_max=100)
+    assert {error.message.split()[0].strip("'"): code_of(error) for error in caught.value.errors} == {
+        "cores": "SNC2012",
+        "ports_max": "SNC2013",
+        "mesh": "SNC2013",
+        "core_words": "SNC2014",
+        "kernel_max": "SNC2014",
+        "upsampling_max": "SNC2015",
+    }
+    with pytest.raises(BadTarget) as single:
+        parse_target({"kind": "crossbar", "rows": 8, "fan_in_max": 9}, ORIGIN)
+    assert code_of(single.value) == "SNC2016"
+    assert code_of(pickle.loads(pickle.dumps(single.value))) == "SNC2016"
+
+
+def test_a_file_that_says_no_numbers_at_all_has_a_code_that_says_why(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    for text, code in ((None, "SNC2005"), ("mesh = [", "SNC2010"), ('kind = "tile"', "SNC2011")):
+        if text is not None:
+            file.write_text(text, encoding="utf-8")
+        with pytest.raises(BadTarget) as caught:
+            load_target(str(file))
+        assert code_of(caught.value) == code
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

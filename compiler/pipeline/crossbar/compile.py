@@ -6,7 +6,7 @@ from typing import Any
 
 from ....backends.crossbar.image import CrossbarImage
 from ....ir.crossbar.chip import CrossbarChip
-from ....ir.errors import BadTarget, Origin, SncError
+from ....ir.errors import BadTarget, Origin, SncError, TargetRule
 from ...targets.kinds import CROSSBAR, kind_of
 from ...targets.target import load_target
 from ..driver import Compiled, compile_model
@@ -17,7 +17,7 @@ def load_crossbar(name: str) -> CrossbarChip:
     """The chip of crossbars of a target's name, or of a TOML file's path. Raises BadTarget for others."""
     chip: Any = load_target(name)
     if kind_of(chip) is not CROSSBAR:
-        raise BadTarget(Origin(file=name), "is no chip of crossbars", hint="take crossbar-128")
+        raise BadTarget(Origin(file=name), "is no chip of crossbars", "take crossbar-128", TargetRule.KIND)
     assert isinstance(chip, CrossbarChip)
     return chip
 
