@@ -93,6 +93,7 @@ def image_options(function: F) -> F:
 @options.input_shape
 @options.dynamics
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
+@options.charts
 @options.as_json
 def compare_command(
     model: Path,
@@ -113,6 +114,7 @@ def compare_command(
     dialect: str,
     reset: str | None,
     html: Path | None,
+    charts: Path | None,
     as_json: bool,
 ) -> None:
     """Compare the memory bill of a model with that of tables.
@@ -127,7 +129,8 @@ def compare_command(
     from ..compiler.pipeline.capacity import check_capacity
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import prepare
-    from ..compiler.reports.bill_page import comparison_page
+    from ..compiler.reports.bill_page import comparison_page, comparison_sections
+    from ..compiler.reports.loose import save_loose
     from ..compiler.running import outputs
     from ..compiler.targets.kinds import CROSSBAR, kind_of
     from ..compiler.targets.target import load_cores, load_target
@@ -162,6 +165,8 @@ def compare_command(
         )
     if html is not None:
         outputs.save_text(html, comparison_page(found, plain(found)))
+    if charts is not None:
+        save_loose(charts, comparison_sections(found))
     if as_json:
         say_json(found)
         return

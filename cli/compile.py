@@ -292,10 +292,9 @@ def compile_command(
             _save_report(report, report_file)
         if charts is not None:
             from ..compiler.reports.crossbar.kinds import sections_of
-            from ..compiler.reports.loose import loose
+            from ..compiler.reports.loose import save_loose
 
-            for name, text in loose(sections_of(report)):
-                outputs.save_text(charts / name, text)
+            save_loose(charts, sections_of(report))
     if as_json:
         say_json(report)
         return

@@ -27,6 +27,7 @@ CATEGORIES = ("neurons", "connectivity", "parameters", "total")
     "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Images made at a time."
 )
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
+@options.charts
 @options.as_json
 def paper_command(
     networks: tuple[str, ...],
@@ -42,6 +43,7 @@ def paper_command(
     no_image: bool,
     workers: int,
     html: Path | None,
+    charts: Path | None,
     as_json: bool,
 ) -> None:
     """Reproduce the published memory bills of five networks.
@@ -52,7 +54,8 @@ def paper_command(
     from ..compiler.billing.paper import PAPER, reproduce
     from ..compiler.billing.techniques import Widths
     from ..compiler.pipeline.options import Options
-    from ..compiler.reports.bill_page import paper_page
+    from ..compiler.reports.bill_page import paper_page, paper_sections
+    from ..compiler.reports.loose import save_loose
     from ..compiler.running import outputs
     from ..compiler.targets.target import load_cores
     from ..ir.aims import StateUse
@@ -83,6 +86,8 @@ def paper_command(
         )
     if html is not None:
         outputs.save_text(html, paper_page(found, as_object(found)))
+    if charts is not None:
+        save_loose(charts, paper_sections(found))
     if as_json:
         say_json(as_object(found))
         return

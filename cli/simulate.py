@@ -237,14 +237,12 @@ def simulate_command(
                 found, loaded, report_file, costs, accuracy, agreement, tracker.course, twins, raster, by_step
             )
     if charts is not None:
-        from ..compiler.reports.loose import loose
+        from ..compiler.reports.loose import save_loose
         from ..compiler.reports.run_page import run_sections
 
         with kept_all_the_same(*filter(None, (output, report_file))):
-            for name, text in loose(
-                run_sections(found, mesh_of(loaded), costs, accuracy, tracker.course, twins, raster, by_step)
-            ):
-                outputs.save_text(charts / name, text)
+            about = tracker.course, twins, raster, by_step
+            save_loose(charts, run_sections(found, mesh_of(loaded), costs, accuracy, *about))
     if as_json:
         say_json(
             {

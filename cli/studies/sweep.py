@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--retry-failed", is_flag=True, help="Make the points again that have no image.")
 @click.option("--csv", "csv_file", type=options.FILE, metavar="FILE.csv", help="Write the table, too.")
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
+@options.charts
 @options.as_json
 def sweep_command(
     spec: Path,
@@ -40,6 +41,7 @@ def sweep_command(
     retry_failed: bool,
     csv_file: Path | None,
     html: Path | None,
+    charts: Path | None,
     as_json: bool,
 ) -> None:
     """Compile and measure every combination of models, targets and options.
@@ -47,11 +49,12 @@ def sweep_command(
     The combinations stand in SPEC.toml (docs/sweep.md). A sweep that was ended goes on where it was with the
     same command. A model that does not fit is a row with the reason, and no error.
     """
+    from ...compiler.reports.loose import save_loose
     from ...compiler.running import outputs
     from ...compiler.sweeping.cluster import Cluster
     from ...compiler.sweeping.points import points
     from ...compiler.sweeping.processes import Processes
-    from ...compiler.sweeping.report import sweep_csv, sweep_page
+    from ...compiler.sweeping.report import sweep_csv, sweep_page, sweep_sections
     from ...compiler.sweeping.run import Engine, alone, run
     from ...compiler.sweeping.spec import read_spec
     from ...compiler.sweeping.store import Store
@@ -86,6 +89,8 @@ def sweep_command(
         outputs.save_text(csv_file, sweep_csv(table))
     if html is not None:
         outputs.save_text(html, sweep_page(spec.name, table, data))
+    if charts is not None:
+        save_loose(charts, sweep_sections(table))
     if as_json:
         say_json(data)
         return

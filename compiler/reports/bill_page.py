@@ -24,13 +24,24 @@ UNITS = (("GB", 2**30), ("MB", 2**20), ("kB", 2**10))
 
 def comparison_page(found: Comparison, data: object) -> str:
     """The page of one network."""
-    title = f"Memory bill of {found.model}"
-    sections = [_totals(found), _layers(found), _encodings(found)]
-    return page(title, _summary(found), sections, data)
+    return page(f"Memory bill of {found.model}", _summary(found), comparison_sections(found), data)
+
+
+def comparison_sections(found: Comparison) -> list[Section]:
+    """What the page of one network shows."""
+    return [_totals(found), _layers(found), _encodings(found)]
 
 
 def paper_page(found: Sequence[Reproduction], data: object) -> str:
-    """The page of the paper's networks: a table of deviations and the layers' charts for each."""
+    """The page of the paper's networks."""
+    names = ", ".join(each.name for each in found)
+    return page(
+        "The published memory bills, again", f"arXiv 2112.07019: {names}.", paper_sections(found), data
+    )
+
+
+def paper_sections(found: Sequence[Reproduction]) -> list[Section]:
+    """A table of deviations and the layers' charts for each of the paper's networks."""
     sections = []
     for each in found:
         rows = tuple(
@@ -60,8 +71,7 @@ def paper_page(found: Sequence[Reproduction], data: object) -> str:
                 (table, *whole.tables, *layers.tables),
             )
         )
-    names = ", ".join(each.name for each in found)
-    return page("The published memory bills, again", f"arXiv 2112.07019: {names}.", sections, data)
+    return sections
 
 
 def _summary(found: Comparison) -> str:

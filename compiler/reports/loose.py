@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
+from pathlib import Path
 
+from ..running import outputs
 from .page import Chart, Section, Table
 
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 KEY_POINTS, KEY_WIDTH = 14.0, 90.0  # of a line of a drawing's key, and of one of its labels
 VARIABLE = re.compile(r"--([\w-]+): (#[0-9a-f]+)")
 BOX = re.compile(r'<svg viewBox="0 0 ([\d.]+) ([\d.]+)"([^>]*)>')
+
+
+def save_loose(folder: Path, sections: Sequence[Section]) -> None:
+    """Each file in a folder, which is made. Raises BadInput where one cannot be written."""
+    for name, text in loose(sections):
+        outputs.save_text(folder / name, text)
 
 
 def loose(sections: Sequence[Section]) -> Iterator[tuple[str, str]]:

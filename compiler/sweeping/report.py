@@ -34,10 +34,15 @@ def sweep_page(name: str, table: Sequence[Row], data: object) -> str:
     """The page of a sweep."""
     failed = sum(bool(row.code) for row in table)
     summary = f"{len(table):,} points, {failed:,} of them without an image."
-    sections = [_fronts(table), _table(table)] if failed < len(table) else [_table(table)]
-    if failed:
-        sections.append(_failures(table))
-    return page(f"{name}, a sweep", summary, sections, data)
+    return page(f"{name}, a sweep", summary, sweep_sections(table), data)
+
+
+def sweep_sections(table: Sequence[Row]) -> list[Section]:
+    """What the page of a sweep shows."""
+    made = [not row.code for row in table]
+    fronts = [_fronts(table)] if any(made) else []
+    failures = [] if all(made) else [_failures(table)]
+    return [*fronts, _table(table), *failures]
 
 
 def _fronts(table: Sequence[Row]) -> Section:

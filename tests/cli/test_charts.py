@@ -48,6 +48,27 @@ def test_charts_of_an_image(run: Run, digits: Path, tmp_path: Path) -> None:
     assert {"memory-of-each-layer.svg", "bytes-and-cuts-of-each-layer.csv"} <= names
 
 
+def test_charts_of_bills_and_sweeps(run: Run, digits: Path, tmp_path: Path) -> None:
+    """Whatever has a page has its charts and tables as files, too."""
+    spec = tmp_path / "sweep.toml"
+    spec.write_text(f'models = ["{digits}"]\n[options]\nweights = ["fixed8", "fixed2"]\n', encoding="utf-8")
+    for name, command in (
+        ("bill", ("compare", digits)),
+        ("paper", ("paper", "pilotnet", "--no-image")),
+        ("sweep", ("sweep", spec)),
+    ):
+        done = run(*command, "--charts", tmp_path / name, "--json")
+        assert done.code == 0, done.err
+        written = sorted((tmp_path / name).iterdir())
+        assert {path.suffix for path in written} == {".svg", ".csv"}
+        for path in written:
+            if path.suffix == ".svg":
+                assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+            else:
+                with path.open(encoding="utf-8", newline="") as file:
+                    assert len(list(csv.reader(file))) > 1, path
+
+
 def test_estimates_and_accuracy_are_shown(run: Run, image: Path, frames: Path, tmp_path: Path) -> None:
     page = tmp_path / "run.html"
     done = run("simulate", image, "-i", frames, "--labels", "label", "--report", page)
