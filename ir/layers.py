@@ -47,7 +47,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One operator of the network. `inputs` are tensor names, "" where an optional one is absent."""
+    """One operator of the network. `inputs` and `outputs` are names, "" where an optional one is absent."""
 
     name: str
     op: str
@@ -83,6 +83,11 @@ class Layer:
         value = self.attributes.get(name, default)
         assert isinstance(value, tuple)
         return tuple(float(item) for item in value)
+
+    @property
+    def result(self) -> str:
+        """The first output that there is."""
+        return next(name for name in self.outputs if name)
 
     def input(self, index: int) -> str:
         """The name of an input, "" when it is absent."""

@@ -62,7 +62,7 @@ class _Folding:
         self.affine: set[str] = set()  # results of normalisations of mean 0 and variance 1
         self.rounded: set[str] = set()  # to whole numbers: the last bit may decide, so no other stands for it
         for layer in reversed(graph.layers):
-            if layer.op == "Round" or (layer.op == "Div" and layer.outputs[0] in self.rounded):
+            if layer.op == "Round" or (layer.op == "Div" and layer.result in self.rounded):
                 self.rounded.add(layer.inputs[0])
 
     def result(self) -> LayerGraph:
@@ -74,7 +74,7 @@ class _Folding:
         )
 
     def visit(self, layer: Layer) -> None:
-        is_rounded = layer.outputs[0] in self.rounded and layer.op in ("Mul", "Div")
+        is_rounded = layer.result in self.rounded and layer.op in ("Mul", "Div")
         affine = None if is_rounded else self._affine(layer)
         quotient = None if is_rounded else self._quotient(layer)
         rewritten = affine or self._gemm(layer) or self._dense(layer) or quotient or layer
@@ -103,7 +103,7 @@ class _Folding:
         ):
             yield layer
             return
-        product = self._tensor(layer, "product", self.shape(layer.outputs[0]))
+        product = self._tensor(layer, "product", self.shape(layer.result))
         kept = {name: value for name, value in layer.attributes.items() if name != "beta"}
         yield replace(
             _with(layer, "Gemm", list(layer.inputs[:2]), kept),
@@ -133,7 +133,7 @@ class _Folding:
             names[index] = self._new(layer, "weights", self._constant(layer, index) * np.float64(alpha))
         if layer.input(2) in self.constants:
             bias = self._constant(layer, 2)
-            rows, outputs = self.shape(layer.outputs[0])
+            rows, outputs = self.shape(layer.result)
             if index == 1 and (bias.size == 1 or bias.shape in ((outputs,), (1, outputs))):
                 bias = np.broadcast_to(bias.ravel(), (outputs,))
             elif bias.size == 1:
@@ -173,7 +173,7 @@ class _Folding:
         1.
         """
         found: tuple[Array, Array] | None = None
-        shape = self.values[layer.outputs[0]].shape
+        shape = self.values[layer.result].shape
         if not self._is_float(layer) or len(shape) < 2:
             return None
         if layer.op == "BatchNormalization":
@@ -238,12 +238,12 @@ class _Folding:
 
     def _is_float(self, layer: Layer) -> bool:
         """Whether a layer makes single-precision floats."""
-        return self.values[layer.outputs[0]].dtype == "float32"
+        return self.values[layer.result].dtype == "float32"
 
     # -- folding into the layer before
 
     def _scale_and_shift(self, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        if layer.outputs[0] not in self.affine:
+        if layer.result not in self.affine:
             return None
         return self._constant(layer, 1).astype(np.float64), self._constant(layer, 2).astype(np.float64)
 
@@ -281,9 +281,9 @@ class _Folding:
         if before.input(2) or np.any(shift != 0):
             names[2:3] = [self._new(before, "bias", bias + shift)]
         merged = replace(before, inputs=tuple(names), outputs=layer.outputs)
-        self.layers[index] = replace(merged, origin=replace(before.origin, output=layer.outputs[0]))
-        self.at[layer.outputs[0]] = index
-        self.affine.add(layer.outputs[0])  # where `before` is one, too: asked of normalisations alone
+        self.layers[index] = replace(merged, origin=replace(before.origin, output=layer.result))
+        self.at[layer.result] = index
+        self.affine.add(layer.result)  # where `before` is one, too: asked of normalisations alone
         return True
 
     def _own_constants(self, layer: Layer) -> Layer:

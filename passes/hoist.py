@@ -46,7 +46,7 @@ def _swapped(graph: LayerGraph) -> LayerGraph | None:
                 return _with(graph, place, index, *pair)
         is_one = layer.op == "BatchNormalization" and _is_uniform(graph, layer)
         if is_one or _is_view(layer) or layer.op in ALIKE:
-            behind[layer.outputs[0]] = behind[source] or is_one
+            behind[layer.result] = behind[source] or is_one
     return None
 
 

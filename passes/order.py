@@ -59,7 +59,7 @@ def most_in_use(graph: LayerGraph, order: Sequence[int]) -> int:
             fires |= dict.fromkeys(layer.outputs, max(sources, default=0))
             continue
         fires |= dict.fromkeys(layer.outputs, step)
-        neurons = prod(graph.shape(layer.outputs[0]))
+        neurons = prod(graph.shape(layer.result))
         changes[min(sources, default=step)] += neurons
         changes[step + 1] -= neurons
     most = now = 0

@@ -26,6 +26,11 @@ def support_table() -> str:
     return HEAD + "".join(f"| {name} | {summary} |\n" for name, summary in sorted(summaries().items()))
 
 
+def mappable() -> frozenset[str]:
+    """The operators of which something is mapped."""
+    return frozenset({*HANDLERS, *COMPOSITIONS})
+
+
 def summaries() -> dict[str, str]:
     """What is mapped of each operator of ONNX, those that are made of others included."""
     found = {name: handler.summary for name, handler in HANDLERS.items() if handler.is_onnx}

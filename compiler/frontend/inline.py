@@ -141,6 +141,25 @@ def with_first_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     return found
 
 
+def without_empties(
+    model: onnx.ModelProto, shape: Callable[[str], tuple[int, ...] | None]
+) -> onnx.ModelProto:
+    """The model whose concatenations leave out operands without elements."""
+
+    def kept(node: onnx.NodeProto) -> list[str]:
+        if node.op_type != "Concat" or node.domain:
+            return list(node.input)
+        return [name for name in node.input if 0 not in (shape(name) or ())] or list(node.input[:1])
+
+    if all(kept(node) == list(node.input) for node in model.graph.node):
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    for node in found.graph.node:
+        node.input[:] = kept(node)
+    return without_unread(found)
+
+
 def _read(node: onnx.NodeProto) -> set[str]:
     """What a node reads, its branches included."""
     nested = [a.g for a in node.attribute if a.HasField("g")]

@@ -16,7 +16,14 @@ from onnx import numpy_helper
 from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
-from .inline import with_branches, with_first_outputs, without_constant_inputs, without_unread
+from .bodies import with_bodies
+from .inline import (
+    with_branches,
+    with_first_outputs,
+    without_constant_inputs,
+    without_empties,
+    without_unread,
+)
 from .observe import Observed, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
@@ -62,6 +69,7 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({}), is_over:
     rewritten, notes = _numbers(widen(loaded), path.name)
     is_over.check(path.name, "the file was loaded")
     is_whole = whole.NOTE in notes
+    rewritten = with_bodies(rewritten)
     try:
         found = _reading(rewritten, path.name)
     except SncError:
@@ -104,6 +112,7 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
     while scope.taken:
         model = without_unread(with_branches(model, scope.taken))
         scope = survey(model, file)
+    model = without_empties(model, scope.shape)
     if not model.graph.output:
         raise BadInput(Origin(file=file), "has no output", hint="export it again")
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -211,7 +220,7 @@ def _layers(nodes: Iterable[onnx.NodeProto], file: str) -> Iterator[Layer]:
 
 
 def _origin(node: onnx.NodeProto, file: str) -> Origin:
-    output = next(iter(node.output), "")
+    output = next(filter(None, node.output), "")
     return Origin(
         file=file, node=node.name or f"{node.op_type}_{output}", operator=node.op_type, output=output
     )

@@ -122,8 +122,8 @@ def _result(
     after = _names(parts.after if parts else None)
     layers = []
     for layer in graph.layers if graph else ():
-        shape = graph.shape(layer.outputs[0]) if graph else ()
-        at_fault = next((problem for problem in problems if problem.output == layer.outputs[0]), None)
+        shape = graph.shape(layer.result) if graph else ()
+        at_fault = next((problem for problem in problems if problem.output == layer.result), None)
         if at_fault is not None:
             layers.append(Checked(layer.name, layer.op, shape, "refused", at_fault.rule))
         elif layer.name in (*before, *after) or layer.op not in HANDLERS:

@@ -68,4 +68,4 @@ def _is_weighted(graph: LayerGraph, layer: Layer) -> bool:
 
 def _is_composed(graph: LayerGraph, layer: Layer) -> bool:
     """Whether a layer of single-precision floats is made of others."""
-    return layer.op in COMPOSITIONS and graph.values[layer.outputs[0]].dtype == "float32"
+    return layer.op in COMPOSITIONS and graph.values[layer.result].dtype == "float32"

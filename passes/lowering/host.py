@@ -89,7 +89,7 @@ def _mappable(graph: LayerGraph, refused: Refused) -> LayerGraph:
     known = {value.name for value in graph.inputs} | set(graph.constants) | {""}
     kept = []
     for layer in graph.layers:
-        if layer.op in HANDLERS and layer.outputs[0] not in refused and known.issuperset(layer.inputs):
+        if layer.op in HANDLERS and layer.result not in refused and known.issuperset(layer.inputs):
             kept.append(layer)
             known.update(layer.outputs)
     made = known - set(graph.constants)
@@ -99,8 +99,8 @@ def _mappable(graph: LayerGraph, refused: Refused) -> LayerGraph:
 
 def why_not(graph: LayerGraph, layer: Layer, refused: Refused) -> SncError | None:
     """Why a layer cannot be on the chip, or None."""
-    if layer.outputs[0] in refused:
-        return refused[layer.outputs[0]]
+    if layer.result in refused:
+        return refused[layer.result]
     if layer.op not in HANDLERS:
         known = graph.unmapped.get(layer.name)
         if known is not None:

@@ -64,7 +64,7 @@ def _earliest(flow: Flow, refused: Refused, apart: Container[str]) -> list[int]:
         if flow.is_weighted(index):
             stage += stage % 2
             made = [stages[source] for source in flow.sources[index]]
-            if stage in made and flow.graph.layers[index].outputs[0] in apart:
+            if stage in made and flow.graph.layers[index].result in apart:
                 stage += 2
         elif _is_hosts(flow, index, refused):
             stage += 1 - stage % 2

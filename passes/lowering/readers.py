@@ -36,7 +36,7 @@ class FirstReaders:
     def __init__(self, graph: LayerGraph) -> None:
         self.graph = graph
         self.elements = self._views()
-        rest = [layer for layer in graph.layers if layer.outputs[0] not in self.elements]
+        rest = [layer for layer in graph.layers if layer.result not in self.elements]
         outputs = [output.name for output in graph.outputs]
         read = [name for layer in rest for name in layer.inputs] + outputs
         self.read = [name for name in dict.fromkeys(read) if name in self.elements]
@@ -87,9 +87,9 @@ class FirstReaders:
             elif layer.op in ARRANGEMENTS:
                 self._see_through(builder, layer)
             else:
-                shape = self.graph.shape(layer.outputs[0])
+                shape = self.graph.shape(layer.result)
                 alike = [name for name in known if self.graph.shape(name) == shape]
-                builder.views.update((layer.outputs[0], builder.views[name]) for name in alike[:1])
+                builder.views.update((layer.result, builder.views[name]) for name in alike[:1])
 
     def _rows(self, builder: Builder, layer: Layer) -> Ids | None:
         """What a product with constant weights reads, as rows of features."""

@@ -205,3 +205,17 @@ def test_a_mirrored_border_at_the_output_is_named_not_computed() -> None:
     made = model(nodes, ["y"], p=np.array([0, 0, 1, 1, 0, 0, 1, 1]))
     assert compiled(made).image.about.host_after == ()
     holds(made)
+
+
+def test_a_result_may_be_left_out() -> None:
+    """Of recurrent layers usually the first one is: the last step is what is read."""
+    random = np.random.default_rng(2)
+    cells = {
+        "k": random.standard_normal((1, 15, 30)).astype(np.float32),
+        "r": random.standard_normal((1, 15, 5)).astype(np.float32),
+        "shape": np.array([3, 1, 30]),
+    }
+    rows = node("Reshape", "a shape", "b")
+    last = helper.make_node("GRU", ["b", "k", "r"], ["", "y"], hidden_size=5, name="gru")
+    about = holds(model([conv("x", "a"), rows, last], ["y"], **cells)).image.about
+    assert "gru" in about.host_after

@@ -77,9 +77,9 @@ def _move(graph: LayerGraph, problems: list[SncError], refused: dict[str, SncErr
         if layer is None or isinstance(problem, DoesNotFit):
             continue
         is_weighted = flow.is_weighted(index[layer.name])
-        moved = [each.outputs[0] for each in (sources_of(graph, layer) if is_weighted else [layer])]
+        moved = [each.result for each in (sources_of(graph, layer) if is_weighted else [layer])]
         if is_weighted and refused.keys() >= {*moved}:
-            apart.add(layer.outputs[0])
+            apart.add(layer.result)
         for name in moved:
             refused.setdefault(name, problem)
 
