@@ -1,6 +1,7 @@
 """Operators that ONNX itself defines by others, and that have no lowering of their own, are written so."""
 
 from collections.abc import Container
+from typing import Any
 
 import onnx
 
@@ -70,7 +71,7 @@ def _once(model: onnx.ModelProto, known: Container[str]) -> onnx.ModelProto | No
 
 def _has_body(operator: str, opset: int) -> bool:
     try:
-        schema = onnx.defs.get_schema(operator, opset, "")
+        schema: Any = onnx.defs.get_schema(operator, opset, "")
     except onnx.defs.SchemaError:
         return False
     return bool(schema.has_function or schema.has_context_dependent_function)
@@ -107,7 +108,7 @@ def _with_defaults(node: onnx.NodeProto, opset: int) -> None:
 
 def _body(node: onnx.NodeProto, opset: int, types: dict[str, onnx.TypeProto]) -> onnx.FunctionProto | None:
     """What ONNX says that a node is made of."""
-    schema = onnx.defs.get_schema(node.op_type, opset, "")
+    schema: Any = onnx.defs.get_schema(node.op_type, opset, "")
     made = onnx.FunctionProto()
     if schema.has_context_dependent_function:
         versions = [v for v in schema.context_dependent_function_opset_versions if v <= opset]
