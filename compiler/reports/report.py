@@ -19,6 +19,7 @@ from ...backends.words.words import Step
 from ...ir.counts import operations, synapses, trained_weights
 from ...ir.network import Neuron
 from ..frontend.nir.read import HOW
+from ..pipeline.clock import Clock
 
 if TYPE_CHECKING:
     from ..choosing.choose import Precision
@@ -210,7 +211,8 @@ def report(image: Image, path: Path) -> Report:
 
 def compile_report(compiled: "Compiled", path: Path) -> Report:
     """The report of an image that has just been compiled."""
-    known, network = report(compiled.image, path), compiled.network
+    with Clock()("report"):  # beside a mapping, whose objects are many
+        known, network = report(compiled.image, path), compiled.network
     return replace(
         known,
         totals=replace(

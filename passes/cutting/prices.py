@@ -84,6 +84,7 @@ class Prices:
         for column, cost in zip(columns, self.costs(columns).tolist(), strict=True):
             variable = self.solver.NumVar(0.0, endless, "")
             objective.SetCoefficient(variable, cost)
-            for row in np.flatnonzero(column).tolist():
-                self.rows[row].SetCoefficient(variable, float(column[row]))
+            held = np.flatnonzero(column)
+            for row, units in zip(held.tolist(), column[held].astype(np.float64).tolist(), strict=True):
+                self.rows[row].SetCoefficient(variable, units)
             self.variables.append(variable)
