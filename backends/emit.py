@@ -310,6 +310,7 @@ def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[Fr
                 core=core_of[step.fragment],
                 population=address[step.fragment],
                 once=once,
+                **({} if step.cycle is None else step.cycle._asdict()),
             ).encode()
             for once, step in steps
         ],

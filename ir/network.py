@@ -19,6 +19,7 @@ from .errors import Origin, VerifyError
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
 from .neurons import Update as Update
+from .schedule import Cycle
 from .storage.states import LiveRange, live_ranges
 
 PopulationId = NewType("PopulationId", int)
@@ -68,6 +69,7 @@ class Population:
     own, which `bias` and the weights that end here have in them, and what is stored has not.
     `fires_on_zero`: neurons with value 0 send events too.
     `changes_above`: an input sends what its elements have changed since it last did, where that is more.
+    `ends`: the frames behind which states that go on from frame to frame begin again.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Population:
     scales: tuple[float, ...] = ()
     fires_on_zero: bool = False
     changes_above: float | None = None
+    ends: Cycle | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from .firing import loihi
 from .storage.bitrun import WORD_BITS, words_for
 
 STATE_BITS = 16  # of the paper's states
@@ -65,6 +66,7 @@ class NeuronModel:
     the states as they go on. None: the values are the host's. `parameters` stand before those of the
     activation function. `text`: the manual's. `rule`: what happens when it fires, statement by statement.
     `sends_changes`: outputs take what it computes of its first state, as STANDARD does, not what it sends.
+    `is_exact`: its numbers are whole ones, beyond what singles hold: `fire` is given doubles.
     """
 
     name: str
@@ -75,6 +77,7 @@ class NeuronModel:
     parameters: tuple[str, ...] = ()
     rule: str = ""
     sends_changes: bool = False
+    is_exact: bool = False
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Those of `Neuron` are pickled by their names: what is one of them stays that one."""
@@ -91,6 +94,11 @@ class NeuronModel:
     def is_wide(self) -> bool:
         """Whether what gathers events is wider than the paper's states: the chip does not round it."""
         return bool(self.states) and self.states[0].is_wide
+
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """Of the numbers that `fire` computes with."""
+        return np.float64 if self.is_exact else np.float32
 
     @property
     def lasts(self) -> bool:
@@ -181,8 +189,8 @@ def _sigma_delta(
     return value, (accumulator, sent + value)
 
 
-def _lasting(*names: str) -> tuple[State, ...]:
-    return tuple(State(name, lifetime=Lifetime.RUN) for name in names)
+def _lasting(*names: str, bits: int = STATE_BITS) -> tuple[State, ...]:
+    return tuple(State(name, bits, Lifetime.RUN) for name in names)
 
 
 class Neuron:
@@ -272,7 +280,7 @@ class Neuron:
     SIGMA_DELTA = NeuronModel(
         "SIGMA_DELTA",
         "accumulates changes for good; sends what its value is more than what it has sent so far",
-        (State("accumulator", WIDE_BITS, Lifetime.RUN), *_lasting("sent")),
+        (*_lasting("accumulator", bits=WIDE_BITS), *_lasting("sent")),
         frozenset({Update.ADD}),
         _sigma_delta,
         ("threshold",),
@@ -284,4 +292,33 @@ class Neuron:
             )
         ),
         sends_changes=True,
+    )
+    LOIHI_CUBA = NeuronModel(
+        "LOIHI_CUBA",
+        "Loihi's current-driven neuron in whole numbers, with a delay of so many steps behind a spike",
+        (*_lasting("current", "voltage", bits=WIDE_BITS), *_lasting("wait")),
+        frozenset({Update.ADD}),
+        loihi.cuba,
+        ("current_decay", "decay", "drive", "threshold", "delay"),
+        loihi.CUBA_RULE,
+        is_exact=True,
+    )
+    LOIHI_SIGMA_DELTA = NeuronModel(
+        "LOIHI_SIGMA_DELTA",
+        "as SIGMA_DELTA in whole numbers: six bits of what it sends stay behind",
+        _lasting("accumulator", "sent", bits=WIDE_BITS),
+        frozenset({Update.ADD}),
+        loihi.sigma_delta,
+        ("threshold",),
+        loihi.SIGMA_DELTA_RULE,
+        is_exact=True,
+    )
+    SIGMA = NeuronModel(
+        "SIGMA",
+        "accumulates changes for good; its value is activation(scale * state)",
+        _lasting("accumulator", bits=WIDE_BITS),
+        frozenset({Update.ADD}),
+        loihi.sigma,
+        rule="value = activation(scale * accumulator)",
+        is_exact=True,
     )

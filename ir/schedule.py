@@ -23,11 +23,19 @@ class Action(Enum):
     FIRE = "the values are computed, and the events sent"
 
 
+class Cycle(NamedTuple):
+    """In which frames something is done: those whose number, from 0 on, is `phase` modulo `every`."""
+
+    every: int
+    phase: int
+
+
 class Step(NamedTuple):
-    """One step of a schedule."""
+    """One step of a schedule. With a cycle it is not taken in each frame, and a RESET sets all states."""
 
     action: Action
     fragment: FragmentId
+    cycle: Cycle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,8 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
 
     States that last are reset in the prologue. Those of a frame are reset at its beginning, or, where others
     have their place at other times, when their live range begins; or, where events come from populations that
-    fire later, behind their own firing, and in the prologue for the first frame.
+    fire later, behind their own firing, and in the prologue for the first frame. States that a population's
+    cycle ends are reset behind its firing, before events for the next frame come.
     """
     later = network.recurrent_targets
     models = [network.populations[plan.fragment.population].neuron for plan in plans]
@@ -98,5 +107,8 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
         body.append(Step(Action.FIRE, fragment))
         if models[fragment].is_reset_each_frame and plans[fragment].fragment.population in later:
             body.append(Step(Action.RESET, fragment))
+        cycle = network.populations[plans[fragment].fragment.population].ends
+        if cycle is not None:
+            body.append(Step(Action.RESET, fragment, cycle))
     assert not begins, "a live range begins with a population that does not fire"
     return Schedule(tuple(prologue), tuple(body))

@@ -8,7 +8,7 @@ module block_layout (
 );
     wire [14:0] start = population[words::POPULATION_START_LSB +: words::POPULATION_START_BITS];
     wire [2:0] extensions = population[words::POPULATION_EXTENSIONS_LSB +: words::POPULATION_EXTENSIONS_BITS];
-    wire [9:0] axons = population[words::POPULATION_AXONS_LSB +: words::POPULATION_AXONS_BITS];
+    wire [9:0] axons = {1'b0, population[words::POPULATION_AXONS_LSB +: words::POPULATION_AXONS_BITS]};
     wire [1:0] bias = population[words::POPULATION_BIAS_LSB +: words::POPULATION_BIAS_BITS];
     wire [9:0] depth_less_1 = population[words::POPULATION_DEPTH_LSB +: words::POPULATION_DEPTH_BITS];
 

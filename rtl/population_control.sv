@@ -52,7 +52,7 @@ module population_control (
     wire [2:0] extensions = population[words::POPULATION_EXTENSIONS_LSB +: words::POPULATION_EXTENSIONS_BITS];
     wire is_input = population[words::POPULATION_NEURON_LSB +: words::POPULATION_NEURON_BITS]
         == words::NEURON_INPUT;
-    assign axons = population[words::POPULATION_AXONS_LSB +: words::POPULATION_AXONS_BITS];
+    assign axons = {1'b0, population[words::POPULATION_AXONS_LSB +: words::POPULATION_AXONS_BITS]};
     wire [14:0] biases_at, states_behind;
     block_layout layout (
         .population(population), .biases_at(biases_at), .axons_at(axons_at), .states_at(states_behind)

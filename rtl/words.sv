@@ -25,11 +25,11 @@ package words;
     localparam integer POPULATION_DEPTH_LSB = 16; // minus one: D, channels
     localparam integer POPULATION_DEPTH_BITS = 10;
     localparam integer POPULATION_NEURON_LSB = 26; // neuron type
-    localparam integer POPULATION_NEURON_BITS = 3;
-    localparam integer POPULATION_ACTIVATION_LSB = 29; // activation function
+    localparam integer POPULATION_NEURON_BITS = 4;
+    localparam integer POPULATION_ACTIVATION_LSB = 30; // activation function
     localparam integer POPULATION_ACTIVATION_BITS = 5;
-    localparam integer POPULATION_AXONS_LSB = 34; // number of axons
-    localparam integer POPULATION_AXONS_BITS = 10;
+    localparam integer POPULATION_AXONS_LSB = 35; // number of axons
+    localparam integer POPULATION_AXONS_BITS = 9;
     localparam integer POPULATION_START_LSB = 44; // address of the block
     localparam integer POPULATION_START_BITS = 15;
     localparam integer POPULATION_BIAS_LSB = 59; // format of the bias words
@@ -116,6 +116,10 @@ package words;
     localparam integer STEP_POPULATION_BITS = 15;
     localparam integer STEP_ONCE_LSB = 33; // 1 in the prologue, 0 for each frame
     localparam integer STEP_ONCE_BITS = 1;
+    localparam integer STEP_EVERY_LSB = 34; // 0: in each frame, else in one of so many
+    localparam integer STEP_EVERY_BITS = 15;
+    localparam integer STEP_PHASE_LSB = 49; // in which of them, below `every`
+    localparam integer STEP_PHASE_BITS = 15;
 
     // Update
     localparam [2:0] UPDATE_ADD = 3'd0;
@@ -124,14 +128,17 @@ package words;
     localparam [2:0] UPDATE_MINIMUM = 3'd3;
 
     // Neuron
-    localparam [2:0] NEURON_STANDARD = 3'd0;
-    localparam [2:0] NEURON_INPUT = 3'd1;
-    localparam [2:0] NEURON_LIF = 3'd2;
-    localparam [2:0] NEURON_COUNTING_LIF = 3'd3;
-    localparam [2:0] NEURON_LI = 3'd4;
-    localparam [2:0] NEURON_CUBA_LIF = 3'd5;
-    localparam [2:0] NEURON_SIGMA_DELTA = 3'd6;
-    localparam [2:0] NEURON_WIDE = 3'd7;
+    localparam [3:0] NEURON_STANDARD = 4'd0;
+    localparam [3:0] NEURON_INPUT = 4'd1;
+    localparam [3:0] NEURON_LIF = 4'd2;
+    localparam [3:0] NEURON_COUNTING_LIF = 4'd3;
+    localparam [3:0] NEURON_LI = 4'd4;
+    localparam [3:0] NEURON_CUBA_LIF = 4'd5;
+    localparam [3:0] NEURON_SIGMA_DELTA = 4'd6;
+    localparam [3:0] NEURON_WIDE = 4'd7;
+    localparam [3:0] NEURON_LOIHI_CUBA = 4'd8;
+    localparam [3:0] NEURON_LOIHI_SIGMA_DELTA = 4'd9;
+    localparam [3:0] NEURON_SIGMA = 4'd10;
 
     // Activation
     localparam [4:0] ACTIVATION_IDENTITY = 5'd0;

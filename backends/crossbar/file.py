@@ -24,7 +24,7 @@ from ..words.bits import WORD_BYTES
 from .image import CrossbarAbout, CrossbarImage
 
 MAGIC = b"SNCXBARS"
-VERSION = 1
+VERSION = 2
 CROSSBARS_MAX = 4096
 FORM = Form(MAGIC, VERSION, ("TARG", "INFO", "TENS", "RULE", "SITE"), "XBAR", CROSSBARS_MAX, ("HSTB", "HSTA"))
 

@@ -45,10 +45,10 @@ class Route(Word):
 class Rule(Word):
     """What a unit does with its sum. `numbers` Number words follow: its parameters."""
 
-    neuron: NeuronModel = bits(3, "neuron model", codes=NEURONS)
+    neuron: NeuronModel = bits(4, "neuron model", codes=NEURONS)
     activation: Activation = bits(5, "activation function", codes=ACTIVATIONS)
     numbers: int = bits(8, "parameters of the neuron model, then of the activation function")
-    reserved: int = padding(16)
+    reserved: int = padding(15)
     scale: float = float32("what the activation function's argument is multiplied by")
 
 

@@ -27,7 +27,7 @@ from .image import About, CoreImage, Image, ImageFragment, ImagePiece, ImageTens
 from .plain import NotPlain, read_plain, write_plain
 
 MAGIC = b"SNCIMAGE"
-VERSION = 2
+VERSION = 3
 HEAD = struct.Struct("<8sII")  # magic, version, number of sections
 ROW = struct.Struct("<4sIQQII")  # kind, index, offset, length, CRC-32 of the payload, zero
 SUM = struct.Struct("<I")  # CRC-32 of everything before it

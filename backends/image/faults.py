@@ -62,6 +62,9 @@ def _step_faults(image: Image) -> Iterator[str]:
             population_at(image, step.core, step.population)
         except WordError as error:
             yield f"step {index}: {error}"
+            continue
+        if step.phase >= max(step.every, 1):
+            yield f"step {index}: is taken in frame {step.phase} of every {step.every}"
 
 
 def _tensor_faults(image: Image) -> Iterator[str]:

@@ -151,7 +151,7 @@ def edges(program: Program) -> list[Edge]:
 
 def fired(program: Program) -> dict[int, int]:
     """In which step of a frame each population fires."""
-    return {index: step for step, (order, index) in enumerate(program.body) if order == Order.FIRE}
+    return {act.block: step for step, act in enumerate(program.body) if act.order == Order.FIRE}
 
 
 def weights_of(edge: Edge, program: Program, chosen: Integers) -> Floats:

@@ -136,7 +136,10 @@ class _Decoder:
         self.at = {key: index for index, key in enumerate(dict.fromkeys(keys))}
         self.blocks = tuple(self._block(core, address) for core, address in self.at)
         orders = [Order(order) for order in steps["order"].tolist()]
-        acts = [Act(order, self.at[key]) for order, key in zip(orders, keys, strict=True)]
+        cycles = zip(steps["every"].tolist(), steps["phase"].tolist(), strict=True)
+        acts = [
+            Act(order, self.at[key], *cycle) for order, key, cycle in zip(orders, keys, cycles, strict=True)
+        ]
         first = int(steps["once"].sum())
         if not steps["once"][:first].all():
             late = int(np.flatnonzero(steps["once"])[-1])

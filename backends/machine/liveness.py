@@ -31,7 +31,8 @@ def liveness_faults(
     `held`: of each population with states. `sizes`: the words of each core.
     """
     owners = [np.full(size, NOBODY, dtype=np.int64) for size in sizes]
-    for order, index in (*prologue, *body):
+    for act in (*prologue, *body):
+        order, index = act.order, act.block
         if index not in held:
             continue
         core, words, lasts = held[index]

@@ -85,6 +85,7 @@ class Machine:
         self._clock = Clock(self._program)
         self._send = send
         self._begun = False
+        self._frame = 0  # how many were run
         self._states: NDArray[Any] = np.zeros(self._program.states, dtype=np.float64)
         self._sent: dict[int, Floats] = {}  # of input populations that send changes
 
@@ -119,13 +120,16 @@ class Machine:
         busiest = np.zeros(len(program.blocks), dtype=np.int64)
         before_frame = () if self._begun else program.prologue
         if not self._begun:
-            self._sent = {}
+            self._sent, self._frame = {}, 0
         self._begun = True
         steps = [*enumerate(before_frame), *enumerate(program.body, len(program.prologue))]
-        for done, (step, (order, index)) in enumerate(steps, 1):
+        for done, (step, act) in enumerate(steps, 1):
+            order, index = act.order, act.block
             block = program.blocks[index]
-            if order == Order.RESET:
-                self._reset(block, once=step < len(program.prologue))
+            if not act.is_taken(self._frame):
+                pass
+            elif order == Order.RESET:
+                self._reset(block, whole=step < len(program.prologue) or act.every > 0)
             else:
                 values = self._fed(index, given[index]) if block.is_input else self._values(block)
                 if (block.core, block.address) in wanted:
@@ -140,6 +144,7 @@ class Machine:
                     trace(Fire(step, block.core, block.address, fired, sent, empty, done_here, values))
             if on_step is not None:
                 on_step(done, len(steps))
+        self._frame += 1
         return Run(
             outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
             layers={tensor.name: gathered(tensor, kept) for tensor in layers},
@@ -203,9 +208,9 @@ class Machine:
     def _rounded(self, numbers: Floats) -> Floats:
         return rounded(numbers) if self._chip else numbers
 
-    def _reset(self, block: "Block", once: bool) -> None:
+    def _reset(self, block: "Block", *, whole: bool) -> None:
         for number, (state, first) in enumerate(zip(block.word.neuron.states, block.states, strict=True)):
-            if state.lifetime is Lifetime.RUN and not once:
+            if state.lifetime is Lifetime.RUN and not whole:
                 continue
             begin = block.initial if number == 0 else np.zeros_like(block.initial)
             self._held(block, first)[:] = begin if state.is_wide else self._rounded(begin)
@@ -218,13 +223,13 @@ class Machine:
         """The values of a population's neurons, [D, H, W]."""
         word = block.word
         held = [self._held(block, first) for first in block.states]
-        states = tuple(each.astype(np.float32) for each in held)
+        states = tuple(each.astype(word.neuron.dtype) for each in held)
         first = block.initial if word.neuron.is_wide else self._rounded(block.initial)
         values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states, first)
         for kind, place, before, new in zip(word.neuron.states, held, states, after, strict=True):
             if new is not before:
                 place[:] = new if kind.is_wide else self._rounded(new)
-        by_pixel = self._rounded(values)
+        by_pixel = self._rounded(values.astype(np.float32, copy=False))
         return by_pixel.reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 
     def _counted(self, firing: NDArray[np.int64], busiest: NDArray[np.int64]) -> Counters:

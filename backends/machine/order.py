@@ -13,10 +13,16 @@ from ..words.words import Order
 
 
 class Act(NamedTuple):
-    """One step: what is done to which block."""
+    """One step: what is done to which block, in each frame (`every` 0) or in those of a cycle."""
 
     order: Order
     block: int
+    every: int = 0
+    phase: int = 0
+
+    def is_taken(self, frame: int) -> bool:
+        """Whether it is a step of the frame with this number."""
+        return not self.every or frame % self.every == self.phase
 
 
 Steps = tuple[Act, ...]
@@ -31,7 +37,12 @@ def order_faults(
     """
     begun, early = (_places(prologue, order, len(models), 0) for order in (Order.RESET, Order.FIRE))
     reset, fired = (_places(body, order, len(models), len(prologue)) for order in (Order.RESET, Order.FIRE))
+    cyclic = _places(body, Order.RESET, len(models), len(prologue), in_cycles=True)
     sound = True
+    for act in (*prologue, *body):
+        if act.every and (found := _cycle_fault(act, models[act.block], act in prologue)):
+            sound = False
+            yield act.block, found
     for index, model in enumerate(models):
         # Who is reset behind its own firing is so for the next frame, and for the first one in the prologue.
         is_late = bool(begun[index]) and any(place > step for place in reset[index] for step in fired[index])
@@ -52,6 +63,7 @@ def order_faults(
             (fire,) = fired[target]
             # Events go into the first state: a RESET of the others is nothing to them.
             wipes = reset[target] if models[target].states[0].lifetime is Lifetime.FRAME else []
+            wipes = [*wipes, *cyclic[target]]
             for place in wipes:
                 if fire > step and is_lost(step, place, fire):
                     yield target, f"is reset in step {place}, behind step {step}, whose events reach it"
@@ -74,10 +86,21 @@ def _miscounted(
         yield f"fires {fires} times in a frame, not once"
 
 
-def _places(steps: Steps, order: Order, count: int, first: int) -> list[list[int]]:
-    """The steps of an order, by population. `first`: the number of the first step."""
+def _cycle_fault(act: Act, model: NeuronModel, is_early: bool) -> str:
+    """What is wrong with a step of some frames, "" for nothing."""
+    if act.order != Order.RESET or is_early or not model.lasts:
+        return "has a step of some frames that is no RESET of states that go on from frame to frame"
+    return ""
+
+
+def _places(
+    steps: Steps, order: Order, count: int, first: int, *, in_cycles: bool = False
+) -> list[list[int]]:
+    """The steps of an order, by population: those of each frame, or those of some. `first`: the number of the
+    first step.
+    """
     places: list[list[int]] = [[] for _ in range(count)]
     for number, act in enumerate(steps, first):
-        if act.order == order:
+        if act.order == order and bool(act.every) == in_cycles:
             places[act.block].append(number)
     return places

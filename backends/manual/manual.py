@@ -63,6 +63,7 @@ def manual() -> str:
         "activations": _activation_table(),
         "neurons": _neuron_table(),
         "rules": _rules(),
+        "exact": ", ".join(f"`{label(model)}`" for model in NEURONS if model.is_exact),
         "biases": _code_table(BiasFormat, "what the block holds"),
         "extensions": _code_table(ExtensionKind, "what it says"),
         "orders": _code_table(Order, "what happens"),

@@ -168,4 +168,12 @@ how most tools quantise, and err less than those with a scale for each source ch
 channels differ in size. A kernel descriptor serves one source channel, so it cannot hold such scales; the
 population multiplies each state once before its activation function, as it does anyway. All its sources
 share them: what no training made is divided by powers of two, which is exact.
+
+**28. States may end in a cycle.** Networks that were trained on samples of so many steps begin each one anew,
+layer after layer, as the sample reaches it. A RESET step in one frame of so many does that, without a host
+that knows layers: it stands behind the FIRE of its population, where no event for the next frame has come.
+
+**29. Loihi's neurons are Loihi's.** Whole numbers of 24 bits, decays of 12 and a voltage that counts the
+steps behind a spike come out as they do there, to the last bit, or a trained network is another one. One
+neuron in 32 + 32 + 16 bits costs more memory than `CUBA_LIF`, and no rounding has to be told of.
 """

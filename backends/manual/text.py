@@ -127,8 +127,9 @@ RUN = """\
 ## 3. How a frame runs
 
 The steps of `ORDR` are taken one after the other, for each frame all but those with `once` 1. These stand
-first, and are taken before the first frame of a run alone. `state`, `value` and the rest belong to the
-population that the step names.
+first, and are taken before the first frame of a run alone. A step with an `every` other than 0 is taken in
+those frames whose number modulo `every` is `phase`; the first frame of a run has the number 0. `state`,
+`value` and the rest belong to the population that the step names.
 
     for step in ORDR:
         RESET: for every neuron: state[c, y, x] = the bias of channel c, where there are bias words,
@@ -164,9 +165,11 @@ population that the step names.
 - An event is worked off completely before the next one is made. So the order of all updates is known,
   and two simulators agree to the last bit where their arithmetic does. What of this order a chip must keep,
   and what may overlap, stands in section 4.
-- A RESET step with `once` 1 sets all states, one with `once` 0 those that live within a frame. The first
-  state of a population begins as above, the others at 0. A population with states that live from frame to
-  frame has one of the former, a population with states that live within a frame one of the latter.
+- A RESET step with `once` 1 sets all states, one with an `every` other than 0 does, too, and any other those
+  that live within a frame. The first state of a population begins as above, the others at 0. A population
+  with states that live from frame to frame has one RESET with `once` 1, a population with states that live
+  within a frame one with both 0. A RESET alone has an `every` other than 0, of a population with states that
+  live from frame to frame; its `phase` is less than that, and it stands where no event is lost.
 - Every population has one FIRE step, with `once` 0, and any RESET step with `once` 0 stands before it.
   Where a population has an axon to another, the other's RESET stands before its FIRE, and the other's FIRE
   behind it. No population has an axon to itself. So a value is complete when it is sent.
@@ -188,6 +191,10 @@ drives it in every frame. Where `keep` is 1 and `reset` the threshold's negative
 threshold off; where `keep` is 0, `reset` is where the voltage begins again. A `decay` of 1 keeps everything
 (integrate-and-fire, an integrator), one of 0 nothing (a threshold). A spike's value is the activation
 function's of `scale`, with `IDENTITY` `scale` itself: a graded spike has another one than 1.
+
+`trunc` drops what stands behind the point, `floor` goes down. The three types for networks of Lava have
+whole numbers for states; a weight is worth 64 times what Lava's files say, so its exponent is 6 more. `wait`
+counts the steps that `voltage` is held behind a spike, the spike's own among them.
 
 ### The event generator (PEG, Algorithm 5)
 
@@ -262,9 +269,9 @@ another order, or a fused multiply-add, is well within the tolerance of 1e-5 of 
 are states of float32 in all but the deepest networks. A reference has errors of its own, which count in
 that tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7.
 
-A first state of 32 bits (`WIDE`, `SIGMA_DELTA`) is never rounded to float16: in chip mode its s, p, ADD,
-MULTIPLY, MAXIMUM and MINIMUM are those of the left column, and only the value that the neuron sends is
-rounded. Sums of whole numbers are integers of 32 bits for a chip; other sums in it are float32.
+A state of 32 bits is never rounded to float16: of a first one, s, p, ADD,
+MULTIPLY, MAXIMUM and MINIMUM are in chip mode those of the left column, and only the value that the neuron
+sends is rounded. Sums of whole numbers are integers of 32 bits for a chip; other sums in it are float32.
 
 In chip mode the order of updates and each rounding are binding. An update rounds once: w * v is exact (8
 or 11 bits times 11), and so is the sum, before it becomes a float16. Where w is a float16 number, as it
@@ -274,7 +281,11 @@ exact there, and a sum that is not is too far from the middle between two float1
 float32 in between is wrong, as the vectors in section 5 show. Within one event the order is free: no
 neuron is updated twice.
 
-The rules of neuron types, and the activation functions in them, are computed in float32: once for each
+The rules of $exact,
+and the activation functions in them, are computed in whole numbers, without rounding: products of 24 and
+13 bits, which float64 holds. What is sent is a float32.
+
+The other rules of neuron types, and the activation functions in them, are computed in float32: once for each
 neuron and frame, not for each event. Every operation is rounded, in the order in which it is written
 above, without a fused multiply-add, and the result is rounded to float16 in chip mode. expm1(s) is exp(s)
 - 1, and log1p(s) is log(1 + s), without the loss of digits near zero; erf(s) is the error function, and

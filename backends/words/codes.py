@@ -30,6 +30,9 @@ NEURONS: Codes[NeuronModel] = Codes(
         Neuron.CUBA_LIF: 5,
         Neuron.SIGMA_DELTA: 6,
         Neuron.WIDE: 7,
+        Neuron.LOIHI_CUBA: 8,
+        Neuron.LOIHI_SIGMA_DELTA: 9,
+        Neuron.SIGMA: 10,
     },
 )
 

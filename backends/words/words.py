@@ -55,9 +55,9 @@ class Population(Word):
     width: int = bits(8, "W, neurons in X", minus_one=True)
     height: int = bits(8, "H, neurons in Y", minus_one=True)
     depth: int = bits(10, "D, channels", minus_one=True)
-    neuron: NeuronModel = bits(3, "neuron type", codes=NEURONS)
+    neuron: NeuronModel = bits(4, "neuron type", codes=NEURONS)
     activation: Activation = bits(5, "activation function", codes=ACTIVATIONS)
-    axons: int = bits(10, "number of axons")
+    axons: int = bits(9, "number of axons")
     start: int = bits(15, "address of the block")
     bias: BiasFormat = bits(2, "format of the bias words", codes=BiasFormat)
     extensions: int = bits(3, "number of extension words")
@@ -164,14 +164,16 @@ class Order(IntEnum):
 class Step(Word):
     """One step of the firing order; the steps are taken one after the other, the same for every frame.
 
-    Those whose `once` is 1 stand first: they are taken before the first frame only.
+    Those whose `once` is 1 stand first: they are taken before the first frame only. Where `every` is not 0, a
+    step is taken in each frame whose number, from 0 on, is `phase` modulo `every`.
     """
 
     order: Order = bits(2, "RESET sets the states to their first values, FIRE sends events", codes=Order)
     core: int = bits(16, "index of the core section")
     population: int = bits(15, "address of the population's descriptor")
     once: int = bits(1, "1 in the prologue, 0 for each frame", default=0)
-    reserved: int = padding(30)
+    every: int = bits(15, "0: in each frame, else in one of so many", default=0)
+    phase: int = bits(15, "in which of them, below `every`", default=0)
 
 
 CORE_WORDS = (Port, Population, Extension, Axon, Kernel, Stride)

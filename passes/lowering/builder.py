@@ -28,6 +28,7 @@ from ...ir.network import (
     Update,
     neuron_layers,
 )
+from ...ir.schedule import Cycle
 from . import axis
 from .arrangement import Stack, arrangements, best
 from .boxes import PIECES_MAX, TooManyPieces
@@ -49,6 +50,8 @@ class Facts(TypedDict, total=False):
     initial: float
     scale: float
     fires_on_zero: bool
+    changes_above: float | None
+    ends: Cycle | None
 
 
 class Builder:

@@ -88,6 +88,33 @@ def sigma_delta(
     return value, [accumulator, sent + value]
 
 
+def loihi_cuba(
+    states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any
+) -> tuple[Any, list[Any]]:
+    (current, voltage, wait), (current_decay, decay, drive, threshold, delay) = (
+        list(map(int, numbers)) for numbers in (states, own)
+    )
+    u = current - 2**24 if current > 2**23 else current
+    u = u + 2**24 if u <= -(2**23) else u
+    waits = wait > 1
+    begin = 0 if wait > 0 else voltage
+    v = int(begin * (4096 - decay) / 4096) + u + drive
+    v = min(max(v, 1 - 2**23), 2**23 - 1)
+    spike = v > threshold and not waits
+    wait = wait - 1 if waits else delay if spike else 0
+    voltage = 128 * wait if waits or spike else v
+    return f(float(spike)), [int(u * (4096 - current_decay) / 4096), voltage, wait]
+
+
+def loihi_sigma_delta(
+    states: list[Any], own: list[Any], f: Callable[[Any], Any], first: Any
+) -> tuple[Any, list[Any]]:
+    (accumulator, sent), (threshold,) = map(int, states), map(int, own)
+    change = int(f(accumulator)) - sent
+    part = change if abs(change) >= threshold else 0
+    return part // 64, [accumulator, sent + part]
+
+
 # By neuron type: how many states, how many parameters of its own, and its rule.
 NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
     0: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
@@ -98,7 +125,12 @@ NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
     5: (2, 6, cuba_lif),
     6: (2, 1, sigma_delta),
     7: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
+    8: (3, 5, loihi_cuba),
+    9: (2, 1, loihi_sigma_delta),
+    10: (1, 0, lambda states, own, f, first: (f(states[0]), states)),
 }
+WIDTHS = {6: (32, 16), 7: (32,), 8: (32, 32, 16), 9: (32, 32), 10: (32,)}  # of states, where not 16 each
+EXACT = (8, 9, 10)  # the neuron types that compute with whole numbers
 WEIGHT_BITS = {1: 32, 2: 16, 3: 8, 6: 1}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
 
@@ -139,7 +171,7 @@ def weight(code: int, raw: int, n: int, e: int, subnormals: int) -> float:
 def sections(data: bytes) -> list[tuple[bytes, bytes]]:
     """Kind and payload of each section of a file."""
     magic, version, count = struct.unpack_from("<8sII", data)
-    assert (magic, version) == (b"SNCIMAGE", 2)
+    assert (magic, version) == (b"SNCIMAGE", 3)
     rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
     return [(kind, data[start : start + length]) for kind, _, start, length, _, _ in rows]
 
@@ -173,11 +205,13 @@ class Population:
         word = self.core.words[self.address]
         self.width, self.height = bits(word, 0, 7) + 1, bits(word, 8, 15) + 1
         self.depth = bits(word, 16, 25) + 1
-        self.is_input, self.sends_changes = bits(word, 26, 28) == 1, bits(word, 26, 28) == 6
+        neuron = bits(word, 26, 29)
+        self.is_input, self.sends_changes = neuron == 1, neuron == 6
         self.changes: Any = None
-        self.states, self.own, self.rule = NEURONS.get(bits(word, 26, 28), NEURONS[0])
-        self.is_wide = bits(word, 26, 28) >= 6
-        self.activation = ACTIVATIONS[bits(word, 29, 33)]
+        self.states, self.own, self.rule = NEURONS.get(neuron, NEURONS[0])
+        self.widths = WIDTHS.get(neuron, (16,) * self.states)
+        self.is_wide, self.is_exact = self.widths[:1] == (32,), neuron in EXACT
+        self.activation = ACTIVATIONS[bits(word, 30, 34)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
         self.scales: Any = None  # one for each channel
@@ -207,7 +241,7 @@ class Population:
             dtype, size = BIASES[bits(word, 59, 60)]
             self.biases = self.core.numbers(at, dtype, size, self.depth).astype(f32)
             at -= -self.depth * size // 8
-        self.axons = self.core.words[at : at + bits(word, 34, 43)]
+        self.axons = self.core.words[at : at + bits(word, 35, 43)]
         self.states_at = 4 * (at + len(self.axons) if states is None else states)
 
     @property
@@ -217,8 +251,11 @@ class Population:
     def slot(self, neuron: Neuron, state: int = 0) -> int:
         """Where a state of a neuron lies, the first unless another is asked for."""
         c, y, x = neuron
-        words = -(-self.depth * self.height * self.width * (2 if self.is_wide else 1) // 4)
-        return self.states_at + 4 * words * state + (y * self.width + x) * self.depth + c
+        count = self.depth * self.height * self.width
+        before = sum(-(-count * width // 64) for width in self.widths[:state])
+        return (
+            self.states_at + 4 * before + ((y * self.width + x) * self.depth + c) * self.widths[state] // 16
+        )
 
     def sent(self, neuron: Neuron) -> Any:
         """Where the host of an input that sends changes keeps what a neuron has sent."""
@@ -244,7 +281,7 @@ class Chip:
             for index, (core, (x, y, size)) in enumerate(zip(cores, heads, strict=True))
         ]
         self.places = {(core.x, core.y): index for index, core in enumerate(self.cores)}
-        self.begun = False
+        self.begun, self.frame = False, 0
         self.populations: dict[tuple[int, int], Population] = {}
         self.counts = {name: Counter[tuple[int, int]]() for name in COUNTERS}  # by core and population
         self.events: list[tuple[Any, ...]] = []  # source, neuron, value, core, port, x_min, y_min, channel
@@ -269,6 +306,9 @@ class Chip:
             for word in self.steps:
                 if bits(word, 33, 33) and self.begun:
                     continue
+                every = bits(word, 34, 48)
+                if every and self.frame % every != bits(word, 49, 63):
+                    continue
                 core, address = bits(word, 2, 17), bits(word, 18, 32)
                 population = self.population(core, address)
                 if bits(word, 0, 1) == 0:
@@ -278,7 +318,7 @@ class Chip:
                         population.core.states[population.slot(neuron)] = self.first(population, neuron)
                 else:
                     self.fire(population, core, fed)
-        self.begun = True
+        self.begun, self.frame = True, self.frame + 1
         return self.tensors_of(kind)
 
     def tensors_of(self, kind: str) -> dict[str, NDArray[Any]]:
@@ -338,14 +378,15 @@ class Chip:
         parameters = [f32(numbers[neuron[0]]) for numbers in p.parameters]
         own, others = parameters[: p.own], parameters[p.own :]
         slots = [p.slot(neuron, state) for state in range(p.states)]
-        held = [f32(p.core.states[slot]) for slot in slots]
+        held = [p.core.states[slot] if p.is_exact else f32(p.core.states[slot]) for slot in slots]
         scale = p.scale if p.scales is None else p.scales[neuron[0]]
+        number: Any = np.float64 if p.is_exact else f32
         value, after = p.rule(
-            held, own, lambda s: p.activation(f32(scale * s), *others), self.first(p, neuron)
+            held, own, lambda s: p.activation(number(scale * s), *others), self.first(p, neuron)
         )
-        for slot, before, new in zip(slots, held, after, strict=True):
+        for slot, width, before, new in zip(slots, p.widths, held, after, strict=True):
             if new is not before:
-                p.core.states[slot] = f32(new if p.is_wide and slot == slots[0] else self.rounded(new))
+                p.core.states[slot] = number(new if width == 32 else self.rounded(new))
         return value
 
     def peg(self, source: Population, axon: int, c: int, y: int, x: int, v: np.float32) -> None:

@@ -31,7 +31,7 @@ Sections = list[tuple[bytes, int, bytes]]
 def read_sections(data: bytes) -> Sections:
     """The sections of a sound file, read as docs/image.md describes it."""
     magic, version, count = struct.unpack_from("<8sII", data)
-    assert (magic, version) == (b"SNCIMAGE", 2)
+    assert (magic, version) == (b"SNCIMAGE", 3)
     rows = [struct.unpack_from("<4sIQQII", data, 16 + 32 * i) for i in range(count)]
     return [(kind, index, data[offset : offset + length]) for kind, index, offset, length, _, _ in rows]
 
@@ -40,7 +40,7 @@ def file_of(
     sections: Sections,
     lie: Callable[[int, list[Any]], None] | None = None,
     *,
-    version: int = 2,
+    version: int = 3,
     extra: int = 0,
 ) -> bytes:
     """A file with sound checksums, whatever the sections hold; `lie` may change a row of the table."""

@@ -92,7 +92,7 @@ def by_hand() -> bytes:
         core, x, y = (int(number) for number in place if number)
         held = words(f"core {core}")
         payloads.append(("CORE", core, struct.pack("<HHI", x, y, len(held) // 8) + held))
-    head, at, data = struct.pack("<8sII", b"SNCIMAGE", 2, len(payloads)), 16 + 32 * len(payloads) + 4, b""
+    head, at, data = struct.pack("<8sII", b"SNCIMAGE", 3, len(payloads)), 16 + 32 * len(payloads) + 4, b""
     for kind, index, payload in payloads:
         data += bytes(-at % 8) + payload
         at += -at % 8

@@ -60,7 +60,7 @@ class Read:
 
 def read(data: bytes) -> Read:
     magic, version, count = struct.unpack_from("<8sII", data)
-    assert (magic, version) == (b"SNCXBARS", 1)
+    assert (magic, version) == (b"SNCXBARS", 2)
     table = 16 + 32 * count
     assert struct.unpack_from("<I", data, table)[0] == zlib.crc32(data[:table])
     parts = {}
@@ -76,7 +76,7 @@ def read(data: bytes) -> Read:
     rules = []
     left = iter(words(parts["RULE", 0]))
     for word in left:
-        neuron, activation, numbers, _, scale = cut(word, 3, 5, 8, 16, 32)
+        neuron, activation, numbers, _, scale = cut(word, 4, 5, 8, 15, 32)
         rules.append((neuron, activation, single(scale), [single(next(left)) for _ in range(numbers)]))
     found = Read(
         json.loads(parts["TARG", 0]),

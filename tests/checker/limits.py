@@ -22,7 +22,7 @@ from .reading import (
 
 # The activation functions that have any.
 PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1, 31: 4}
-OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 1, 7: 0}  # of the neuron types
+OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 1, 7: 0, 8: 5, 9: 1, 10: 0}  # of the neuron types
 ACTIVATIONS, UPDATES, ORDERS = 32, 4, 2
 
 
@@ -45,7 +45,8 @@ def target_limits(picture: Picture) -> Iterator[Fault]:
             yield Fault("field", f"core {core.index}: a port is none")
         if ports["strides"].max(initial=0) > picture.limit("strided_tables"):
             yield Fault("strided_tables", f"core {core.index}: a port's strided table has too many pairs")
-    if picture.steps["reserved"].any() or picture.steps["order"].max(initial=0) >= ORDERS:
+    every, phase = picture.steps["every"], picture.steps["phase"]
+    if (phase >= np.maximum(every, 1)).any() or picture.steps["order"].max(initial=0) >= ORDERS:
         yield Fault("field", "a step is none")
 
 

@@ -77,9 +77,15 @@ def lives(picture: Picture, found: Sequence[Wire]) -> tuple[dict[Key, Life], lis
     resets: dict[Key, list[int]] = {}
     fires: dict[Key, list[int]] = {}
     begun: dict[Key, list[int]] = {}
-    for step, (order, key) in enumerate(picture.order):
-        {0: resets, 1: fires, 2: begun}[order].setdefault(key, []).append(step)
+    ending: dict[Key, list[int]] = {}  # in some frames
     faults = []
+    for step, (order, key) in enumerate(picture.order):
+        if order > 3 or (order == 3 and not picture.populations[key].lasts):
+            faults.append(
+                Fault("order", f"{picture.populations[key]} has a step of some frames that is none")
+            )
+            order = 1
+        {0: resets, 1: fires, 2: begun, 3: ending}[order].setdefault(key, []).append(step)
     for key, population in picture.populations.items():
         each_frame = not (population.is_input or population.lasts)
         if len(fires.get(key, ())) != 1 or len(resets.get(key, ())) != each_frame:
@@ -102,7 +108,8 @@ def lives(picture: Picture, found: Sequence[Wire]) -> tuple[dict[Key, Life], lis
             faults.append(Fault("order", f"{wire.target} feeds itself"))
         if fires[to][0] < event:
             keeping.add(to)
-        if any(_behind(event, reset) < _behind(event, fires[to][0]) for reset in resets.get(to, ())):
+        wipes = [*resets.get(to, ()), *ending.get(to, ())]
+        if any(_behind(event, reset) < _behind(event, fires[to][0]) for reset in wipes):
             faults.append(Fault("order", f"{wire.target} is reset after {wire.source}, which feeds it"))
     for key in keeping | begun.keys():
         if len(begun.get(key, ())) != (key in keeping):

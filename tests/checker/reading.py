@@ -17,16 +17,16 @@ Fields = Mapping[str, Integers]
 Key = tuple[int, int]  # core, address of the descriptor
 
 STATE_BITS = 16
-WIDE, WIDE_BITS = (6, 7), 32  # neuron types whose first state is another
+WIDE_BITS = 32
 ADDRESSES = 2**15
 # Where each field stands: its lowest and highest bit, what is added to it, and whether it is signed.
 POPULATION = {
     "width": (0, 7, 1, False),
     "height": (8, 15, 1, False),
     "depth": (16, 25, 1, False),
-    "neuron": (26, 28, 0, False),
-    "activation": (29, 33, 0, False),
-    "axons": (34, 43, 0, False),
+    "neuron": (26, 29, 0, False),
+    "activation": (30, 34, 0, False),
+    "axons": (35, 43, 0, False),
     "start": (44, 58, 0, False),
     "bias": (59, 60, 0, False),
     "extensions": (61, 63, 0, False),
@@ -82,11 +82,13 @@ STEP = {
     "core": (2, 17, 0, False),
     "population": (18, 32, 0, False),
     "once": (33, 33, 0, False),
-    "reserved": (34, 63, 0, False),
+    "every": (34, 48, 0, False),
+    "phase": (49, 63, 0, False),
 }
-# By neuron type: how many states, all of one width; and who keeps them from frame to frame.
-STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 1}
-LASTING = {2, 3, 4, 5, 6}
+# By neuron type: how many states, of which the first are of 32 bits; and who keeps them from frame to frame.
+STATES_OF = {0: 1, 1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 6: 2, 7: 1, 8: 3, 9: 2, 10: 1}
+WIDE = {6: 1, 7: 1, 8: 2, 9: 2, 10: 1}
+LASTING = {2, 3, 4, 5, 6, 8, 9, 10}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
 WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0, 6: 1}  # with what `number_bits` says more
 STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES, SCALES = range(1, 9)
@@ -155,8 +157,8 @@ class Population:
         self.axons = decoded(core.read(self.axons_at, self.fields["axons"], "axons"), AXON)
         self.lasts = self.fields["neuron"] in LASTING
         bits = [STATE_BITS] * STATES_OF.get(self.fields["neuron"], 1)
-        if self.fields["neuron"] in WIDE:
-            bits[0] = WIDE_BITS
+        wide = WIDE.get(self.fields["neuron"], 0)
+        bits[:wide] = [WIDE_BITS] * wide
         self.state_bits = bits[-1] if bits else 0  # of the last one, behind which a word may have space
         self.state_words = sum(words_of(self.neurons, each) for each in bits)
         elsewhere = self.said(STATES)
@@ -199,11 +201,13 @@ class Picture:
             words = np.frombuffer(payload, dtype="<u8", count=size, offset=8)
             self.cores.append(Core(len(self.cores), x, y, words))
         self.places = {(core.x, core.y): core for core in self.cores}
-        self.order: list[tuple[int, Key]] = list(  # 2: a RESET before the first frame alone
-            zip(
-                (self.steps["order"] + 2 * self.steps["once"]).tolist(),
-                zip(self.steps["core"].tolist(), self.steps["population"].tolist(), strict=True),
-                strict=True,
+        self.order: list[tuple[int, Key]] = (
+            list(  # 2: a RESET before the first frame alone, 3: in some frames
+                zip(
+                    (self.steps["order"] + 2 * self.steps["once"] + 3 * (self.steps["every"] > 0)).tolist(),
+                    zip(self.steps["core"].tolist(), self.steps["population"].tolist(), strict=True),
+                    strict=True,
+                )
             )
         )
         for _, (index, address) in self.order:

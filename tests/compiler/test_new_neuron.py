@@ -45,8 +45,7 @@ THRESHOLDS = 0.5, 0.25, 0.0, 1.0, 0.5
 
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(NEURONS.numbers, Neuron.WIDE)  # all numbers are taken
-    monkeypatch.setitem(NEURONS.numbers, SQUARED, 7)
+    monkeypatch.setitem(NEURONS.numbers, SQUARED, 15)
 
 
 def model(*, square: bool) -> onnx.ModelProto:
@@ -97,7 +96,7 @@ def test_its_states_are_stored_and_billed() -> None:
 
 def test_the_manual_has_its_row() -> None:
     states = "accumulator (16 bits, within a frame), square (32 bits, within a frame)"
-    assert f"| 7 | `SQUARED` | {states} | `ADD` | threshold | {SQUARED.text} |" in manual()
+    assert f"| 15 | `SQUARED` | {states} | `ADD` | threshold | {SQUARED.text} |" in manual()
 
 
 def test_what_it_does_not_integrate_is_refused() -> None:
@@ -110,7 +109,7 @@ def test_what_it_does_not_integrate_is_refused() -> None:
 def test_an_image_with_too_few_parameters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     made = image("shared")
     monkeypatch.delitem(NEURONS.numbers, SQUARED)
-    monkeypatch.setitem(NEURONS.numbers, replace(SQUARED, parameters=("threshold", "more")), 7)
+    monkeypatch.setitem(NEURONS.numbers, replace(SQUARED, parameters=("threshold", "more")), 15)
     with pytest.raises(BadImage, match="SQUARED with RELU has 2 parameters, not 1"):
         Machine(made)
     assert Neuron.STANDARD in NEURONS.numbers

@@ -31,7 +31,7 @@ TIGHT: st.SearchStrategy[Chip] = st.builds(
     depth_max=st.sampled_from([1024, 16]),
     kernel_max=st.sampled_from([16, 5]),
     offset_min=st.sampled_from([-256, -2]),
-    axons_max=st.sampled_from([1023, 40]),
+    axons_max=st.sampled_from([511, 40]),
     ports_max=st.sampled_from([32, 2]),
     reach_max=st.sampled_from([7, 1]),
 )

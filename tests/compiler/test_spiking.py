@@ -27,7 +27,7 @@ from snc.ir.network import (
 from snc.ir.neurons import NeuronModel
 from snc.passes.lowering import axis
 
-from .neurons import image_of, mapped
+from .neurons import image_of, mapped, matrix
 from .reference import CHIP, shrunken
 
 Floats = npt.NDArray[np.float32]
@@ -106,7 +106,7 @@ class Reference:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.matrices = [_matrix(each) for each in network.projections]
+        self.matrices = [matrix(each) for each in network.projections]
         self.first = [
             self._of_channels(each, 0.0 if each.bias is None else each.bias) for each in network.populations
         ]
@@ -124,9 +124,9 @@ class Reference:
         for index, each in enumerate(self.network.populations):
             value = given.ravel() if index == 0 else self._fired(index, each)
             values[each.name] = value.reshape(1, each.shape.depth, each.shape.height, each.shape.width)
-            for way, matrix in zip(self.network.projections, self.matrices, strict=True):
+            for way, weights in zip(self.network.projections, self.matrices, strict=True):
                 if way.source == index:
-                    self.events[way.target] += matrix @ value.astype(np.float64)
+                    self.events[way.target] += weights @ value.astype(np.float64)
         return values
 
     def _fired(self, index: int, each: Population) -> Floats:
@@ -156,20 +156,6 @@ class Reference:
             now = first if model is Neuron.STANDARD else p["decay"] * after + first
         self.events[index] = now.astype(np.float64)
         return np.asarray(scale * value, dtype=np.float32)
-
-
-def _matrix(each: Projection) -> npt.NDArray[np.float64]:
-    """All synapses of a projection: [target neurons, source neurons]."""
-    kernel, y, x = each.kernel, each.y, each.x
-    depth, kd = kernel.weights.shape[:2]
-    targets = int(kernel.first.max()) + kd
-    found = np.zeros((targets, y.target_size, x.target_size, depth, y.source_size, x.source_size))
-    for ty, sy, ky in zip(y.targets, y.sources, y.taps, strict=True):
-        for tx, sx, kx in zip(x.targets, x.sources, x.taps, strict=True):
-            for c in range(depth):
-                first = kernel.first[c]
-                found[first : first + kd, ty, tx, c, sy, sx] += kernel.weights[c, :, ky, kx]
-    return found.reshape(targets * y.target_size * x.target_size, -1)
 
 
 def frames(network: Network, seed: int) -> Iterator[Floats]:

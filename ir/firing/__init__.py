@@ -1,0 +1,1 @@
+"""What neurons do when they fire, as functions of their states."""
