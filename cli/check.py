@@ -9,6 +9,7 @@ from . import options
 from .views.show import Sheet, paragraph, plain, say, say_json, times
 
 if TYPE_CHECKING:
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.check import Check, Problem
 
 NODES_SHOWN = 3  # of those that break the same rule
@@ -27,9 +28,7 @@ def check_command(
     model: Path,
     target: str,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    dt: float,
-    dialect: str,
-    reset: str | None,
+    dynamics: "Dynamics",
     as_json: bool,
 ) -> None:
     """List what of a model is supported, and every problem at once.
@@ -37,13 +36,15 @@ def check_command(
     Nothing is solved: a model that passes may still turn out not to fit. The exit code is that of the gravest
     problem: 2 for what cannot be mapped, 3 for what does not fit the target.
     """
-    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.check import check
     from ..compiler.pipeline.options import Options
     from ..compiler.targets.target import load_target
 
     chip = load_target(target)
-    chosen = Options(input_shapes=dict(input_shapes), dynamics=Dynamics.named(dt, dialect, reset))
+    chosen = Options(
+        input_shapes=dict(input_shapes),
+        dynamics=dynamics,
+    )
     found = check(model, chip, chosen)
     if as_json:
         say_json({**plain(found), "exit_code": found.exit_code})

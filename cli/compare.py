@@ -110,9 +110,7 @@ def compare_command(
     zeros: float,
     encodings: bool,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    dt: float,
-    dialect: str,
-    reset: str | None,
+    dynamics: "Dynamics",
     html: Path | None,
     charts: Path | None,
     as_json: bool,
@@ -125,7 +123,6 @@ def compare_command(
     from ..compiler.billing.compare import compare
     from ..compiler.billing.encodings import Activity
     from ..compiler.billing.techniques import Widths
-    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.capacity import check_capacity
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import prepare
@@ -144,7 +141,7 @@ def compare_command(
         refuse({f"--{name}-bits": given(f"{name}_bits") is COMMANDLINE for name in WIDTHS})
         refuse({f"--{name}": given(name) is COMMANDLINE for name in ("states", "effort", "silent", "zeros")})
         of_crossbars = Options(weights=weights, input_shapes=dict(input_shapes))
-        _crossbars(model, target, of_crossbars, Dynamics.named(dt, dialect, reset), html, as_json)
+        _crossbars(model, target, of_crossbars, dynamics, html, as_json)
         return
     chip = load_cores(target)
     chosen = Options(weights=weights, states=StateUse(states), effort=effort, input_shapes=dict(input_shapes))
@@ -152,7 +149,10 @@ def compare_command(
     with progress("compare") as bar:
         bar.stage("lower")
         prepared = prepare(
-            model, chosen.input_shapes, partial(check_capacity, chip=chip), Dynamics.named(dt, dialect, reset)
+            model,
+            chosen.input_shapes,
+            partial(check_capacity, chip=chip),
+            dynamics,
         )
         found = compare(
             prepared,

@@ -11,6 +11,7 @@ from .views.layers import show_front, show_report
 from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
 
 if TYPE_CHECKING:
+    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.driver import Compiled
     from ..compiler.reports.crossbar.kinds import AnyReport
 
@@ -147,9 +148,7 @@ def compile_command(
     force: bool,
     time_limit: float | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
-    dt: float,
-    dialect: str,
-    reset: str | None,
+    dynamics: "Dynamics",
     neurons: str,
     threshold: float,
     steps: int,
@@ -165,15 +164,14 @@ def compile_command(
 ) -> None:
     """Compile a model into a memory image.
 
-    A model is an ONNX file, or a .nir file: a network of spiking neurons. Exit codes: 2 for a model that
-    cannot be mapped, 3 for one that does not fit the target.
+    A model is an ONNX file, or a network of spiking neurons: a .nir file, or a .net file of Lava.
+    Exit codes: 2 for a model that cannot be mapped, 3 for one that does not fit the target.
     """
     from ..backends.image.container import write_whole
     from ..backends.image.parts import MANIFEST
-    from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.driver import compile_model, front
     from ..compiler.pipeline.options import Options
-    from ..compiler.pipeline.prepare import is_spiking
+    from ..compiler.pipeline.prepare import is_netx, is_spiking
     from ..compiler.pipeline.splitting.compile import compile_split
     from ..compiler.pipeline.steps import Step, Value
     from ..compiler.reports.crossbar.kinds import report_of_compiled
@@ -230,7 +228,7 @@ def compile_command(
         time_limit=time_limit,
         input_shapes=dict(input_shapes),
         force=force,
-        dynamics=Dynamics.named(dt, dialect, reset),
+        dynamics=dynamics,
         data=frames,
         budget=budget,
         cores=cores,
@@ -241,6 +239,9 @@ def compile_command(
         percentile=percentile,
         decompose=Method(decompose),
     )
+    if is_netx(model) and reference is not None:
+        rule = "no weight of a .net network is rounded: it is its own reference"
+        raise BadInput(Origin(file=model.name), rule, hint="leave --reference out")
     if is_spiking(model):
         outputs.suffixed(reference, ".nir")
     if pareto:

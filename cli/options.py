@@ -1,8 +1,9 @@
 """Options that several commands have, and the values they take."""
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -183,7 +184,7 @@ def as_json(function: F) -> F:
 
 
 def dynamics(function: F) -> F:
-    """--dt, --dialect and --reset: how a network of spiking neurons is run in steps."""
+    """--dt, --dialect, --reset and what Lava's files take, as one `Dynamics`: how steps are taken."""
     options = (
         click.option(
             "--dt",
@@ -207,10 +208,42 @@ def dynamics(function: F) -> F:
             help="Of a .nir network: a spike sets the voltage to v_reset, or takes the threshold off. "
             "[default: value; with sinabs subtract]",
         ),
+        click.option(
+            "--reset-interval",
+            type=click.IntRange(0, 2**15 - 1),
+            default=0,
+            metavar="N",
+            help="Of a .net network: all states begin anew every N steps, each block's a step after the one "
+            "before's.",
+        ),
+        click.option(
+            "--reset-offset",
+            type=click.IntRange(0, 2**15 - 2),
+            default=0,
+            metavar="N",
+            help="With --reset-interval: by how many steps all of that comes later.",
+        ),
+        click.option(
+            "--skip-layers",
+            type=click.IntRange(0),
+            default=0,
+            metavar="N",
+            help="Of a .net network: leave out the first N blocks; what they send is the input.",
+        ),
     )
+
+    @wraps(function)
+    def collected(
+        *args: Any, dt: float, dialect: str, reset: str | None, **others: Any
+    ) -> Any:  # what click gives by name
+        from ..compiler.frontend.nir.dynamics import NETX, Dynamics
+
+        numbers = {name: others.pop(name) for name in NETX}
+        return function(*args, dynamics=Dynamics.named(dt, dialect, reset, **numbers), **others)
+
     for option in reversed(options):
-        function = option(function)
-    return function
+        collected = option(collected)
+    return cast("F", collected)
 
 
 def arithmetic(function: F) -> F:

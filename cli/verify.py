@@ -83,7 +83,7 @@ def verify_command(
     the image against the original model, whatever it costs. With --arithmetic chip the mapping is judged in
     float32 arithmetic all the same, and what the chip rounds is shown beside it.
     In JSON, sqnr_db is 999 where nothing differs. A network of spiking neurons is compared step by step,
-    every layer, with the equations of its .nir file.
+    every layer, with the equations of its .nir or .net file.
     """
     from ..backends.image.parts import manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics

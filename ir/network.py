@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from .activations import Activation as Activation
 from .activations import Parameter as Parameter
 from .errors import Origin, VerifyError
+from .neurons import Cycle as Cycle
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
 from .neurons import Update as Update
-from .schedule import Cycle
 from .storage.states import LiveRange, live_ranges
 
 PopulationId = NewType("PopulationId", int)

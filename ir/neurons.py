@@ -42,6 +42,13 @@ class Lifetime(Enum):
     RUN = "from frame to frame"
 
 
+class Cycle(NamedTuple):
+    """In which frames something is done: those whose number, from 0 on, is `phase` modulo `every`."""
+
+    every: int
+    phase: int
+
+
 class State(NamedTuple):
     """A number that each neuron keeps, of so many bits."""
 

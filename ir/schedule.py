@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, NewType
 
+from .neurons import Cycle
+
 if TYPE_CHECKING:
     from .mapping import Plan
     from .network import Network
@@ -21,13 +23,6 @@ class Action(Enum):
 
     RESET = "states get their first values: in the prologue all, in the body those of a frame"
     FIRE = "the values are computed, and the events sent"
-
-
-class Cycle(NamedTuple):
-    """In which frames something is done: those whose number, from 0 on, is `phase` modulo `every`."""
-
-    every: int
-    phase: int
 
 
 class Step(NamedTuple):

@@ -23,7 +23,10 @@ from ..ir.network import (
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """No population is left that is a plain sum of synapses and is read by one addition only, pointwise."""
+    """No population is left that is a plain sum of synapses and is read by one addition only, pointwise.
+
+    Where that addition sees events in the next frame, it sees those of the summands then.
+    """
 
     def __call__(self, network: Network) -> Network:
         """The network without those populations."""
@@ -36,6 +39,7 @@ class Fuse:
         populations = list(network.populations)
         projections = list(network.projections)
         gone: set[PopulationId] = set()
+        last: set[PopulationId] = set()
         for index in range(len(populations)):
             pid, population = PopulationId(index), populations[index]
             out = [p for p in projections if p.source == pid]
@@ -45,14 +49,31 @@ class Fuse:
             target = populations[out[0].target]
             if not _is_pointwise(out[0]) or target.shape != population.shape:
                 continue
+            is_late = out[0].is_recurrent
+            if is_late:
+                sources = {p.source for p in into if p.source <= out[0].target}
+                if population.bias is not None or not all(
+                    _may_be_last(populations[s], s, pid, projections) for s in sources
+                ):
+                    continue
+                last |= sources
             projections = [
-                replace(p, target=out[0].target) if p.target == pid else p
+                replace(p, target=out[0].target, is_recurrent=is_late) if p.target == pid else p
                 for p in projections
                 if p is not out[0]
             ]
             populations[out[0].target] = _merged(target, population)
             gone.add(pid)
-        return _renumbered(network, populations, projections, gone)
+        return _renumbered(network, populations, projections, gone, last)
+
+
+def _may_be_last(
+    population: Population, source: PopulationId, only: PopulationId, projections: Sequence[Projection]
+) -> bool:
+    """Whether a population may fire behind all others: it is fed by the host, and feeds one other alone."""
+    return population.neuron is Neuron.INPUT and all(
+        p.target == only for p in projections if p.source == source
+    )
 
 
 def _is_plain_sum(population: Population, into: Sequence[Projection]) -> bool:
@@ -70,7 +91,6 @@ def _is_pointwise(projection: Projection) -> bool:
     weights, first = projection.kernel.weights, projection.kernel.first
     return (
         projection.update is Update.ADD
-        and not projection.is_recurrent
         and weights.shape[1:] == (1, 1, 1)
         and bool((weights == 1).all())
         and np.array_equal(first, np.arange(len(first)))
@@ -103,22 +123,24 @@ def _renumbered(
     populations: Sequence[Population],
     projections: Sequence[Projection],
     gone: set[PopulationId],
+    last: set[PopulationId],
 ) -> Network:
-    kept = [PopulationId(i) for i in range(len(populations)) if i not in gone]
+    left = [PopulationId(i) for i in range(len(populations)) if i not in gone]
+    kept = sorted(left, key=lambda population: population in last)
     number = {old: PopulationId(new) for new, old in enumerate(kept)}
     tensors = tuple(
         replace(tensor, pieces=tuple(replace(p, population=number[p.population]) for p in tensor.pieces))
         for tensor in network.tensors
         if not any(piece.population in gone for piece in tensor.pieces)
     )
-    left = [
-        neuron_layer(layer.name, layer.operator, populations, members)
-        for layer in network.layers
-        if (members := [p for p in layer.populations if p not in gone])
-    ]
-    layers = (
-        replace(layer, populations=tuple(number[p] for p in layer.populations))
-        for layer in sorted(left, key=lambda layer: layer.populations[0])
+    layers = sorted(
+        (
+            replace(found, populations=tuple(number[p] for p in found.populations))
+            for layer in network.layers
+            if (members := [p for p in layer.populations if p not in gone])
+            for found in [neuron_layer(layer.name, layer.operator, populations, members)]
+        ),
+        key=lambda layer: layer.populations[0],
     )
     return replace(
         network,

@@ -115,12 +115,19 @@ def trained_constants(network: Network) -> tuple[str, ...]:
 
 
 def _exact(projection: Projection) -> Projection:
-    """Trained integers in as few bits as they need; what are no integers of 8 bits is stored as it is."""
+    """Trained integers in as few bits as they need, or else a power of two and such integers; what are no
+    integers of 8 bits then is stored as it is.
+    """
     kernel = projection.kernel
-    found = None if kernel.index is None else integer_format(kernel.weights)
+    if kernel.index is None:
+        return projection
+    exponent, found = 0, integer_format(kernel.weights)
+    if found is None:
+        exponent = _common_power(kernel.weights)
+        found = integer_format(np.ldexp(kernel.weights, -exponent))
     if found is None:
         return projection
-    exponents = np.zeros(len(kernel.weights), dtype=np.int64)
+    exponents = np.full(len(kernel.weights), exponent, dtype=np.int64)
     return replace(projection, kernel=replace(kernel, format=found, exponents=exponents))
 
 
@@ -128,6 +135,14 @@ def _live(kernel: Kernel) -> Array:
     """The weights without those that change no state, so that no memory is spent on them."""
     sizes = np.abs(kernel.weights)
     return np.where(sizes < IDLE * min(1.0, sizes.max(initial=0)), np.float32(0), kernel.weights)
+
+
+def _common_power(weights: Array) -> int:
+    """The exponent of the largest power of two that divides all of some whole numbers, 0 for other ones."""
+    if not (np.abs(weights) < 2**31).all() or (weights != np.rint(weights)).any():
+        return 0
+    divisor = int(np.gcd.reduce(weights.astype(np.int64), axis=None))
+    return (divisor & -divisor).bit_length() - 1 if divisor else 0
 
 
 def _projection(projection: Projection, formats: Mapping[str, str], scales: _Scales | None) -> Projection:

@@ -75,8 +75,8 @@ class Clock:
             [max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles]
         )
         steps: dict[Order, Integers] = {o: np.zeros(len(program.blocks), dtype=np.int64) for o in Order}
-        for order, index in program.body:
-            steps[order][index] += 1
+        for act in program.body:
+            steps[act.order][act.block] += not act.every  # what is done in one frame of many hardly counts
         self._resets, self._fires = steps[Order.RESET], steps[Order.FIRE]
 
     def _work(self, program: Program, index: int) -> tuple[Work, ...]:

@@ -193,8 +193,8 @@ threshold off; where `keep` is 0, `reset` is where the voltage begins again. A `
 function's of `scale`, with `IDENTITY` `scale` itself: a graded spike has another one than 1.
 
 `trunc` drops what stands behind the point, `floor` goes down. The three types for networks of Lava have
-whole numbers for states; a weight is worth 64 times what Lava's files say, so its exponent is 6 more. `wait`
-counts the steps that `voltage` is held behind a spike, the spike's own among them.
+whole numbers for states. Of `LOIHI_CUBA`, a weight is worth 64 times what Lava's files say, so its exponent
+is 6 more; `wait` counts the steps that `voltage` is held behind a spike, the spike's own among them.
 
 ### The event generator (PEG, Algorithm 5)
 

@@ -26,7 +26,7 @@ from .choices import Choice, Point
 from .clock import Clock, Progress
 from .kinds import pipeline_of
 from .options import TIME_LEAST, Frames, Options
-from .prepare import Prepared, folded, is_spiking, lowered, prepare
+from .prepare import Prepared, folded, lowered, prepare, steps_of
 from .remedy import can_be_remedied, late, remedied
 from .steps import Step, Watch, unwatched, verified
 
@@ -78,7 +78,7 @@ def compile_model(
     is_over = clock.deadline(options.time_limit)
     with clock("lower"):
         graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics, is_over), watch)
-    dynamics = options.dynamics if is_spiking(path) else None
+    dynamics = steps_of(path, options.dynamics)
     prepared = cache(lambda: lowered(graph, dynamics, watch, is_over))
     return compile_layers(graph, prepared, chip, options, clock, watch, refused)
 

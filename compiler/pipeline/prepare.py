@@ -25,14 +25,15 @@ from ...passes.lowering.lower import Lower
 from ...passes.order import Arrange
 from ...passes.prune import Prune
 from ..frontend.agree import assert_agrees
-from ..frontend.nir.dynamics import Dynamics
+from ..frontend.netx.read import read_netx
+from ..frontend.nir.dynamics import Dialect, Dynamics, Reset
 from ..frontend.nir.read import read_nir
 from ..frontend.read import Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
 from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
 
-SPIKING = ".nir"  # the suffix of files with networks of spiking neurons
+NIR, NETX = ".nir", ".net"  # the suffixes of files with networks of spiking neurons
 REWRITES = (Compose(), Fold(), Hoist(), Arrange())
 READ, LOWERED = "the model was read", "the network was lowered"  # what time may be over in
 
@@ -93,12 +94,24 @@ def prepare(
     dynamics = dynamics or Dynamics()
     graph = folded(path, input_shapes, dynamics, is_over)
     admit(graph)
-    return lowered(graph, dynamics if is_spiking(path) else None, is_over=is_over)
+    return lowered(graph, steps_of(path, dynamics), is_over=is_over)
+
+
+def steps_of(path: Path, dynamics: Dynamics) -> Dynamics | None:
+    """How a network that runs over time is run, None for others. Lava's own files are run as Lava does."""
+    if is_netx(path):
+        return replace(dynamics, dialect=Dialect.LAVA, reset=Reset.VALUE)
+    return dynamics if is_spiking(path) else None
 
 
 def is_spiking(path: Path) -> bool:
     """Whether a file holds a network of spiking neurons."""
-    return path.suffix.lower() == SPIKING
+    return path.suffix.lower() in (NIR, NETX)
+
+
+def is_netx(path: Path) -> bool:
+    """Whether a file holds such a network in Lava's own format."""
+    return path.suffix.lower() == NETX
 
 
 def folded(
@@ -113,7 +126,11 @@ def folded(
             raise BadInput(
                 Origin(file=path.name), rule, hint="leave --input-shape out: the file states shapes"
             )
-        return read_nir(path, dynamics or Dynamics())
+        if dynamics is not None and dynamics.is_of_netx and not is_netx(path):
+            rule = "is no file of Lava's NetX, which alone has resets in intervals and blocks to skip"
+            raise BadInput(Origin(file=path.name), rule, hint="leave these options out")
+        read = read_netx if is_netx(path) else read_nir
+        return read(path, dynamics or Dynamics())
     reading = read_model(path, input_shapes, is_over)
     graph = reading.graph
     for rewrite in REWRITES:

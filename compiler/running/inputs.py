@@ -26,12 +26,18 @@ def random_frames(image: AnyImage, count: int, seed: int) -> list[Arrays]:
 
 def noise(inputs: Sequence[ImageTensor], count: int, seed: int, *, is_spiking: bool) -> list[Arrays]:
     """Frames of noise: standard normal floats, wider ones, and zeros, in turn; of 8-bit integers the whole
-    range, of wider ones, which may be positions, 0 to 127. Of a spiking network, steps of spikes.
+    range, of wider ones, which may be positions, 0 to 127. Of a spiking network, steps of spikes, or of such
+    integers.
     """
     random = np.random.default_rng(seed)
     if is_spiking:
         return [
-            {t.name: (random.random(t.shape) < SPIKING).astype(np.float32) for t in inputs}
+            {
+                t.name: _noise(random, t, 0.0)
+                if np.dtype(t.dtype).kind == "i"
+                else (random.random(t.shape) < SPIKING).astype(np.float32)
+                for t in inputs
+            }
             for _ in range(count)
         ]
     return [

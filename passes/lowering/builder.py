@@ -16,6 +16,7 @@ from ...ir.layers import Layer, LayerGraph, Value
 from ...ir.network import (
     Activation,
     AxisMap,
+    Cycle,
     Network,
     Neuron,
     NeuronModel,
@@ -28,7 +29,6 @@ from ...ir.network import (
     Update,
     neuron_layers,
 )
-from ...ir.schedule import Cycle
 from . import axis
 from .arrangement import Stack, arrangements, best
 from .boxes import PIECES_MAX, TooManyPieces

@@ -10,6 +10,8 @@ import pytest
 from compiler.nir_graphs import chain, cuba, ends, integrate, saved, weights
 from compiler.sequences import FEATURES, Net
 
+from compiler import netx_files as nx
+
 from .conftest import Run
 
 
@@ -259,3 +261,37 @@ def test_sequences_are_streams_with_a_label_each(run: Run, tmp_path: Path) -> No
     assert "give 4 whole numbers" in run(*command).err
     verified = run("verify", path, path.with_suffix(".snc"), "-i", data, "--json")
     assert (verified.code, json.loads(verified.out)["is_right"]) == (0, True)
+
+
+def test_all_commands_take_a_network_of_lava(run: Run, tmp_path: Path) -> None:
+    blocks = [
+        nx.entry((1, 4, 4), nx.loihi(vThMant=1)),
+        nx.conv(weights(1, 2, 1, 2, 2).round(0) * 9 + 9, nx.loihi(), (2, 3, 3)),
+        nx.flatten(18),
+        nx.dense((5 * weights(2, 3, 18)).round(), nx.loihi(vThMant=2), bias=[2, 0, 1]),
+    ]
+    model, steps = nx.saved(tmp_path, blocks), tmp_path / "steps.npy"
+    image, out = model.with_suffix(".snc"), tmp_path / "out.npz"
+    done = run("check", model)
+    assert (done.code, "node     conv1 (LoihiCuba): exact" in done.out) == (0, True)
+    done = run("compile", model, "--reset-interval", 9, "--json")
+    assert done.code == 0, done.err
+    assert "in whole numbers: a block sees what the one before sent a step ago" in done.err
+    found = json.loads(done.out)
+    assert found["dynamics"] == "dt=0.0001 dialect=lava reset=value reset_interval=9"
+    assert set(found["fidelity"].values()) == {"exact"}
+    np.save(steps, (np.random.default_rng(1).random((30, 1, 1, 4, 4)) < 0.5).astype(np.float32))
+    assert run("simulate", image, "-i", steps, "-o", out).code == 0
+    with np.load(out) as arrays:
+        assert arrays["dense3"].any()
+    for given in (("-i", steps), ("--random", 20, "--arithmetic", "chip")):
+        done = run("verify", model, image, *given, "--json")
+        assert done.code == 0, done.out
+        assert json.loads(done.out)["max_abs_error"] == 0
+    assert "Lava's equations" in run("verify", model, image).out
+    assert run("compare", model).code == 0
+    assert "time     dt=0.0001 dialect=lava" in run("inspect", image).out
+    done = run("compile", model, "--reference", tmp_path / "reference.nir")
+    assert (done.code, "it is its own reference" in done.err) == (2, True)
+    done = run("compile", model, "--skip-layers", 9)
+    assert (done.code, "has 4 blocks, 9 cannot be skipped" in done.err) == (2, True)

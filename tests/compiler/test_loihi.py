@@ -17,6 +17,7 @@ from snc.backends.words.words import Order, Step
 from snc.ir.activations import Activation
 from snc.ir.errors import BadImage, VerifyError
 from snc.ir.network import (
+    Cycle,
     Kernel,
     Network,
     Neuron,
@@ -29,7 +30,6 @@ from snc.ir.network import (
     neuron_layer,
 )
 from snc.ir.neurons import NeuronModel
-from snc.ir.schedule import Cycle
 from snc.passes.lowering import axis
 
 from .neurons import image_of, mapped, matrix

@@ -13,7 +13,7 @@ from oracle.graphs import random_model
 
 from snc.compiler.frontend.read import to_layers
 from snc.ir.layers import LayerGraph
-from snc.ir.network import Network
+from snc.ir.network import Kernel, Network, Neuron, Shape
 from snc.ir.storage.weights import FORMATS, exact_format
 from snc.passes.fold import Fold
 from snc.passes.fuse import Fuse
@@ -172,3 +172,27 @@ def test_weights_that_change_no_state_take_no_memory() -> None:
         assert (np.abs(quantised(form, 1)[:, 5:]).max(axis=(0, 2, 3)) > 0).all()
     assert quantised("fixed8", 1e-15)[:, 5:].any()  # where all weights are so small, they are what there is
     assert quantised("float32", 1)[:, :5].all()
+
+
+@pytest.mark.parametrize(
+    ("weights", "form", "exponent"),
+    [([3, -5], "fixed4", 0), ([192, -320], "fixed4", 6), ([2, 4], "fixed4", 0), ([64.5, 0], None, 0)],
+    ids=str,
+)
+def test_whole_numbers_are_stored_as_integers_times_a_power_of_two(
+    weights: list[float], form: str | None, exponent: int
+) -> None:
+    given = np.array(weights, np.float32).reshape(2, 1, 1, 1)
+    index = np.arange(2, dtype=np.int32).reshape(given.shape)
+    kernel = Kernel(given, np.zeros(2, np.int64), constant="w", index=index)
+    one = axis.identity(1)
+    found = network(
+        [population("in", Shape(2, 1, 1), Neuron.INPUT), population("sum", Shape(1, 1, 1), Neuron.WIDE)],
+        [projection(0, 1, one, one, kernel)],
+    )
+    (held,) = (p.kernel for p in Quantise()(replace(found, is_whole=True)).projections)
+    assert held.format == form
+    np.testing.assert_array_equal(held.weights, given)
+    if form is not None:
+        assert held.exponents is not None
+        assert held.exponents.tolist() == [exponent] * 2

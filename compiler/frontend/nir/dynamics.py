@@ -7,6 +7,7 @@ from ....ir.errors import BadInput
 
 RATES = "neurons=if steps="  # what an image says whose frames are shown for some steps
 STEP = 1e-4  # seconds: what most files of others were written for
+INTERVAL_MAX = 2**15 - 1  # steps: what the words of the firing order hold
 
 
 def steps_of(text: str) -> int:
@@ -32,6 +33,8 @@ class Reset(StrEnum):
     SUBTRACT = "subtract"  # the threshold is taken off
 
 
+NETX = "reset_interval", "reset_offset", "skip_layers"  # what is said of Lava's own files alone
+
 SAYS = {
     Dialect.NIR: "forward Euler of NIR's equations, a current before the voltage that it drives",
     Dialect.NORSE: "forward Euler, as Norse takes its steps",
@@ -43,11 +46,18 @@ SAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
-    """Seconds of a step, whose steps are taken, and what a spike does (None: as the dialect has it)."""
+    """Seconds of a step, whose steps are taken, and what a spike does (None: as the dialect has it).
+
+    Of Lava's own files: `reset_interval`, steps from one reset of all states to the next (0: there is none),
+    the first one `reset_offset` steps late; `skip_layers`, blocks that are left out, whose events come in.
+    """
 
     dt: float = STEP
     dialect: Dialect = Dialect.NIR
     reset: Reset | None = None
+    reset_interval: int = 0
+    reset_offset: int = 0
+    skip_layers: int = 0
 
     def __post_init__(self) -> None:
         """Takes names for what they name. Raises BadInput where they name nothing, or dt is no time."""
@@ -60,6 +70,10 @@ class Dynamics:
             object.__setattr__(self, name, known(value))
         if not 0 < self.dt < float("inf"):
             raise BadInput(None, f"a step of {self.dt} seconds is none", hint=f"give --dt, such as {STEP}")
+        most = max(self.reset_interval, 1)
+        if not (0 <= self.reset_interval <= INTERVAL_MAX and 0 <= self.reset_offset < most):
+            rule = f"a reset every {self.reset_interval} steps, {self.reset_offset} late, is none"
+            raise BadInput(None, rule, hint=f"give an interval up to {INTERVAL_MAX}, and an offset below it")
 
     @property
     def subtracts(self) -> bool:
@@ -74,6 +88,11 @@ class Dynamics:
         return self.dialect is Dialect.SINABS
 
     @property
+    def is_of_netx(self) -> bool:
+        """Whether it says something of Lava's own files alone."""
+        return any(getattr(self, name) for name in NETX)
+
+    @property
     def is_late(self) -> bool:
         """Whether neurons see what is sent to them in the next step."""
         return self.dialect is Dialect.LAVA
@@ -81,12 +100,14 @@ class Dynamics:
     def __str__(self) -> str:
         """What an image says of it."""
         reset = Reset.SUBTRACT if self.subtracts else Reset.VALUE
-        return f"dt={self.dt!r} dialect={self.dialect} reset={reset}"
+        numbers = {name: getattr(self, name) for name in NETX}
+        more = "".join(f" {name}={number}" for name, number in numbers.items() if number)
+        return f"dt={self.dt!r} dialect={self.dialect} reset={reset}{more}"
 
     @classmethod
-    def named(cls, dt: float, dialect: str, reset: str | None) -> "Dynamics":
+    def named(cls, dt: float, dialect: str, reset: str | None, **numbers: int) -> "Dynamics":
         """By the names that options have. Raises BadInput where they name nothing."""
-        return cls(dt, dialect, reset)  # type: ignore[arg-type]
+        return cls(dt, dialect, reset, **numbers)  # type: ignore[arg-type]
 
     @staticmethod
     def says(text: str) -> bool:
@@ -98,7 +119,8 @@ class Dynamics:
         """What `str` gave. Raises BadInput for anything else."""
         parts = dict(part.partition("=")[::2] for part in text.split())
         try:
-            return cls(float(parts["dt"]), Dialect(parts["dialect"]), Reset(parts["reset"]))
+            numbers = {name: int(parts[name]) for name in NETX if name in parts}
+            return cls(float(parts["dt"]), Dialect(parts["dialect"]), Reset(parts["reset"]), **numbers)
         except (KeyError, ValueError):
             raise BadInput(
                 None, f"{text!r} says of no spiking network how it is run", hint="compile it again"

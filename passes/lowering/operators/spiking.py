@@ -10,7 +10,7 @@ import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
-from ....ir.network import Neuron, Parameter, PopulationId, Shape
+from ....ir.network import Activation, Cycle, Neuron, Parameter, PopulationId, Shape
 from .. import axis
 from ..arrangement import Arrangement
 from ..builder import Builder
@@ -25,9 +25,13 @@ MODELS = {
     "CountingLIF": Neuron.COUNTING_LIF,
     "LI": Neuron.LI,
     "CubaLIF": Neuron.CUBA_LIF,
+    "LoihiCuba": Neuron.LOIHI_CUBA,
+    "LoihiSigmaDelta": Neuron.LOIHI_SIGMA_DELTA,
+    "Sigma": Neuron.SIGMA,
 }
 DRIVE = "drive"  # the attribute that names the constant of what drives a neuron in every step
 BEGIN, CARRY, FEEDBACK = "Begin", "Carry", "Feedback"
+ENDS = "ends"  # the attribute that says behind which frames states begin again
 
 
 @lowers(*MODELS, is_onnx=False)
@@ -36,7 +40,8 @@ def neurons(builder: Builder, layer: Layer) -> None:
     model = MODELS[layer.op]
     shape = builder.graph.shape(layer.outputs[0])
     depth, height, width = (*shape[1:], 1, 1)[:3] if len(shape) != 3 else (shape[1], 1, shape[2])
-    drive = layer.text(DRIVE, "")
+    drive = "" if DRIVE in model.parameters else layer.text(DRIVE, "")
+    cycle = layer.integers(ENDS)
     found = builder.add(
         layer,
         Shape(depth, height, width),
@@ -45,10 +50,13 @@ def neurons(builder: Builder, layer: Layer) -> None:
         bias=builder.graph.constants[drive] if drive else None,
         bias_constants=(drive,) if drive else (),
         scale=layer.number("scale", 1.0),
+        activation=Activation[layer.text("activation", "IDENTITY")],
+        ends=Cycle(*cycle) if cycle else None,
     )
+    weights = ones(depth, weight=layer.number("weight", 1.0))
     for index in range(len(layer.inputs)):
         maps = builder.channelwise(layer, index)
-        builder.project(layer, maps, found, axis.identity(height), axis.identity(width), ones(depth))
+        builder.project(layer, maps, found, axis.identity(height), axis.identity(width), weights)
     builder.define(layer.outputs[0], builder.ids(found))
 
 
@@ -65,13 +73,24 @@ def sum_pool(builder: Builder, layer: Layer) -> None:
     maps = builder.channelwise(layer, 0)
     targets = builder.graph.shape(layer.outputs[0])[2:]
     kernel, strides = layer.integers("kernel_shape"), layer.integers("strides", (1, 1))
-    pads = layer.integers("pads", (0, 0, 0, 0))
+    pads, dilations = layer.integers("pads", (0, 0, 0, 0)), layer.integers("dilations", (1, 1))
     y, x = (
-        Window(maps.shape[1 + i], targets[i], kernel[i], strides[i], pads[i], pads[2 + i], 1) for i in (0, 1)
+        Window(maps.shape[1 + i], targets[i], kernel[i], strides[i], pads[i], pads[2 + i], dilations[i])
+        for i in (0, 1)
     )
-    window = ones(len(maps), taps=(y.kernel, x.kernel))
+    window = ones(len(maps), weight=layer.number("weight", 1.0), taps=(y.kernel, x.kernel))
     found = strided(builder, layer, maps, len(maps), [window], y, x)
     builder.define(layer.outputs[0], builder.ids(found))
+
+
+@lowers("Changes", is_onnx=False)
+def changes(builder: Builder, layer: Layer) -> None:
+    """An input of the network that sends what its elements have changed."""
+    ids = builder.operand(layer, 0)
+    for population in builder.neurons.populations(ids):
+        assert builder.populations[population].neuron is Neuron.INPUT
+        builder.change(population, changes_above=0.0)
+    builder.define(layer.outputs[0], ids)
 
 
 @lowers(FEEDBACK, is_onnx=False)
