@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .dynamics import steps
 from .views.show import Sheet, paragraph, plain, say, say_json, times
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ STYLES = {"chip": "", "host": "dim", "refused": "bold"}
 @click.argument("model", type=options.FILE, metavar="MODEL")
 @options.target
 @options.input_shape
-@options.dynamics
+@steps
 @options.as_json
 @click.pass_context
 def check_command(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from . import options
+from .dynamics import steps
 from .views.bills import list_encodings, show_comparison
 from .views.show import plain, progress, say_json
 
@@ -91,7 +92,7 @@ def image_options(function: F) -> F:
     help="Run every layer in other encodings and list the accesses that are counted.",
 )
 @options.input_shape
-@options.dynamics
+@steps
 @click.option("--html", type=options.FILE, metavar="FILE.html", help="Write a page with charts, too.")
 @options.charts
 @options.as_json

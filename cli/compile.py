@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .dynamics import steps
 from .neurons import neuron_options
 from .views.layers import show_front, show_report
 from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
@@ -84,7 +85,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "read by then is refused. Without it, the same input gives the same image on every machine.",
 )
 @options.input_shape
-@options.dynamics
+@steps
 @neuron_options
 @click.option(
     "--effort",

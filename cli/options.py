@@ -1,9 +1,8 @@
 """Options that several commands have, and the values they take."""
 
 from collections.abc import Callable, Iterable
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import click
 
@@ -181,69 +180,6 @@ def charts(function: F) -> F:
 def as_json(function: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
-
-
-def dynamics(function: F) -> F:
-    """--dt, --dialect, --reset and what Lava's files take, as one `Dynamics`: how steps are taken."""
-    options = (
-        click.option(
-            "--dt",
-            type=click.FloatRange(0, min_open=True),
-            default=1e-4,
-            show_default=True,
-            metavar="S",
-            help="Of a .nir network: seconds of a step, which the file does not say.",
-        ),
-        click.option(
-            "--dialect",
-            type=click.Choice(["nir", "norse", "snntorch", "sinabs", "lava"]),
-            default="nir",
-            show_default=True,
-            help="Of a .nir network: whose steps are taken; simulators differ in the order of decay, input, "
-            "threshold and reset.",
-        ),
-        click.option(
-            "--reset",
-            type=click.Choice(["value", "subtract"]),
-            help="Of a .nir network: a spike sets the voltage to v_reset, or takes the threshold off. "
-            "[default: value; with sinabs subtract]",
-        ),
-        click.option(
-            "--reset-interval",
-            type=click.IntRange(0, 2**15 - 1),
-            default=0,
-            metavar="N",
-            help="Of a .net network: all states begin anew every N steps, each block's a step after the one "
-            "before's.",
-        ),
-        click.option(
-            "--reset-offset",
-            type=click.IntRange(0, 2**15 - 2),
-            default=0,
-            metavar="N",
-            help="With --reset-interval: by how many steps all of that comes later.",
-        ),
-        click.option(
-            "--skip-layers",
-            type=click.IntRange(0),
-            default=0,
-            metavar="N",
-            help="Of a .net network: leave out the first N blocks; what they send is the input.",
-        ),
-    )
-
-    @wraps(function)
-    def collected(
-        *args: Any, dt: float, dialect: str, reset: str | None, **others: Any
-    ) -> Any:  # what click gives by name
-        from ..compiler.frontend.nir.dynamics import NETX, Dynamics
-
-        numbers = {name: others.pop(name) for name in NETX}
-        return function(*args, dynamics=Dynamics.named(dt, dialect, reset, **numbers), **others)
-
-    for option in reversed(options):
-        collected = option(collected)
-    return cast("F", collected)
 
 
 def arithmetic(function: F) -> F:

@@ -135,11 +135,8 @@ class _Decoder:
         keys = list(zip(steps["core"].tolist(), steps["population"].tolist(), strict=True))
         self.at = {key: index for index, key in enumerate(dict.fromkeys(keys))}
         self.blocks = tuple(self._block(core, address) for core, address in self.at)
-        orders = [Order(order) for order in steps["order"].tolist()]
-        cycles = zip(steps["every"].tolist(), steps["phase"].tolist(), strict=True)
-        acts = [
-            Act(order, self.at[key], *cycle) for order, key, cycle in zip(orders, keys, cycles, strict=True)
-        ]
+        fields = (steps[name].tolist() for name in ("order", "every", "phase"))
+        acts = [Act(Order(o), self.at[k], *cycle) for o, *cycle, k in zip(*fields, keys, strict=True)]
         first = int(steps["once"].sum())
         if not steps["once"][:first].all():
             late = int(np.flatnonzero(steps["once"])[-1])

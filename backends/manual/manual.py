@@ -19,6 +19,7 @@ from ..words.limits import CORES, LIMITS, PORTS
 from ..words.text import fields_text
 from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from . import crossbars
+from .arithmetic import ARITHMETIC
 from .example import EXAMPLE, example
 from .file import FILE
 from .hardware import HARDWARE, wires
@@ -26,7 +27,7 @@ from .meanings import CODES
 from .meanings import EXAMPLES as OF_CORES
 from .meanings import MEANINGS as SAID_OF_CORES
 from .reasons import REASONS
-from .text import MEMORY, RUN
+from .text import BEHIND, MEMORY, RUN
 from .tiny_crossbars import COUNTS, frame_rows, word_rows
 
 EXAMPLES: dict[type[Word], Word] = OF_CORES | crossbars.EXAMPLES
@@ -83,7 +84,7 @@ def manual() -> str:
         "tiny_crossbar_frames": _table(("x", "y", "z", *COUNTS), frame_rows()),
         "wire_bits": sum(bits for _, bits, _, _ in wires()),
     }
-    parts = (FILE, MEMORY, RUN, HARDWARE, EXAMPLE, REASONS, crossbars.CROSSBARS)
+    parts = (FILE, MEMORY, RUN, ARITHMETIC, BEHIND, HARDWARE, EXAMPLE, REASONS, crossbars.CROSSBARS)
     return "\n".join(Template(part).substitute(facts) for part in parts)
 
 

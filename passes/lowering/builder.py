@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import product
 from math import prod
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,8 @@ from ...ir.layers import Layer, LayerGraph, Value
 from ...ir.network import (
     Activation,
     AxisMap,
-    Cycle,
     Network,
     Neuron,
-    NeuronModel,
-    Parameter,
     Population,
     PopulationId,
     Projection,
@@ -32,26 +29,11 @@ from ...ir.network import (
 from . import axis
 from .arrangement import Stack, arrangements, best
 from .boxes import PIECES_MAX, TooManyPieces
+from .facts import Facts as Facts
 from .views import PLANES_MAX, Ids, Neurons, NotPlanar
 from .weights import Weights, ones, trained
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
-
-
-class Facts(TypedDict, total=False):
-    """What a handler may say of a population: the fields of `Population` that have defaults."""
-
-    neuron: NeuronModel
-    activation: Activation
-    parameters: tuple[Parameter, ...]
-    bias: NDArray[np.float32] | None
-    bias_constants: tuple[str, ...]
-    nodes: tuple[str, ...]
-    initial: float
-    scale: float
-    fires_on_zero: bool
-    changes_above: float | None
-    ends: Cycle | None
 
 
 class Builder:
