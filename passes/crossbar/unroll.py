@@ -89,8 +89,12 @@ def _updates(network: Network) -> dict[int, Update]:
 
 
 def _rules(population: Population, rules: dict[Rule, int]) -> Integers:
-    """The rule of each neuron; new ones are added."""
+    """The rule of each neuron; new ones are added. Raises Unsupported."""
     shape = population.shape
+    if population.ends is not None or population.changes_above is not None:
+        what = "begins anew in intervals" if population.ends else "sends changes of the host's elements"
+        why = f"it {what}, which nothing on a crossbar does"
+        raise Unsupported(population.origin, why, hint="compile it for a target of another kind")
     if population.neuron.is_fed:
         return np.full(shape.neurons, INPUT)
     given = population.parameters

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from checker.check import assert_obeys
 
+from snc.backends.crossbar.machine import CrossbarMachine
 from snc.backends.image.container import save
 from snc.backends.machine.machine import Machine
 from snc.compiler.frontend.netx.file import load_netx
 from snc.compiler.frontend.nir.dynamics import Dynamics, Reset
 from snc.compiler.pipeline.check import check
+from snc.compiler.pipeline.crossbar.compile import compile_crossbars, load_crossbar
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.reports.report import report
@@ -178,6 +180,26 @@ def test_skipped_blocks_send_what_is_given(tmp_path: Path) -> None:
     assert [p.name for p in compiled(path).network.populations] == ["input", "dense1", "input0"]
     last = compiled(path, skip_layers=1).network.populations[-1]
     assert last.neuron is Neuron.INPUT, "it fires behind those who see its events in the next step"
+
+
+def test_a_crossbar_has_the_same_neurons_and_no_resets(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    blocks = [
+        nx.entry((6,)),
+        nx.dense(weights(random, 9, 6), nx.loihi(vThMant=8, iDecay=900, refDelay=2), bias=weights(random, 9)),
+        nx.dense(weights(random, 4, 9), nx.loihi(vThMant=4)),
+    ]
+    path, chip = nx.saved(tmp_path, blocks), load_crossbar("crossbar-128")
+    image = compile_crossbars(path, chip, Options())
+    machine, reference = CrossbarMachine(image), LavaReference(load_netx(path), Dynamics())
+    spikes = 0
+    for frame in (random.random((30, 1, 6)) < 0.4).astype(np.float32):
+        got, want = machine.run({"input": frame}).outputs["dense2"], reference({"input": frame})["dense2"]
+        np.testing.assert_array_equal(got.reshape(want.shape), want)
+        spikes += int(want.sum())
+    assert 0 < spikes < 120
+    with pytest.raises(SncError, match="it begins anew in intervals, which nothing on a crossbar does"):
+        compile_crossbars(path, chip, Options(dynamics=Dynamics(reset_interval=5)))
 
 
 def test_weights_are_integers_and_a_power_of_two(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ....passes.crossbar.bound import bound
 from ....passes.crossbar.cluster import Cluster
 from ....passes.crossbar.decompose import Decompose, Decomposed
 from ....passes.crossbar.place import PlaceCrossbars
+from ....passes.crossbar.repeat import Repeat
 from ....passes.crossbar.schedule import steps
 from ....passes.crossbar.unroll import Unroll
 from ..choices import Point
@@ -53,7 +54,7 @@ def admit_crossbars(graph: LayerGraph, chip: CrossbarChip) -> None:
 def weighed_crossbars(network: Network, chip: CrossbarChip, options: Options) -> Weighed:
     """What a network takes at least of a chip of crossbars."""
     try:
-        units = _decomposed(network, chip, options).units
+        units = _decomposed(Repeat()(network), chip, options).units
     except Unsupported as error:
         return Weighed((), (error,))
     least = bound(units, chip.rows, chip.columns, network)
@@ -80,7 +81,7 @@ def map_crossbars(
         rule = f"{chip.name} is a chip of crossbars: its neurons send values, not what these have changed"
         raise Unsupported(Origin(file=prepared.name), rule, hint="leave --neurons out")
     with clock("partition"):
-        network = verified(Step.QUANTISED, quantised(prepared, options.weights), watch)
+        network = verified(Step.QUANTISED, Repeat()(quantised(prepared, options.weights)), watch)
         raise_all(_too_fine(network, chip))
         decomposed, clusters = gathered(network, chip, options)
         if (large := _too_many(network, chip, clusters.count)) is not None:
@@ -105,7 +106,7 @@ def attempts_on_crossbars(
         if is_over():
             raise DoesNotFit(Origin(file=graph.name), "no more is tried")
         progress(f"explain: try {chip.mesh[0]} x {chip.mesh[1]} crossbars")
-        network = quantised(prepared(), options.weights)
+        network = Repeat()(quantised(prepared(), options.weights))
         raise_all(_too_fine(network, chip))
         key = replace(chip, mesh=(1, 1)), options.weights
         if key not in made:

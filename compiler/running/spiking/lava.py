@@ -20,6 +20,9 @@ from ...frontend.runtime import Arrays
 
 Integers = NDArray[np.int64]
 REGISTER = 2**23  # a register of 24 bits holds less, either way
+ALIGNED = 2**6  # a unit of weights, biases, thresholds and events, in the unit of registers
+HELD = 2**7  # what a voltage shows for each step that it is held
+DECAYS = 2**12  # a decay of so many takes all
 
 
 class LavaReference:
@@ -125,18 +128,19 @@ class LavaReference:
         states = self.states[block.name]
         if neurons.kind is Kind.CUBA:
             exponent = 0 if block.kind is Block.INPUT else neurons.weight_exponent
-            return _spikes(states, neurons, given << 6 + exponent, bias << 6)
+            given = given * int(ALIGNED * 2**exponent)
+            return _spikes(states, neurons, given, bias * ALIGNED)
         if neurons.kind is Kind.DELTA:
-            states[0] = given << 12
+            states[0] = given * ALIGNED**2
         else:
             states[0] = states[0] + given
         if neurons.kind is Kind.SIGMA:
             return states[0] + bias
-        value = states[0] + (bias << 12)
+        value = states[0] + bias * ALIGNED**2
         delta = (np.maximum(value, 0) if neurons.rectifies else value) - states[1]
-        delta = np.where(np.abs(delta) >= neurons.threshold << 12, delta, 0)
+        delta = np.where(np.abs(delta) >= neurons.threshold * ALIGNED**2, delta, 0)
         states[1] = states[1] + delta
-        return delta >> 6
+        return np.asarray(delta // ALIGNED)
 
 
 def _spikes(states: list[Integers], neurons: Neurons, given: Integers, bias: Integers) -> Integers:
@@ -148,12 +152,12 @@ def _spikes(states: list[Integers], neurons: Neurons, given: Integers, bias: Int
     begin = np.where(wait > 0, 0, voltage)
     moved = np.clip(_decayed(begin, neurons.decay) + current + bias, 1 - REGISTER, REGISTER - 1)
     waits = wait > 1
-    spikes: NDArray[np.bool_] = (moved > neurons.threshold << 6) & ~waits
+    spikes: NDArray[np.bool_] = (moved > neurons.threshold * ALIGNED) & ~waits
     wait = np.where(waits, wait - 1, np.where(spikes, neurons.delay, 0))
-    states[:] = [current, np.where(waits | spikes, wait << 7, moved), wait]
+    states[:] = [current, np.where(waits | spikes, HELD * wait, moved), wait]
     return spikes.astype(np.int64)
 
 
 def _decayed(numbers: Integers, decay: int) -> Integers:
     """What a decay of so many 4096ths leaves, rounded towards zero."""
-    return np.asarray(np.sign(numbers) * (np.abs(numbers) * (4096 - decay) >> 12))
+    return np.asarray(np.sign(numbers) * (np.abs(numbers) * (DECAYS - decay) // DECAYS))
