@@ -65,8 +65,10 @@ def _emitted(prepared: Prepared, choice: Choice, options: Options, before: Model
     return emit(choice.mapping, about(prepared, choice, options), before, after)
 
 
-ON_CORES = Pipeline[Chip, Choice, Image](check_capacity, weighed, map_network, Attempts, front_of, _emitted)
-ON_CROSSBARS = Pipeline[CrossbarChip, CrossbarChoice, CrossbarImage](
+ON_CORES: Pipeline[Chip, Choice, Image] = Pipeline(
+    check_capacity, weighed, map_network, Attempts, front_of, _emitted
+)
+ON_CROSSBARS: Pipeline[CrossbarChip, CrossbarChoice, CrossbarImage] = Pipeline(
     admit_crossbars, weighed_crossbars, map_crossbars, attempts_on_crossbars, no_front, emit_choice
 )
 
