@@ -79,14 +79,12 @@ class Place:
             found = flows(mapping)
             starts = (places, np.array(bands(lattice, count), dtype=np.int64))
             sweeps = max(1, min(self.sweeps, STEPS_MAX // count))
-            searches = [
-                _Search(lattice, self.gaps, start, found, self.seed, self.is_over) for start in starts
-            ]
-            searches.sort(key=_Search.cost)
+            searches = [Search(lattice, self.gaps, start, found, self.seed, self.is_over) for start in starts]
+            searches.sort(key=Search.cost)
             for search in searches:
                 if search.reach(sweeps):
                     break
-            places = min(searches, key=_Search.cost).run(sweeps)
+            places = min(searches, key=Search.cost).run(sweeps)
         x, y = (_spread(at, every) for at, every in zip(places.T, self.gaps, strict=True))
         return replace(mapping, places=tuple(zip(x.tolist(), y.tolist(), strict=True)))
 
@@ -148,7 +146,7 @@ def _hits(size: int, off: int, extent: int, kernel: int, us: int) -> int:
     return max(0, last - first + 1)
 
 
-class _Search:
+class Search:
     """Places of cores, and for every core what it would cost at each column and in each row.
 
     Hops, chip borders and what lies beyond the reach are sums over both axes, so two small tables hold the

@@ -108,3 +108,18 @@ def test_what_is_rounded_stays(data: st.DataObject, codec: Codec) -> None:
     once = codec.rounded(rows, exponents)
     assert np.array_equal(codec.rounded(once, exponents), once)
     assert (np.sign(once) * np.sign(rows) >= 0).all()
+
+
+@pytest.mark.parametrize("name", ["fixed8", "fixed3", "adaptive5e2", "sign", "float16"])
+def test_rows_are_rounded_alike_alone_and_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, random = FORMATS[name], np.random.default_rng(0)
+    weights = (random.standard_normal((9, 4, 3, 3)) * np.exp2(random.integers(-9, 9, (9, 1, 1, 1)))).astype(
+        "f4"
+    )
+    exponents = codec.exponents(weights)
+    together = codec.rounded(weights, exponents)
+    monkeypatch.setattr("snc.ir.storage.weights.CACHED", 1)  # a row at a time
+    assert np.array_equal(codec.exponents(weights), exponents)
+    assert np.array_equal(codec.rounded(weights, exponents), together)
+    alone = [codec.decode(codec.encode(weights[i : i + 1], e), e) for i, e in enumerate(exponents[:, None])]
+    assert np.array_equal(np.concatenate(alone), together)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from snc.compiler.targets.target import load_target
 from snc.ir.chip import SIZE_STEP, Chip, snake
-from snc.ir.deadline import OVER
+from snc.ir.deadline import NEVER, OVER
 from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
 from snc.ir.schedule import scheduled
-from snc.passes.placing.place import RELAY_WEIGHT, Place, bands, events, flows, out_of_reach
+from snc.passes.placing.place import RELAY_WEIGHT, Flow, Place, Search, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
 BOX = Shape(1, 8, 8)
@@ -165,3 +165,22 @@ def test_where_time_is_over_only_what_gains_is_done() -> None:
     start = replace(mapping, places=tuple(snake(CHIP, 40)))
     assert hops(full) < hops(late) < hops(start)
     assert late.places == Place(is_over=OVER)(mapping).places
+
+
+@pytest.mark.parametrize("gaps", [(0, 0), (3, 0), (1, 1)])
+def test_costs_that_follow_each_step_are_those_of_the_places(gaps: tuple[int, int]) -> None:
+    """Also where an axon reaches further one way than the other, and where both cores of a pair move."""
+    random = np.random.default_rng(0)
+    chip = replace(CHIP, mesh=(24, 24), chip_mesh=(12, 24))
+    pairs = sorted({(int(a), int(b)) for a, b in random.integers(0, 40, (120, 2)) if a != b})
+    found = [Flow(a, b, int(random.integers(0, 99)), int(random.integers(1, 5))) for a, b in pairs]
+    places = np.array(snake(chip, 200)[::5])
+    search = Search(chip, gaps, places, found, 0, NEVER)
+    before = search.cost()
+    search.reach(3)
+    search.run(3)
+    followed = [costs.copy() for costs in search.costs]
+    after = search.cost()  # this weighs everything anew
+    assert all(np.array_equal(a, b) for a, b in zip(followed, search.costs, strict=True))
+    assert after < before
+    assert np.array_equal(search.occupant[tuple(search.places.T)], np.arange(40))

@@ -1,5 +1,6 @@
 """Tables in both forms: what runs of channels say is what a list says, in as many words as are counted."""
 
+import pickle
 from dataclasses import replace
 
 import hypothesis
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from snc.ir.mapping import Table, table
 from snc.ir.network import Update
 from snc.ir.storage.bitrun import BitRun
-from snc.ir.storage.tables import NULL, Descriptor, Strided, block_blobs, strided
+from snc.ir.storage.tables import NULL, Block, Descriptor, Strided, block_blobs, strided
 from snc.ir.storage.weights import EXPONENTS
 
 from .networks import CHIP
@@ -106,3 +107,15 @@ def test_a_dense_layer_takes_two_words() -> None:
     assert [block.words for block in found.blocks] == [2]
     assert size(found) == 2 + 64 * 9 // 8 + 64 // 8
     assert size(table(CHIP, Update.ADD, descriptors, (0, 32))) == 64 + 64 * 2
+
+
+def test_equal_blocks_are_one_wherever_they_were_made() -> None:
+    descriptors = [Descriptor(9, 1, 1, 0, 0, "fixed8", 0, BitRun(8, bytes([c]) * 9)) for c in range(3)]
+    one, other = Block(descriptors), Block(list(descriptors))
+    assert len({one, other}) == 1
+    assert len({one, Block(descriptors[:2])}) == 2
+    assert one.blobs == {d.weights for d in descriptors}
+    assert "_hash" in vars(one), "hashed once"
+    back = pickle.loads(pickle.dumps(one))
+    assert not vars(back), "another process hashes names in another way"
+    assert back in {one}
