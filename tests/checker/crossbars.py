@@ -1,6 +1,6 @@
 """Images for crossbars, read from their bytes alone: nothing of the compiler or its machine is used here.
 
-Bits, sections and what units do are written down again, as docs/crossbar.md says them.
+Bits, sections and what units do are written down again, as section 7 of docs/image.md says them.
 """
 
 import json

@@ -1,10 +1,11 @@
-"""Networks of spiking neurons on crossbars: every spike is that of the chip of cores."""
+"""Networks that run over time on crossbars: every spike is that of the chip of cores."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import nir
 import numpy as np
+import onnx
 import pytest
 
 from snc.backends.crossbar.machine import CrossbarMachine
@@ -12,12 +13,14 @@ from snc.compiler.pipeline.crossbar.compile import compile_crossbars, load_cross
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
+from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_target
 from snc.ir.aims import NeuronUse
 from snc.ir.errors import Unsupported
 from snc.passes.crossbar.decompose import Method
 
 from .nir_graphs import chain, ends, lif, saved, weights
+from .sequences import FEATURES, HIDDEN, Net, sequence
 
 STEPS = 40
 
@@ -51,3 +54,21 @@ def test_spikes_of_decomposed_neurons_are_the_same(method: Method, tmp_path: Pat
     assert spikes > STEPS
     with pytest.raises(Unsupported, match="its neurons send values"):
         compile_crossbars(path, small, replace(options, neurons=NeuronUse.SIGMA_DELTA), refused=None)
+
+
+def test_a_sequence_runs_step_by_step(tmp_path: Path) -> None:
+    """What an RNN carries feeds back from frame to frame; gates multiply, which no crossbar does."""
+    small = replace(load_crossbar("crossbar-128"), rows=16, columns=16, fan_in_max=4, mesh=(20, 20))
+    path = tmp_path / "model.onnx"
+    for begins in (False, True):
+        net = Net(6)
+        first = ("", net.held(np.full((1, 1, HIDDEN), 0.5, np.float32))) if begins else ()
+        onnx.save(net.model(net.cell("RNN", "x", FEATURES, *first)[0]), path)
+        image = compile_crossbars(path, small, Options("float32"), refused=None)
+        assert image.about.decomposed == "tree"
+        verdict = verify(path, image, [{"x": row[None]} for row in sequence(6)])
+        assert verdict.is_right
+    net = Net(6)
+    onnx.save(net.model(net.cell("LSTM", "x")[0]), path)
+    with pytest.raises(Unsupported, match="it multiplies neurons by neurons, a crossbar only sums"):
+        compile_crossbars(path, small, Options("float32"), refused=None)
