@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.pipeline.options import Options
 
-COMMANDLINE = click.core.ParameterSource.COMMANDLINE
+OF_TIME = ("dt", "dialect", "reset")
+OF_CROSSBARS = ("model", "target", "weights", "input_shapes", *OF_TIME, "html", "as_json")  # what they take
 F = TypeVar("F", bound=Callable[..., object])
 WIDTHS = {
     "neuron": "Bits of a neuron's address in the LUT.",
@@ -133,14 +134,12 @@ def compare_command(
     from ..compiler.targets.kinds import CROSSBAR, kind_of
     from ..compiler.targets.target import load_cores, load_target
     from ..ir.aims import StateUse
-    from .views.crossbars import refuse
+    from .views.crossbars import refuse_others
 
     outputs.suffixed(html, ".html")
     outputs.plan((html,), (model, Path(target)))
     if kind_of(load_target(target)) is CROSSBAR:
-        given = click.get_current_context().get_parameter_source
-        refuse({f"--{name}-bits": given(f"{name}_bits") is COMMANDLINE for name in WIDTHS})
-        refuse({f"--{name}": given(name) is COMMANDLINE for name in ("states", "effort", "silent", "zeros")})
+        refuse_others(click.get_current_context(), OF_CROSSBARS)
         of_crossbars = Options(weights=weights, input_shapes=dict(input_shapes))
         _crossbars(model, target, of_crossbars, dynamics, html, as_json)
         return

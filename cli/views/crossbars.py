@@ -1,7 +1,10 @@
 """Images for crossbars on the terminal, and what is asked of them that they do not have."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
 
 from .show import Sheet, console, listed, say, times
 
@@ -19,6 +22,16 @@ def refuse(options: Mapping[str, object], what: str = "is of cores, this is a ch
     for name, value in options.items():
         if value is not None and value is not False and value != ():
             raise BadInput(None, f"{name} {what}", hint=f"leave {name} out")
+
+
+def refuse_others(context: click.Context, taken: Collection[str]) -> None:
+    """Raises BadInput for an option that was given and is none of those by these parameters."""
+    given = {
+        parameter.opts[-1]: context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        for parameter in context.command.params
+        if parameter.name not in taken
+    }
+    refuse(given)
 
 
 def show_crossbars(found: "CrossbarReport", *, is_whole: bool = True) -> None:

@@ -207,6 +207,7 @@ def test_methods_are_compared(model: Path, run: Run) -> None:
     tree = found["against"][0]
     assert tree["crossbars_saved"] == 1 - 13 / 2
     assert found["published"]["used_times"] == 9
-    done = run("compare", model, *TARGET, "--zeros", "0.5")
-    assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "--zeros is of cores, this is a chip of crossbars" in done.err
+    for option in (("--zeros", "0.5"), ("--encodings",), ("--core-bits", "4"), ("--states", "shared")):
+        done = run("compare", model, *TARGET, *option)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert f"{option[0]} is of cores, this is a chip of crossbars" in done.err
