@@ -36,6 +36,8 @@ def refuse_others(context: click.Context, taken: Collection[str]) -> None:
 
 def show_crossbars(found: "CrossbarReport", *, is_whole: bool = True) -> None:
     """The report of an image. `is_whole`: with its inputs and outputs, and the mesh."""
+    from ...compiler.reports.crossbar.report import exactness
+
     used = f"{found.crossbars} of {found.crossbars_available} crossbars"
     say(f"{found.model} on {found.target}: {used}, decomposed: {found.decomposed}", style="bold")
     say()
@@ -54,6 +56,8 @@ def show_crossbars(found: "CrossbarReport", *, is_whole: bool = True) -> None:
     say(f"wasted    {100 * found.wasted:.1f} % of the cells of rows in use have no synapse")
     far = f"at least {found.hops_bound:,}, gap {100 * found.hops_gap:.1f} %"
     say(f"hops      {found.hops:,} when every unit sends a value, {far}")
+    if said := exactness(found):
+        say(f"graded    {said}")
     say(f"weights   {found.weights}")
     if found.host_before or found.host_after:
         say(f"host      {', '.join((*found.host_before, *found.host_after))}")

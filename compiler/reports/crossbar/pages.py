@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from .. import charts
 from ..image_page import named
 from ..page import Cell, Chart, Section, Table, page
-from .report import CrossbarReport
+from .report import CrossbarReport, exactness
 
 if TYPE_CHECKING:
     from ...billing.decompositions import Decompositions
@@ -39,7 +39,8 @@ def crossbar_sections(found: CrossbarReport) -> list[Section]:
         ("weights", found.weights),
         ("the host computes", ", ".join((*found.host_before, *found.host_after)) or "nothing"),
     )
-    return [Section("In all", (), facts), _layers(found), _mesh(found)]
+    said = exactness(found)
+    return [Section("In all", (said,) if said else (), facts), _layers(found), _mesh(found)]
 
 
 def crossbar_run_sections(

@@ -36,7 +36,8 @@ class OneCrossbar:
 
 @dataclass(frozen=True, slots=True)
 class CrossbarReport:
-    """Everything there is to say of an image for crossbars. `decomposed`: by which method.
+    """Everything there is to say of an image for crossbars. `decomposed`: by which method. `parts`: of the
+    units, those that are no neurons: what they send is graded, also in a network of spikes.
 
     `synapses`: of the network, `lost` of them; `held`: those of units, partial sums included. `used`: the
     share of the cells of the crossbars in use that these take, and `wasted`: the share of the cells of rows
@@ -60,6 +61,7 @@ class CrossbarReport:
     hops_bound: int
     hops_gap: float
     units: int
+    parts: int
     synapses: int
     lost: int
     held: int
@@ -102,6 +104,7 @@ def crossbar_report(image: CrossbarImage, path: Path) -> CrossbarReport:
         hops_bound=about.hops_bound,
         hops_gap=gap(about.hops, about.hops_bound),
         units=sum(layer.units for layer in about.layers),
+        parts=sum(layer.units - layer.neurons for layer in about.layers),
         synapses=about.synapses,
         lost=about.lost,
         held=held,
@@ -123,6 +126,15 @@ def compiled_report(compiled: "Compiled", image: CrossbarImage, path: Path) -> C
     """The report of an image that has just been compiled."""
     seconds = {"total": sum(compiled.seconds.values()), **compiled.seconds}
     return replace(crossbar_report(image, path), seconds=seconds)
+
+
+def exactness(found: CrossbarReport) -> str:
+    """Of a network of spikes: whether a chip that sends spikes alone would compute it. Empty for others."""
+    if not found.dynamics:
+        return ""
+    if not found.parts:
+        return "every value is a spike or a neuron's own: a chip that sends these is exact"
+    return f"{found.parts:,} units send partial sums, which are graded: a chip of spikes alone is not exact"
 
 
 def gap(found: int, bound: int) -> float:
