@@ -15,9 +15,9 @@ module bench #(
 );
     logic clock = 0, reset = 1, start = 0;
     logic [63:0] memory [0:WORDS-1];
-    logic [31:0] numbers [0:13];
+    logic [31:0] numbers [0:15];
     logic [31:0] events [0:5*EVENTS-1];
-    logic [14*32-1:0] settings;
+    logic [16*32-1:0] settings;
     logic [1:0] kind;
     logic [23:0] row, channel, address;
     logic signed [15:0] y, x, value;
@@ -55,7 +55,7 @@ module bench #(
         $readmemh({folder, "/memory.memh"}, memory);
         $readmemh({folder, "/settings.memh"}, numbers);
         $readmemh({folder, "/events.memh"}, events);
-        for (integer i = 0; i < 14; i++) settings[32 * i +: 32] = numbers[i];
+        for (integer i = 0; i < 16; i++) settings[32 * i +: 32] = numbers[i];
         repeat (2) @(negedge clock);
         reset = 0;
         for (integer i = 0; i < EVENTS; i++) begin

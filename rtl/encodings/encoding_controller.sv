@@ -1,5 +1,6 @@
 // The controller of one storage form (docs/encodings.md): an event at a time, on a memory that answers a cycle
-// after it is asked. FORM: 0 index, 1 bitmap, 2 functional. `settings` are numbers of 32 bits, see below.
+// after it is asked. FORM: 0 index, 1 bitmap, 2 functional. `settings` are numbers of 32 bits: the
+// addresses of states and of shared weights, and what function_walker takes.
 
 module encoding_controller #(
     parameter FORM = 0,
@@ -13,7 +14,7 @@ module encoding_controller #(
 ) (
     input  logic               clock,
     input  logic               reset,
-    input  logic [14*32-1:0]   settings,
+    input  logic [16*32-1:0]   settings,
     input  logic [1:0]         kind,
     input  logic               start,    // for one cycle, when the controller is idle
     input  logic [23:0]        row,      // the source neuron; its channel and position are used by FORM 2 alone
@@ -57,9 +58,10 @@ module encoding_controller #(
                 .height(settings[2*32 +: 16]), .width(settings[3*32 +: 16]),
                 .taps_y(settings[4*32 +: 16]), .taps_x(settings[5*32 +: 16]),
                 .stride_y(settings[6*32 +: 3]), .stride_x(settings[7*32 +: 3]),
-                .spread_y(settings[8*32 +: 16]), .spread_x(settings[9*32 +: 16]),
+                .spread_y(settings[8*32 +: 3]), .spread_x(settings[9*32 +: 3]),
                 .base_y(settings[10*32 +: 16]), .base_x(settings[11*32 +: 16]),
-                .pitch(settings[12*32 +: 24]), .block(settings[13*32 +: 24]),
+                .pitch(settings[12*32 +: 12]), .row_pitch(settings[13*32 +: 20]),
+                .block(settings[14*32 +: 12]), .row_block(settings[15*32 +: 16]),
                 .valid, .ready, .target, .weight_word, .weight_slot, .done,
                 .read(walker_reads), .read_address(walker_address), .read_data
             );

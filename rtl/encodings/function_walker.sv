@@ -16,12 +16,14 @@ module function_walker #(
     input  logic signed [15:0] taps_x,
     input  logic [2:0]         stride_y,    // powers of two
     input  logic [2:0]         stride_x,
-    input  logic signed [15:0] spread_y,
-    input  logic signed [15:0] spread_x,
+    input  logic [2:0]         spread_y,
+    input  logic [2:0]         spread_x,
     input  logic signed [15:0] base_y,
     input  logic signed [15:0] base_x,
-    input  logic [23:0]        pitch,       // target numbers of a position
-    input  logic [23:0]        block,       // words of a tap
+    input  logic [11:0]        pitch,       // target numbers of a position
+    input  logic [19:0]        row_pitch,   // and of a row of positions
+    input  logic [11:0]        block,       // words of a tap
+    input  logic [15:0]        row_block,   // and of a row of taps
     output logic               valid,
     input  logic               ready,
     output logic [23:0]        target,
@@ -39,9 +41,9 @@ module function_walker #(
     logic [19:0] depth, left;
     logic signed [15:0] ty, tx, ky, kx;
 
-    // The first target: ceil((position * spread - base) / stride), or 0.
-    wire signed [15:0] begin_y = y * spread_y - base_y;
-    wire signed [15:0] begin_x = x * spread_x - base_x;
+    // Maps have up to 1,024 rows and columns, kernels up to 32. The first target: ceil((position * spread - base) / stride), or 0.
+    wire signed [15:0] begin_y = (y <<< spread_y) - base_y;
+    wire signed [15:0] begin_x = (x <<< spread_x) - base_x;
     wire signed [15:0] step_y = 16'sd1 <<< stride_y;
     wire signed [15:0] step_x = 16'sd1 <<< stride_x;
     wire signed [15:0] above_y = (begin_y + step_y - 16'sd1) >>> stride_y;
@@ -82,8 +84,8 @@ module function_walker #(
                     ky <= ky + step_y;
                     step <= ROW;
                 end else begin
-                    target <= 24'(ty * width + tx) * pitch + first;
-                    weight_word <= kernel + 24'(ky * taps_x + kx) * block;
+                    target <= ty[9:0] * row_pitch + tx[9:0] * pitch + first;
+                    weight_word <= kernel + ky[4:0] * row_block + kx[4:0] * block;
                     weight_slot <= 0;
                     left <= depth;
                     step <= RUN;

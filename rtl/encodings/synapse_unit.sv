@@ -57,9 +57,10 @@ module synapse_unit #(
     assign flushed = step == WORK && flush && !weights_changed && !held_changed;
 
     // A forward pass and a backward pass multiply the weight, an update the source's value and the state.
-    wire signed [47:0] left = backward ? 48'(state) : 48'(value);
-    wire signed [47:0] right = update ? 48'(state) : 48'(weight);
-    wire signed [47:0] product = left * right;
+    localparam integer WIDE = STATE_BITS > 16 ? STATE_BITS : 16;
+    wire signed [WIDE-1:0] left = backward ? state : value;
+    wire signed [WIDE-1:0] right = update ? state : weight;
+    wire signed [2*WIDE-1:0] product = left * right;
     wire signed [47:0] onto = update ? 48'(weight) : backward ? sum : 48'(state);
     wire signed [47:0] total = onto + product;
     wire signed [47:0] most = update ? (48'sd1 <<< (WEIGHT_BITS - 1)) - 48'sd1 : (48'sd1 <<< (STATE_BITS - 1)) - 48'sd1;

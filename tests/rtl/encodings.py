@@ -42,6 +42,7 @@ def widths(stored: Stored) -> dict[str, int]:
 def settings(stored: Stored, depth: int) -> list[int]:
     """What encoding_controller.sv is told of the layer."""
     at = stored.layout
+    block = -(-depth // (64 // at.weight_bits))
     return [
         at.states,
         at.kernel,
@@ -51,12 +52,14 @@ def settings(stored: Stored, depth: int) -> list[int]:
         at.taps_x,
         at.stride_y.bit_length() - 1,
         at.stride_x.bit_length() - 1,
-        at.spread_y,
-        at.spread_x,
+        at.spread_y.bit_length() - 1,
+        at.spread_x.bit_length() - 1,
         at.base_y,
         at.base_x,
         at.pitch,
-        -(-depth // (64 // at.weight_bits)),
+        at.pitch * at.target_width,
+        block,
+        block * at.taps_x,
     ]
 
 
