@@ -6,7 +6,7 @@ COMMA := ,
 SHIPPED := pyproject.toml LICENSE README.md py.typed $(wildcard *.py */*.py */*/*.py */*/*/*.py \
 	compiler/*/*.j2 compiler/*/*.toml models/*.*)
 
-.PHONY: demo test site synth zoo fuzz interrupts bless format clean
+.PHONY: demo test site synth retention zoo fuzz interrupts bless format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/snc ## Compile the shipped digits network, check the image, classify held-out digits; then a stream of them in three forms
@@ -37,6 +37,9 @@ synth: ## Cells and flip-flops of a core and of the encodings' controllers, in b
 	yosys -q -s rtl/synth.ys
 	@cat build/synth.txt
 	sh rtl/encodings/synth.sh
+
+retention: .venv/snc ## Train the networks of the retention task anew, and their table and plot: takes a while
+	$(BIN)/python tools/train_retention.py .
 
 zoo: .venv/test ## The slow tests, and the real networks of ../shared/models where that folder stands
 	$(BIN)/pytest -m "zoo or slow"

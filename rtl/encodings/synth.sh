@@ -2,6 +2,7 @@
 # Cells of the controllers of the storage forms in a small library, their memory apart: `make synth`.
 # 16 bits of an index and of a pointer, weights of 8, states of 16. Writes build/encodings.txt.
 set -e
+mkdir -p build
 cells=build/encodings.txt
 printf '%-12s %-9s %8s %12s\n' form weights cells flip-flops >$cells
 for shared in 0 1; do

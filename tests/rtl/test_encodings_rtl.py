@@ -1,5 +1,8 @@
 """The controllers of the storage forms do what the machine does: memory, sums and accesses."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ from snc.backends.encodings.layer import Axis, Layer, convolution, dense
 from snc.backends.encodings.machine import Pass, run, set_states
 
 from .encodings import build, simulate
-from .test_rtl import needs
+from .test_rtl import ROOT, needs
 
 
 def pruned(shape: tuple[int, ...], bits: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
@@ -60,3 +63,20 @@ def test_controllers_do_what_the_machine_does(form: Form, name: str, tmp_path: P
             counted.state_reads,
             counted.state_writes,
         ]
+
+
+@pytest.mark.slow
+def test_cells_are_those_of_the_page() -> None:
+    """What `make synth` prints."""
+    if shutil.which("yosys") is None:
+        pytest.skip("no yosys: install Debian's package yosys")
+    command = ["sh", "rtl/encodings/synth.sh"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    page = ROOT / "docs" / "encodings.md"
+    before, rest = page.read_text(encoding="utf-8").split("<!-- cells -->\n```\n")
+    shown, after = rest.split("```\n", 1)
+    if os.environ.get("SNC_BLESS") == "1":
+        text = f"{before}<!-- cells -->\n```\n{done.stdout}```\n{after}"
+        page.write_text(text, encoding="utf-8", newline="\n")
+        shown = done.stdout
+    assert shown == done.stdout, "SNC_BLESS=1 pytest -m slow tests/rtl writes them"
