@@ -6,7 +6,8 @@ FOLDER is the checkout if not given. Back-propagation through time with surrogat
 network with weights as they come, then, from there, one for each number of bits and each density: the largest
 weights of a layer stay, and what is trained is what rounding leaves of them (straight-through). Writes
 models/retention.npz (weights of 5 bits and of 2, not pruned), the table of docs/encodings.md and
-docs/retention.svg. The same numpy on the same kind of machine gives the same files.
+docs/retention.svg; what the page says of the table is to be revised then. The same numpy on the same kind of
+machine gives the same files.
 """
 
 import sys
