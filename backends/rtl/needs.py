@@ -6,7 +6,22 @@ from ...ir.neurons import Neuron
 from ..image.image import Image
 from ..machine.decode import decode
 
-ACTIVATIONS = (Activation.IDENTITY, Activation.RELU, Activation.CLIP, Activation.LEAKY_RELU)
+# Those that are made of comparisons, products and sums, each rounded once: they have one result.
+ACTIVATIONS = (
+    Activation.IDENTITY,
+    Activation.RELU,
+    Activation.CLIP,
+    Activation.LEAKY_RELU,
+    Activation.HARD_SIGMOID,
+    Activation.HARD_SWISH,
+    Activation.THRESHOLDED_RELU,
+    Activation.ABSOLUTE,
+    Activation.SHRINK,
+    Activation.SIGN,
+    Activation.FLOOR,
+    Activation.CEIL,
+    Activation.ROUND,
+)
 NEURONS = (Neuron.STANDARD, Neuron.INPUT)
 STEPS, INPUTS = 2**14, 2**20  # of rtl/sequencer.sv, and of a frame in rtl/bench.sv
 MESH = 64  # cores: of a larger mesh, the bench takes too long to build

@@ -10,7 +10,7 @@ from snc.ir.errors import DoesNotFit
 
 from .networks import CHIP, Case
 
-MISSING = {"sigmoid", "tanh", "hard-sigmoid", "gate"}  # activation functions that are not in Verilog
+MISSING = {"sigmoid", "tanh", "gate"}  # activation functions that are not in Verilog
 KINDS = [kind for kind in (*BODY, *TAIL) if kind not in MISSING]
 WEIGHTS = "fixed8", "fixed8", "float16", "fixed4", "adaptive6e2", "adaptive5e2s", "sign", "float32"
 

@@ -134,7 +134,24 @@ def scales() -> Case:
     return replace(depthwise(), options={"weights": "int8"})
 
 
+def functions() -> Case:
+    """Activation functions that have one result, beside each other."""
+    net = Layers((1, 2, 5, 5), 12)
+    alpha, beta = net.hold(np.array(0.25)), net.hold(np.array(0.5))
+    scaled = net.add("Add", net.add("Mul", net.conv("x", 2, 3, 3), alpha), beta)
+    hard = net.add("Mul", net.conv("x", 2, 3, 1), net.add("HardSigmoid", scaled, alpha=0.3, beta=0.4))
+    found = [
+        hard,
+        net.add("HardSigmoid", net.conv("x", 2, 2, 3), alpha=0.15, beta=0.45),
+        net.add("HardSwish", net.conv("x", 2, 2, 3)),
+        net.add("ThresholdedRelu", net.conv("x", 2, 2, 1), alpha=0.7),
+        net.add("Shrink", net.conv("x", 2, 2, 1), lambd=0.6, bias=0.3),
+        *(net.add(each, net.conv("x", 2, 2, 3)) for each in ("Abs", "Sign", "Floor", "Ceil", "Round")),
+    ]
+    return Case(net.model(net.add("Concat", *found, axis=1)))
+
+
 CASES: dict[str, Callable[[], Case]] = {
     case.__name__: case
-    for case in (residual, depthwise, pooling, product, adaptive, skipping, signs, strided, scales)
+    for case in (residual, depthwise, pooling, product, adaptive, skipping, signs, strided, scales, functions)
 }
