@@ -15,6 +15,7 @@ from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import DoesNotFit, Origin, raise_all
 from ...ir.mapping import Fragment, Grid
 from ...ir.network import Network
+from ..wiring.demand import Demand
 from ..wiring.wired import Wired
 from .options import HALVINGS, Option, Pair, Spans, options, pair, smallest, within_reach
 
@@ -161,6 +162,9 @@ class Partition:
 def without_cut(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -> Iterator[DoesNotFit]:
     """The populations of which no core holds a single neuron: found without a search."""
     for p in range(len(network.populations)):
+        most = Demand(network, p, chip, wiring, shared).single()
+        if most is not None and most.words <= chip.core_words and most.ports <= chip.ports_max:
+            continue
         words, ports = smallest(network, p, chip, wiring, shared)
         if words > chip.core_words or ports > chip.ports_max:
             yield _no_cut(network, p, chip, words, ports)

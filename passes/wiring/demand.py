@@ -19,15 +19,16 @@ from ...ir.network import Network, PopulationId, Update
 from ...ir.storage.bitrun import WORD_BITS, BitRun, words_for
 from ...ir.storage.formats import bias_codec
 from ...ir.storage.tables import Strided, is_whole
-from ...ir.storage.weights import EXPONENTS
+from ...ir.storage.weights import EXPONENTS, FORMATS
 from .connect import plan
-from .tiles import Tile
+from .tiles import Tile, taken
 from .wired import Wired
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 FEW = 1 / 16  # the share of zeros that no cuts of channels are made for
+WIDEST = max(codec.bits for codec in FORMATS.values())
 BREAK_WORDS = Strided.WORDS + 2  # where a port ends a run: the next one's, and two last words not full
 
 
@@ -118,6 +119,25 @@ class Demand:
                     strided = sum(bill.words for bill in found)
                     table = min(table, strided + BREAK_WORDS * (bases - 1))
             ports, words = ports + bases, words + table
+        return Need(words + ports, ports)
+
+    def single(self) -> Need | None:
+        """At least what any fragment of one neuron takes, without a look at its weights; None where kernels
+        are larger than the chip's.
+        """
+        one = Span(0, 1)
+        words, ports = self._block_words(Fragment(self.pid, one, one, one)) + self.has_place, 0
+        for wired in self.into:
+            ways = wired.wiring.y, wired.wiring.x
+            rows, columns = (max(run.size for run in runs) for runs in ways)
+            if max(rows, columns) > self.chip.kernel_max:
+                return None
+            has_holes = not all(taken(run).all() for runs in ways for run in runs)
+            tiles = -(-rows // 2) * -(-columns // 2) if has_holes else 1
+            table = len(wired.kernel.first) * tiles
+            ports += -(-table // (self.chip.channel_offset_max + 1))
+            # The kernels of all tiles end in words of their own.
+            words += 2 * table + len(wired.kernel.first) * words_for(rows * columns, WIDEST)
         return Need(words + ports, ports)
 
     def about(
