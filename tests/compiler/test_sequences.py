@@ -28,11 +28,12 @@ from snc.compiler.sweeping.spec import Measure, Model
 from snc.ir.aims import NeuronUse
 from snc.ir.errors import BadInput, SncError, Unsupported
 
-from .reference import CHIP
+from .reference import CHIP, shrunken
 from .sequences import FEATURES, GATES, HIDDEN, Net, loop, scan, sequence
 
 OPTIONS = Options(weights="float32", effort=0.5)
 STEPS = 7
+SMALL = shrunken(core_words=150, depth_max=8)
 
 
 def saved(folder: Path, model: onnx.ModelProto) -> Path:
@@ -159,6 +160,25 @@ def test_a_loop_that_gathers_its_steps(tmp_path: Path) -> None:
     net = Net()
     ends = loop(net, "x", net.held(np.zeros(HIDDEN, np.float32)), STEPS)
     agree(tmp_path, net.model(*ends, shape=(STEPS, FEATURES)), sequence(STEPS)[:, 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_cells_are_cut_onto_small_chips(seed: int, tmp_path: Path) -> None:
+    """Two cells of drawn kinds, one behind the other, on cores that hold a part of a gate each."""
+    random = np.random.default_rng(seed)
+    net = Net(batch=int(random.integers(1, 3)), seed=seed)
+    first, second = random.choice(list(GATES), 2)
+    constant = net.weights(1, net.batch, HIDDEN)
+    rows = net.add("Squeeze", net.cell(first, "x", FEATURES, "", constant)[0], net.held(np.asarray([1])))[0]
+    path = saved(tmp_path, net.model(*net.cell(second, rows, HIDDEN)[:2]))
+    image = compile_model(path, SMALL, OPTIONS, refused=None).image
+    assert check(write_image(image)).faults == ()
+    assert len(image.cores) > 1
+    runner, x = Runner(image), sequence(STEPS, seed, net.batch)
+    found = [list(runner({"x": row[None]}).outputs.values()) for row in x]
+    want = whole(onnx.load(path), x)
+    np.testing.assert_allclose(np.concatenate([each[0] for each in found]), want[0], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(found[-1][1], want[1], rtol=0, atol=2e-6)
 
 
 # -- what cannot be
