@@ -181,6 +181,20 @@ def test_random_cells_are_cut_onto_small_chips(seed: int, tmp_path: Path) -> Non
     np.testing.assert_allclose(found[-1][1], want[1], rtol=0, atol=2e-6)
 
 
+def test_words_are_looked_up_by_the_host(tmp_path: Path) -> None:
+    """A table of vectors before the cell: numbers of words go in."""
+    net = Net()
+    vectors = net.add("Gather", net.weights(9, FEATURES), "x")[0]
+    model = net.model(*net.cell("LSTM", vectors), shape=("time", 1))
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    image = compiled(tmp_path, model)
+    words = np.random.default_rng(2).integers(0, 9, (STEPS, 1))
+    runner = Runner(image)
+    found = [next(iter(runner({"x": word[None]}).outputs.values())) for word in words]
+    np.testing.assert_allclose(np.concatenate(found), whole(model, words)[0], rtol=0, atol=2e-6)
+    assert image.host_before
+
+
 # -- what cannot be
 
 
@@ -217,6 +231,27 @@ def given_states(net: Net) -> onnx.ModelProto:
     return net.model(*net.cell("RNN", "x", FEATURES, "", state))
 
 
+def other_weights(net: Net) -> onnx.ModelProto:
+    held = net.weights(1, 3 * HIDDEN, FEATURES), net.weights(1, 3 * HIDDEN, HIDDEN)
+    return net.model(*net.add("LSTM", "x", *held, outputs=3, hidden_size=HIDDEN))
+
+
+def flat_weights(net: Net) -> onnx.ModelProto:
+    held = net.weights(HIDDEN, FEATURES), net.weights(HIDDEN, HIDDEN)
+    return net.model(*net.add("RNN", "x", *held, outputs=2, hidden_size=HIDDEN))
+
+
+def short_bias(net: Net) -> onnx.ModelProto:
+    held = net.weights(1, HIDDEN, FEATURES), net.weights(1, HIDDEN, HIDDEN), net.weights(1, HIDDEN)
+    return net.model(*net.add("RNN", "x", *held, outputs=2, hidden_size=HIDDEN))
+
+
+def other_body(net: Net) -> onnx.ModelProto:
+    ends = scan(net, "x", net.weights(HIDDEN))
+    del net.nodes[-1].input[0]
+    return net.model(*ends, shape=(STEPS, FEATURES))
+
+
 def backwards_scan(net: Net) -> onnx.ModelProto:
     return net.model(*scan(net, "x", net.weights(HIDDEN), scan_input_directions=[1]), shape=(STEPS, FEATURES))
 
@@ -235,6 +270,10 @@ def ending_loop(net: Net) -> onnx.ModelProto:
         (hidden_steps, r"because of rnn1 \(RNN\): the steps of its sequence .* are no axis of an input"),
         (of_moving_weights, r"because of rnn2 \(RNN\): its weights .* must be constant"),
         (given_states, r"its initial state .* must be constant"),
+        (other_weights, r"lstm0 \(LSTM\): .*\{1,24,5\}. Actual:\{1,18,5\}"),
+        (flat_weights, r"rnn0 \(RNN\)"),
+        (short_bias, r"rnn0 \(RNN\)"),
+        (other_body, r"scan0 \(Scan\)"),
         (backwards_scan, r"node scan0 \(Scan\): it runs backwards"),
         (ending_loop, r"node loop0 \(Loop\): it ends when its values say so"),
     ],

@@ -10,6 +10,7 @@ from ..inline import made_names, renamed
 from .writing import Writer
 
 SCAN_WITHOUT_BATCH = 9  # the first opset where Scan is as it is now
+LOOP_INPUTS = 2  # how often, and whether at all
 COUNTERS = ("Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape")  # of a counter, a counter still
 SHAPELESS = "its state {} has no shape that is known before it runs"
 
@@ -20,6 +21,20 @@ def body_of(node: onnx.NodeProto) -> onnx.GraphProto:
     """What a Scan or Loop runs for each step."""
     body: onnx.GraphProto = next(a.g for a in node.attribute if a.name == "body")
     return body
+
+
+def is_whole(node: onnx.NodeProto) -> bool:
+    """Whether a Scan or Loop has a body that reads and leaves as much as the node says."""
+    bodies = [a.g for a in node.attribute if a.name == "body" and a.HasField("g")]
+    if not bodies or len(bodies[0].input) != len(node.input):
+        return False
+    if node.op_type == "Loop":
+        return len(node.input) >= LOOP_INPUTS and len(bodies[0].output) >= len(node.input) - 1
+    count = _integer(node, "num_scan_inputs")
+    listed = (_integers(node, "scan_input_axes", count), _integers(node, "scan_input_directions", count))
+    if not 0 < count <= len(node.input) or any(len(each) != count for each in listed):
+        return False
+    return len(bodies[0].output) >= len(node.input) - count
 
 
 def sequences(node: onnx.NodeProto) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ....ir.errors import Origin, Unsupported
+from ....ir.errors import BadInput, Origin, Unsupported
 from .writing import Writer
 
 Array = NDArray[Any]
@@ -64,13 +64,16 @@ class Cell:
     ) -> None:
         self.node, self.origin, self.writer, self._constant = node, origin, writer, constant
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        self.batch = shape[1]
         self._refuse_directions()
         self._refuse_lengths(steps)
         self.weights, self.recurrence = self.held(W, "weights"), self.held(R, "recurrence weights")
-        self.hidden, self.features = self.recurrence.shape[2], self.weights.shape[2]
         count = GATES[node.op_type]
-        bias = self.held(B, "bias") if self.input(B) else np.zeros((1, 2 * count * self.hidden), np.float32)
+        self._check(shape, count)
+        self.batch = shape[1]
+        self.hidden, self.features = self.recurrence.shape[2], self.weights.shape[2]
+        bias = np.zeros((1, 2 * count * self.hidden), np.float32)
+        if self.input(B):
+            bias = self._sized(self.held(B, "bias"), bias.size, "bias")
         self.biases = bias.reshape(2, count, self.hidden)
         self.functions = list(self._functions())
 
@@ -113,7 +116,8 @@ class Cell:
         w = self.writer
         peep = np.zeros((PEEPHOLES, self.hidden), np.float32)
         if self.input(P):
-            peep = self.held(P, "peepholes").reshape(PEEPHOLES, self.hidden)
+            held = self._sized(self.held(P, "peepholes"), peep.size, "peepholes")
+            peep = held.reshape(PEEPHOLES, self.hidden)
         i = self.active(0, self._peeped(self.gate("input", 0, x, h), c, peep[0], "input"), "i")
         if self.attributes.get("input_forget", 0):
             f = w.add("Sub", w.number(1.0), i, name="f")
@@ -178,6 +182,20 @@ class Cell:
             rule = f"its {what} ({self.input(index)}) must be constant"
             raise Unsupported(self.origin, rule, hint="freeze them into the model")
         return found
+
+    def _check(self, shape: tuple[int, ...], gates: int) -> None:
+        """Raises BadInput for weights of other sizes: ONNX's shape inference does not mind them."""
+        own, back = self.weights.shape, self.recurrence.shape
+        is_right = len(shape) == len(own) == len(back) == 3 and own[0] == back[0] == 1
+        if not is_right or own[1] != back[1] or back[1] != gates * back[2] or own[2] != shape[2]:
+            rule = f"its weights {list(own)} and {list(back)} do not fit its input {list(shape)}"
+            raise BadInput(self.origin, rule, hint="export it again")
+
+    def _sized(self, array: Array, size: int, what: str) -> Array:
+        if array.size != size:
+            rule = f"its {what} has {array.size} numbers, not {size}"
+            raise BadInput(self.origin, rule, hint="export it again")
+        return array
 
     def _rows(self, number: int) -> slice:
         return slice(number * self.hidden, (number + 1) * self.hidden)

@@ -10,14 +10,14 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ....ir.errors import Origin, SncError, Unsupported, raise_all
+from ....ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ....ir.layers import Array
 from ..inline import with_branches, without_unread
-from ..observe import constant_part, run_tensors
+from ..observe import constant_part, declared, random_inputs, run_tensors
 from ..onnx_file import first_line, opset_of
 from ..runtime import Arrays, session
 from ..sizes import Scope, survey
-from .bodies import write_body
+from .bodies import is_whole, write_body
 from .cells import Cell
 from .sequence import (
     BODIES,
@@ -34,7 +34,6 @@ from .writing import State, Writer
 
 TOLERANCE = 1e-4  # of an output's peak
 TRIED = 5  # steps
-SEED = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +67,10 @@ def stepped(model: onnx.ModelProto, shapes: Shapes, file: str) -> Stepped | None
 
 def _nested(nodes: Iterable[onnx.NodeProto], file: str) -> Iterable[SncError]:
     for node in nodes:
-        if has_inner_loops(node):
+        if node.op_type in BODIES and not is_whole(node):
+            rule = "its body does not read and leave as much as it says"
+            yield BadInput(origin_of(node, file), rule, hint="export it again")
+        elif has_inner_loops(node):
             rule = "its body goes through a sequence of its own"
             yield Unsupported(origin_of(node, file), rule, hint="write the inner steps out as layers")
 
@@ -172,7 +174,8 @@ class _Step:
             del values[index]
         sizes = f"{state.given}/shape"
         graph.initializer.append(numpy_helper.from_array(np.asarray(state.shape, np.int64), sizes))
-        first = next(i for i, node in enumerate(graph.node) if state.given in node.input)
+        readers = (i for i, node in enumerate(graph.node) if state.given in node.input)
+        first = next(readers, len(graph.node))
         node = onnx.helper.make_node("Reshape", [state.initial, sizes], [state.given], state.given)
         graph.node.insert(first, node)
 
@@ -198,7 +201,10 @@ class _Constants:
 
 def _types(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     """The shapes that tensors of a model have before it runs."""
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # what is wrong with the model is said where it is read
+        return {}
     found = {
         value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
         for value in (*inferred.input, *inferred.value_info)
@@ -216,12 +222,7 @@ def _assert_agrees(model: onnx.ModelProto, found: Stepped, shapes: Shapes, file:
     steps = found.steps or TRIED
     whole = with_steps(model, found.axes, steps, shapes, file)
     runtime = session(whole.SerializeToString(), optimised=False)
-    rng = np.random.default_rng(SEED)
-    given: Arrays = {}
-    for value in whole.graph.input:
-        sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        given[value.name] = rng.standard_normal(sizes).astype(kind)
+    given = random_inputs([declared(value) for value in whole.graph.input], file)
     names = [value.name for value in whole.graph.output]
     try:
         want = dict(zip(names, runtime.run(names, given), strict=True))
