@@ -162,16 +162,16 @@ class CrossbarMachine:
             states = rule.scale * (self._bias[columns] + sums)
             self._values[columns] = np.asarray(rule.activation.function(states))
             return
-        first = self._bias[columns].astype(np.float32)
+        first, dtype = self._bias[columns].astype(np.float32), rule.neuron.dtype
         key = number, int(columns[0])
         before = self._states.get(key)
         if before is None:
-            before = (first, *[np.zeros(columns.size, np.float32)] * (len(rule.neuron.states) - 1))
-        state = (before[0] + sums).astype(np.float32)
+            before = (first, *[np.zeros(columns.size, dtype)] * (len(rule.neuron.states) - 1))
+        state = (before[0] + sums).astype(dtype)
         found = fire(rule.neuron, rule.activation, rule.numbers, rule.scale, (state, *before[1:]), first)
         self._values[columns] = found[0]
         if rule.neuron.lasts:
-            self._states[key] = tuple(np.asarray(each, np.float32) for each in found[1])
+            self._states[key] = tuple(np.asarray(each, dtype) for each in found[1])
             self._kept[key] = columns
 
     def _tensor(self, tensor: ImageTensor, sites: Integers) -> NDArray[np.float32]:

@@ -138,7 +138,7 @@ What a rule makes of a sum depends on its neuron type:
   and the value in float32. The state is rounded once.
 - With states that last: the first state becomes what it was + sum, rounded to float32; then the rule of
   the neuron type in section 3 runs in float32, with its parameters, and `first` is the bias. What it sets
-  is there in the next frame, in float32.
+  is there in the next frame, in float32. Types that compute with whole numbers (section 4) do so here, too.
 
 Sums are float64: products of two float32 numbers are exact, and so are those of cells of few bits with
 values of few bits, which makes their order invisible. Where it shows, it is far below the tolerance of

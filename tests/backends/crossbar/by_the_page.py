@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..by_the_manual import ACTIVATIONS, NEURONS, f32
+from ..by_the_manual import ACTIVATIONS, EXACT, NEURONS, f32
 
 PAGE = (Path(__file__).parents[3] / "docs" / "image.md").read_text(encoding="utf-8")
 IDENTITY, RELU = 0, 1
-LASTING = {2, 3, 4, 5}  # neuron types whose states last, by the table of neuron types
+LASTING = {2, 3, 4, 5, 8, 9, 10}  # neuron types whose states last, by the table of neuron types
 
 
 def part(title: str) -> str:
@@ -56,7 +56,7 @@ class Chip:
     def __init__(self, data: bytes) -> None:
         magic, version, count = struct.unpack_from("<8sII", data)
         assert magic.decode() == re.search(r"The magic is `(\w+)`", PAGE)[1]  # type: ignore[index]
-        assert version == 1
+        assert version == 2
         sections: dict[tuple[str, int], bytes] = {}
         for number in range(count):
             kind, index, at, length, checksum, _ = struct.unpack_from("<4sIQQII", data, 16 + 32 * number)
@@ -142,6 +142,7 @@ class Chip:
             return max(state, 0.0) if activation == RELU else state
         count, own, rule = NEURONS[neuron]
         first = f32(one["bias"])
+        held: Any = np.float64 if neuron in EXACT else f32
         fresh = [first, *[f32(0)] * (count - 1)]
         before = self.states.get((crossbar, column), fresh) if neuron in LASTING else fresh
         parameters = [f32(number) for number in numbers]
@@ -149,9 +150,9 @@ class Chip:
         def function(state: Any) -> Any:
             return ACTIVATIONS[activation](f32(f32(scale) * state), *parameters[own:])
 
-        states = [f32(float(before[0]) + total), *before[1:]]
+        states = [held(float(before[0]) + total), *before[1:]]
         value, after = rule(states, parameters[:own], function, first)
-        self.states[crossbar, column] = [f32(each) for each in after]
+        self.states[crossbar, column] = [held(each) for each in after]
         return float(value)
 
     def counted(self) -> Counter[str]:
