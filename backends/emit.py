@@ -301,8 +301,10 @@ def _stride(run: Strided, layout: _Layout) -> Stride:
 
 def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]) -> Memory:
     """The words of the schedule: the prologue, then the body."""
-    schedule = mapping.schedule
-    steps = [(1, step) for step in schedule.prologue] + [(0, step) for step in schedule.body]
+    steps = [
+        *((1, each) for each in mapping.schedule.prologue),
+        *((0, each) for each in mapping.schedule.body),
+    ]
     return np.array(
         [
             Step(

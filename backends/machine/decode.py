@@ -144,9 +144,8 @@ class _Decoder:
         prologue, body = tuple(acts[:first]), tuple(acts[first:])
         self._check_pieces(body)
         bundles = [list(self._bundles(block)) for block in self.blocks]
-        models = [block.word.neuron for block in self.blocks]
         reached = [[bundle.target for bundle in own] for own in bundles]
-        for index, what in order_faults(prologue, body, models, reached):
+        for index, what in order_faults(prologue, body, [b.word.neuron for b in self.blocks], reached):
             raise self.memories[self.blocks[index].core].fault(self.blocks[index].address, what)
         rows, kernels, weights, skipped = self.kernels.decoded([block.word.depth for block in self.blocks])
         self._check_states(prologue, body)
