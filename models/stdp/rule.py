@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 Spikes = NDArray[np.uint8]
 
 TOP = 127  # of a weight, as eight bits with a sign hold it; 0 is the least
-LONG_AGO = 1 << 30
+LONG_AGO = 2**30
 
 
 class Rounding(IntEnum):
@@ -61,7 +61,7 @@ class Rule:
     @property
     def step(self) -> float:
         """What weights are multiples of; 0 for floats."""
-        return 0.0 if self.bits is None else float((TOP + 1) >> (self.bits - 1))
+        return 0.0 if self.bits is None else (TOP + 1) / 2.0 ** (self.bits - 1)
 
 
 class Counts(NamedTuple):
@@ -180,6 +180,6 @@ def _rounded(change: float, step: float, rounding: int, noise: int) -> tuple[flo
     if rounding == 1:
         part = 0.5
     elif rounding == 2:
-        noise = (noise * 1103515245 + 12345) & 0x7FFFFFFF
-        part = (noise >> 8) / 2.0**23
+        noise = (noise * 1103515245 + 12345) % 2**31
+        part = (noise // 256) / 2.0**23
     return np.floor(change / step + part) * step, noise
