@@ -36,6 +36,12 @@ def check(image: Image, file: str, mesh: tuple[int, int]) -> None:
     def refuse(core: int, address: int, rule: str, hint: str = WAY_OUT) -> None:
         raise Unsupported(Origin(file=file), f"core {core}, population {address}: {rule}", hint=hint)
 
+    for number, act in enumerate(program.body, len(program.prologue)):
+        if act.every:
+            block = program.blocks[act.block]
+            refuse(
+                block.core, block.address, f"step {number}, of one frame in {act.every}, is not in Verilog"
+            )
     for block in program.blocks:
         here = block.core, block.address
         if block.word.neuron not in NEURONS:
