@@ -301,23 +301,13 @@ def _stride(run: Strided, layout: _Layout) -> Stride:
 
 def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]) -> Memory:
     """The words of the schedule: the prologue, then the body."""
-    steps = [
-        *((1, each) for each in mapping.schedule.prologue),
-        *((0, each) for each in mapping.schedule.body),
-    ]
-    return np.array(
-        [
-            Step(
-                order=Order[step.action.name],
-                core=core_of[step.fragment],
-                population=address[step.fragment],
-                once=once,
-                **({} if step.cycle is None else step.cycle._asdict()),
-            ).encode()
-            for once, step in steps
-        ],
-        dtype=np.uint64,
-    )
+    words = []
+    for once, steps in ((1, mapping.schedule.prologue), (0, mapping.schedule.body)):
+        for action, each, cycle in steps:
+            when = {"once": once} if cycle is None else cycle._asdict()
+            word = Step(order=Order[action.name], core=core_of[each], population=address[each], **when)
+            words.append(word.encode())
+    return np.array(words, dtype=np.uint64)
 
 
 def _tensor(
