@@ -17,7 +17,7 @@ def between(name: str) -> onnx.ModelProto:
     w = Writer(23, 3)
     x = layers.conv(w, w.input((1, 4, 6, 5)), 4, (3, 3))
     if name == "CastLike":
-        ends = [layers.conv(w, w.add("Max", x, w.add("CastLike", w.constant(np.float64(0.1)), x)), 3, (1, 1))]
+        ends = [layers.conv(w, w.add("Max", x, w.add("CastLike", w.constant(np.array(0.1)), x)), 3, (1, 1))]
     elif name == "SoftmaxCrossEntropyLoss":
         wanted = w.constant(np.array([[[1, 0, 2], [3, 0, 1], [2, 2, 0], [1, 3, 3]]]))
         ends = [w.add("SoftmaxCrossEntropyLoss", x, wanted, reduction="sum")]

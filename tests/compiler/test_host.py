@@ -34,7 +34,7 @@ def conv(source: str, result: str) -> Node:
 def model(
     nodes: Sequence[Node],
     outputs: Sequence[str],
-    kind: int = TensorProto.FLOAT,
+    kind: Any = TensorProto.FLOAT,
     **constants: npt.NDArray[np.generic],
 ) -> onnx.ModelProto:
     """A model of one input x [1, 3, 6, 5]; `w` are weights."""

@@ -33,7 +33,7 @@ SMALL = shrunken(mesh=(12, 12), core_words=700, width_max=5, depth_max=6)
 ONE = np.ones((1, 1), np.float32)
 
 
-def compiled(path: Path, chip: Chip = CHIP, **dynamics: int) -> Compiled:
+def compiled(path: Path, chip: Any = CHIP, **dynamics: int) -> Compiled:
     steps = Dynamics.named(1e-4, "nir", None, **dynamics)
     found = compile_model(path, chip, Options(effort=1.0, dynamics=steps))
     image = path.with_suffix(".snc")

@@ -14,7 +14,6 @@ from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model, compile_prepared, front
 from snc.compiler.pipeline.kinds import PIPELINES, Pipeline
 from snc.compiler.pipeline.prepare import prepare
-from snc.compiler.pipeline.remedy import Attempt
 from snc.compiler.targets.kinds import ESU, KINDS, Fault, Kind
 from snc.compiler.targets.target import load_target, to_commented_toml, to_toml
 from snc.ir.chip import Chip
@@ -66,13 +65,13 @@ RING = Kind(
 STEPS = PIPELINES[ESU.name]
 
 
-def attempts(*given: Any) -> Attempt:
+def attempts(*given: Any) -> Any:
     """What tries a network on other rings."""
     attempt = STEPS.attempts(*given)
-    return lambda chip, options: attempt(esu(chip), options)  # type: ignore[arg-type]
+    return lambda chip, options: attempt(esu(chip), options)
 
 
-PIPELINE = Pipeline(
+PIPELINE: Pipeline[Ring, Any, Any] = Pipeline(
     admit=lambda graph, chip: STEPS.admit(graph, esu(chip)),
     weighed=lambda network, chip, options: STEPS.weighed(network, esu(chip), options),
     map=lambda prepared, chip, options, clock, watch: STEPS.map(prepared, esu(chip), options, clock, watch),

@@ -195,16 +195,16 @@ def test_those_that_failed_are_made_again_when_that_is_asked_for(
     spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two points do not fit; a third ends in an error of ours, which is a row, too."""
-    from snc.compiler.sweeping import measure
+    from snc.compiler.pipeline.driver import compile_prepared as whole
 
-    whole, broken = measure.compile_prepared, [True]
+    broken = [True]
 
     def failing(prepared: Any, chip: Any, options: Any) -> Any:
         if broken and options.weights == "fixed2" and chip.core_words == 4096:
             raise RuntimeError("out of luck")
         return whole(prepared, chip, options)
 
-    monkeypatch.setattr(measure, "compile_prepared", failing)
+    monkeypatch.setattr("snc.compiler.sweeping.measure.compile_prepared", failing)
     found = table(capsys, spec)
     assert [bool(row["code"]) for row in found] == [True, True, False, False, False, True]
     assert found[-1]["code"] == "internal"

@@ -76,16 +76,15 @@ def test_one_that_was_ended_goes_on_and_finds_the_same(
     assert main(["tune", str(MODEL), *map(str, given)]) == 130
     assert f"11 of 20 tries are in {store}" in capsys.readouterr().err
     assert not image.exists()
-    monkeypatch.setattr(
-        "snc.compiler.sweeping.run.outcome",
-        lambda point, *others: made.append(point.key) or outcome(point, *others),
-    )
+
+    def counted(point: Any, *others: Any) -> Any:
+        made.append(point.key)
+        return outcome(point, *others)
+
+    monkeypatch.setattr("snc.compiler.sweeping.run.outcome", counted)
     found = tuned(capsys, image)
-    assert (
-        len(made)
-        == len(set(made))
-        == len(sqlite3.connect(store).execute("SELECT key FROM points").fetchall())
-    )
+    kept = sqlite3.connect(store).execute("SELECT key FROM points").fetchall()
+    assert len(made) == len(set(made)) == len(kept)
     assert image.read_bytes() == (folder / "whole.snc").read_bytes()
     assert found["points"] == tuned(capsys, folder / "whole.snc")["points"]
 

@@ -34,7 +34,8 @@ NEURONS_MB = {"pilotnet": 0.20, "resnet50": 17.71, "resnet101": 27.47}
 @pytest.fixture(scope="module", params=BUILT)
 def model(request: pytest.FixtureRequest) -> onnx.ModelProto:
     """Each built network in turn, in its usual size."""
-    return build(request.param)
+    found: onnx.ModelProto = build(request.param)
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def image_of(folder: Path, dynamics: Dynamics) -> Image:
 
 def truth(folder: Path, name: str) -> Numbers:
     """A stored array, steps first, then channels, rows and columns."""
-    found = np.load(folder / f"{name}.npy")
+    found: Numbers = np.load(folder / f"{name}.npy")
     return found.transpose(*range(found.ndim)[::-1])
 
 

@@ -138,7 +138,7 @@ class Chip:
         )
         neuron, activation, scale, numbers = self.rules[one["rule"]]
         if neuron not in LASTING and activation in (IDENTITY, RELU):
-            state = scale * (one["bias"] + total)
+            state: float = scale * (one["bias"] + total)
             return max(state, 0.0) if activation == RELU else state
         count, own, rule = NEURONS[neuron]
         first = f32(one["bias"])
