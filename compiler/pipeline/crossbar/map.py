@@ -19,7 +19,7 @@ from ....ir.storage.weights import FORMATS
 from ....ir.version import __version__
 from ....passes.crossbar.bound import bound
 from ....passes.crossbar.cluster import Cluster
-from ....passes.crossbar.decompose import Decompose, Decomposed
+from ....passes.crossbar.decompose import Decompose, Decomposed, Method
 from ....passes.crossbar.place import PlaceCrossbars
 from ....passes.crossbar.repeat import Repeat
 from ....passes.crossbar.schedule import steps
@@ -108,10 +108,12 @@ def attempts_on_crossbars(
         progress(f"explain: try {chip.mesh[0]} x {chip.mesh[1]} crossbars")
         network = Repeat()(quantised(prepared(), options.weights))
         raise_all(_too_fine(network, chip))
-        key = replace(chip, mesh=(1, 1)), options.weights
+        # Which synapses there are depends on the weights only where the least of them go.
+        weights = options.weights if options.decompose is Method.NONE else ""
+        key = replace(chip, mesh=(1, 1)), weights
         if key not in made:
             decomposed = _decomposed(network, chip, options)
-            least = bound(decomposed.units, chip.rows, chip.columns)
+            least = bound(decomposed.units, chip.rows, chip.columns, network)
             if (refusal := _too_many(network, chip, least, "at least ")) is not None:
                 raise refusal
             if len(made) >= GATHERED_MAX:
