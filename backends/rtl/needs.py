@@ -38,10 +38,8 @@ def check(image: Image, file: str, mesh: tuple[int, int]) -> None:
 
     for number, act in enumerate(program.body, len(program.prologue)):
         if act.every:
-            block = program.blocks[act.block]
-            refuse(
-                block.core, block.address, f"step {number}, of one frame in {act.every}, is not in Verilog"
-            )
+            block, said = program.blocks[act.block], f"step {number}, of one frame in {act.every}"
+            refuse(block.core, block.address, f"{said}, is not in Verilog")
     for block in program.blocks:
         here = block.core, block.address
         if block.word.neuron not in NEURONS:

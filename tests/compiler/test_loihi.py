@@ -13,9 +13,10 @@ from passes.networks import population, projection
 
 from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Machine
+from snc.backends.rtl import needs
 from snc.backends.words.words import Order, Step
 from snc.ir.activations import Activation
-from snc.ir.errors import BadImage, VerifyError
+from snc.ir.errors import BadImage, Unsupported, VerifyError
 from snc.ir.network import (
     Cycle,
     Kernel,
@@ -246,6 +247,11 @@ def test_the_networks_spike_wait_and_end() -> None:
                     spikes += int(values.sum())
                     waiting += int((plain.states[index][2] > 1).sum())
     assert min(spikes, waiting, ends) > 10
+
+
+def test_cycles_are_not_in_verilog() -> None:
+    with pytest.raises(Unsupported, match=r"of one frame in .*, is not in Verilog"):
+        needs.check(image_of(mapped(network(0), "shared"), "shared"), "loihi.snc", (1, 1))
 
 
 def test_a_cycle_that_loses_events_is_no_image() -> None:

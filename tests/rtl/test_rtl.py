@@ -31,7 +31,11 @@ FAULTS = {
     "a tie is rounded up": ("round_half.sv", "(sticky || kept[0])", "1'b1"),
     "the kernel's last row is left out": ("kernel_span.sv", "kernel_last = ", "\\g<0>-12'sd1 + "),
     "a maximum takes the smaller": ("update_unit.sv", "MAXIMUM ? term > held", "MAXIMUM ? term < held"),
-    "slopes are forgotten": ("activation_unit.sv", "LEAKY_RELU && is_negative", "LEAKY_RELU && 1'b0"),
+    "slopes are forgotten": (
+        "activation_unit.sv",
+        "result = is_negative ? product",
+        "result = 1'b0 ? product",
+    ),
 }
 
 
@@ -116,7 +120,7 @@ def test_hundreds_of_random_networks_are_the_same_bit_by_bit(chip: Simulator, fi
     ratios = [random_run(chip, seed) for seed in range(first, first + 20)]
     found = [ratio for ratio in ratios if ratio is not None]
     assert len(found) >= 12
-    assert sum(0.8 < ratio < 1.2 for ratio in found) >= len(found) - 2
+    assert sum(0.8 < ratio < 1.2 for ratio in found) >= 0.8 * len(found)
 
 
 def test_digits_are_the_same_bit_by_bit(chip: Simulator) -> None:
