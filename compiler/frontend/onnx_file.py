@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
@@ -86,8 +88,9 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
         raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
     raise_all(_unknown_operators(model, opset, origin.file))
     raise_all(_impossible_numbers(model, origin.file))
+    masks = {node.input[3] for node in _nodes(model.graph) if node.op_type == "Attention" and node.input[3:]}
     for tensor in tensors(model.graph):
-        _check_tensor(tensor, origin)
+        _check_tensor(tensor, origin, tensor.name in masks)
     try:
         onnx.checker.check_model(_declared_whole(model))
     except (
@@ -212,7 +215,8 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
                 yield from attribute.tensors
 
 
-def _check_tensor(tensor: onnx.TensorProto, origin: Origin) -> None:
+def _check_tensor(tensor: onnx.TensorProto, origin: Origin, is_mask: bool) -> None:
+    """Raises BadInput for what cannot be read, or used: only a mask may hold minus infinity."""
     where = Origin(file=origin.file, node=tensor.name, operator="constant")
     if any(size < 0 for size in tensor.dims):
         raise BadInput(where, f"has a negative size in {list(tensor.dims)}", hint="export the model again")
@@ -231,8 +235,12 @@ def _check_tensor(tensor: onnx.TensorProto, origin: Origin) -> None:
         raise BadInput(
             where, f"cannot be read ({first_line(error)})", hint="export the model again"
         ) from None
-    if array.dtype.kind == "f" and not np.isfinite(array).all() and array.size > 1:
+    if array.dtype.kind == "f" and array.size > 1 and not _is_sound(array, is_mask):
         raise BadInput(where, "holds NaN or infinity", hint="train or export the model again")
+
+
+def _is_sound(array: NDArray[Any], is_mask: bool) -> bool:
+    return bool((array < np.inf).all() if is_mask else np.isfinite(array).all())
 
 
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:

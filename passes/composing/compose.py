@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
-from . import compositions, einsum
+from . import attention, compositions, einsum
 from .layer_writer import COMPOSITIONS, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
-FAMILIES = (compositions, einsum)  # importing them fills COMPOSITIONS
+FAMILIES = (attention, compositions, einsum)  # importing them fills COMPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,11 @@ def _written(graph: LayerGraph, chosen: Sequence[int]) -> LayerGraph:
         layers += writer.finished((result,) if isinstance(result, str) else result)
         constants |= writer.constants
         values |= writer.values
+    read = {name for layer in layers for name in layer.inputs} | {value.name for value in graph.outputs}
     return replace(
         graph,
         layers=tuple(layers),
-        constants=MappingProxyType(constants),
+        constants=MappingProxyType({name: array for name, array in constants.items() if name in read}),
         values=MappingProxyType(values),
     )
 

@@ -60,13 +60,17 @@ def gemm(w: Writer, layer: Layer) -> str | None:
 
 def product(w: Writer, first: str, second: str) -> str | None:
     """Every row times every column, element by element, and their sums."""
-    left, right = w.shape(first), w.shape(second)
-    if len(left) < 2 or len(right) < 2:
+    rank = len(w.shape(second))
+    if len(w.shape(first)) < 2 or rank < 2:
         return None
-    rank = len(right)
-    columns = w.transposed(second, (*range(rank - 2), rank - 1, rank - 2))
+    return row_products(w, first, w.transposed(second, (*range(rank - 2), rank - 1, rank - 2)))
+
+
+def row_products(w: Writer, first: str, second: str) -> str:
+    """Every row of one times every row of the other, element by element, and their sums."""
+    left, right = w.shape(first), w.shape(second)
     rows = w.reshaped(first, (*left[:-1], 1, left[-1]))
-    columns = w.reshaped(columns, (*right[:-2], 1, right[-1], right[-2]))
+    columns = w.reshaped(second, (*right[:-2], 1, *right[-2:]))
     products = w.add("Mul", rows, columns)
     shape = w.shape(products)
     return w.reshaped(w.reduced("ReduceSum", products, [len(shape) - 1]), shape[:-1])
@@ -75,14 +79,14 @@ def product(w: Writer, first: str, second: str) -> str | None:
 @composes("Softmax")
 def softmax(w: Writer, layer: Layer) -> str | None:
     """Along any axis."""
-    powers, total = _exponentials(w, layer.inputs[0], _softmax_axes(w, layer))[:2]
+    powers, total = exponentials(w, layer.inputs[0], _softmax_axes(w, layer))[:2]
     return w.add("Mul", powers, w.add("Reciprocal", total))
 
 
 @composes("LogSoftmax")
 def log_softmax(w: Writer, layer: Layer) -> str | None:
     """Along any axis."""
-    _, total, shifted, _ = _exponentials(w, layer.inputs[0], _softmax_axes(w, layer))
+    _, total, shifted, _ = exponentials(w, layer.inputs[0], _softmax_axes(w, layer))
     return w.add("Sub", shifted, w.add("Log", total))
 
 
@@ -93,7 +97,7 @@ def _softmax_axes(w: Writer, layer: Layer) -> list[int]:
     return [axis] if is_one else list(range(axis, rank))
 
 
-def _exponentials(w: Writer, x: str, axes: Sequence[int]) -> tuple[str, str, str, str]:
+def exponentials(w: Writer, x: str, axes: Sequence[int]) -> tuple[str, str, str, str]:
     """Exponentials that cannot overflow, their sums, what they are of, and the largest values."""
     largest = w.reduced("ReduceMax", x, axes)
     shifted = w.add("Sub", x, largest)
@@ -276,7 +280,7 @@ def reduce_log_sum_exp(w: Writer, layer: Layer) -> str | None:
     axes = _axes(w, layer)
     if axes is None:
         return None
-    _, total, _, largest = _exponentials(w, layer.inputs[0], axes)
+    _, total, _, largest = exponentials(w, layer.inputs[0], axes)
     return w.add("Add", largest, w.add("Log", total))
 
 

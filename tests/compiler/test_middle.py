@@ -123,6 +123,48 @@ def test_rows_of_a_product_take_a_constant_along_any_axis(operator: str, axis: i
     is_computed(net.model(net.add(operator, bent, constant)))
 
 
+def attention_operator(way: str) -> onnx.ModelProto:
+    """ONNX's own operator between dense layers."""
+    net, tokens = Net(23, (1, 6, 16)), 6
+    query, key, value = (dense(net, "x", 16, 16) for _ in range(3))
+    said: dict[str, Any] = {"q_num_heads": 2, "kv_num_heads": 2}
+    more: list[str] = []
+    seen = np.tril(np.ones((tokens, tokens), dtype=np.bool_), 1)
+    if way == "causal":
+        said["is_causal"] = 1
+    elif way == "a mask of truths":
+        more = [net.constant(seen)]
+    elif way == "a mask of numbers":
+        more = [net.constant(np.where(seen, net.random.standard_normal(seen.shape), -np.inf))]
+    elif way == "shared keys":
+        key, value = dense(net, "x", 16, 8), dense(net, "x", 16, 8)
+        said["kv_num_heads"] = 1
+    elif way == "a cap and a scale":
+        said |= {"softcap": 2.0, "scale": 0.7}
+    elif way == "a past":
+        more = ["", *(net.constant(net.random.standard_normal((1, 2, 3, 8))) for _ in "kv")]
+    found = net.add("Attention", query, key, value, *more, **said)
+    if way == "a past":
+        net.nodes[-1].output.extend(["present_key", "present_value"])
+    return net.model(dense(net, found, 16, 4))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "plain",
+        "causal",
+        "a mask of truths",
+        "a mask of numbers",
+        "shared keys",
+        "a cap and a scale",
+        "a past",
+    ],
+)
+def test_the_operator_attention_is_the_chips(way: str) -> None:
+    is_computed(attention_operator(way))
+
+
 def test_attention_of_too_many_tokens_is_refused_with_the_figure() -> None:
     """Every row times every column is a neuron each: 2 heads of 300 x 300 x 4."""
     with pytest.raises(SncError, match="its 720000 values would take"):

@@ -71,6 +71,11 @@ BY_FRAME = {
 RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence
 WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
 RANK_MAX = 5
+# What is no function of arrays: control flow, strings, sequences, chance.
+NO_FUNCTIONS = ("If", "Loop", "Scan", "Bernoulli", "Random", "Multinomial", "Sequence", "Optional", "String")
+LEADING = {
+    "Attention": 3
+}  # inputs that are maps, of operators that are in no list here; of others all floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +97,27 @@ def cases() -> list[SuiteCase]:
         case = _case(name, model, data, rtol, atol)
         if case is not None:
             found.setdefault(name, case)
+    return [found[name] for name in sorted(found)]
+
+
+def others() -> list[SuiteCase]:
+    """Every other case of functions of floats, whatever its operators."""
+    taken = {case.name for case in cases()}
+    found: dict[str, SuiteCase] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        collected = node_cases.collect_testcases(None)
+    for case in collected:
+        if case.name in taken or case.model is None or not case.data_sets:
+            continue
+        operators = [node.op_type for node in case.model.graph.node]
+        if any(operator.startswith(NO_FUNCTIONS) for operator in operators):
+            continue
+        if not all(isinstance(array, np.ndarray) for side in case.data_sets[0] for array in side):
+            continue
+        made = _case(case.name, case.model, case.data_sets[0], case.rtol, case.atol)
+        if made is not None:
+            found.setdefault(case.name, made)
     return [found[name] for name in sorted(found)]
 
 
@@ -139,6 +165,8 @@ def _case(name: str, source: onnx.ModelProto, data: Any, rtol: float, atol: floa
     if any(node.domain not in ("", "ai.onnx") for node in graph.node):
         return None
     maps = _feature_maps(graph, names)
+    if not all(node.op_type in OPERATORS or node.op_type == "Constant" for node in graph.node):
+        maps = [n for n in maps if given[n].dtype == np.float32]
     floats = [given[n] for n in maps] + [a for a in wanted.values() if a.dtype != np.bool_]
     if any(a.dtype != np.float32 or a.ndim > RANK_MAX for a in (*floats[:1], *[given[n] for n in maps])):
         return None
@@ -165,9 +193,14 @@ def _feature_maps(graph: onnx.GraphProto, names: list[str]) -> list[str]:
     maps = []
     for name in names:
         places = [(node, list(node.input).index(name)) for node in graph.node if name in node.input]
-        if all(index < (OPERATORS.get(node.op_type, 0) or len(node.input)) for node, index in places):
+        if all(index < _leading(node) for node, index in places):
             maps.append(name)
     return maps
+
+
+def _leading(node: onnx.NodeProto) -> int:
+    """How many of a node's inputs are maps, at most."""
+    return OPERATORS.get(node.op_type, LEADING.get(node.op_type, 0)) or len(node.input)
 
 
 def _frames(

@@ -112,6 +112,18 @@ def product(d: Drawing) -> None:
     d.add("MatMul", [x, d.add("Transpose", [x], perm=order)])
 
 
+def attention(d: Drawing) -> None:
+    """Tokens that attend to each other, with one head or two."""
+    if d.opset < 23:
+        raise Rejected("before the operator")
+    x = d.tensor(lambda shape: len(shape) > 1 and math.prod(shape) ** 2 <= 1500 * shape[-1])
+    size = d.shape(x)[-1]
+    x = d.add("Reshape", [x, d.constant([1, math.prod(d.shape(x)) // size, size])])
+    heads = 2 if size % 2 == 0 and d.chance(0.5) else 1
+    options: dict[str, Attribute] = {"is_causal": 1} if d.chance(0.4) else {}
+    d.add("Attention", [x, x, x], q_num_heads=heads, kv_num_heads=heads, **options)
+
+
 def lp_pool(d: Drawing) -> None:
     x = d.tensor(lambda shape: len(shape) == 4 and min(shape[2:]) > 1)
     options: dict[str, Attribute] = {"pads": [1, 1, 1, 1]} if d.chance(0.4) else {}
@@ -182,6 +194,7 @@ COMPOSITION_NODES: dict[str, Draw] = {
     "LRN": lrn,
     "Div": div,
     "product of maps": product,
+    "Attention": attention,
     "LpPool": lp_pool,
     "Einsum": einsum,
     "GlobalLpPool": global_lp_pool,
