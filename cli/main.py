@@ -98,6 +98,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "Search for weight formats that take less and keep the answers, each measured on its image.",
     ),
     LazyCommand(
+        "quantise",
+        ".studies.quantise:quantise_command",
+        "Quantise a float model to 8-bit integers with ONNX Runtime's quantiser.",
+    ),
+    LazyCommand(
         "target",
         ".target:target_group",
         "List the target chips, show their limits, begin a target of one's own.",

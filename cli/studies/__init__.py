@@ -1,1 +1,1 @@
-"""Commands that compile many images to compare them."""
+"""Commands on data and on many images: a model quantised on frames, images compiled to be compared."""

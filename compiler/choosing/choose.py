@@ -16,7 +16,8 @@ from ...ir.storage.bitrun import BYTE_BITS
 from ...ir.storage.channels import codec_of
 from ...ir.storage.formats import AUTO, START, formats_of, spelled
 from ...ir.storage.weights import FORMATS
-from .meter import Measured, Meter
+from .frames import Measured
+from .meter import Meter
 
 LADDER = ("float16", START, "adaptive7e2s", "adaptive6e2s", "adaptive5e2s", "adaptive4e2s")
 WANTED_DB, WARNED_DB, REFUSED_DB = 30.0, 25.0, 20.0

@@ -3,7 +3,6 @@
 Trained constants are inputs of the model, so that one session runs all formats.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,24 +19,9 @@ from ...passes.quantise import Quantise, held_constants, trained_constants
 from ..frontend.onnx_file import first_line
 from ..frontend.read import to_onnx
 from ..frontend.runtime import Arrays, session
+from .frames import Errors, Measured, Ratios, apart, decibels, evenly
 
 LAYER_FRAMES = 8  # for the errors of single layers, which are many runs
-FRAMES_MAX = 64  # for those of the whole network, of each kind
-HELD_OUT = 4  # every fourth frame is not used to choose
-EXACT_DB = 999.0  # JSON has no infinity
-
-Ratios = NDArray[np.float64]  # of noise to signal, for each output
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """How near a network is to the one with its own weights: SQNR of the worst output, and the share of
-    frames whose largest element stays the same one.
-    """
-
-    frames: int
-    sqnr_db: float
-    agreement: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,16 +50,14 @@ class Meter:
             raise BadInput(Origin(file=graph.name), rule, hint="compile it without --data")
         own = self.constants_in("float32")
         self._session = _opened(graph, own)
-        kept = [index for index in range(len(frames)) if index % HELD_OUT != HELD_OUT - 1]
-        others = [index for index in range(len(frames)) if index % HELD_OUT == HELD_OUT - 1]
+        kept, others = apart(len(frames))
         self.calibration = self._frames(frames, kept, own)
         self.held_out = self._frames(frames, others, own)
 
     def _frames(
         self, frames: Sequence[Mapping[str, NDArray[Any]]], indices: list[int], own: Mapping[str, Any]
     ) -> Frames:
-        step = max(1, -(-len(indices) // FRAMES_MAX))
-        given = [frames[index] for index in indices[::step]]
+        given = [frames[index] for index in evenly(indices)]
         return Frames(given, [self._run(frame, own) for frame in given])
 
     def constants_in(self, weights: str) -> Mapping[str, NDArray[Any]]:
@@ -96,7 +78,7 @@ class Meter:
             given = {**self.constants_in("float32"), name: self.constants_in(codec)[name]}
             frames = self.calibration
             few = Frames(frames.given[:LAYER_FRAMES], frames.wanted[:LAYER_FRAMES])
-            self._alone[name, codec], _ = self._ratios(few, given)
+            self._alone[name, codec] = self._errors(few, given).ratios
         return self._alone[name, codec]
 
     def known(self, name: str, codec: str) -> float | None:
@@ -121,24 +103,13 @@ class Meter:
         return self.whole(formats_of(weights, len(self.constants)))
 
     def _measured(self, frames: Frames, constants: Mapping[str, NDArray[Any]]) -> Measured:
-        ratios, agreement = self._ratios(frames, constants)
-        return Measured(len(frames.given), decibels(float(ratios.max())), agreement)
+        return self._errors(frames, constants).measured()
 
-    def _ratios(self, frames: Frames, constants: Mapping[str, NDArray[Any]]) -> tuple[Ratios, float]:
-        noise, signal = np.zeros(len(self._outputs)), np.zeros(len(self._outputs))
-        agreed = 0
+    def _errors(self, frames: Frames, constants: Mapping[str, NDArray[Any]]) -> Errors:
+        errors = Errors(self._outputs)
         for frame, wanted in zip(frames.given, frames.wanted, strict=True):
-            found = self._run(frame, constants)
-            for i, name in enumerate(self._outputs):
-                want, got = wanted[name].astype(np.float64), found[name].astype(np.float64)
-                same = (want == got) | (np.isnan(want) & np.isnan(got))
-                with np.errstate(invalid="ignore", over="ignore"):
-                    noise[i] += (np.where(same, 0, got - want) ** 2).sum()
-                signal[i] += (np.where(np.isfinite(want), want, 0) ** 2).sum()
-            first = self._outputs[0]
-            agreed += int(wanted[first].argmax() == found[first].argmax())
-        ratios = np.where(noise == 0, 0.0, noise / np.maximum(signal, 1e-300))
-        return np.where(np.isnan(ratios), np.inf, ratios), agreed / max(1, len(frames.given))
+            errors.add(wanted, self._run(frame, constants))
+        return errors
 
     def _run(self, frame: Mapping[str, NDArray[Any]], constants: Mapping[str, NDArray[Any]]) -> Arrays:
         fed = {v.name: np.asarray(frame[v.name]).reshape(v.shape).astype(v.dtype) for v in self.graph.inputs}
@@ -149,13 +120,6 @@ class Meter:
             rule = f"ONNX Runtime cannot run it ({first_line(error)})"
             raise BadInput(Origin(file=self.graph.name), rule, hint="compile it without --data") from None
         return dict(zip(self._outputs, outputs, strict=True))
-
-
-def decibels(ratio: float) -> float:
-    """Signal to noise of a ratio of noise to signal."""
-    if ratio <= 0:
-        return EXACT_DB
-    return max(-EXACT_DB, min(EXACT_DB, -10 * math.log10(ratio))) if math.isfinite(ratio) else -EXACT_DB
 
 
 def _opened(graph: LayerGraph, constants: Mapping[str, NDArray[Any]]) -> tuple[Any, tuple[str, ...]]:

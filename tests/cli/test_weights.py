@@ -1,6 +1,7 @@
 """`snc compile --weights`: formats that are chosen on frames, and what is said of them."""
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -93,3 +94,33 @@ def test_sizes_have_units(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is no size"):
         Bytes().convert(text, None, None)
+
+
+def test_a_quantised_model_is_written_compiled_and_equal(
+    run: Run, digits: Path, frames: Path, tmp_path: Path
+) -> None:
+    model, image = tmp_path / "int8.onnx", tmp_path / "int8.snc"
+    done = run("quantise", digits, "--data", DATA, "-o", model)
+    assert (done.code, done.err) == (0, "")
+    assert "ranges   of 270 frames, minmax" in done.out
+    assert re.search(r"accuracy \d\d\.\d dB, [\d.]+ % of answers stay, on 54 of them", done.out)
+    compiled = run("compile", model, "-o", image)
+    assert compiled.code == 0
+    assert "compiled as the integers that it is" in compiled.err
+    verified = run("verify", model, image, "-i", frames, "--json")
+    assert verified.code == 0
+    integers = json.loads(verified.out)["integers"]["outputs"]
+    assert len(integers) >= 4
+    assert sum(each["mismatches"] for each in integers) == 0
+
+
+def test_a_quantised_model_is_told_for_machines(run: Run, digits: Path, tmp_path: Path) -> None:
+    given = ("quantise", digits, "--data", DATA, "-o", tmp_path / "int8.onnx", "--per-tensor")
+    found = json.loads(run(*given, "--format", "qoperator", "--json").out)
+    assert found["style"]["form"] == "qoperator"
+    assert found["is_whole"]
+    assert found["calibration"]["sqnr_db"] > 25
+    done = run("quantise", tmp_path / "int8.onnx", "--data", DATA, "-o", tmp_path / "again.onnx")
+    assert (done.code, done.out) == (2, "")
+    assert "is quantised already" in done.err
+    assert not (tmp_path / "again.onnx").exists()

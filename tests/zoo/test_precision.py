@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from snc.compiler.choosing.choose import WANTED_DB, Choosing
-from snc.compiler.choosing.meter import Measured, Meter
+from snc.compiler.choosing.frames import Measured
+from snc.compiler.choosing.meter import Meter
 from snc.compiler.pipeline.prepare import prepare
 
 from .networks import FOLDER, NAMES, ZOO, frames

@@ -154,8 +154,13 @@ class Layers:
         """The largest magnitude of a sum of products."""
         if self.peaks[data.name] * float(np.abs(weights.whole).max(initial=0)) > EXACT:
             raise NotWhole("its products may have more than 24 bits")
-        most = float(summed.max(initial=0)) * self.peaks[data.name]
-        return most + (0.0 if bias is None else float(np.abs(bias).max(initial=0)))
+        most = np.asarray(summed, dtype=np.float64) * self.peaks[data.name]
+        if bias is None:
+            return float(most.max(initial=0))
+        own = np.abs(bias).astype(np.float64)
+        if most.shape != own.shape:  # no sum beside each bias: the largest of both
+            return float(most.max(initial=0) + own.max(initial=0))
+        return float((most + own).max(initial=0))
 
     def _sized(self, name: str, peak: float) -> None:
         if peak >= 2.0**SUM_BITS:
