@@ -58,7 +58,7 @@ def measured(layers: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"deep{layers}.onnx"
         onnx.save(deep(layers), path)
-        found = compile_model(path, CHIP, Options(states=StateUse.PERSISTENT))
+        found = compile_model(path, CHIP, Options("fixed8", states=StateUse.PERSISTENT))
     return Row(layers, len(found.mapping.plans), len(found.mapping.cores), found.seconds)
 
 

@@ -40,7 +40,7 @@ def loop_seconds() -> float:
 
 def measured(path: Path, states: str) -> tuple[list[float], int, int]:
     """The seconds of each stage, the cores, and the fewest that are proven."""
-    options, times = Options(states=StateUse(states)), [time.process_time()]
+    options, times = Options("fixed8", states=StateUse(states)), [time.process_time()]
     prepared = prepare(path)
     times.append(time.process_time())
     packer = packer_of(quantised(prepared, options.weights), CHIP, options)

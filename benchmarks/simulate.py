@@ -113,7 +113,7 @@ def main() -> None:
                 path = Path(folder) / f"{name}.onnx"
                 onnx.save(CATALOGUE[name].build(), path)
             chip = replace(load_target("grai-vip"), name="benchmark", mesh=MESH)
-            image = compile_model(path, chip, Options()).image
+            image = compile_model(path, chip, Options("fixed8")).image
             for row in product(chosen.arithmetic, chosen.zeros, chosen.frames, chosen.threads):
                 arithmetic, zeros, count, threads = row
                 snc, ort = measured(image, path, row, chosen.repeats, chosen.engine)

@@ -21,6 +21,7 @@ STYLES = {"chip": "", "host": "dim", "refused": "bold"}
 @click.argument("model", type=options.FILE, metavar="MODEL")
 @options.target
 @options.input_shape
+@options.as_float
 @steps
 @options.as_json
 @click.pass_context
@@ -29,6 +30,7 @@ def check_command(
     model: Path,
     target: str,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    as_float: bool,
     dynamics: "Dynamics",
     as_json: bool,
 ) -> None:
@@ -45,6 +47,7 @@ def check_command(
     chosen = Options(
         input_shapes=dict(input_shapes),
         dynamics=dynamics,
+        as_float=as_float,
     )
     found = check(model, chip, chosen)
     if as_json:

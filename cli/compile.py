@@ -8,15 +8,13 @@ import click
 from . import options
 from .dynamics import steps
 from .neurons import neuron_options
+from .views.beside import chip_states, reference_of, save_report
 from .views.layers import show_front, show_report
-from .views.show import json_text, kept_all_the_same, plain, progress, say, say_json
+from .views.show import kept_all_the_same, progress, say, say_json
 
 if TYPE_CHECKING:
     from ..compiler.frontend.nir.dynamics import Dynamics
-    from ..compiler.pipeline.driver import Compiled
-    from ..compiler.reports.crossbar.kinds import AnyReport
 
-NOT_MEASURED = "and no error was measured: give frames with --data"
 STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 
 
@@ -29,13 +27,22 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @click.option(
     "--weights",
     type=options.WeightFormat("auto"),
-    default="fixed8",
+    default="auto",
     show_default=True,
-    help="How weights are stored; auto: in 8 bits, and in more or fewer where that is better on --data.",
+    help="How weights are stored; auto: in 8 bits, the format that errs least, and with --data in more "
+    "or fewer where that is better.",
 )
 @options.data(False, "Frames to measure the error of weights on: .npy, .npz, pictures, a folder of them.")
 @options.pictures
 @options.wishes
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["float32", "chip"]),
+    default="float32",
+    show_default=True,
+    help="With --data, chip: measure also what neuron states of 16 bits cost, on a few frames.",
+)
+@options.as_float
 @click.option(
     "--states",
     type=click.Choice(["shared", "persistent"]),
@@ -141,6 +148,8 @@ def compile_command(
     budget: int | None,
     cores: int | None,
     min_sqnr: float | None,
+    arithmetic: str,
+    as_float: bool,
     states: str,
     objective: str,
     decompose: str,
@@ -220,6 +229,8 @@ def compile_command(
         frames = frames_for(data_path, Picture(resize, mean, scale, bgr), dict(names))
     elif names:
         raise click.UsageError("--input needs --data")
+    if arithmetic == "chip" and frames is None:
+        raise click.UsageError("--arithmetic chip needs --data")
     chosen = Options(
         weights=weights,
         states=StateUse(states),
@@ -239,6 +250,7 @@ def compile_command(
         steps=steps,
         percentile=percentile,
         decompose=Method(decompose),
+        as_float=as_float,
     )
     if is_netx(model) and reference is not None:
         rule = "no weight of a .net network is rounded: it is its own reference"
@@ -280,18 +292,19 @@ def compile_command(
     save_any(image_file, compiled.image)
     if reference is not None:
         with kept_all_the_same(image_file):
-            write_whole(reference, _reference(model, compiled))
+            write_whole(reference, reference_of(model, compiled))
     for note in compiled.prepared.notes:
         click.echo(f"snc: note: {note}", err=True)
-    if weights == "auto" and frames is None:
-        click.echo(f"snc: note: all weights are {compiled.image.about.weights}, {NOT_MEASURED}", err=True)
     precise = compiled.precision.warnings if compiled.precision is not None else ()
     for warning in (*compiled.prepared.warnings, *precise):
         click.echo(f"snc: warning: {warning}", err=True)
     with kept_all_the_same(*filter(None, (image_file, reference))):
-        report = report_of_compiled(compiled, image_file)
+        chip_accuracy = None
+        if arithmetic == "chip" and frames is not None and compiled.precision is not None:
+            chip_accuracy = chip_states(compiled, frames)
+        report = report_of_compiled(compiled, image_file, chip_accuracy)
         if report_file is not None:
-            _save_report(report, report_file)
+            save_report(report, report_file)
         if charts is not None:
             from ..compiler.reports.crossbar.kinds import sections_of
             from ..compiler.reports.loose import save_loose
@@ -303,29 +316,3 @@ def compile_command(
     show_crossbars(report, is_whole=False) if isinstance(report, CrossbarReport) else show_report(report)
     total = sum(compiled.seconds.values())
     say(f"image    {image_file}, {image_file.stat().st_size:,} bytes, compiled in {total:.1f} s")
-
-
-def _reference(model: Path, compiled: "Compiled") -> bytes:
-    """The network with the weights that the image holds, as the model's format has it."""
-    from ..compiler.frontend.nir.graph import load_graph
-    from ..compiler.frontend.nir.write import as_nir
-    from ..compiler.frontend.read import to_onnx
-
-    found, dynamics = compiled.reference(), compiled.prepared.dynamics
-    if dynamics is not None:
-        return as_nir(load_graph(model), dynamics, found.constants)
-    data: bytes = to_onnx(found).SerializeToString(deterministic=True)
-    return data
-
-
-def _save_report(report: "AnyReport", file: Path) -> None:
-    """The report as a file: JSON, or a page."""
-    from ..compiler.running import outputs
-
-    if file.suffix.lower() == ".html":
-        # Its drawing library takes a while to load: only where it is asked for.
-        from ..compiler.reports.crossbar.kinds import page_of
-
-        outputs.save_text(file, page_of(report, plain(report)))
-    else:
-        outputs.save_text(file, json_text(report) + "\n")

@@ -177,6 +177,16 @@ def charts(function: F) -> F:
     )(function)
 
 
+def as_float(function: F) -> F:
+    """--as-float."""
+    return click.option(
+        "--as-float",
+        is_flag=True,
+        help="Of a quantised model: its float form, whose weights --weights rounds, in place of the integers "
+        "that it is.",
+    )(function)
+
+
 def as_json(function: F) -> F:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")(function)
@@ -274,19 +284,19 @@ def wishes(function: F) -> F:
         click.option(
             "--budget",
             type=Bytes(),
-            help="With --weights auto: the memory of all cores at most, with the least error.",
+            help="With --data: the memory of all cores at most, with the least error.",
         ),
         click.option(
             "--cores",
             type=click.IntRange(1),
             metavar="N",
-            help="With --weights auto: so many cores at most, with the least error.",
+            help="With --data: so many cores at most, with the least error.",
         ),
         click.option(
             "--min-sqnr",
             type=click.FloatRange(0, 200),
             metavar="DB",
-            help="With --weights auto: the fewest bits that keep the outputs so near to the model's.",
+            help="With --data: the fewest bits that keep the outputs so near to the model's.",
         ),
     )
     for decorator in reversed(decorators):

@@ -33,6 +33,7 @@ SECTIONS = {
     "TENS": "tensors.json",
     "HSTB": "host_before.onnx",
     "HSTA": "host_after.onnx",
+    "BIAS": "added.json",
 }
 
 

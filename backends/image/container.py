@@ -23,7 +23,7 @@ from ...ir.errors import BadImage, BadInput, Origin, VerifyError
 from ..words.bits import WORD_BYTES
 from ..words.limits import CORES
 from .faults import faults
-from .image import About, CoreImage, Image, ImageFragment, ImagePiece, ImageTensor
+from .image import About, Addend, CoreImage, Image, ImageFragment, ImagePiece, ImageTensor
 from .plain import NotPlain, read_plain, write_plain
 
 MAGIC = b"SNCIMAGE"
@@ -37,7 +37,8 @@ ALIGNMENT = 8
 PLAIN_SECTIONS = ("TARG", "INFO", "TENS")  # JSON
 ORDER_SECTION, CORE_SECTION = "ORDR", "CORE"
 FIRST = (*PLAIN_SECTIONS, ORDER_SECTION)  # one of each, in this order, then the cores
-LAST = ("HSTB", "HSTA")  # at most one of each, after the cores
+HOSTS, ADDED_SECTION = ("HSTB", "HSTA"), "BIAS"
+LAST = (*HOSTS, ADDED_SECTION)  # at most one of each, after the cores
 PLAIN_MAX = 2**24  # bytes of a JSON section, which takes twenty times its size once read
 ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
 
@@ -112,8 +113,11 @@ def payloads(image: Image) -> list[Payload]:
         (CORE_SECTION, index, core_bytes(core.x, core.y, core.words))
         for index, core in enumerate(image.cores)
     ]
-    hosts = zip(LAST, (image.host_before, image.host_after), strict=True)
-    return found + [(kind, 0, host) for kind, host in hosts if host is not None]
+    hosts = zip(HOSTS, (image.host_before, image.host_after), strict=True)
+    found += [(kind, 0, host) for kind, host in hosts if host is not None]
+    if image.added:
+        found.append((ADDED_SECTION, 0, _plain_bytes(tuple[Addend, ...], image.added)))
+    return found
 
 
 def joined(sections: Sequence[Payload], form: Form = FORM) -> bytes:
@@ -144,6 +148,7 @@ def read_image(data: bytes, file: str = "") -> Image:
     )
     if len(found[ORDER_SECTION, 0]) % WORD_BYTES:
         raise BadImage(origin, "section ORDR is not made of whole words")
+    added = found.get((ADDED_SECTION, 0))
     image = Image(
         chip=chip,
         cores=cores,
@@ -152,7 +157,10 @@ def read_image(data: bytes, file: str = "") -> Image:
         about=_plain(About, found["INFO", 0], "INFO", origin),
         host_before=found.get(("HSTB", 0)),
         host_after=found.get(("HSTA", 0)),
+        added=() if added is None else _plain(tuple[Addend, ...], added, ADDED_SECTION, origin),
     )
+    if added is not None and not image.added:
+        raise BadImage(origin, f"section {ADDED_SECTION} adds nothing", hint="compile it again")
     unsound = list(faults(image))
     if unsound:
         raise BadImage(origin, "; ".join(unsound[:3]), hint="compile it again")

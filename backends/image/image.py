@@ -94,6 +94,14 @@ class Solver:
 
 
 @dataclass(frozen=True, slots=True)
+class Addend:
+    """What was added to a bias of the model, a number for each channel, to make up for rounded weights."""
+
+    constant: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Where an image comes from, for the report and `snc inspect`. The simulator does not read it."""
 
@@ -117,7 +125,7 @@ class Image:
     """Everything a chip, or the simulator, needs to run a network.
 
     `steps` are `Step` words in firing order. `host_after` is an ONNX model that turns the chip's outputs into
-    the network's, or None; `host_before` likewise for the inputs.
+    the network's, or None; `host_before` likewise for the inputs. `added`: to biases of the model.
     """
 
     chip: Chip
@@ -127,3 +135,4 @@ class Image:
     about: About
     host_before: bytes | None = None
     host_after: bytes | None = None
+    added: tuple[Addend, ...] = ()

@@ -72,6 +72,12 @@ class SplitImage(Image):
     parts: tuple[Image | bytes, ...] = ()
 
 
+def images_of(image: Image) -> tuple[Image, ...]:
+    """The images of a network's parts, or the only one."""
+    parts = image.parts if isinstance(image, SplitImage) else (image,)
+    return tuple(part for part in parts if isinstance(part, Image))
+
+
 def side_by_side(manifest: Manifest, parts: Sequence[Image | bytes]) -> SplitImage:
     """The image of all parts."""
     images = [part for part in parts if isinstance(part, Image)]
@@ -95,6 +101,7 @@ def side_by_side(manifest: Manifest, parts: Sequence[Image | bytes]) -> SplitIma
         for tensor in tensors
     )
     height = first.chip.mesh[1]
+    weights = "; ".join(dict.fromkeys(image.about.weights for image in images))
     return SplitImage(
         chip=first.chip,
         cores=tuple(
@@ -104,7 +111,7 @@ def side_by_side(manifest: Manifest, parts: Sequence[Image | bytes]) -> SplitIma
         ),
         steps=np.concatenate([image.steps for image in images]),
         tensors=ends + inner,
-        about=replace(first.about, model=manifest.model, layers=layers),
+        about=replace(first.about, model=manifest.model, layers=layers, weights=weights),
         manifest=manifest,
         parts=tuple(parts),
     )

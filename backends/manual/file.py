@@ -60,6 +60,7 @@ The sections, in this order:
 | `CORE` | one for each core in use, index 0, 1, 2 .. | the core's memory |
 | `HSTB` | none or one | an ONNX model that runs before the chip |
 | `HSTA` | none or one | an ONNX model that runs after the chip |
+| `BIAS` | none or one | JSON: what was added to the model's biases; nothing that runs it needs this |
 
 A `CORE` payload: x (2 bytes) and y (2 bytes), the core's place on the mesh; the number of words (4
 bytes); the words, 8 bytes each, from address 0. No two cores have one place. Words beyond those in the
@@ -131,4 +132,8 @@ $layer_table
 Each fragment is an array of integers, in this order:
 
 $fragment_table
+
+`BIAS` is an array with an element at least, each an object:
+
+$addend_table
 """

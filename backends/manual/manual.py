@@ -12,7 +12,7 @@ from ...ir.crossbar.chip import CrossbarChip
 from ...ir.storage.weights import FORMATS, Codec
 from ..crossbar.image import CrossbarAbout, CrossbarLayer
 from ..image import container, faults, plain
-from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
+from ..image.image import About, Addend, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Field, Word, label
 from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
@@ -58,6 +58,7 @@ def manual() -> str:
         "piece_size": len(fields(ImagePiece)),
         "about_table": _members_table(About),
         "solver_table": _members_table(Solver),
+        "addend_table": _members_table(Addend),
         "layer_table": _members_table(ImageLayer),
         "fragment_table": _members_table(ImageFragment),
         "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step)),

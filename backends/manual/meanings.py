@@ -5,7 +5,7 @@ from enum import IntEnum
 from ...ir.activations import Activation
 from ...ir.chip import Chip
 from ...ir.neurons import Neuron, Update
-from ..image.image import About, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
+from ..image.image import About, Addend, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Word
 from ..words.words import (
     Axon,
@@ -107,6 +107,10 @@ MEANINGS: dict[type, dict[str, str]] = {
         "host_share_of_macs": "the host's part of all multiplications",
         "host_reasons": "why each of these nodes is left to the host, in their order",
         "dynamics": 'how the network runs over time; "" where each frame is for itself',
+    },
+    Addend: {
+        "constant": "the model's constant that the bias was",
+        "values": "numbers of single precision, one for each channel",
     },
     Solver: {
         "status": "the solver's word for the result",

@@ -1,8 +1,11 @@
 """The report of an image, as `compile` and `inspect` show it: layers, totals, cores, solver, host."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...ir.storage.formats import INTEGERS
+from ...ir.storage.formats import listed as listed_formats
 from .show import Sheet, begun, listed, paragraph, say, short, size, times
 
 if TYPE_CHECKING:
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 
 OP_MAX = 11  # characters of an operator's name
 NODES_SHOWN = 5  # of the host's, on each side
+FORMATS_MAX = 50  # characters of a list of formats
+EXACT = (INTEGERS, "float32")  # what rounds no weight
 
 
 def show_report(report: "Report") -> None:
@@ -23,9 +28,11 @@ def show_report(report: "Report") -> None:
     show_layers(report)
     say(f"memory   {_categories(report)}")
     say(f"network  {_network(report)}")
-    say(f"weights  {report.weights}, states {report.states}")
+    say(f"weights  {_formats(report.weights)}, states {report.states}")
     if report.precision is not None:
-        say(f"accuracy {_accuracy(report.precision)}")
+        _show_accuracy(report.precision)
+    elif report.seconds is not None and not report.dynamics and report.weights not in EXACT:
+        say("accuracy not measured: give frames with --data")
     say(f"traffic  {_traffic(report)}")
     say(f"cores    {used}; no packing needs fewer than {cores.lower_bound}")
     gap = f", gap {100 * solver.gap:.1f} %" if solver.gap else ""
@@ -42,13 +49,32 @@ def show_front(points: "Sequence[Point]") -> None:
     table.show()
 
 
-def _accuracy(precision: "Precision") -> str:
-    """How near the image is to the model, with the bits of a weight."""
+def _formats(text: str) -> str:
+    """Formats of weights: a list of many as how many constants have each."""
+    if len(text) <= FORMATS_MAX:
+        return text
+    count = Counter(listed_formats(text))
+    return ", ".join(f"{name} of {number} constants" for name, number in count.most_common())
+
+
+def _show_accuracy(precision: "Precision") -> None:
+    """How near the image is to the model, with the bits of a weight, and what that is made of."""
     known = precision.calibration
     text = f"{known.sqnr_db:.1f} dB on {known.frames} frames, {100 * known.agreement:.1f} % of answers stay"
     if (other := precision.held_out) is not None:
         text += f"; {other.sqnr_db:.1f} dB on {other.frames} held out, {100 * other.agreement:.1f} %"
-    return f"{text}; {precision.bits_per_weight:.2f} bits a weight"
+    say(f"accuracy {text}; {precision.bits_per_weight:.2f} bits a weight")
+    if (plain := precision.uncorrected) is not None:
+        biases = "1 is" if precision.corrected == 1 else f"{precision.corrected} are"
+        say(f"biases   {biases} corrected, {plain.calibration.sqnr_db:.1f} dB without that")
+    if precision.layers:
+        worst = min(precision.layers, key=lambda layer: layer.sqnr_db)
+        zeros = sum(layer.zeros for layer in precision.layers) / len(precision.layers)
+        text = f"{worst.layer} is least near, {worst.sqnr_db:.1f} dB"
+        say(f"layers   {text}; {100 * zeros:.1f} % of values are 0")
+    if (chip := precision.chip) is not None:
+        text = f"{chip.sqnr_db:.1f} dB with 16 bits, {chip.wide_sqnr_db:.1f} with 32"
+        say(f"states   {text}, on {chip.frames} frames")
 
 
 def _traffic(report: "Report") -> str:

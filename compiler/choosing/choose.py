@@ -5,7 +5,7 @@ their sum, which is confirmed on the whole network.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -16,8 +16,9 @@ from ...ir.storage.bitrun import BYTE_BITS
 from ...ir.storage.channels import codec_of
 from ...ir.storage.formats import AUTO, START, formats_of, spelled
 from ...ir.storage.weights import FORMATS
-from .frames import Measured
-from .meter import Meter
+from .frames import LayerAccuracy, Measured, StateAccuracy
+from .meter import Accuracy, Meter
+from .unmeasured import EIGHT_BITS, by_weights
 
 LADDER = ("float16", START, "adaptive7e2s", "adaptive6e2s", "adaptive5e2s", "adaptive4e2s")
 WANTED_DB, WARNED_DB, REFUSED_DB = 30.0, 25.0, 20.0
@@ -48,12 +49,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A choice that was measured on the frames to choose by. `bytes` and `cores`, where it was mapped."""
+    """A choice that was measured, on the frames to choose by and on those held out. `bytes` of all cores'
+    memory, and `cores`, where it was mapped.
+    """
 
     weights: str
     bits_per_weight: float
-    sqnr_db: float
-    agreement: float
+    calibration: Measured
+    held_out: Measured | None
     bytes: int | None = None
     cores: int | None = None
 
@@ -70,15 +73,30 @@ class ConstantFormat:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """The formats, and what they cost: on the frames to choose by, and on those held out."""
+    """The formats, and what they cost: on the frames to choose by, and on those held out. `corrected`: how
+    many biases make up for what rounding changes on average; `uncorrected`: how near it is without that.
+    `chip`: how near it is with states of 16 bits, too, if that was asked for.
+    """
 
     weights: str
     bits_per_weight: float
     constants: tuple[ConstantFormat, ...]
     calibration: Measured
     held_out: Measured | None
+    corrected: int = 0
+    uncorrected: Accuracy | None = None
+    layers: tuple[LayerAccuracy, ...] = ()
+    chip: StateAccuracy | None = None
     front: tuple[Point, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+    def mapped(self, taken: Taken) -> "Precision":
+        """The same, where what the choice takes is known."""
+        points = [
+            replace(point, bytes=taken.bytes, cores=taken.cores) if point.weights == self.weights else point
+            for point in self.front
+        ]
+        return replace(self, front=tuple(points))
 
 
 NOWHERE = Taken(2**62, 2**62)  # what does not fit the target
@@ -110,11 +128,11 @@ class Choosing:
 
     def sqnr(self, formats: Sequence[str], taken: Taken | None = None) -> float:
         """The SQNR of a choice on the frames to choose by, which becomes a point of the front."""
-        found, _ = self.meter.whole(formats)
+        found, held_out = self.meter.whole(formats)
         text, old = spelled(formats), self.points.get(spelled(formats))
         if old is None or taken is not None:
             size = (taken.bytes, taken.cores) if taken else (None, None)
-            self.points[text] = Point(text, self.bits(formats), found.sqnr_db, found.agreement, *size)
+            self.points[text] = Point(text, self.bits(formats), found, held_out, *size)
         return found.sqnr_db
 
     def bits(self, formats: Sequence[str]) -> float:
@@ -126,19 +144,26 @@ class Choosing:
         return sum(size * codec_of(name).bits for size, name in pairs)
 
     def promoted(self) -> tuple[str, ...]:
-        """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR."""
+        """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR. Eight
+        are of adaptive float, or where that is nearer, for each constant of what errs least on its weights.
+        """
         meter = self.meter
         formats = [START] * len(meter.constants)
         if not formats or self.sqnr(formats) >= WANTED_DB:
             return tuple(formats)
-        noise = self._noise((START,))
+        others = list(formats_of(by_weights(meter.network), len(formats)))
+        formats = max(formats, others, key=self.sqnr)
+        if self.sqnr(formats) >= WANTED_DB:
+            return tuple(formats)
+        noise = self._noise(EIGHT_BITS)
         if noise is None:
             return (LADDER[0],) * len(formats)
-        order = np.argsort([-part / size for (part,), size in zip(noise, meter.sizes, strict=True)])
-        limit, left = 10 ** (-WANTED_DB / 10), sum(part for (part,) in noise)
+        parts = [row[EIGHT_BITS.index(codec)] for row, codec in zip(noise, formats, strict=True)]
+        order = np.argsort([-part / size for part, size in zip(parts, meter.sizes, strict=True)])
+        limit, left = 10 ** (-WANTED_DB / 10), sum(parts)
         for index in order:
             formats[index] = LADDER[0]
-            left -= noise[index][0]
+            left -= parts[index]
             if left <= limit and not self.is_over():
                 if self.sqnr(formats) >= WANTED_DB:
                     break
@@ -257,7 +282,8 @@ class Choosing:
         meter, text = self.meter, spelled(formats) if formats else START
         if spelled(formats) not in self.points:
             self.sqnr(formats)
-        calibration, held_out = meter.whole(formats)
+        known = meter.measured(formats)
+        calibration, held_out = known.best.calibration, known.best.held_out
         origin = Origin(file=meter.graph.name)
         reached = min(found.sqnr_db for found in (calibration, held_out) if found is not None)
         if wish.min_sqnr is not None and calibration.sqnr_db < wish.min_sqnr:
@@ -268,13 +294,25 @@ class Choosing:
             rule = f"{said}, less than {REFUSED_DB:g}: its answers would be others"
             raise Unsupported(origin, rule, hint="give --weights float16, or --force")
         warnings = (f"{said}, less than {WARNED_DB:g}",) if reached < WARNED_DB else ()
-        known = meter.known
         constants = tuple(
-            ConstantFormat(name, codec, size, known(name, codec))
+            ConstantFormat(name, codec, size, meter.known(name, codec))
             for name, codec, size in zip(meter.constants, formats, meter.sizes, strict=True)
         )
         front = tuple(sorted(self.points.values(), key=lambda point: (point.bits_per_weight, point.weights)))
-        return Precision(text, self.bits(formats), constants, calibration, held_out, front, warnings)
+        uncorrected = known.plain if known.added else None
+        return Precision(
+            text,
+            self.bits(formats),
+            constants,
+            calibration,
+            held_out,
+            len(known.added),
+            uncorrected,
+            meter.layers(formats),
+            None,
+            front,
+            warnings,
+        )
 
 
 def _keeps(taken: Taken, wish: Wish) -> bool:

@@ -26,6 +26,29 @@ class Measured:
     agreement: float
 
 
+@dataclass(frozen=True, slots=True)
+class StateAccuracy:
+    """How near an image is with states of 16 bits, as on the chip, and of 32, on the same frames."""
+
+    frames: int
+    sqnr_db: float
+    agreement: float
+    wide_sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAccuracy:
+    """What a layer's values are on the frames to choose by, the share of them that is 0 and sends no event,
+    and how near they are where all weights are rounded.
+    """
+
+    layer: str
+    least: float
+    most: float
+    zeros: float
+    sqnr_db: float
+
+
 def apart(count: int) -> tuple[list[int], list[int]]:
     """The frames to choose by, and those held out."""
     is_held = [index % HELD_OUT == HELD_OUT - 1 for index in range(count)]
@@ -67,6 +90,27 @@ class Errors:
         """What is said of them."""
         share = self._agreed / max(1, self._frames)
         return Measured(self._frames, decibels(float(self.ratios.max())), share)
+
+
+class Values:
+    """What the values of a layer are, frame by frame."""
+
+    def __init__(self, layer: str) -> None:
+        self._layer, self._errors = layer, Errors([layer])
+        self._least, self._most, self._zeros, self._count = math.inf, -math.inf, 0, 0
+
+    def add(self, wanted: NDArray[Any], found: NDArray[Any]) -> None:
+        """A frame's values as they should be, and as they are."""
+        self._errors.add({self._layer: wanted}, {self._layer: found})
+        self._least = min(self._least, float(wanted.min()))
+        self._most = max(self._most, float(wanted.max()))
+        self._zeros += int(wanted.size - np.count_nonzero(wanted))
+        self._count += wanted.size
+
+    def accuracy(self) -> LayerAccuracy:
+        """What is said of them."""
+        reached = decibels(float(self._errors.ratios.max()))
+        return LayerAccuracy(self._layer, self._least, self._most, self._zeros / self._count, reached)
 
 
 def decibels(ratio: float) -> float:

@@ -58,15 +58,22 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
     return read_model(path, input_shapes).graph
 
 
-def read_model(path: Path, input_shapes: Shapes = MappingProxyType({}), is_over: Deadline = NEVER) -> Reading:
-    """The layers of an ONNX file and what its tensors held. Raises SncError as `read_onnx` does, OutOfTime
-    once time `is_over`.
+def read_model(
+    path: Path,
+    input_shapes: Shapes = MappingProxyType({}),
+    is_over: Deadline = NEVER,
+    *,
+    as_float: bool = False,
+) -> Reading:
+    """The layers of an ONNX file and what its tensors held. `as_float`: a quantised model gets its float
+    form, also where it could be whole numbers. Raises SncError as `read_onnx` does, OutOfTime once time
+    `is_over`.
     """
     source = converted(load_model(path), path.name)
     step, unmapped = step_of(widen(source), input_shapes, path.name)
     loaded = fix_shapes(source, input_shapes, path.name) if step is None else step.model
     is_over.check(path.name, "the file was loaded")
-    rewritten, notes = _numbers(widen(loaded), path.name)
+    rewritten, notes = _numbers(widen(loaded), path.name, as_float)
     is_over.check(path.name, "the file was loaded")
     is_whole = whole.NOTE in notes
     rewritten = with_bodies(rewritten)
@@ -81,12 +88,16 @@ def read_model(path: Path, input_shapes: Shapes = MappingProxyType({}), is_over:
     return replace(found, graph=graph if step is None else with_carried(graph, step))
 
 
-def _numbers(model: onnx.ModelProto, file: str) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+def _numbers(
+    model: onnx.ModelProto, file: str, as_float: bool = False
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """The model with tensors of single precision: a quantised one in whole numbers, or else in its float
     form; and what a user must know of it.
     """
     if not is_quantised(model):
         return float_form(model, file), ()
+    if as_float:
+        return float_form(model, file), (qdq.NOTE,)
     found = whole_form(model, file)
     if isinstance(found, WholeForm):
         return found.model, (whole.NOTE,)

@@ -1,11 +1,20 @@
 """What an image says of itself: the model, the options, the layers, and how good the mapping is."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ...backends.emit import image_layers
-from ...backends.image.image import About, Solver
+from ...backends.image.image import About, Addend, Solver
 from ...ir.aims import NeuronUse, Objective
 from ...ir.counts import operations
+from ...ir.errors import BadInput, Origin
 from ...ir.layers import LayerGraph
+from ...ir.network import Network
+from ...ir.storage.formats import INTEGERS
 from ...ir.version import __version__
+from ...passes.correct import correctable
 from ...passes.lowering.host import READS_INPUTS
 from ..frontend.nir.dynamics import RATES
 from .choices import Choice
@@ -20,7 +29,7 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
     return About(
         prepared.name,
         __version__,
-        options.weights,
+        INTEGERS if prepared.network.is_whole else options.weights,
         options.states.value,
         options.objective.value,
         options.seed,
@@ -36,6 +45,23 @@ def about(prepared: Prepared, choice: Choice, options: Options) -> About:
         ),
         _dynamics(prepared, options),
     )
+
+
+def added(prepared: Prepared) -> tuple[Addend, ...]:
+    """What was added to biases, as an image says it."""
+    return tuple(Addend(name, tuple(map(float, values))) for name, values in sorted(prepared.added.items()))
+
+
+def added_by(
+    said: Sequence[Addend], networks: Sequence[Network], file: str
+) -> Mapping[str, NDArray[np.float32]]:
+    """The same as an image says it. Raises BadInput where the networks of the chip have no such bias."""
+    sizes = {name: size for network in networks for name, size in correctable(network).items()}
+    for each in said:
+        if sizes.get(each.constant) != len(each.values):
+            rule = f"has no bias {each.constant!r} of {len(each.values)} channels, to which the image adds"
+            raise BadInput(Origin(file=file), rule, hint="give the model that the image was compiled from")
+    return {each.constant: np.array(each.values, dtype=np.float32) for each in said}
 
 
 def _dynamics(prepared: Prepared, options: Options) -> str:

@@ -88,7 +88,7 @@ def check(path: Path, chip: Chip, options: Options) -> Check:
     """What stands between a model and its image, short of solving. Raises BadInput where no model is."""
     steps = pipeline_of(chip)
     try:
-        graph = folded(path, options.input_shapes, options.dynamics)
+        graph = folded(path, options.input_shapes, options.dynamics, as_float=options.as_float)
     except SncError as error:
         found = each_of(error)
         if not all(one.origin and one.origin.operator for one in found):

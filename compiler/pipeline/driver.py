@@ -18,10 +18,12 @@ from ...ir.mapping import Mapping as Mapped
 from ...ir.mapping import core_size
 from ...ir.network import Network
 from ...ir.storage.bitrun import WORD_BYTES
-from ...ir.storage.formats import AUTO, START
+from ...ir.storage.formats import AUTO
 from ...passes.quantise import held_constants
 from ...passes.rate_coding import summed
+from ..choosing.unmeasured import by_weights
 from ..frontend.read import to_onnx
+from ..targets.kinds import CROSSBAR, kind_of
 from .choices import Choice, Point
 from .clock import Clock, Progress
 from .kinds import pipeline_of
@@ -31,7 +33,7 @@ from .remedy import can_be_remedied, late, remedied
 from .steps import Step, Watch, unwatched, verified
 
 if TYPE_CHECKING:
-    from ..choosing.choose import Precision
+    from ..choosing.choose import Precision, Taken
 
 Refused = Callable[[SncError], None]
 
@@ -77,7 +79,8 @@ def compile_model(
     clock = Clock(progress)
     is_over = clock.deadline(options.time_limit)
     with clock("lower"):
-        graph = verified(Step.LAYERS, folded(path, options.input_shapes, options.dynamics, is_over), watch)
+        read = folded(path, options.input_shapes, options.dynamics, is_over, as_float=options.as_float)
+        graph = verified(Step.LAYERS, read, watch)
     dynamics = steps_of(path, options.dynamics)
     prepared = cache(lambda: lowered(graph, dynamics, watch, is_over))
     return compile_layers(graph, prepared, chip, options, clock, watch, refused)
@@ -94,15 +97,14 @@ def compile_layers(
 ) -> Compiled:
     """The image of a model's layers, which `prepared` lowers. Raises SncError as `compile_model` does."""
     steps = pipeline_of(chip)
-    chosen, precision = _unmeasured(options), None
-
+    chosen = _unmeasured(options)
     is_over = clock.deadline(options.time_limit)
     try:
         with clock("lower"):
             steps.admit(graph, chip)  # what is far too large is not even lowered
             prepared()
-        chosen, precision = _measured(prepared(), chip, options, clock)
-        network, choice = steps.map(prepared(), chip, chosen, clock, watch)
+        chosen, precision, found = _measured(prepared(), chip, options, clock)
+        network, choice = steps.map(found, chip, chosen, clock, watch)
     except SncError as error:
         if is_over() and can_be_remedied(error):
             raise late(error, options) from None
@@ -112,7 +114,8 @@ def compile_layers(
         clock.progress("explain")
         attempts = steps.attempts(graph, prepared, is_over, clock.progress)
         raise remedied(error, chip, chosen, attempts) from None
-    return replace(_emitted(prepared(), chip, chosen, network, choice, clock, watch), precision=precision)
+    done = _emitted(found, chip, chosen, network, choice, clock, watch)
+    return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
 
 
 def compile_prepared(
@@ -120,52 +123,65 @@ def compile_prepared(
 ) -> Compiled:
     """The image of a model that is prepared. Raises SncError as `compile_model` does, without a remedy."""
     clock = clock or Clock()
-    chosen, precision = _measured(prepared, chip, options, clock)
-    network, choice = pipeline_of(chip).map(prepared, chip, chosen, clock, watch)
-    return replace(_emitted(prepared, chip, chosen, network, choice, clock, watch), precision=precision)
+    chosen, precision, found = _measured(prepared, chip, options, clock)
+    network, choice = pipeline_of(chip).map(found, chip, chosen, clock, watch)
+    done = _emitted(found, chip, chosen, network, choice, clock, watch)
+    return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
 
 
 def _unmeasured(options: Options) -> Options:
     """The options with formats that nothing was measured for."""
-    return options.with_formats(START if options.weights == AUTO else options.weights)
+    return options.with_formats(options.bits_as)
 
 
 def _measured(
     prepared: Prepared, chip: Chip, options: Options, clock: Clock
-) -> "tuple[Options, Precision | None]":
-    """The options with the formats that were chosen, and what they cost on the given frames, if any are; with
-    the thresholds of integrate-and-fire neurons.
+) -> "tuple[Options, Precision | None, Prepared]":
+    """The options with the formats that were chosen, what they cost on the given frames, if any are, and the
+    model with the biases that go with them; with the thresholds of integrate-and-fire neurons.
     """
     if options.neurons is NeuronUse.IF:
         with clock("measure"):
             options = replace(options, peaks=_peaks(prepared, options))
-    if prepared.network.is_whole or prepared.runs_over_time:
-        if not options.keeps_nothing:
-            rule = "has weights that are not rounded" if prepared.network.is_whole else "runs over time"
-            raise BadInput(Origin(file=prepared.name), f"{rule}: no formats are chosen", hint="ask for none")
-        return _unmeasured(options), None
-    if options.data is None:
-        return _unmeasured(options), None
-    from ..choosing.choose import Taken, Wish, decide
+    is_whole = prepared.network.is_whole
+    if (is_whole or prepared.runs_over_time) and not options.keeps_nothing:
+        rule = "has weights that are not rounded" if is_whole else "runs over time"
+        hint = "ask for none, or for --as-float" if is_whole else "ask for none"
+        raise BadInput(Origin(file=prepared.name), f"{rule}: no formats are chosen", hint=hint)
+    if is_whole:
+        return _unmeasured(options), None, prepared
+    if options.data is None or prepared.runs_over_time or kind_of(chip) is CROSSBAR:
+        weights = options.weights
+        if weights == AUTO:
+            with clock("choose"):
+                weights = by_weights(prepared.network)
+        return options.with_formats(weights), None, prepared
+    from ..choosing.choose import Wish, decide
     from ..choosing.meter import Meter
 
     is_over = clock.deadline(options.time_limit)
 
-    def mapped(weights: str) -> Taken:
+    def mapped(weights: str) -> "Taken":
         tried = options.with_formats(weights)
         if options.time_limit is not None:
             tried = replace(tried, time_limit=max(is_over.left, TIME_LEAST))
-        _, choice = pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)
-        held = ([choice.mapping.plans[f] for f in core] for core in choice.mapping.cores)
-        return Taken(
-            WORD_BYTES * sum(core_size(chip, plans).words for plans in held), len(choice.mapping.cores)
-        )
+        return _taken(chip, pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)[1])
 
     with clock("measure"), _given(prepared, options.data) as frames:
         meter = Meter(prepared.graph, prepared.network, frames)
         wish = Wish(options.weights, options.budget, options.cores, options.min_sqnr, options.force)
         found = decide(meter, wish, mapped, is_over)
-    return options.with_formats(found.weights), found
+        added = meter.added(found.weights)
+    return options.with_formats(found.weights), found, prepared.corrected(added)
+
+
+def _taken(chip: Chip, choice: Choice) -> "Taken":
+    """What a mapping takes."""
+    from ..choosing.choose import Taken
+
+    mapping = choice.mapping
+    held = ([mapping.plans[f] for f in core] for core in mapping.cores)
+    return Taken(WORD_BYTES * sum(core_size(chip, plans).words for plans in held), len(mapping.cores))
 
 
 def _peaks(prepared: Prepared, options: Options) -> tuple[float, ...]:
@@ -217,9 +233,10 @@ def front(
             lambda graph: steps.admit(graph, chip),
             options.dynamics,
             clock.deadline(options.time_limit),
+            as_float=options.as_float,
         )
-    chosen, _ = _measured(prepared, chip, options, clock)
-    return steps.front(prepared, chip, chosen, clock)
+    chosen, _, found = _measured(prepared, chip, options, clock)
+    return steps.front(found, chip, chosen, clock)
 
 
 def _model(part: LayerGraph | None) -> bytes | None:

@@ -1,7 +1,7 @@
 """What a network becomes on a chip, by its kind: a row for each one of `compiler/targets/kinds.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, overload
 
 from ...backends.crossbar.image import CrossbarImage
@@ -13,7 +13,7 @@ from ...ir.deadline import Deadline
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
 from ..targets.kinds import CROSSBAR, ESU, kind_of
-from .about import about
+from .about import about, added
 from .capacity import check_capacity
 from .choices import Choice, Point
 from .clock import Clock, Progress
@@ -62,7 +62,8 @@ class Pipeline(Generic[C, D, M]):
 
 
 def _emitted(prepared: Prepared, choice: Choice, options: Options, before: Model, after: Model) -> Image:
-    return emit(choice.mapping, about(prepared, choice, options), before, after)
+    image = emit(choice.mapping, about(prepared, choice, options), before, after)
+    return replace(image, added=added(prepared))
 
 
 ON_CORES: Pipeline[Chip, Choice, Image] = Pipeline(

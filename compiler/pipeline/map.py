@@ -10,7 +10,7 @@ from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, raise_all
 from ...ir.network import Network
 from ...ir.storage.channels import SCHEMES
-from ...ir.storage.formats import formats_of
+from ...ir.storage.formats import AUTO, INTEGERS, formats_of
 from ...ir.storage.weights import FORMATS
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
@@ -19,6 +19,7 @@ from ...passes.rate_coding import RateCode
 from ...passes.sigma_delta import SigmaDelta
 from ...passes.wiring.wire import Wire
 from ...passes.wiring.wired import Wired
+from ..choosing.unmeasured import by_weights
 from .capacity import too_wide
 from .choices import Choice, Packer, Point
 from .clock import Clock, Progress, unreported
@@ -73,6 +74,10 @@ def quantised(prepared: Prepared, weights: str) -> Network:
     """The network with weights and biases as a format holds them, or several do. Raises BadInput where there
     is no such, or where there are not as many as trained constants.
     """
+    if prepared.network.is_whole and weights in (INTEGERS, AUTO):
+        return Quantise()(prepared.network)
+    if weights == AUTO:
+        return Quantise(by_weights(prepared.network))(prepared.network)
     count = len(trained_constants(prepared.network))
     try:
         formats_of(weights, count)

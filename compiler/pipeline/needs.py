@@ -36,7 +36,7 @@ def weighed(network: Network, chip: Chip, options: Options) -> Weighed:
     shared = options.states is StateUse.SHARED
     if found := refusals(network, chip, options):
         return Weighed((), tuple(found))
-    stored = Quantise(options.weights)(network)
+    stored = Quantise(options.bits_as)(network)
     wiring = Wire()(stored, chip)
     if refused := tuple(without_cut(stored, chip, wiring, shared)):
         return Weighed(needs_of(refused, chip), refused)

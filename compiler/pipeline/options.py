@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput
 from ...ir.layers import Value
-from ...ir.storage.formats import AUTO
+from ...ir.storage.formats import AUTO, START
 from ...passes.crossbar.decompose import Method
 from ..frontend.nir.dynamics import Dynamics
 
@@ -33,13 +33,15 @@ class Options:
     those on `data` are not above; `peaks`: these, once they are known.
 
     `data` gives frames for the network's inputs, on which the errors of weights are measured. With it,
-    `weights` may be "auto": formats are chosen constant by constant, so that the image takes at most `budget`
-    bytes, or `cores` cores, or keeps `min_sqnr` dB with the fewest bits.
+    `weights` "auto" means that formats are chosen constant by constant, so that outputs are as near as 30 dB,
+    or that the image takes at most `budget` bytes, or `cores` cores, or keeps `min_sqnr` dB with the fewest
+    bits; without it, that each constant has the format of eight bits that errs least on its weights.
 
     `decompose`: what becomes of neurons with more inputs than a crossbar has, on chips of crossbars.
+    `as_float`: a quantised model is compiled in its float form, whose weights `weights` is for.
     """
 
-    weights: str = "fixed8"
+    weights: str = AUTO
     states: StateUse = StateUse.SHARED
     objective: Objective = Objective.CORES
     seed: int = 0
@@ -58,14 +60,20 @@ class Options:
     percentile: float = PERCENTILE
     peaks: tuple[float, ...] = ()
     decompose: Method = Method.TREE
+    as_float: bool = False
 
     @property
     def keeps_nothing(self) -> bool:
         """Whether there is no wish about the formats of weights."""
         return self.budget is None and self.cores is None and self.min_sqnr is None
 
+    @property
+    def bits_as(self) -> str:
+        """Formats with as many bits as those have that are chosen where nothing is measured."""
+        return START if self.weights == AUTO else self.weights
+
     def decomposed(self, method: Method) -> "Options":
-        """The same with another method of decomposition."""
+        """The same with another method of decomposition. Raises BadInput as the class does."""
         return replace(self, decompose=method)
 
     def with_formats(self, weights: str) -> "Options":

@@ -4,12 +4,13 @@ Everything that asks about a model begins with what it gives: `compile` and its 
 `compare`, the front of cores against work.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, Origin, SncError, raise_all
@@ -17,6 +18,7 @@ from ...ir.layers import LayerGraph
 from ...ir.network import Network
 from ...passes.closing import closed, torn
 from ...passes.composing.compose import Compose
+from ...passes.correct import Correct
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
 from ...passes.hoist import Hoist
@@ -44,14 +46,20 @@ class Prepared:
 
     `graph`: all its layers, folded into each other. `parts`: those that the host has, before and behind the
     chip, and the chip's. `network`: the chip's part lowered, with the weights as they were trained.
-    `dynamics`: how a network that runs over time is run, None for others. It can be pickled: other processes,
-    too, start from it.
+    `dynamics`: how a network that runs over time is run, None for others. `added`: what was added to biases
+    to make up for rounded weights, by the constants that they are. It can be pickled: other processes, too,
+    start from it.
     """
 
     graph: LayerGraph
     parts: Split
     network: Network
     dynamics: Dynamics | None = None
+    added: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def corrected(self, added: Mapping[str, NDArray[np.float32]]) -> "Prepared":
+        """The same with this added to biases, by constant and channel. Raises nothing."""
+        return replace(self, network=Correct(added)(self.network), added=added)
 
     @property
     def name(self) -> str:
@@ -89,10 +97,14 @@ def prepare(
     admit: Callable[[LayerGraph], None] = lambda graph: None,
     dynamics: Dynamics | None = None,
     is_over: Deadline = NEVER,
+    *,
+    as_float: bool = False,
 ) -> Prepared:
-    """A model read and lowered. `admit` may refuse layers before they are lowered. Raises SncError."""
+    """A model read and lowered. `admit` may refuse layers before they are lowered. `as_float`: a quantised
+    model gets its float form. Raises SncError.
+    """
     dynamics = dynamics or Dynamics()
-    graph = folded(path, input_shapes, dynamics, is_over)
+    graph = folded(path, input_shapes, dynamics, is_over, as_float=as_float)
     admit(graph)
     return lowered(graph, steps_of(path, dynamics), is_over=is_over)
 
@@ -115,7 +127,12 @@ def is_netx(path: Path) -> bool:
 
 
 def folded(
-    path: Path, input_shapes: Shapes, dynamics: Dynamics | None = None, is_over: Deadline = NEVER
+    path: Path,
+    input_shapes: Shapes,
+    dynamics: Dynamics | None = None,
+    is_over: Deadline = NEVER,
+    *,
+    as_float: bool = False,
 ) -> LayerGraph:
     """The layers of a model, folded into each other: they compute what the model does. Raises OutOfTime once
     time `is_over`, other SncError for what cannot be read.
@@ -131,7 +148,7 @@ def folded(
             raise BadInput(Origin(file=path.name), rule, hint="leave these options out")
         read = read_netx if is_netx(path) else read_nir
         return read(path, dynamics or Dynamics())
-    reading = read_model(path, input_shapes, is_over)
+    reading = read_model(path, input_shapes, is_over, as_float=as_float)
     graph = reading.graph
     for rewrite in REWRITES:
         is_over.check(path.name, READ)

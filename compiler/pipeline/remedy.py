@@ -187,7 +187,7 @@ def _chosen(error: SncError, chip: Chip, options: Options, attempt: Attempt) -> 
 def _cheaper(options: Options) -> Iterator[Change]:
     """The options that take less memory, in the order of what they cost."""
     states: list[Change] = [{"states": StateUse.SHARED}] * (options.states is not StateUse.SHARED)
-    bits = max(codec_of(name).bits for name in listed(options.weights))
+    bits = max(codec_of(name).bits for name in listed(options.bits_as))
     weights: list[Change] = [{"weights": name} for name in reversed(PLAIN) if FORMATS[name].bits < bits]
     yield from states
     yield from weights

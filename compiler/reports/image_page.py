@@ -1,11 +1,16 @@
 """The page of `snc compile --report`: where everything of an image lies, and what the solver says of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..pipeline.host_work import percent
 from . import charts
-from .page import Chart, Section, Table, page, size
+from .page import Cell, Chart, Section, Table, page, size
 from .report import Report
+
+if TYPE_CHECKING:
+    from ..choosing.choose import Point, Precision
+    from ..choosing.frames import Measured
 
 CATEGORIES = ("neurons", "connectivity", "parameters", "biases")
 KEY = tuple((name, name) for name in CATEGORIES)
@@ -20,7 +25,8 @@ def image_page(found: Report, data: object) -> str:
 
 def image_sections(found: Report) -> list[Section]:
     """The parts of that page."""
-    return [_overview(found), _layers(found), _cores(found), _solver(found), _host(found)]
+    accuracy = [] if found.precision is None else [_accuracy(found.precision)]
+    return [_overview(found), *accuracy, _layers(found), _cores(found), _solver(found), _host(found)]
 
 
 def _overview(found: Report) -> Section:
@@ -39,6 +45,44 @@ def _overview(found: Report) -> Section:
     if totals.synapses is not None:
         facts.append(("synapses", f"{totals.synapses:,}"))
     return Section("In all", (), tuple(facts))
+
+
+def _accuracy(found: "Precision") -> Section:
+    """How near the image is to the model, every choice that was measured, and each layer."""
+    facts = [
+        ("bits of a weight", f"{found.bits_per_weight:.2f}"),
+        *_measured("frames to choose by", found.calibration),
+    ]
+    if found.held_out is not None:
+        facts += _measured("frames held out", found.held_out)
+    if found.uncorrected is not None:
+        without = f"{found.uncorrected.calibration.sqnr_db:.1f} dB"
+        facts += [("corrected biases", str(found.corrected)), ("without that", without)]
+    if found.chip is not None:
+        states = f"{found.chip.sqnr_db:.1f} dB, with 32 {found.chip.wide_sqnr_db:.1f} dB"
+        facts += [(f"states of 16 bits, on {found.chip.frames} frames", states)]
+    choices = Table(
+        "Every choice of formats that was measured",
+        ("bits", "bytes", "cores", "SQNR, dB", "% of answers stay", "held out, dB", "held out, %", "formats"),
+        tuple(_choice(point) for point in found.front),
+    )
+    rows = tuple((la.layer, la.sqnr_db, la.least, la.most, 100 * la.zeros) for la in found.layers)
+    headings = ("layer", "SQNR, dB", "least value", "largest value", "% of values are 0")
+    layers = Table("Accuracy of each layer, and what its values are", headings, rows)
+    return Section("Accuracy", (), tuple(facts), (), (choices, layers))
+
+
+def _measured(name: str, found: "Measured") -> list[tuple[str, str]]:
+    stay = f"{100 * found.agreement:.1f} % of answers stay"
+    return [(name, f"{found.sqnr_db:.1f} dB on {found.frames}, {stay}")]
+
+
+def _choice(point: "Point") -> tuple[Cell, ...]:
+    shown, other = point.calibration, point.held_out
+    held = ("-", "-") if other is None else (other.sqnr_db, 100 * other.agreement)
+    size = "-" if point.bytes is None else point.bytes
+    cores = "-" if point.cores is None else point.cores
+    return (point.bits_per_weight, size, cores, shown.sqnr_db, 100 * shown.agreement, *held, point.weights)
 
 
 def _solver(found: Report) -> Section:

@@ -23,6 +23,7 @@ from ..pipeline.clock import Clock
 
 if TYPE_CHECKING:
     from ..choosing.choose import Precision
+    from ..choosing.frames import StateAccuracy
     from ..pipeline.driver import Compiled
 
 
@@ -209,10 +210,11 @@ def report(image: Image, path: Path) -> Report:
     )
 
 
-def compile_report(compiled: "Compiled", path: Path) -> Report:
-    """The report of an image that has just been compiled."""
+def compile_report(compiled: "Compiled", path: Path, chip: "StateAccuracy | None" = None) -> Report:
+    """The report of an image that has just been compiled. `chip`: how near it is with states of 16 bits."""
     with Clock()("report"):  # beside a mapping, whose objects are many
         known, network = report(compiled.image, path), compiled.network
+    precision = compiled.precision
     return replace(
         known,
         totals=replace(
@@ -230,7 +232,7 @@ def compile_report(compiled: "Compiled", path: Path) -> Report:
             layer.name: layer.text(HOW, "") for layer in compiled.graph.layers if HOW in layer.attributes
         }
         or None,
-        precision=compiled.precision,
+        precision=None if precision is None else replace(precision, chip=chip),
     )
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...backends.image.parts import SplitImage
+from ...backends.image.image import Image
+from ...backends.image.parts import SplitImage, images_of
 from ...ir.errors import BadInput, Origin
 from ...ir.layers import RESHAPES, Array, LayerGraph
+from ...ir.storage.formats import INTEGERS
 from ...passes.closing import FIRST_STEP
 from ...passes.quantise import held_constants
 from ..frontend.nir.dynamics import steps_of
@@ -23,6 +25,7 @@ from ..frontend.precision import widen
 from ..frontend.quantised.whole import WholeForm, whole_form
 from ..frontend.read import Shapes, to_onnx
 from ..frontend.runtime import Arrays
+from ..pipeline.about import added_by
 from ..pipeline.kinds import pipeline_of
 from ..pipeline.map import quantised
 from ..pipeline.prepare import Prepared, is_spiking, prepare
@@ -43,7 +46,12 @@ if TYPE_CHECKING:
 
 CLASSIFIERS = ("ArgMax", "TopK")
 CARRIERS = (*RESHAPES, "Cast")
-INTEGERS = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT16, onnx.TensorProto.UINT16)
+INTEGER_TYPES = (
+    onnx.TensorProto.INT8,
+    onnx.TensorProto.UINT8,
+    onnx.TensorProto.INT16,
+    onnx.TensorProto.UINT16,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +135,24 @@ def load_models(path: Path, image: AnyImage, reference: Path | None, frames: int
         raise BadInput(Origin(file=path.name), rule, hint=hint)
 
     graph, chips = _prepared(path, shapes, image)
+    if graph.is_whole != (image.about.weights == INTEGERS):
+        rule = "is compiled as no integers, and the image holds some"
+        raise BadInput(Origin(file=path.name), rule, hint="give the model that the image was compiled from")
 
-    def form(weights: str) -> LayerGraph:
+    def form(*formats: str) -> LayerGraph:
         constants = dict(graph.constants)
-        for each in chips:
-            constants |= held_constants(quantised(each, weights), constants)
+        for each, weights in zip(chips, formats, strict=True):
+            own = each if weights == "float32" else each.corrected(added)
+            constants |= held_constants(quantised(own, weights), constants)
         return graph.with_constants(constants)
 
-    forms = {"read": form("float32")}
-    forms["held"] = forms["read"] if image.about.weights == "float32" else form(image.about.weights)
+    said = image.added if isinstance(image, Image) else ()
+    added = added_by(said, [each.network for each in chips], path.name)
+    exact = ("float32",) * len(chips)
+    images = images_of(image) if isinstance(image, Image) else (image,)
+    formats = tuple(each.about.weights for each in images)
+    forms = {"read": form(*exact)}
+    forms["held"] = forms["read"] if formats == exact else form(*formats)
     read = to_onnx(forms["read"])
     held = to_onnx(forms["held"]) if reference is None else load_model(reference)
     given = converted(source, path.name)
@@ -161,10 +178,13 @@ def _integers(model: onnx.ModelProto, file: str) -> Integers:
 
 def _prepared(path: Path, shapes: Shapes, image: AnyImage) -> tuple[LayerGraph, tuple[Prepared, ...]]:
     """The layers of a model, and the parts of it that the chip has."""
+    as_float = image.about.weights != INTEGERS
     if isinstance(image, SplitImage):
-        parts = prepare_split(path, shapes)
+        parts = prepare_split(path, shapes, as_float=as_float)
         return parts.graph, parts.prepared
-    whole = prepare(path, shapes, lambda graph: pipeline_of(image.chip).admit(graph, image.chip))
+    whole = prepare(
+        path, shapes, lambda graph: pipeline_of(image.chip).admit(graph, image.chip), as_float=as_float
+    )
     return whole.graph, (whole,)
 
 
@@ -207,7 +227,7 @@ def verify(
         assert models.integers is not None
         kinds = {value.name: value.type.tensor_type.elem_type for value in models.given.graph.output}
         whole = [tensor.name for tensor in layers if tensor.name in models.integers.form.tensors]
-        whole += [name for name in outputs if kinds[name] in INTEGERS]
+        whole += [name for name in outputs if kinds[name] in INTEGER_TYPES]
         gauges["integers"] = [Gauge(name) for name in whole if models.integers.binds(name)]
     by_layer = [Gauge(tensor.name) for tensor in layers]
     for index, frame in enumerate(frames):

@@ -14,7 +14,7 @@ from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
 from ...ir.errors import BadInput, Origin, SncError, each_of, raise_all
 from ...ir.storage.formats import AUTO, listed
-from ..choosing.meter import HELD_OUT
+from ..choosing.frames import HELD_OUT
 from ..frontend.nir.dynamics import Dynamics
 from ..running.data.pictures import Picture
 from ..running.engines import ENGINES

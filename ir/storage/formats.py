@@ -12,6 +12,7 @@ from .weights import FORMATS, Codec
 
 AUTO = "auto"  # formats that the compiler chooses
 START = "adaptive8e2s"  # what it begins with
+INTEGERS = "integers"  # of a quantised model: weights are the integers that they are
 TIMES = " x "
 AND = ", "
 

@@ -48,7 +48,11 @@ def test_json_has_the_keys_of_the_contract(run: Run, digits: Path, tmp_path: Pat
     assert found["model"] == "digits.onnx"
     assert found["image"] == str(path)
     assert found["image_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (found["target"], found["weights"], found["states"]) == ("grai-vip", "fixed8", "shared")
+    assert (found["target"], found["weights"], found["states"]) == (
+        "grai-vip",
+        "fixed8, adaptive8e2s x 2",
+        "shared",
+    )
     totals = found["totals"]
     assert totals.keys() == TOTALS
     parts = ("neurons_bytes", "connectivity_bytes", "parameters_bytes", "biases_bytes")

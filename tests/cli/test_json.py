@@ -43,6 +43,7 @@ def keys(value: object) -> Iterator[str]:
         ("compile", "compile {model} --pareto --json"),
         ("compile", "compile --split {model} -o {out} --json"),
         ("compile", "inspect {image} --json"),
+        ("quantise", "quantise {model} --data {data} -o {int8} --json"),
         ("check", "check {model} --json"),
         ("verify", "verify {model} {image} --random 1 --json"),
         ("compare", "compare {model} --json"),
@@ -54,7 +55,8 @@ def keys(value: object) -> Iterator[str]:
 def test_every_key_is_described(
     title: str, command: str, run: Run, digits: Path, image: Path, tmp_path: Path
 ) -> None:
-    places = {"model": digits, "image": image, "out": tmp_path / "d.snc"}
+    places = {"model": digits, "image": image, "out": tmp_path / "d.snc", "int8": tmp_path / "int8.onnx"}
+    places["data"] = digits.with_name("digits_test.npz")
     done = run(*(part.format(**places) for part in command.split()))
     assert done.code == 0
     found = json.loads(done.out)

@@ -29,8 +29,8 @@ def test_the_report_has_what_was_measured(run: Run, digits: Path, tmp_path: Path
     assert precision["front"][0].keys() == {
         "weights",
         "bits_per_weight",
-        "sqnr_db",
-        "agreement",
+        "calibration",
+        "held_out",
         "bytes",
         "cores",
     }
@@ -62,17 +62,22 @@ def test_answers_that_are_far_are_refused_or_warned_of(run: Run, digits: Path, t
 
 
 def test_without_frames_it_says_what_it_did_not_do(run: Run, digits: Path, tmp_path: Path) -> None:
-    done = run("compile", digits, "-o", tmp_path / "a.snc", "--weights", "auto")
-    assert done.code == 0
-    assert done.err == (
-        "snc: note: all weights are adaptive8e2s, and no error was measured: give frames with --data\n"
-    )
-    done = run("compile", digits, "-o", tmp_path / "a.snc", "--weights", "auto", "--min-sqnr", "25")
-    assert done.code == 2
-    assert "min_sqnr asks how far weights may be rounded (give frames: --data)" in done.err
-    done = run("compile", digits, "-o", tmp_path / "a.snc", "--budget", "4MB")
-    assert done.code == 2
-    assert "--weights auto" in done.err
+    path = tmp_path / "a.snc"
+    by_default, chosen = (run("compile", digits, "-o", path, *given) for given in ((), ("--weights", "auto")))
+    assert by_default.code == chosen.code == 0
+    for done in (by_default, chosen):
+        assert "weights  fixed8, adaptive8e2s x 2, states shared\n" in done.out
+        assert "accuracy not measured: give frames with --data\n" in done.out
+    assert "not measured" in run("compile", digits, "-o", path, "--weights", "fixed4").out
+    assert "not measured" not in run("compile", digits, "-o", path, "--weights", "float32").out
+    assert "not measured" not in run("inspect", path).out
+    for wish in (("--min-sqnr", "25"), ("--budget", "4MB"), ("--cores", "3")):
+        done = run("compile", digits, "-o", path, *wish)
+        assert done.code == 2
+        assert "asks how far weights may be rounded (give frames: --data)" in done.err
+        done = run("compile", digits, "-o", path, "--weights", "fixed8", "--data", DATA, *wish)
+        assert done.code == 2
+        assert "--weights auto" in done.err
 
 
 def test_frames_that_do_not_fit_are_refused(run: Run, digits: Path, tmp_path: Path) -> None:
@@ -124,3 +129,26 @@ def test_a_quantised_model_is_told_for_machines(run: Run, digits: Path, tmp_path
     assert (done.code, done.out) == (2, "")
     assert "is quantised already" in done.err
     assert not (tmp_path / "again.onnx").exists()
+
+
+def test_layers_biases_and_states_are_told(run: Run, digits: Path, tmp_path: Path) -> None:
+    page, charts = tmp_path / "d.html", tmp_path / "charts"
+    given = ("compile", digits, "-o", tmp_path / "d.snc", "--weights", "auto", "--data", DATA)
+    shown = run(*given, "--arithmetic", "chip", "--report", page, "--charts", charts).out
+    assert re.search(r"biases   3 are corrected, [\d.]+ dB without that", shown)
+    assert re.search(r"layers   \S+ is least near, [\d.]+ dB; [\d.]+ % of values are 0", shown)
+    assert re.search(r"states   [\d.]+ dB with 16 bits, [\d.]+ with 32, on 4 frames", shown)
+    text = page.read_text(encoding="utf-8")
+    assert "Every choice of formats that was measured" in text
+    assert "states of 16 bits" in text
+    assert "logits" in (charts / "accuracy-of-each-layer.csv").read_text(encoding="utf-8")
+    precision = json.loads(run(*given, "--json").out)["precision"]
+    assert precision["chip"] is None
+    assert precision["corrected"] == 3
+    assert precision["calibration"]["sqnr_db"] > precision["uncorrected"]["calibration"]["sqnr_db"]
+    [point] = precision["front"]
+    assert (point["cores"], point["calibration"]) == (1, precision["calibration"])
+    assert [layer["layer"] for layer in precision["layers"]][-1] == "logits"
+    done = run("compile", digits, "-o", tmp_path / "d.snc", "--arithmetic", "chip")
+    assert (done.code, done.err.splitlines()[-1][:10]) == (2, "snc: error")
+    assert "--arithmetic chip needs --data" in done.err

@@ -12,11 +12,15 @@ from oracle.writer import Writer
 
 from snc.backends.analysis.bill import bill
 from snc.compiler.choosing.choose import LADDER, Choosing, Taken, Wish, decide
-from snc.compiler.choosing.meter import Meter
+from snc.compiler.choosing.frames import EXACT_DB
+from snc.compiler.choosing.meter import LAYER_FRAMES, Meter
+from snc.compiler.frontend.read import to_onnx
+from snc.compiler.frontend.runtime import reference_outputs
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
 from snc.compiler.running.runner import Runner
+from snc.compiler.running.simulating.states import chip_accuracy
 from snc.ir.deadline import OVER
 from snc.ir.errors import BadInput, DoesNotFit, Unsupported
 from snc.ir.layers import Value
@@ -96,7 +100,7 @@ def test_layers_are_promoted_until_thirty_decibels(meter: Meter) -> None:
     chosen = Choosing(meter).promoted()
     found, _ = meter.whole(chosen)
     assert found.sqnr_db >= 30
-    assert set(chosen) <= {"float16", "adaptive8e2s"}
+    assert set(chosen) <= {"float16", "adaptive8e2s", "fixed8"}
     assert ("float16" in chosen) == (start.sqnr_db < 30)
 
 
@@ -222,7 +226,7 @@ def test_wishes_need_frames_and_formats_that_are_chosen() -> None:
 def test_without_frames_nothing_is_measured() -> None:
     found = compiled(digits_model(), CHIP, Options("auto"))
     assert found.precision is None
-    assert found.image.about.weights == "adaptive8e2s"
+    assert found.image.about.weights == "fixed8, adaptive8e2s x 2"
 
 
 def test_the_same_frames_give_the_same_formats(path: Path) -> None:
@@ -239,6 +243,32 @@ def test_what_is_not_finite_is_no_answer(meter: Meter, monkeypatch: pytest.Monke
     """Weights beyond float16 become infinite, and outputs NaNs: as far from the model as can be."""
     broken = {name: np.full_like(array, np.nan) for name, array in meter.constants_in("float32").items()}
     monkeypatch.setitem(meter._held, "fixed2", broken)
+    monkeypatch.setattr(meter, "_constants", lambda weights, added: broken)
     monkeypatch.setattr(meter, "_whole", {})
     with pytest.raises(Unsupported, match=r"the image is -999\.0 dB from the model"):
         decide(meter, Wish("fixed2"), lambda weights: Taken(0, 0))
+
+
+def test_what_layers_hold_is_what_onnx_runtime_computes(meter: Meter) -> None:
+    exact = meter.layers(["float32"] * len(meter.constants))
+    assert {layer.sqnr_db for layer in exact} == {EXACT_DB}
+    rounded = {layer.layer: layer for layer in meter.layers(["adaptive8e2s"] * len(meter.constants))}
+    model = to_onnx(meter.graph)
+    found: dict[str, list[NDArray[np.float32]]] = {layer.layer: [] for layer in exact}
+    for frame in meter.calibration.given[:LAYER_FRAMES]:
+        for name, array in reference_outputs(model, frame, list(found)).items():
+            found[name].append(array)
+    for layer in exact:
+        values = np.stack(found[layer.layer])
+        assert (layer.least, layer.most) == pytest.approx((values.min(), values.max()), rel=1e-4)
+        assert layer.zeros == pytest.approx((values == 0).mean(), abs=1e-3)
+        assert 20 < rounded[layer.layer].sqnr_db < 60
+    assert any(layer.zeros > 0.2 for layer in exact)
+
+
+def test_states_of_sixteen_bits_are_measured(path: Path) -> None:
+    found = compile_model(path, CHIP, Options("float32", data=frames, effort=0.5))
+    near = chip_accuracy(found, frames(found.graph.inputs))
+    assert near.frames == 4
+    assert 40 < near.sqnr_db < 90  # float32 weights: what the states' rounding makes
+    assert near.wide_sqnr_db > 120

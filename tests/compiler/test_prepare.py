@@ -71,9 +71,9 @@ class Counted:
         self.right, self.count = getattr(module, name), 0
         monkeypatch.setattr(module, name, self)
 
-    def __call__(self, *given: object) -> object:
+    def __call__(self, *given: object, **named: object) -> object:
         self.count += 1
-        return self.right(*given)
+        return self.right(*given, **named)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 its float form is near to it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,16 @@ import pytest
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType
 
+from snc.backends.analysis.bill import bill
 from snc.compiler.frontend.quantised.qdq import float_form
 from snc.compiler.frontend.quantised.whole import NOTE
+from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_target
+from snc.ir.errors import BadInput
+from snc.ir.storage.formats import INTEGERS
 
 from .quantised import Frame, inputs, mobile, quantised
 
@@ -35,6 +40,12 @@ WAYS = {
     for activations, weights in ((UNSIGNED, SIGNED), (SIGNED, SIGNED), (UNSIGNED, UNSIGNED))
     for per_channel in (False, True)
 }
+
+
+def floats(folder: Path) -> Path:
+    path = folder / "floats.onnx"
+    path.write_bytes(mobile().SerializeToString())
+    return path
 
 
 def run(model: onnx.ModelProto, frames: list[Frame]) -> np.ndarray:
@@ -91,3 +102,33 @@ def test_other_integers_than_the_models_are_found(tmp_path: Path) -> None:
     divergence = verdict.compared["integers"].first_divergence
     assert divergence is not None
     assert abs(divergence.got - divergence.want) >= 1
+
+
+def test_the_float_form_can_be_asked_for(tmp_path: Path) -> None:
+    """Its weights are rounded as those of any float network, and the image knows what it is."""
+    path = quantised(tmp_path, QuantFormat.QDQ, UNSIGNED, SIGNED, per_channel=True)
+    whole = compile_model(path, CHIP, Options(effort=0.1))
+    assert whole.image.about.weights == INTEGERS
+    found = compile_model(path, CHIP, Options("float32", effort=0.1, as_float=True))
+    assert not found.network.is_whole
+    assert found.image.about.weights == "float32"
+    assert found.graph.notes[0].startswith("the model is quantised and was compiled in its float form")
+    verdict = verify(path, found.image, [dict(frame) for frame in inputs(2, 1)])
+    assert verdict.is_right
+    assert "integers" not in verdict.compared
+    with pytest.raises(BadInput, match="is compiled as no integers, and the image holds some"):
+        verify(floats(tmp_path), whole.image, [dict(frame) for frame in inputs(1, 1)])
+    small = compile_model(path, CHIP, Options("fixed4", effort=0.1, as_float=True))
+    assert bill(small.image).total.parameters < bill(found.image).total.parameters / 4
+    assert check(path, CHIP, Options(as_float=True)).notes == found.graph.notes
+    assert check(path, CHIP, Options()).notes == whole.graph.notes
+
+
+def test_formats_are_chosen_for_the_float_form_alone(tmp_path: Path) -> None:
+    path = quantised(tmp_path, QuantFormat.QDQ, UNSIGNED, SIGNED, per_channel=True)
+    wished = Options("auto", data=lambda _: inputs(4, 1), min_sqnr=30.0, effort=0.1)
+    with pytest.raises(BadInput, match=r"no formats are chosen \(ask for none, or for --as-float\)"):
+        compile_model(path, CHIP, wished)
+    found = compile_model(path, CHIP, replace(wished, as_float=True))
+    assert found.precision is not None
+    assert found.precision.calibration.sqnr_db >= 30

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snc.backends.image.container import read_image, write_image
 from snc.backends.image.image import Image
-from snc.compiler.frontend.nir.dynamics import Dynamics
 from snc.compiler.pipeline import driver, prepare
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
@@ -113,7 +113,7 @@ def test_a_network_that_was_read_wrong_is_the_front_ends_fault(
 ) -> None:
     path = saved(tmp_path, small())
     right = prepare.folded
-    read_as(monkeypatch, lambda path, *how: fault(right(path, *how)))
+    read_as(monkeypatch, lambda path, *how, **also: fault(right(path, *how, **also)))
     found = judged(path, image_of(path))
     assert found.is_mapped_right
     assert not found.is_right
@@ -136,7 +136,7 @@ def test_a_wrong_image_is_the_mappings_fault(tmp_path: Path, monkeypatch: pytest
     path = saved(tmp_path, small())
     right = prepare.folded
     with monkeypatch.context() as patched:
-        read_as(patched, lambda path, *how: heavier(right(path, *how)))
+        read_as(patched, lambda path, *how, **also: heavier(right(path, *how, **also)))
         wrong = image_of(path)
     found = judged(path, wrong)
     assert not found.is_mapped_right
@@ -152,8 +152,8 @@ def test_a_lost_clamp_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert good.rounds_to == "quantised"
     right = prepare.folded
 
-    def without_clamps(path: Path, shapes: dict[str, tuple[int, ...]], dynamics: Dynamics) -> LayerGraph:
-        graph = right(path, shapes, dynamics)
+    def without_clamps(path: Path, *how: Any, **also: Any) -> LayerGraph:
+        graph = right(path, *how, **also)
         bounds = {name for layer in graph.layers if layer.op == "Clip" for name in layer.inputs[1:]}
         assert bounds
         return graph.with_constants(

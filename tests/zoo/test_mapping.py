@@ -36,7 +36,7 @@ def test_few_cores_that_reach_each_other(
 ) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(CATALOGUE[name].build().SerializeToString())
-    chip, options = replace(load_target(target), mesh=mesh), Options(states=StateUse(states))
+    chip, options = replace(load_target(target), mesh=mesh), Options("fixed8", states=StateUse(states))
     packer = packer_of(quantised(prepare(path), options.weights), chip, options)
     found = packer.located(packer.choices())
     used, least = len(found.mapping.cores), found.solution.least_cores

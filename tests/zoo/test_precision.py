@@ -8,7 +8,9 @@ import pytest
 from snc.compiler.choosing.choose import WANTED_DB, Choosing
 from snc.compiler.choosing.frames import Measured
 from snc.compiler.choosing.meter import Meter
+from snc.compiler.choosing.unmeasured import EIGHT_BITS
 from snc.compiler.pipeline.prepare import prepare
+from snc.ir.storage.formats import spelled
 
 from .networks import FOLDER, NAMES, ZOO, frames
 from .pictures import Pixels, photograph, picture
@@ -23,8 +25,13 @@ pytestmark = [
 FLOATS = [name for name in NAMES if not name.endswith(("_quant", "_int8"))]
 HELD_OUT_DB = 25.0
 HALF_DB = 45.0
-# Activations of its scores and boxes are near 0 on pictures without a face, where any error is large.
-FAR_ON_OTHERS = {"yunet_s_320", "squeezenet_fp16"}
+CORRECTED = {
+    "pilotnet": 10.0,
+    "mlperf_pretrainedResnet": 6.0,
+    "mlperf_vww_96_float": 4.0,
+    "squeezenet_fp16": 3.0,
+}
+TIE = 0.01  # of the largest element: a second one so near is as good an answer
 
 
 def crops(seed: int) -> list[Pixels]:
@@ -61,9 +68,8 @@ def test_the_chosen_formats_keep_thirty_decibels(name: str) -> None:
     formats, calibration, held_out = chosen(name)
     assert calibration.sqnr_db >= WANTED_DB
     assert held_out is not None
-    if name not in FAR_ON_OTHERS:
-        assert held_out.sqnr_db >= HELD_OUT_DB
-    assert "adaptive8e2s" in formats
+    assert held_out.sqnr_db >= HELD_OUT_DB
+    assert any(name in formats for name in EIGHT_BITS)
 
 
 @pytest.mark.parametrize("name", FLOATS)
@@ -72,9 +78,24 @@ def test_half_precision_keeps_forty_five_decibels(name: str) -> None:
     assert calibration.sqnr_db >= HALF_DB
 
 
+@pytest.mark.parametrize("name", CORRECTED)
+def test_corrected_biases_are_worth_their_decibels(name: str) -> None:
+    found = meter(name).measured([EIGHT_BITS[0]] * len(meter(name).constants))
+    assert found.best.calibration.sqnr_db >= found.plain.calibration.sqnr_db + CORRECTED[name]
+
+
 @pytest.mark.parametrize("name", ["squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float"])
 def test_answers_stay(name: str) -> None:
-    _, calibration, held_out = chosen(name)
-    assert calibration.agreement == 1
-    assert held_out is not None
-    assert held_out.agreement == 1
+    formats, _, _ = chosen(name)
+    known, text = meter(name), spelled(formats)
+    held = known._constants(text, known.added(text))
+    frames = [*known.calibration.given, *known.held_out.given]
+    outputs = [*known.calibration.wanted, *known.held_out.wanted]
+    decided = 0
+    for frame, wanted in zip(frames, outputs, strict=True):
+        want, got = (next(iter(each.values())).ravel() for each in (wanted, known._run(frame, held)))
+        second, first = np.sort(want)[-2:]
+        if first - second > TIE * abs(first):
+            decided += 1
+            assert got.argmax() == want.argmax()
+    assert decided >= 0.9 * len(frames)

@@ -14,7 +14,7 @@ from ....ir.deadline import Deadline
 from ....ir.errors import DoesNotFit, Origin, Unsupported, raise_all
 from ....ir.layers import LayerGraph
 from ....ir.network import Network
-from ....ir.storage.formats import listed
+from ....ir.storage.formats import INTEGERS, listed
 from ....ir.storage.weights import FORMATS
 from ....ir.version import __version__
 from ....passes.crossbar.bound import bound
@@ -143,7 +143,7 @@ def emit_choice(
     about = CrossbarAbout(
         prepared.name,
         __version__,
-        options.weights,
+        INTEGERS if prepared.network.is_whole else options.weights,
         options.decompose.value,
         options.seed,
         choice.decomposed.synapses,

@@ -51,12 +51,14 @@ class SplitCompiled:
         return self.prepared.graph.with_constants(constants)
 
 
-def prepare_split(path: Path, input_shapes: Shapes, is_over: Deadline = NEVER) -> SplitPrepared:
-    """A model read and divided; its chip's parts lowered. Raises SncError."""
+def prepare_split(
+    path: Path, input_shapes: Shapes, is_over: Deadline = NEVER, *, as_float: bool = False
+) -> SplitPrepared:
+    """A model read and divided; its chip's parts lowered. Raises SncError as `prepare` does."""
     if is_spiking(path):
         rule = "is a network that runs over time: the host keeps no states from step to step"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    graph = folded(path, input_shapes, is_over=is_over)
+    graph = folded(path, input_shapes, is_over=is_over, as_float=as_float)
     if graph.carried:
         rule = "goes through a sequence: what it carries from step to step is in no file between parts"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
@@ -75,7 +77,8 @@ def compile_split(
         raise BadInput(None, "--data is of one image, --split of several", hint="give one of them")
     clock, begun = Clock(progress), time.perf_counter()
     with clock("lower"):
-        prepared = prepare_split(path, options.input_shapes, clock.deadline(options.time_limit))
+        is_over = clock.deadline(options.time_limit)
+        prepared = prepare_split(path, options.input_shapes, is_over, as_float=options.as_float)
     if not options.force and (refusal := too_much(prepared.graph, prepared.host)):
         raise refusal
     compiled: list[Compiled | None] = []

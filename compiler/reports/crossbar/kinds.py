@@ -12,6 +12,7 @@ from .pages import crossbar_page, crossbar_sections
 from .report import CrossbarReport, compiled_report, crossbar_report
 
 if TYPE_CHECKING:
+    from ...choosing.frames import StateAccuracy
     from ...pipeline.driver import Compiled
 
 AnyReport = Report | CrossbarReport
@@ -22,12 +23,14 @@ def report_of(image: AnyImage, path: Path) -> AnyReport:
     return crossbar_report(image, path) if isinstance(image, CrossbarImage) else report(image, path)
 
 
-def report_of_compiled(compiled: "Compiled", path: Path) -> AnyReport:
-    """The report of an image that has just been compiled into a file."""
+def report_of_compiled(compiled: "Compiled", path: Path, chip: "StateAccuracy | None" = None) -> AnyReport:
+    """The report of an image that has just been compiled into a file. `chip`: of cores, how near it is with
+    states of 16 bits.
+    """
     image: AnyImage = compiled.image
     if isinstance(image, CrossbarImage):
         return compiled_report(compiled, image, path)
-    return compile_report(compiled, path)
+    return compile_report(compiled, path, chip)
 
 
 def page_of(found: AnyReport, data: object) -> str:
