@@ -128,10 +128,10 @@ def tune_command(
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Search for weight formats, constant by constant, that take less and keep the answers.
+    """Search for weight formats that take less and keep the answers, each measured on its image.
 
-    Each try is compiled and its image run. A search that was ended goes on where it was with the same
-    command, and the same seed gives the same image. Needs the extra `tune`.
+    Formats are chosen constant by constant; each try is compiled and its image run. A search that was ended
+    goes on where it was with the same command, and the same seed gives the same image. Needs the extra `tune`.
     """
     from ...backends.image.container import save
     from ...compiler.pipeline.driver import compile_model
