@@ -131,7 +131,7 @@ def tune_command(
     """Search for weight formats that take less and keep the answers, each measured on its image.
 
     Formats are chosen constant by constant; each try is compiled and its image run. A search that was ended
-    goes on where it was with the same command, and the same seed gives the same image. Needs the extra `tune`.
+    goes on where it was with the same command; the same seed gives the same image. Needs the extra `tune`.
     """
     from ...backends.image.container import save
     from ...compiler.pipeline.driver import compile_model
