@@ -28,7 +28,8 @@ def test_the_notebook_shows_what_its_code_prints() -> None:
         for cell, fresh in zip(kept.cells, again.cells, strict=True):
             if cell.cell_type == "code":
                 cell.outputs = [
-                    {k: v for k, v in each.items() if k != "execution_count"} for each in fresh.outputs
+                    nbformat.from_dict({k: v for k, v in each.items() if k != "execution_count"})  # type: ignore[no-untyped-call]
+                    for each in fresh.outputs
                 ]
         nbformat.write(kept, PATH)  # type: ignore[no-untyped-call]
     assert shown(again) == shown(nbformat.read(PATH, as_version=4))  # type: ignore[no-untyped-call]
