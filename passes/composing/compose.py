@@ -50,6 +50,7 @@ def _written(graph: LayerGraph, chosen: Sequence[int]) -> LayerGraph:
         constants |= writer.constants
         values |= writer.values
     read = {name for layer in layers for name in layer.inputs} | {value.name for value in graph.outputs}
+    read |= {each.initial for each in graph.carried}
     return replace(
         graph,
         layers=tuple(layers),
