@@ -26,7 +26,7 @@ test: .venv/test ## Every check of the project, on the built wheel
 	$(BIN)/mypy --explicit-package-bases tests examples
 	$(BIN)/mypy --explicit-package-bases benchmarks
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 site: .venv/site ## The documentation with the reference of the Python interface, in build/site; no link is dead
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -54,7 +54,7 @@ interrupts: .venv/test ## N interrupts of compile, simulate and verify at random
 	cd tests && ../$(BIN)/python -m cli.interrupting --count $(N) --seed $(SEED)
 
 bless: .venv/test ## Rewrite the golden files: review the diff
-	SNC_BLESS=1 $(BIN)/pytest -n 2
+	SNC_BLESS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 format: .venv/test
 	$(BIN)/ruff check --fix .
