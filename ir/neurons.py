@@ -73,7 +73,8 @@ class NeuronModel:
     the states as they go on. None: the values are the host's. `parameters` stand before those of the
     activation function. `text`: the manual's. `rule`: what happens when it fires, statement by statement.
     `sends_changes`: outputs take what it computes of its first state, as STANDARD does, not what it sends.
-    `is_exact`: its numbers are whole ones, beyond what singles hold: `fire` is given doubles.
+    `is_exact`: its numbers are whole ones, beyond what singles hold: `fire` is given doubles. `is_single`:
+    the first state is a float32 in the chip, which rounds each update; other wide ones are whole numbers.
     """
 
     name: str
@@ -85,6 +86,7 @@ class NeuronModel:
     rule: str = ""
     sends_changes: bool = False
     is_exact: bool = False
+    is_single: bool = False
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Those of `Neuron` are pickled by their names: what is one of them stays that one."""
@@ -299,6 +301,7 @@ class Neuron:
             )
         ),
         sends_changes=True,
+        is_single=True,
     )
     LOIHI_CUBA = NeuronModel(
         "LOIHI_CUBA",

@@ -1,4 +1,4 @@
-// The states of a group of synapses, updated one a cycle, and written back together.
+// The states of a group of synapses, of 16 or 32 bits, updated one a cycle, and written back together.
 
 module accumulator (
     input  logic        clock,
@@ -17,6 +17,7 @@ module accumulator (
     input  logic [15:0] value,
     input  logic [63:0] kernel,
     input  logic [5:0]  weight_bits,
+    input  logic        is_wide,          // states are float32
     // to the core's memory
     output logic [3:0]  write_lanes,
     output logic [14:0] write_address,
@@ -59,14 +60,27 @@ module accumulator (
         .result(result)
     );
 
+    wire [31:0] single_state = states[{lane[1], 5'b0} +: 32];
+    wire [31:0] single_result;
+    single_update single_update (
+        .state(single_state),
+        .value(value),
+        .weight_sign(weight_sign),
+        .weight_magnitude(weight_magnitude),
+        .weight_exponent(weight_exponent),
+        .result(single_result)
+    );
+
     wire is_last = left == 3'd1;
-    wire [63:0] lane_mask = 64'hffff << {lane, 4'b0};
-    wire [63:0] states_next = (states & ~lane_mask) | ({48'b0, present[0] ? result : state} << {lane, 4'b0});
+    wire [63:0] lane_mask = (is_wide ? 64'hffffffff : 64'hffff) << {lane, 4'b0};
+    wire [31:0] new_state = is_wide ? single_result : {16'b0, result};
+    wire [63:0] states_next = !present[0] ? states : (states & ~lane_mask) | ({32'b0, new_state} << {lane, 4'b0});
+    wire [3:0] lanes_here = (is_wide ? 4'd3 : 4'd1) << lane;
 
     assign busy          = left != 0;
     assign group_ready   = left == 0 || is_last;
     assign is_operation  = busy && is_synapse && present[0];
-    assign write_lanes   = is_last ? done | (4'd1 << lane) : 4'd0;
+    assign write_lanes   = is_last ? done | lanes_here : 4'd0;
     assign write_address = address;
     assign write_data    = states_next;
 
@@ -88,8 +102,8 @@ module accumulator (
             states <= states_next;
             if (present[0]) weights <= weights >> weight_bits;
             present <= present >> 1;
-            lane <= lane + 2'd1;
-            done <= done | (4'd1 << lane);
+            lane <= lane + (is_wide ? 2'd2 : 2'd1);
+            done <= done | lanes_here;
         end
     end
 endmodule

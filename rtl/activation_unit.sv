@@ -1,4 +1,4 @@
-// A neuron's value: activation(scale * state) in float32, rounded to float16; one multiplier for all steps.
+// A neuron's value: activation(scale * state) in float32, and rounded to float16; one multiplier for all steps.
 //
 // `start` takes a state; some cycles later `done`, and `value` is there.
 
@@ -6,12 +6,13 @@ module activation_unit (
     input  logic        clock,
     input  logic        reset,
     input  logic        start,
-    input  logic [15:0] state,
+    input  logic [31:0] state,
     input  logic [31:0] scale,
     input  logic [4:0]  activation,
     input  logic [31:0] parameter_0,
     input  logic [31:0] parameter_1,
     output logic        done,
+    output logic [31:0] result,
     output logic [15:0] value
 );
     localparam [31:0] ONE = 32'h3f800000;
@@ -20,12 +21,9 @@ module activation_unit (
     wire is_swish = activation == words::ACTIVATION_HARD_SWISH;
     wire is_hard = activation == words::ACTIVATION_HARD_SIGMOID || is_swish;
 
-    wire [31:0] held;
-    half_to_float32 widen (.half(state), .single(held));
-
     wire [31:0] product;
     float32_multiply multiply (
-        .a(step == 2'd0 ? held : scaled),
+        .a(step == 2'd0 ? state : scaled),
         .b(step == 2'd0 ? scale : step == 2'd3 ? kept : parameter_0),
         .product(product)
     );
@@ -60,7 +58,6 @@ module activation_unit (
         .whole(whole)
     );
 
-    logic [31:0] result;
     always_comb case (activation)
         words::ACTIVATION_RELU:             result = is_negative && !is_nan ? 32'b0 : scaled;
         words::ACTIVATION_CLIP:             result = is_nan ? scaled : clipped;

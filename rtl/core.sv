@@ -1,8 +1,9 @@
 // A core: its memory, and what reads and writes it. Events come from the mesh and go to it.
 //
 // The memory's reading port is given to the ESU before the PEG, and to the PEG before the control: who is
-// nearest to the end goes first. States are written by the control in RESET steps, by the ESU's
-// accumulator otherwise; the sequencer lets no RESET meet an event.
+// nearest to the end goes first. States are written by the control in RESET steps, and
+// what a sigma-delta neuron has sent in FIRE steps, which waits for the ESU's accumulator, by that otherwise;
+// the sequencer lets no RESET meet an event.
 
 module core #(
     parameter CORE_WORDS = 32768,
@@ -47,7 +48,7 @@ module core #(
         .read_enable(esu_request || peg_request || control_request),
         .read_address(esu_request ? esu_address : peg_request ? peg_address : control_address),
         .read_data(read_data),
-        .write_lanes(update_lanes | reset_lanes),
+        .write_lanes(update_lanes != 0 ? update_lanes : reset_lanes),
         .write_address(update_lanes != 0 ? update_address : reset_address),
         .write_data(update_lanes != 0 ? update_states : reset_states)
     );
@@ -56,7 +57,9 @@ module core #(
     wire control_busy, value_valid, neuron_valid, neuron_ready;
     wire [9:0] c, axons;
     wire [7:0] y, x;
-    wire [15:0] state, value;
+    wire [15:0] value, computed;
+    wire [47:0] state;
+    wire is_wide_state;
     wire [14:0] axons_at;
     population_control control (
         .clock(clock), .reset(reset),
@@ -65,8 +68,10 @@ module core #(
         .read_request(control_request), .read_address(control_address), .read_grant(control_grant),
         .read_valid(control_valid), .read_data(read_data),
         .write_lanes(reset_lanes), .write_address(reset_address), .write_data(reset_states),
+        .write_grant(update_lanes == 0),
         .value_valid(value_valid), .neuron_valid(neuron_valid), .neuron_ready(neuron_ready),
-        .c(c), .y(y), .x(x), .state(state), .value(value), .axons_at(axons_at), .axons(axons)
+        .c(c), .y(y), .x(x), .state(state), .value(value), .computed(computed),
+        .is_wide(is_wide_state), .axons_at(axons_at), .axons(axons)
     );
 
     wire peg_busy;
@@ -99,6 +104,7 @@ module core #(
     wire [3:0] group_present;
     wire [15:0] event_value;
     wire [5:0] weight_bits;
+    wire is_wide;
     esu esu (
         .clock(clock), .reset(reset),
         .event_valid(event_valid), .event_ready(event_ready), .event_data(event_data),
@@ -107,7 +113,7 @@ module core #(
         .group_valid(group_valid), .group_ready(group_ready), .group_address(group_address),
         .group_states(group_states), .group_lane(group_lane), .group_count(group_count),
         .group_present(group_present), .group_weights(group_weights), .accumulator_busy(accumulator_busy),
-        .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits),
+        .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits), .is_wide(is_wide),
         .busy(esu_busy), .is_empty(is_empty)
     );
 
@@ -116,7 +122,7 @@ module core #(
         .group_valid(group_valid), .group_ready(group_ready), .group_address(group_address),
         .group_states(group_states), .group_lane(group_lane), .group_count(group_count),
         .group_present(group_present), .group_weights(group_weights),
-        .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits),
+        .update(update), .value(event_value), .kernel(kernel), .weight_bits(weight_bits), .is_wide(is_wide),
         .write_lanes(update_lanes), .write_address(update_address), .write_data(update_states),
         .busy(accumulator_busy), .is_operation(is_operation)
     );
@@ -126,13 +132,13 @@ module core #(
 `ifndef SYNTHESIS
     core_probe #(.NODE(NODE), .LOG_QUEUE(LOG_QUEUE)) probe (
         .clock(clock), .reset(reset),
-        .value_valid(value_valid), .c(c), .y(y), .x(x), .state(state), .value(value),
-        .event_taken(event_valid && event_ready), .event_data(event_data), .is_empty(is_empty),
+        .value_valid(value_valid), .c(c), .y(y), .x(x), .state(state), .value(value), .computed(computed),
+        .is_wide_state(is_wide_state), .event_taken(event_valid && event_ready), .event_data(event_data), .is_empty(is_empty),
         .is_operation(is_operation), .queue_depth(queue_depth),
         .send_waits(send_valid && !send_ready),
         .control_read(control_grant), .peg_read(peg_grant), .esu_read(esu_grant),
         .read_waits((control_request && !control_grant) || (peg_request && !peg_grant)),
-        .reset_write(reset_lanes != 0), .update_write(update_lanes != 0),
+        .reset_write(reset_lanes != 0 && update_lanes == 0), .update_write(update_lanes != 0),
         .esu_busy(esu_busy || accumulator_busy)
     );
 `endif

@@ -1,6 +1,6 @@
 // What a bench is told of a core: a line for each value and event, and counters. It is no part of the chip.
 //
-// value NODE C Y X STATE VALUE; event NODE PORT X_MIN Y_MIN CHANNEL VALUE; numbers of float16 in hexadecimal.
+// value NODE C Y X VALUE COMPUTED STATES, when a neuron has fired: COMPUTED is what outputs take; event NODE PORT X_MIN Y_MIN CHANNEL VALUE; numbers of float16 in hexadecimal.
 
 module core_probe #(
     parameter NODE = 0,
@@ -12,8 +12,10 @@ module core_probe #(
     input logic [9:0]  c,
     input logic [7:0]  y,
     input logic [7:0]  x,
-    input logic [15:0] state,
+    input logic [47:0] state,
     input logic [15:0] value,
+    input logic [15:0] computed,
+    input logic        is_wide_state,
     input logic        event_taken,
     input logic [51:0] event_data,
     input logic        is_empty,
@@ -34,7 +36,10 @@ module core_probe #(
     wire signed [9:0] y_min = event_data[36:27];
 
     always @(posedge clock) if (!reset) begin
-        if (value_valid) $display("value %0d %0d %0d %0d %h %h", NODE, c, y, x, state, value);
+        if (value_valid && is_wide_state) $display("value %0d %0d %0d %0d %h %h %h %h",
+            NODE, c, y, x, value, computed, state[31:0], state[47:32]);
+        if (value_valid && !is_wide_state) $display("value %0d %0d %0d %0d %h %h %h",
+            NODE, c, y, x, value, computed, state[15:0]);
         if (event_taken) $display("event %0d %0d %0d %0d %0d %h",
             NODE, event_data[51:47], x_min, y_min, event_data[26:16], event_data[15:0]);
         if (event_taken) events <= events + 1;

@@ -34,6 +34,7 @@ module esu (
     output logic [15:0] value,
     output logic [63:0] kernel,
     output logic [5:0]  weight_bits,
+    output logic        is_wide,          // states of the target are float32
     output logic        busy,
     output logic        is_empty          // an event ends that touched no neuron
 );
@@ -107,7 +108,7 @@ module esu (
     wire signed [10:0] y = ({y_min[9], y_min} + $signed({6'b0, dy})) >>> sl;
     wire [8:0] width = {1'b0, width_less_1} + 9'd1;
     wire [15:0] pixel = y[7:0] * width + {8'b0, x[7:0]};
-    wire [16:0] first_state = {states_at, 2'b0} + pixel * depth
+    wire [16:0] first_state = (is_wide ? {1'b0, states_at, 1'b0} : {states_at, 2'b0}) + pixel * depth
         + {7'b0, kernel_word[words::KERNEL_FIRST_LSB +: words::KERNEL_FIRST_BITS]};
     wire [5:0] bits_each = code == words::WEIGHT_FLOAT32 ? 6'd32
         : code == words::WEIGHT_FLOAT16 ? 6'd16
@@ -145,7 +146,9 @@ module esu (
     logic [20:0] bit_at;
     logic [10:0] left;                    // channels of this position that are left
     wire [2:0] lanes = weight_bits == 6'd32 ? 3'd2 : 3'd4;
-    wire [2:0] in_word = 3'd4 - {1'b0, slot[1:0]};
+    wire [14:0] slot_at;
+    wire [2:0] in_word;
+    state_place place (.is_wide(is_wide), .slot(slot), .address(slot_at), .lane(group_lane), .in_word(in_word));
     wire [2:0] in_lanes = in_word < lanes ? in_word : lanes;
     wire [2:0] most = skips && in_bitmap < {4'b0, in_lanes} ? in_bitmap[2:0] : in_lanes;
     wire [2:0] count = left < {8'b0, most} ? left[2:0] : most;
@@ -174,9 +177,8 @@ module esu (
     wire is_last_group = left == {8'b0, count};
 
     assign group_valid   = at == GROUP && is_complete && !is_void;
-    assign group_address = slot[16:2];
+    assign group_address = slot_at;
     assign group_states  = arrives && asked == STATES ? read_data : states_kept;
-    assign group_lane    = slot[1:0];
     assign group_count   = count;
     assign group_weights = window[63:0];
     assign is_empty      = at == HITS && !hits;
@@ -199,7 +201,7 @@ module esu (
         : at == HEAD ? table_at + {4'b0, pair, 1'b0}
         : at == EXPONENT ? exponents_at + {7'b0, index[10:3]}
         : at != GROUP ? {10'b0, port}
-        : !has_states ? slot[16:2]
+        : !has_states ? slot_at
         : !has_low ? window_at
         : window_at + 15'd1;
 
@@ -289,6 +291,8 @@ module esu (
                         kernel <= kernel_word;
                         update <= port_word[words::PORT_UPDATE_LSB +: words::PORT_UPDATE_BITS];
                         value <= event_value;
+                        is_wide <= target[words::POPULATION_NEURON_LSB +: words::POPULATION_NEURON_BITS]
+                            == words::NEURON_SIGMA_DELTA;
                         at <= POSITION;
                     end
                 POSITION: begin

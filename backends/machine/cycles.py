@@ -8,7 +8,7 @@ from math import gcd
 
 from ...ir.storage.bitrun import WORD_BITS
 
-STATES = 4  # in a word of the memory
+STATES = 4  # of 16 bits in a word of the memory
 WIDE_BITS = 32  # weights of so many bits are taken two at once
 
 
@@ -18,9 +18,10 @@ class Timing:
 
     A step: `step` for the sequencer and the population's descriptor, `extension` for each extension word.
     RESET: `first` for each state, `bias` for each word of biases that is read. FIRE: `fed` for each value of
-    the host's, `value` for each other neuron, `channel` before each channel, and at the end `drain`, when the
-    last event is on its way, with `hop` for each hop. A neuron that sends takes the PEG for `taken`, `axon`
-    for each axon and `sent` for each event; while the PEG works, the next neuron's value is computed.
+    the host's, `value` for each other neuron, with `change` more where it sends changes, `channel` before
+    each channel, and at the end `drain`, when the last event is on its way, with `hop` for each hop. A neuron
+    that sends takes the PEG for `taken`, `axon` for each axon and `sent` for each event; while the PEG works,
+    the next neuron's value is computed.
     In the target core an event that reaches no neuron takes `decoded`, and `port` more where the event before
     it came to another port, with `extension` for an extension word of the target, or `kernel` where it had
     another kernel. What reaches neurons takes
@@ -35,6 +36,7 @@ class Timing:
     bias: int = 2
     fed: int = 2
     value: int = 4
+    change: int = 7
     channel: int = 2
     taken: int = 1
     axon: int = 2
@@ -48,17 +50,18 @@ class Timing:
     bitmap: int = 3
 
     def synapses(
-        self, kd: int, depth: int, bits: int, taps: int, stored: float | None = None
+        self, kd: int, depth: int, bits: int, taps: int, stored: float | None = None, states: int = STATES
     ) -> tuple[float, float]:
         """Cycles of an event that reaches neurons, without its positions, and cycles of a position of its
-        kernel: synapses with `kd` of a pixel's `depth` channels, `bits` a weight, `taps` positions in all.
+        kernel: synapses with `kd` of a pixel's `depth` channels, `bits` a weight, `taps` positions in all,
+        `states` of the target in a word.
 
         A synapse takes a cycle. Those whose states share a word are a group: what the next group needs is
         read meanwhile, which takes `group` cycles, or `position` at another position, and one more where
         weights come from another word. Where zeros are skipped and a share is `stored`, each group is looked
         up in the bitmap, in `scan` cycles, and left at once if it has no weight.
         """
-        return _synapses(self, kd, depth, bits, taps, stored)
+        return _synapses(self, kd, depth, bits, taps, stored, states)
 
     def walk(self, kd: int, taps: int) -> int:
         """Cycles of a walk over a kernel's whole bitmap; of one word, nothing is read again."""
@@ -68,10 +71,10 @@ class Timing:
 
 @lru_cache(maxsize=4096)
 def _synapses(
-    timing: Timing, kd: int, depth: int, bits: int, taps: int, stored: float | None
+    timing: Timing, kd: int, depth: int, bits: int, taps: int, stored: float | None, states: int
 ) -> tuple[float, float]:
-    lanes = 2 if bits == WIDE_BITS else STATES
-    places = range(0, STATES, gcd(depth, STATES))  # where in a word the channels of a pixel begin
+    lanes = min(states, 2 if bits == WIDE_BITS else STATES)
+    places = range(0, states, gcd(depth, states))  # where in a word the channels of a pixel begin
     scan = 0 if stored is None else timing.scan
     share = 1.0 if stored is None else stored
     within = timing.group + scan + (bits * lanes >= WORD_BITS)
@@ -83,7 +86,7 @@ def _synapses(
     for place in places:
         groups, left, at = [], kd, place
         while left:
-            groups.append(min(left, lanes, STATES - at % STATES))
+            groups.append(min(left, lanes, states - at % states))
             left, at = left - groups[-1], at + groups[-1]
         # A group without a weight is looked up, and that is all.
         empty = [(1 - share) ** count for count in groups]

@@ -26,7 +26,8 @@ def send(program: Program, index: int, values: Floats, states: States, chip: boo
         for bundle in bundles:
             axons, way, counters = bundle.axons, bundle.shortcut, bundle.counters
             mixed = True if bundle.mixed else None
-            half = True if chip and not program.blocks[bundle.target].word.neuron.is_wide else None
+            neuron = program.blocks[bundle.target].word.neuron
+            half = (False if neuron.is_single else None if neuron.is_wide else True) if chip else None
             match way:
                 case Channels(kernel, weights):
                     fire_channels(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..words.bits import words_for
+from ..words.bits import WORD_BITS, words_for
 from ..words.words import Order
 from .cycles import TIMING, Timing
 from .decode import Block, Program
@@ -70,7 +70,7 @@ class Clock:
         self._reset = np.array([_reset(block, timing) for block in program.blocks], dtype=np.int64)
         self._neurons = np.array([block.neurons for block in program.blocks], dtype=np.int64)
         self._axons = np.array([block.word.axons for block in program.blocks], dtype=np.int64)
-        self._each = np.array([timing.fed if block.is_input else timing.value for block in program.blocks])
+        self._each = np.array([_each(block, timing) for block in program.blocks], dtype=np.int64)
         self._hops = np.array(
             [max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles]
         )
@@ -101,9 +101,10 @@ class Clock:
                     kernels = program.kernels[program.rows[row[0] : row[0] + word.depth]]
                     self._rows[row] = _alike(kernels, program.skipped)
                 for shape, channels in self._rows[row]:
-                    place = word.height, word.width, *axon[:ROW], *axon[TARGET_D:PORT], *shape, switching
+                    sizes = word.height, word.width, WORD_BITS // target.word.neuron.states[0].bits
+                    place = *sizes, *axon[:ROW], *axon[TARGET_D:PORT], *shape, switching
                     if place not in self._planes:
-                        self._planes[place] = _plane(word.height, word.width, axon, shape, switching, t)
+                        self._planes[place] = _plane(*sizes, axon, shape, switching, t)
                     key = target.core, self._planes[place].tobytes()
                     found[key] = found[key] + channels if key in found else channels
         size = word.height, word.width
@@ -134,6 +135,13 @@ class Clock:
 
 def _step(block: Block, timing: Timing) -> int:
     return timing.step + timing.extension * block.word.extensions
+
+
+def _each(block: Block, timing: Timing) -> int:
+    """Of a FIRE step, a neuron that sends nothing."""
+    if block.is_input:
+        return timing.fed
+    return timing.value + timing.change * block.word.neuron.sends_changes
 
 
 def _fixed(block: Block, timing: Timing) -> int:
@@ -175,9 +183,17 @@ def _alike(kernels: Integers, skipped: Integers) -> list[tuple[tuple[int, ...], 
 
 
 def _plane(
-    height: int, width: int, axon: Sequence[int], shape: Sequence[int], switching: int, timing: Timing
+    height: int,
+    width: int,
+    states: int,
+    axon: Sequence[int],
+    shape: Sequence[int],
+    switching: int,
+    timing: Timing,
 ) -> Integers:
-    """Cycles of the target's ESU for an event of each pixel, along an axon and through a kernel."""
+    """Cycles of the target's ESU for an event of each pixel, along an axon and through a kernel. `states`: of
+    the target in a word.
+    """
     kd, kw, kh, sl, bits, stored = shape
     in_y, down = along(height, axon[Y_OFF], axon[US], sl, axon[KH], axon[HEIGHT], axon[TARGET_H])
     in_x, across = along(width, axon[X_OFF], axon[US], sl, axon[KW], axon[WIDTH], axon[TARGET_W])
@@ -186,7 +202,7 @@ def _plane(
     if kd:
         positions = np.outer(down.sum(axis=1), across.sum(axis=1))
         share = stored / EIGHTHS if stored else None
-        event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh, share)
+        event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh, share, states)
         if share is not None:  # the bitmap is walked to where the last position is
             event = event + timing.walk(kd, kw * kh) * positions / (positions + 1)
         taken = np.where(positions > 0, np.rint(PARTS * event) + positions * round(PARTS * position), taken)

@@ -27,7 +27,8 @@ that tolerance, too: ONNX Runtime's Sigmoid may be wrong by 2e-7.
 
 A state of 32 bits is never rounded to float16: of a first one, s, p, ADD,
 MULTIPLY, MAXIMUM and MINIMUM are in chip mode those of the left column, and only the value that the neuron
-sends is rounded. Sums of whole numbers are integers of 32 bits for a chip; other sums in it are float32.
+sends is rounded. Sums of whole numbers are integers of 32 bits for a chip. Those of $single are
+float32: in chip mode ADD is fl32(s + p), with p rounded as on the left.
 
 In chip mode the order of updates and each rounding are binding. An update rounds once: w * v is exact (8
 or 11 bits times 11), and so is the sum, before it becomes a float16. Where w is a float16 number, as it

@@ -66,6 +66,7 @@ def manual() -> str:
         "neurons": _neuron_table(),
         "rules": _rules(),
         "exact": ", ".join(f"`{label(model)}`" for model in NEURONS if model.is_exact),
+        "single": ", ".join(f"`{label(model)}`" for model in NEURONS if model.is_single),
         "biases": _code_table(BiasFormat, "what the block holds"),
         "extensions": _code_table(ExtensionKind, "what it says"),
         "orders": _code_table(Order, "what happens"),

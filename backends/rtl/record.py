@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# Of float16: the bit of the sign, the infinity, and the NaN that stands for all.
-SIGN, INFINITY, NAN = 0x8000, 0x7C00, 0x7E00
+# Of float16 and float32: the bit of the sign, the infinity, and the NaN that stands for all.
+HALF = 0x8000, 0x7C00, 0x7E00
+SINGLE = 0x80000000, 0x7F800000, 0x7FC00000
+HALF_DIGITS = 4
 
 Event = tuple[int, int, int, int, int]  # port, x_min, y_min, channel, and the value's 16 bits
-Value = tuple[int, int, int, int, int]  # c, y, x, and 16 bits each of the state and the value
+Value = tuple[int, ...]  # c, y, x, the bits of each state, 16 or 32, and the value's 16
 
 
 @dataclass(slots=True)
 class Fired:
     """A population that fired: neurons in the order of their firing, and events by the node that took them.
 
-    `step` is its number in the firing order, `begin` the cycle in which it began.
+    `step` is its number in the firing order, `begin` the cycle in which it began. `computed`: the bits that
+    outputs take of each neuron, as the chip says.
     """
 
     step: int
@@ -25,6 +28,7 @@ class Fired:
     population: int
     begin: int = 0
     values: list[Value] = field(default_factory=list)
+    computed: list[int] = field(default_factory=list)
     events: dict[int, list[Event]] = field(default_factory=dict)
 
 
@@ -51,10 +55,12 @@ def recorded(said: Iterator[list[str]]) -> Iterator[Recorded | tuple[int, Counts
         match kind:
             case "event":
                 node, port, x_min, y_min, channel = map(int, rest[:5])
-                now.events.setdefault(node, []).append((port, x_min, y_min, channel, _half(rest[5])))
+                now.events.setdefault(node, []).append((port, x_min, y_min, channel, _bits(rest[5])))
             case "value":
                 c, y, x = map(int, rest[1:4])
-                now.values.append((c, y, x, _half(rest[4]), _half(rest[5])))
+                value, computed, *states = map(_bits, rest[4:])
+                now.values.append((c, y, x, *states, value))
+                now.computed.append(computed)
             case "step":
                 cycle, step, node, order, population = map(int, rest)
                 now = Fired(step, node, population, cycle)
@@ -73,10 +79,18 @@ def half_bits(values: NDArray[np.float32]) -> NDArray[np.int64]:
     """The 16 bits of numbers that are float16 already; zeros are alike, and so are NaNs."""
     with np.errstate(over="ignore"):
         bits = values.astype(np.float16).view(np.uint16).astype(np.int64)
-    return np.where(np.isnan(values), NAN, np.where(values == 0, 0, bits))
+    return np.where(np.isnan(values), HALF[-1], np.where(values == 0, 0, bits))
 
 
-def _half(text: str) -> int:
+def single_bits(values: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The 32 bits of numbers; zeros are alike, and so are NaNs."""
+    bits = np.ascontiguousarray(values).view(np.uint32).astype(np.int64)
+    return np.where(np.isnan(values), SINGLE[-1], np.where(values == 0, 0, bits))
+
+
+def _bits(text: str) -> int:
+    """Of a number in hexadecimal, float16 or float32 by its digits: zeros are alike, and so are NaNs."""
     number = int(text, 16)
-    size = number % SIGN
-    return NAN if size > INFINITY else number if size else 0
+    sign, infinity, nan = HALF if len(text) == HALF_DIGITS else SINGLE
+    size = number % sign
+    return nan if size > infinity else number if size else 0

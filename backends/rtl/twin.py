@@ -12,9 +12,10 @@ from ..image.image import Image
 from ..machine.decode import AXON_UNIT, Block, decode
 from ..machine.machine import Fire
 from ..machine.tensors import gathered
+from ..machine.values import rounded
 from ..words.words import Axon
 from .memories import nodes_of
-from .record import Event, Fired, Recorded, Value, half_bits
+from .record import Event, Fired, Recorded, Value, half_bits, single_bits
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ class Seen:
     """A population that fired in the machine, and its states at that moment, of an input population none."""
 
     fire: Fire
-    states: Floats | None
+    states: tuple[Floats, ...] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,24 +63,29 @@ class Compared:
 
 
 class Twin:
-    """What an image's populations must do, by the words of their axons."""
+    """What an image's populations must do, by the words of their axons. Frames are compared in order."""
 
     def __init__(self, image: Image, mesh: tuple[int, int]) -> None:
         program = decode(image, Origin())
         self.image = image
         self.nodes = nodes_of(image, mesh)
         self._blocks = {(block.core, block.address): block for block in program.blocks}
+        self._sent: dict[tuple[int, int], Floats] = {}  # of inputs that send changes
         self._places = {(core.x, core.y): index for index, core in enumerate(image.cores)}
 
     def expected(self, seen: Seen) -> Fired:
         """Values and events of a step, in order: algorithm 5 for the values that the machine has."""
         fire = seen.fire
         found = Fired(fire.step, self.nodes[fire.core], fire.population)
-        held = half_bits(np.zeros_like(fire.values) if seen.states is None else seen.states)
+        block = self._blocks[fire.core, fire.population]
+        kinds = block.word.neuron.states
+        held = [half_bits(np.zeros_like(fire.values))]
+        if seen.states is not None:
+            pairs = zip(seen.states, kinds, strict=True)
+            held = [single_bits(each) if kind.is_wide else half_bits(each) for each, kind in pairs]
         bits = half_bits(fire.values)
         for (c, y, x), value in np.ndenumerate(bits):
-            found.values.append((c, y, x, int(held[c, y, x]), int(value)))
-        block = self._blocks[fire.core, fire.population]
+            found.values.append((c, y, x, *(int(each[c, y, x]) for each in held), int(value)))
         axons = list(self._axons(block))
         for c, y, x in np.argwhere((bits != 0) | block.fires_on_zero).tolist():
             for axon, node in axons:
@@ -121,7 +127,7 @@ class Twin:
                 yield Difference(*here, "step", str(key(got)), str(key(wanted)))
                 return
             pairs: list[tuple[str, Sequence[Value | Event], Sequence[Value | Event]]] = [
-                ("value (c, y, x, state, value)", got.values, wanted.values)
+                ("value (c, y, x, states, value)", got.values, wanted.values)
             ]
             for node in sorted(wanted.events.keys() | got.events.keys()):
                 what = f"event to node {node} (port, x_min, y_min, channel, value)"
@@ -136,11 +142,14 @@ class Twin:
         values: dict[tuple[int, int], Floats] = {}
         for fired in found.fired:
             core = self.nodes.index(fired.node)
-            word = self._blocks[core, fired.population].word
-            bits = np.array([value[-1] for value in fired.values], dtype=np.uint16)
-            values[core, fired.population] = (
-                bits.view(np.float16).astype(np.float32).reshape(word.depth, word.height, word.width)
-            )
+            block = self._blocks[core, fired.population]
+            bits = np.array(fired.computed, dtype=np.uint16)
+            numbers = bits.view(np.float16).astype(np.float32)
+            if block.changes_above is not None:  # the host has what it has sent
+                before = self._sent.get((core, fired.population), np.zeros_like(numbers))
+                numbers = self._sent[core, fired.population] = rounded(before + numbers)
+            word = block.word
+            values[core, fired.population] = numbers.reshape(word.depth, word.height, word.width)
         for tensor in self.image.tensors:
             if tensor.kind == "output":
                 ours, theirs = half_bits(gathered(tensor, values)), half_bits(seen.outputs[tensor.name])

@@ -79,7 +79,7 @@ def seen_frames(image: Image, frames: Sequence[Arrays]) -> list[SeenFrame]:
         seen: list[Seen] = []
 
         def note(fire: Fire, seen: list[Seen] = seen) -> None:
-            held = None if _is_input(image, fire) else runner.machine.states(fire.core, fire.population)[0]
+            held = None if _is_input(image, fire) else runner.machine.states(fire.core, fire.population)
             seen.append(Seen(fire, held))
 
         run = runner(frame, on_fire=note).run

@@ -131,6 +131,7 @@ NEURONS: dict[int, tuple[int, int, Callable[..., Any]]] = {
 }
 WIDTHS = {6: (32, 16), 7: (32,), 8: (32, 32, 16), 9: (32, 32), 10: (32,)}  # of states, where not 16 each
 EXACT = (8, 9, 10)  # the neuron types that compute with whole numbers
+SINGLE = (6,)  # those whose wide state is a float32
 WEIGHT_BITS = {1: 32, 2: 16, 3: 8, 6: 1}  # of other codes, the kernel descriptor says how many
 BIASES = {1: ("<f2", 2), 2: ("<f4", 4)}
 
@@ -211,6 +212,7 @@ class Population:
         self.states, self.own, self.rule = NEURONS.get(neuron, NEURONS[0])
         self.widths = WIDTHS.get(neuron, (16,) * self.states)
         self.is_wide, self.is_exact = self.widths[:1] == (32,), neuron in EXACT
+        self.is_single = neuron in SINGLE
         self.activation = ACTIVATIONS[bits(word, 30, 34)]
         at = bits(word, 44, 58)
         self.on_zero, self.initial, self.scale = False, f32(0), f32(1)
@@ -464,8 +466,8 @@ class Chip:
         self.counts["synaptic_operations"][p.key] += 1
         # float64 holds the product of a float32 and a float16, and any sum that lies near a tie of float16.
         state, weight = np.float64(p.core.states[p.slot(neuron)]), f32(math.ldexp(float(number), exponent))
-        halves = self.rounded is f16 and not p.is_wide
+        halves, singles = self.rounded is f16 and not p.is_wide, self.rounded is f16 and p.is_single
         product = np.float64(weight) * v if halves else np.float64(weight * v)
         larger, smaller = (product if further else state for further in (product > state, product < state))
         new = (state + product, state * product, larger, smaller)[how]
-        p.core.states[p.slot(neuron)] = f32(f16(new)) if halves else new
+        p.core.states[p.slot(neuron)] = f32(f16(new)) if halves else f32(new) if singles else new

@@ -151,6 +151,27 @@ def functions() -> Case:
     return Case(net.model(net.add("Concat", *found, axis=1)))
 
 
+def changing(cores: int = 1, weights: str = "float32") -> Case:
+    """Neurons that send what has changed: a convolution and a dense layer, of odd numbers of neurons."""
+    net = Layers((1, 2, 5, 5), 13)
+    x = net.add("LeakyRelu", net.conv("x", 2, 3, 3), alpha=0.25)
+    x = net.add("Flatten", net.add("Clip", x, net.hold(np.array(-1)), net.hold(np.array(6))))
+    x = net.add("Gemm", x, net.hold(net.random.normal(size=(75, 5)) / 4), net.hold(net.random.normal(size=5)))
+    chip = CHIP if cores == 1 else replace(CHIP, mesh=(cores, 1), core_words=180)
+    return Case(net.model(x), chip, {"neurons": "sigma-delta", "threshold": 0.05, "weights": weights})
+
+
+def stream(count: int) -> list[Array]:
+    """Frames of `changing`: in each a third of the elements are others than in the frame before."""
+    random = np.random.default_rng(5)
+    frames = [random.normal(size=(1, 2, 5, 5))]
+    for _ in range(count - 1):
+        frames.append(
+            np.where(random.random(frames[0].shape) < 1 / 3, random.normal(size=(5, 5)), frames[-1])
+        )
+    return [frame.astype(np.float32) for frame in frames]
+
+
 CASES: dict[str, Callable[[], Case]] = {
     case.__name__: case
     for case in (residual, depthwise, pooling, product, adaptive, skipping, signs, strided, scales, functions)

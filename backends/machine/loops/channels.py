@@ -29,7 +29,7 @@ from .columns import (
     Integers,
     States,
 )
-from .events import half, product, updated
+from .events import product, stored, updated
 
 
 @compiled
@@ -63,14 +63,14 @@ def update_channels(
     if mixed is None:
         for i in range(np.uintp(count)):  # w 0 adds nothing: silent neurons need no test
             new = states[s + i] + product(weights[w + i], values[v + i], chip)
-            states[s + i] = new if chip is None else half(new)
+            states[s + i] = new if chip is None else stored(new, chip)
         return 0
     synapses = 0
     for i in range(np.uintp(count)):  # every state is written, so that nothing hangs on a guessed branch
         old, by, given = states[s + i], weights[w + i], values[v + i]
         new = updated(update, old, product(by, given, chip))
         met = (given != 0 or fires_on_zero) and by != 0
-        states[s + i] = (new if chip is None else half(new)) if met else old
+        states[s + i] = (new if chip is None else stored(new, chip)) if met else old
         synapses += met
     return synapses
 

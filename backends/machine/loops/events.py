@@ -81,8 +81,18 @@ else:
 
 @compiled
 def product(weight: Any, value: Any, chip: Flag) -> Any:
-    """The product w v: rounded to float32, or for the chip, whose updates round once, as it is."""
-    return weight * value if chip is None else np.float64(weight) * np.float64(value)
+    """The product w v: rounded to float32, or for the chip's states of float16, whose updates round once, as
+    it is. `chip` is None in float32 arithmetic and for whole numbers, False for the chip's states of float32.
+    """
+    if chip is None:
+        return weight * value
+    return np.float64(weight) * np.float64(value) if chip else np.float64(np.float32(weight * value))
+
+
+@compiled
+def stored(new: Any, chip: Flag) -> Any:
+    """A state as the chip's memory holds it: a float16, or where `chip` is False a float32."""
+    return half(new) if chip else np.float32(new)
 
 
 @compiled
@@ -103,7 +113,7 @@ def add(states: States, state: int, weights: Floats, weight: int, count: int, va
         if chip is None:
             states[s + i] += product(weights[w + i], value, chip)
         else:
-            states[s + i] = half(states[s + i] + product(weights[w + i], value, chip))
+            states[s + i] = stored(states[s + i] + product(weights[w + i], value, chip), chip)
 
 
 @compiled
@@ -143,7 +153,7 @@ def update_each(
         if update == ADD or w != 0:
             by = product(w, value, chip)
             new = states[s] + by if update == ADD else updated(update, states[s], by)
-            states[s] = new if chip is None else half(new)
+            states[s] = new if chip is None else stored(new, chip)
             synapses += 1
     return synapses
 

@@ -28,7 +28,7 @@ from .columns import (
     Integers,
     States,
 )
-from .events import add, half, product
+from .events import add, product, stored
 
 TOGETHER = 4  # more do not fit the processor's registers
 
@@ -59,10 +59,10 @@ def add_four(
             new = new + product(weights[w_c + i], v_c, chip)
             states[s + i] = new + product(weights[w_d + i], v_d, chip)
         else:
-            new = half(new + product(weights[w_a + i], v_a, chip))
-            new = half(new + product(weights[w_b + i], v_b, chip))
-            new = half(new + product(weights[w_c + i], v_c, chip))
-            states[s + i] = half(new + product(weights[w_d + i], v_d, chip))
+            new = stored(new + product(weights[w_a + i], v_a, chip), chip)
+            new = stored(new + product(weights[w_b + i], v_b, chip), chip)
+            new = stored(new + product(weights[w_c + i], v_c, chip), chip)
+            states[s + i] = stored(new + product(weights[w_d + i], v_d, chip), chip)
 
 
 @kept(codes)
