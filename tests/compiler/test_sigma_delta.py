@@ -133,6 +133,25 @@ def test_in_chip_arithmetic_both_readers_agree() -> None:
             np.testing.assert_array_equal(values, want[name])
 
 
+def test_the_chips_accumulators_are_float32_after_every_update() -> None:
+    w = Writer(13, 1)
+    y = w.add("Relu", w.add("Conv", w.input((1, 2, 6, 6)), w.weights((3, 2, 3, 3), 18)))
+    found = changing(w.model([w.add("Gemm", w.add("Flatten", y), w.weights((48, 4), 48))], "real"))
+    machine, other = Machine(found.image, "chip"), ByTheManual(write_image(found.image), "chip")
+    random = np.random.default_rng(4)
+    compared = 0
+    for _ in range(3):
+        frame = {name: random.normal(size=shape).astype(np.float32) for name, shape in machine.inputs.items()}
+        machine.run(frame)
+        other.run(frame)
+        for place, population in other.populations.items():
+            for neuron in population.neurons() if population.is_single else ():
+                accumulator = machine.states(*place)[0][neuron]
+                assert accumulator == population.core.states[population.slot(neuron)]
+                compared += 1
+    assert compared == 3 * (48 + 4)
+
+
 def test_sums_pass_changes_on_and_keep_nothing() -> None:
     w = Writer(13, 1)
     y = w.add("Relu", w.add("Conv", w.input((1, 2, 6, 6)), w.weights((3, 2, 3, 3), 18)))
