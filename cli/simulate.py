@@ -206,22 +206,23 @@ def simulate_command(
                 "refresh": refresh,
                 "pictures": asdict(picture),
             }
-            with Partial(
+            finished = Partial(
                 output, run, len(data), has_memory=has_memory(loaded), counters=counters_of(loaded)
-            ) as finished:
-                if not resume and finished.path.exists():
-                    warn(f"{finished.path}: replaced, though frames are left in it that --resume would use")
-                watchers = [Form(output), *watchers, finished]
-                before = finished.resume() if resume else ()
-                try:
+            )
+            if not resume and finished.path.exists():
+                warn(f"{finished.path}: replaced, though frames are left in it that --resume would use")
+            try:
+                with finished:
+                    watchers = [Form(output), *watchers, finished]
+                    before = finished.resume() if resume else ()
                     found = simulate(
                         loaded, image, data, arithmetic, engine=engine,
                         watchers=watchers, before=before, on_step=at, begins=begins,
                     )  # fmt: skip
-                except KeyboardInterrupt:
-                    raise KeyboardInterrupt(finished.summary()) from None
-                is_named = answers.fault() is None
-                save_predictions(output, finished, data, is_named, None if of_streams else known)
+                    is_named = answers.fault() is None
+                    save_predictions(output, finished, data, is_named, None if of_streams else known)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(finished.summary()) from None
     if events is not None:
         events.save()
     costs = estimate(found, loaded.chip)

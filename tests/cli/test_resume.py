@@ -144,6 +144,25 @@ def test_no_trace_of_a_run_without_a_finished_frame(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_frames_are_kept_when_writing_the_outputs_is_interrupted(
+    run: Run, image: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All frames are done then; the message names the file that has them."""
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out, part = tmp_path / "out.npz", tmp_path / "out.npz.part"
+    with monkeypatch.context() as patch:
+        patch.setattr("snc.compiler.running.simulating.predictions.save_predictions", ended)
+        done = run("simulate", image, "-i", data, "-o", out)
+    kept = f"{FRAMES} of {FRAMES} frames are kept in {part}, --resume goes on from there"
+    assert (done.code, done.err) == (130, f"snc: interrupted: {kept}\n")
+    assert (part.exists(), out.exists()) == (True, False)
+    assert run("simulate", image, "-i", data, "-o", out, "--resume").code == 0
+    assert (part.exists(), out.exists()) == (False, True)
+
+
 def test_memory_does_not_grow_with_the_frames(
     run: Run, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

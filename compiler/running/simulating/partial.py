@@ -137,7 +137,7 @@ class Partial:
 
     def summary(self) -> str:
         """What is left of an interrupted run, in words."""
-        if not self.is_worth_keeping:
+        if not (self.is_worth_keeping and self.path.exists()):
             return ""
         return (
             f"{self.done:,} of {self._frames:,} frames are kept in {self.path}, --resume goes on from there"
