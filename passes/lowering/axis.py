@@ -122,7 +122,7 @@ def repeats(axis: AxisMap, update: Update) -> tuple[AxisMap, ...]:
     once more each time, through a map for each turn, and so do pairs that have several taps where nothing is
     added up.
     """
-    if update is Update.ADD:
+    if update is Update.ADD or axis.is_simple:
         return (axis,)
     entries = np.column_stack([axis.targets, axis.sources, axis.taps, axis.factors])
     if update in (Update.MAXIMUM, Update.MINIMUM):
