@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ...ir.deadline import Deadline
 
@@ -24,24 +25,20 @@ class Clock:
         self.progress = progress
         self.seconds: dict[str, float] = {}
         self._begun = time.perf_counter()
-        self._stage, self._start, self._collects = "", 0.0, False
 
     def deadline(self, limit: float | None) -> Deadline:
         """Over once so many seconds have passed since the clock began; None: there is no limit."""
         return Deadline.within(limit, self._begun)
 
-    def __call__(self, stage: str) -> "Clock":
-        """For a `with` block that is this stage."""
-        self._stage, self._start = stage, time.perf_counter()
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """For a `with` block that is this stage; another may stand within it."""
+        start, collects = time.perf_counter(), gc.isenabled()
         self.progress(stage)
-        return self
-
-    def __enter__(self) -> None:
-        self._collects = gc.isenabled()
         gc.disable()
-
-    def __exit__(self, *_: object) -> None:
-        if self._collects:
-            gc.enable()
-        spent = time.perf_counter() - self._start
-        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + spent
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
