@@ -9,7 +9,7 @@ from .harness import fuzz
 
 ROOT = Path(__file__).parents[2]
 
-SECONDS = 20.0
+SECONDS = 12.0
 
 
 @pytest.mark.parametrize("target", ["model", "image"])
