@@ -18,6 +18,7 @@ from enum import IntEnum
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from ..words import fields
 from . import forms
 from .forms import Form, Layout, Stored, Words
 from .layer import Integers
@@ -26,7 +27,7 @@ INDEX, BITMAP, FUNCTIONAL = (int(form) for form in Form)
 FORWARD, BACKWARD, UPDATE = range(3)
 NAMES, POINTERS, WEIGHTS, STATES = range(4)  # streams
 TABLE_READS, TABLE_WRITES, STATE_READS, STATE_WRITES, OPERATIONS = range(5)
-ADDRESS, MIDDLE = forms.ADDRESS_BITS, forms.MIDDLE_BITS
+ADDRESS, MIDDLE, COUNT = forms.ADDRESS_BITS, forms.MIDDLE_BITS, forms.COUNT_BITS
 
 
 class Pass(IntEnum):
@@ -108,42 +109,18 @@ def synapses_of(stored: Stored, memory: Words) -> tuple[Integers, Integers, Inte
 
 
 @compiled
-def field(memory: Words, word: int, slot: int, bits: int) -> int:
-    """A number of a word, without a sign."""
-    at = np.uint64(slot * bits)
-    mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    return int(np.int64((memory[word] >> at) & mask))
-
-
-@compiled
 def head(memory: Words, word: int) -> tuple[int, int, int]:
     """The three fields of a head."""
-    found = memory[word]
-    address = np.int64(found & np.uint64((1 << ADDRESS) - 1))
-    middle = np.int64((found >> np.uint64(ADDRESS)) & np.uint64((1 << MIDDLE) - 1))
-    return int(address), int(middle), int(np.int64(found >> np.uint64(ADDRESS + MIDDLE)))
-
-
-@compiled
-def signed(memory: Words, word: int, slot: int, bits: int) -> int:
-    """A number of a word in two's complement."""
-    found = field(memory, word, slot, bits)
-    return found - (1 << bits) if found >> (bits - 1) else found
+    address = fields.number(memory, word, 0, ADDRESS)
+    middle = fields.number(memory, word, ADDRESS, MIDDLE)
+    return address, middle, fields.number(memory, word, ADDRESS + MIDDLE, COUNT)
 
 
 @compiled
 def saturate(number: int, bits: int) -> int:
     """The nearest number that so many bits hold."""
-    most = (1 << (bits - 1)) - 1
+    most: int = 2 ** (bits - 1) - 1
     return min(max(number, -most - 1), most)
-
-
-@compiled
-def put(memory: Words, word: int, slot: int, bits: int, number: int) -> None:
-    """Sets a number of a word."""
-    at = np.uint64(slot * bits)
-    mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-    memory[word] = (memory[word] & ~(mask << at)) | ((np.uint64(number) & mask) << at)
 
 
 @compiled
@@ -195,7 +172,7 @@ def _listed(
     each = 64 // layout.index_bits
     for i in range(count):
         read(held, counts, NAMES, start + i // each)
-        targets[i] = field(memory, start + i // each, i % each, layout.index_bits)
+        targets[i] = fields.number(memory, start + i // each, i % each * layout.index_bits, layout.index_bits)
     return count, start + names
 
 
@@ -209,14 +186,10 @@ def _mapped(
     count = 0
     for word in range(words):
         read(held, counts, NAMES, start + word)
-        bits = memory[start + word]
-        at = 0
-        while bits:
-            if bits & np.uint64(1):
-                targets[count] = word * 64 + at
+        for bit in range(64):
+            if fields.number(memory, start + word, bit, 1):
+                targets[count] = word * 64 + bit
                 count += 1
-            bits >>= np.uint64(1)
-            at += 1
     return count, start + words
 
 
@@ -241,9 +214,11 @@ def _walk(
         each = 64 // layout.pointer_bits
         for i in range(count):
             read(held, counts, POINTERS, after + i // each)
-            pointer = field(memory, after + i // each, i % each, layout.pointer_bits)
-            slot = pointer & ((1 << layout.slot_bits) - 1)
-            places[i] = (layout.kernel + (pointer >> layout.slot_bits)) * 64 + slot
+            pointer = fields.number(
+                memory, after + i // each, i % each * layout.pointer_bits, layout.pointer_bits
+            )
+            slots = 2**layout.slot_bits
+            places[i] = (layout.kernel + pointer // slots) * 64 + pointer % slots
     else:
         each = 64 // layout.weight_bits
         for i in range(count):
@@ -251,7 +226,7 @@ def _walk(
     return count
 
 
-@kept()
+@kept(fields)
 def _pass(
     layout: Layout,
     memory: Words,
@@ -271,12 +246,12 @@ def _pass(
         held[:] = -1
         weights_changed = states_changed = total = 0
         for i in range(_walk(layout, memory, rows[event], held, counts, targets, places)):
-            word, slot = places[i] >> 6, places[i] & 63
+            word, slot = places[i] // 64, places[i] % 64
             if held[WEIGHTS] != word:
                 counts[TABLE_WRITES] += weights_changed
                 weights_changed = 0
             read(held, counts, WEIGHTS, word)
-            weight = signed(memory, word, slot, layout.weight_bits)
+            weight = fields.signed(memory, word, slot * layout.weight_bits, layout.weight_bits)
             if weight == 0 and kind != UPDATE:
                 continue
             counts[OPERATIONS] += 1
@@ -286,37 +261,41 @@ def _pass(
                 counts[STATE_WRITES] += states_changed
                 counts[STATE_READS] += 1
                 held[STATES], states_changed = target, 0
-            state = signed(memory, target, place, layout.state_bits)
+            state = fields.signed(memory, target, place * layout.state_bits, layout.state_bits)
             if kind == FORWARD:
                 found = saturate(state + value * weight, layout.state_bits)
-                put(memory, target, place, layout.state_bits, found)
+                fields.put(memory, target, place * layout.state_bits, layout.state_bits, found)
                 states_changed = 1
             elif kind == BACKWARD:
                 total += state * weight
             else:
                 found = saturate(weight + value * state, layout.weight_bits)
-                put(memory, word, slot, layout.weight_bits, found)
+                fields.put(memory, word, slot * layout.weight_bits, layout.weight_bits, found)
                 weights_changed = 1
         counts[TABLE_WRITES] += weights_changed
         counts[STATE_WRITES] += states_changed
         sums[event] = total
 
 
-@kept()
+@kept(fields)
 def _get(layout: Layout, memory: Words, states: Integers) -> None:
     for target in range(len(states)):
         word, place = target // layout.states_a_word, target % layout.states_a_word
-        states[target] = signed(memory, layout.states + word, place, layout.state_bits)
+        states[target] = fields.signed(
+            memory, layout.states + word, place * layout.state_bits, layout.state_bits
+        )
 
 
-@kept()
+@kept(fields)
 def _put(layout: Layout, memory: Words, states: Integers) -> None:
     for target in range(len(states)):
         word, place = target // layout.states_a_word, target % layout.states_a_word
-        put(memory, layout.states + word, place, layout.state_bits, states[target])
+        fields.put(memory, layout.states + word, place * layout.state_bits, layout.state_bits, states[target])
 
 
-@kept()
+@kept(fields)
 def _weights(layout: Layout, memory: Words, places: Integers, weights: Integers) -> None:
     for i in range(len(weights)):
-        weights[i] = signed(memory, places[i] >> 6, places[i] & 63, layout.weight_bits)
+        weights[i] = fields.signed(
+            memory, places[i] // 64, places[i] % 64 * layout.weight_bits, layout.weight_bits
+        )

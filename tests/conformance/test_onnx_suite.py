@@ -82,7 +82,6 @@ def test_the_suite(golden: Callable[[str, str], None], capsys: pytest.CaptureFix
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_rest_of_the_suite(capsys: pytest.CaptureFixture[str]) -> None:
     """All other functions of floats: operators of which networks are seldom made, and ONNX's own definitions
     of operators, each as a network. What compiles gives the shipped outputs, too.

@@ -13,7 +13,7 @@ LINES_MAX = 350
 FILES_MAX = 14  # of a folder, its __init__.py apart
 MAY_SHIFT = {
     "backends/words/bits.py": "the one place where words become bits",
-    "backends/encodings/machine.py": "fields whose widths a layer states, not a declaration",
+    "backends/words/fields.py": "the same where widths are known when a machine runs",
     "backends/lifted/*.py": "the same geometry between feature maps",
     "backends/machine/*.py": "geometry: equation 12 and Algorithms 3 to 5 shift by SL and US",
 }
