@@ -20,9 +20,11 @@ ROUNDS_LATER = 12  # and after each, when most columns are known
 NEW_MOST = 250  # columns of a round: those of most gain
 PATIENCE = 3  # rounds without a new column that end the pricing
 EMPTIED_PART = (0.2, 0.7)  # of a core's items, at least and at most, before it is filled again
-# What a search may take: the numbers of all linear programs that it solves. They are counted, not timed, so
-# that the same input gives the same cores; large networks get fewer rounds.
+# What a search may take: the numbers of all linear programs that it solves, and as many again for each
+# further ITEMS_FEW rows, for so the simplex's time grows. They are counted, not timed, so that the same input
+# gives the same cores; large networks get fewer rounds.
 EFFORT = 40e6
+ITEMS_FEW = 100
 NOISE = 0.15  # how far the pricer's restarts bend the prices
 NEARLY = 0.2  # so near to the next whole number, copies are fixed as if they had reached it
 
@@ -119,7 +121,7 @@ class _Search:
         return copies
 
     def _solved(self) -> Floats:
-        self.left -= self.prices.columns.size
+        self.left -= self.prices.columns.size * max(1.0, self.prices.columns.shape[1] / ITEMS_FEW)
         return self.prices.solve()
 
     def _new(self) -> Counts:
