@@ -3,10 +3,23 @@
 The connectivity stays as it is, for accumulating is linear (paper, 3.2.1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..ir.errors import Unsupported
-from ..ir.network import Activation, Network, Neuron, Population, PopulationId, Tensor
+from ..ir.network import (
+    Activation,
+    AxisMap,
+    Network,
+    Neuron,
+    Population,
+    PopulationId,
+    Projection,
+    Tensor,
+    Update,
+)
 from .additive import Additive
 
 
@@ -16,6 +29,9 @@ class SigmaDelta:
 
     A change of at most `threshold` is not sent until there is more of it: what receivers hold is never
     further off. With 0, every change is sent. Raises Unsupported for neurons that run over time themselves.
+
+    Where a neuron has one synapse, its weight multiplies what it has received, not each change: changes of
+    whole numbers then add up to whole numbers, and what these are multiplied by is rounded as in frames.
     """
 
     threshold: float = 0.0
@@ -37,7 +53,9 @@ class SigmaDelta:
             if _is_linear(each) and index not in named and index in read
         }
         populations = tuple(
-            each if index in linear else self._changed(each, index in read)
+            each
+            if index in linear
+            else self._changed(_scaled(each, summed.into(PopulationId(index))), index in read)
             for index, each in enumerate(summed.populations)
         )
         tensors = tuple(tensor for tensor in summed.tensors if not _names(tensor, linear))
@@ -60,6 +78,46 @@ def _is_linear(population: Population) -> bool:
         and population.bias is None
         and population.initial == 0
     )
+
+
+def _scaled(population: Population, into: Sequence[Projection]) -> Population:
+    """A population whose neurons have one synapse each, with its weights as the scales of its channels."""
+    is_free = population.bias is None or not population.bias.any()
+    is_bare = is_free and population.initial == 0 and population.scale == 1
+    if not into or not is_bare or population.scales or any(p.is_recurrent for p in into):
+        return population
+    shape = population.shape
+    found = np.zeros(shape.depth, dtype=np.float32)
+    synapses = np.zeros((shape.depth, shape.height, shape.width), dtype=np.int64)
+    for projection in into:
+        kernel, y, x = projection.kernel, projection.y, projection.x
+        is_plain = projection.update is Update.ADD and kernel.format is None
+        if not is_plain or not (_is_single(y) and _is_single(x)):
+            return population
+        counts = np.zeros(shape.depth, dtype=np.int64)
+        for first, weights in zip(kernel.first.tolist(), kernel.weights, strict=True):
+            for channel, taps in enumerate(weights if first >= 0 else weights[:0], first):
+                values = np.unique(taps)
+                if not values.any():
+                    continue
+                if values.size > 1 or found[channel] not in (0, values[0]):
+                    return population
+                found[channel] = values[0]
+                counts[channel] += 1
+        rows, columns = np.zeros(shape.height, dtype=np.int64), np.zeros(shape.width, dtype=np.int64)
+        rows[y.targets], columns[x.targets] = 1, 1
+        synapses += counts[:, None, None] * rows[:, None] * columns
+        if synapses.max() > 1:
+            return population
+    if (found == np.rint(found)).all():
+        return population
+    scales = tuple(np.where(found == 0, np.float32(1), found).tolist())
+    return replace(population, scales=scales, bias=None, bias_constants=(), unpruned=None)
+
+
+def _is_single(axis: AxisMap) -> bool:
+    """Whether each position hears one other at most, as it is."""
+    return bool(np.bincount(axis.targets).max(initial=0) <= 1 and (axis.factors == 1).all())
 
 
 def _names(tensor: Tensor, populations: set[PopulationId]) -> bool:

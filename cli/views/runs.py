@@ -65,6 +65,8 @@ def _show_cores(found: "Simulation") -> None:
     table.show()
     share = found.empty_events / found.events if found.events else 0.0
     say(f"events      {found.events:,}, of them empty {found.empty_events:,} ({100 * share:.1f} %)")
+    dense = found.events / found.dense_events if found.dense_events else 0.0
+    say(f"dense       {dense:.3f} of {found.dense_events:,}, which are one of each neuron in each frame")
     say(f"synaptic    {found.synaptic_operations:,} operations")
     say(f"hops        {found.hops:,}, of them into the chip {found.input_hops:,}")
 
@@ -139,12 +141,16 @@ def show_agreement(found: "Agreement") -> None:
 def show_beside(
     found: "AnySimulation", costs: "AnyEstimates", others: "Sequence[tuple[Beside, AnyEstimates]]"
 ) -> None:
-    """What several images took for the same frames."""
-    table = Sheet("image*", "events>", "synaptic ops>", "energy uJ>", "latency us>")
+    """What several images took for the same frames. Events are a share of what the smallest of them sends
+    where each of its neurons sends one in each frame.
+    """
+    table = Sheet("image*", "events>", "of dense>", "synaptic ops>", "energy uJ>", "latency us>")
+    dense = _least_dense([found, *(other.run for other, _ in others)])
     names = [Path(other.run.image).name for other, _ in others]
     runs = [(other.run, each) for other, each in others]
     for name, (run, each) in zip([Path(found.image).name, *names], [(found, costs), *runs], strict=True):
-        cells = f"{run.events:,}", f"{run.synaptic_operations:,}", f"{each.energy_nj / 1000:,.3f}"
+        share = "" if dense is None else f"{run.events / dense:.3f}"
+        cells = f"{run.events:,}", share, f"{run.synaptic_operations:,}", f"{each.energy_nj / 1000:,.3f}"
         table.add(name, *cells, f"{each.latency_us:,.2f}")
     for name, (run, each) in zip(names, runs, strict=True):
         pairs = (
@@ -154,12 +160,21 @@ def show_beside(
             (costs.latency_us, each.latency_us),
         )
         label = "of the other" if len(others) == 1 else f"of {name}"
-        table.add(label, *(f"{one / two:.3f}" if two else "-" for one, two in pairs))
+        events, *rest = (f"{one / two:.3f}" if two else "-" for one, two in pairs)
+        table.add(label, events, "", *rest)
     table.show()
     for name, (other, _) in zip(names, others, strict=True):
         of = "" if len(others) == 1 else f" to those of {name}"
         equal = f"{other.equal} of {found.frames} frames are equal{of}"
         say(f"beside      {equal}, the largest error is {other.max_rel_error:.3g} of the peak")
+
+
+def _least_dense(runs: "Sequence[AnySimulation]") -> int | None:
+    """The dense events of the image with the fewest neurons; None where crossbars are among them."""
+    from ...compiler.running.crossbar.simulation import CrossbarSimulation
+
+    found = [0 if isinstance(run, CrossbarSimulation) else run.dense_events for run in runs]
+    return min(found) or None
 
 
 def show_nearing(by_step: "Sequence[float]", steps: "Sequence[int]") -> None:

@@ -16,6 +16,7 @@ from ...ir.deadline import NEVER, Deadline
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
+from ...passes.clamps import Unclamp
 from ...passes.closing import closed, torn
 from ...passes.composing.compose import Compose
 from ...passes.correct import Correct
@@ -36,7 +37,7 @@ from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
 
 NIR, NETX = ".nir", ".net"  # the suffixes of files with networks of spiking neurons
-REWRITES = (Compose(), Fold(), Hoist(), Arrange())
+REWRITES = (Compose(), Fold(), Unclamp(), Hoist(), Arrange())
 READ, LOWERED = "the model was read", "the network was lowered"  # what time may be over in
 
 

@@ -14,13 +14,16 @@ from oracle.writer import Writer
 
 from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Machine
+from snc.compiler.choosing.integers import Style, quantised
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.verify import verify
 from snc.ir.aims import NeuronUse
 from snc.ir.chip import Chip
-from snc.ir.network import Update
+from snc.ir.network import PopulationId, Update
+from snc.models.digits import digits_images, digits_model
 
+from .movies import movie
 from .reference import CHIP, compiled, difference, options, shrunken, truth
 from .whole_cases import CASES, frames, model
 
@@ -218,6 +221,39 @@ def test_a_quantised_model_is_equal_bit_for_bit(name: str) -> None:
             if layer.endswith(":whole"):
                 np.testing.assert_array_equal(values, want.run.layers[layer])
         for output, values in want.outputs.items():  # which may be scaled, and no whole numbers any more
-            np.testing.assert_allclose(got.outputs[output], values, rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(got.outputs[output], values)
         if step == 1:
             assert got.run.counters.total.events == 0
+
+
+def test_a_moving_patch_takes_few_events_and_every_frame_is_equal(tmp_path: Path) -> None:
+    """The shipped digits as integers: a quarter of the side moves over a digit, 200 frames."""
+    path, digits = tmp_path / "digits.onnx", digits_images().images
+    path.write_bytes(digits_model().SerializeToString())
+    calibration = [{"image": digit[None]} for digit in digits[:40]]
+    made = quantised(path, lambda _: calibration, Style(), {}).model
+    found, plain = changing(made), compiled(made)
+    assert found.network.is_whole
+    runner, frame_by_frame = Runner(found.image), Runner(plain.image)
+    events, of_frames, dense = 0, 0, 0
+    for pixels in movie(digits[3][0], digits[5][0][2:4, 2:4]):
+        inputs = {"image": np.asarray(pixels, np.float32)[None, None]}
+        got, want = runner(inputs), frame_by_frame(inputs)
+        np.testing.assert_array_equal(got.outputs["logits"], want.outputs["logits"])
+        events += got.run.counters.total.events
+        of_frames += want.run.counters.total.events
+        dense += sum(population.shape.neurons for population in plain.network.populations)
+    assert runner(inputs).run.counters.total.events == 0
+    assert events < 0.3 * dense
+    assert events < 0.4 * of_frames
+
+
+def test_weights_of_neurons_with_one_synapse_multiply_what_is_accumulated() -> None:
+    """Their changes would be rounded one by one: the integers behind them would not be those of frames."""
+    case = CASES["a sigmoid"]
+    found = changing(model(case)).network
+    into = {index: found.into(PopulationId(index)) for index in range(len(found.populations))}
+    scaled = [p for index, p in enumerate(found.populations) if into[index] and p.scales]
+    assert [p.activation.name for p in scaled] == ["SIGMOID", "IDENTITY"]
+    assert all(set(p.scales) <= {np.float32(0.02), np.float32(0.031)} for p in scaled)
+    assert not any(p.scales for p in compiled(model(case)).network.populations)

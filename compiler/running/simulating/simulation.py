@@ -62,13 +62,17 @@ class CoreCount:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Simulation:
-    """Frames that were run: shapes of the outputs, the frames along the first axis, and counters, summed."""
+    """Frames that were run: shapes of the outputs, the frames along the first axis, and counters, summed.
+
+    `dense_events`: one of each neuron in each frame, of which the others are a share.
+    """
 
     image: str
     arithmetic: str
     frames: int
     outputs: Mapping[str, tuple[int, ...]]
     events: int
+    dense_events: int
     synaptic_operations: int
     empty_events: int
     hops: int
@@ -161,6 +165,7 @@ def summed(
         return counted(image, path, frames, shapes, counters, seconds)
     total = counters.total
     cores, weight_bits = counters.per_core(len(image.cores)), bits_of_weights(image)
+    layers = tuple(_layer(image, layer, counters, frames, weight_bits) for layer in image.about.layers)
     held: list[list[str]] = [[] for _ in image.cores]
     for layer in image.about.layers:
         for core in sorted({fragment.core for fragment in layer.fragments}):
@@ -171,13 +176,14 @@ def summed(
         frames=frames,
         outputs=shapes,
         events=total.events,
+        dense_events=sum(layer.neurons for layer in layers) * frames,
         synaptic_operations=total.synaptic_operations,
         empty_events=total.empty_events,
         hops=total.hops,
         input_hops=total.input_hops,
         firing=total.firing,
         seconds=seconds,
-        per_layer=tuple(_layer(image, layer, counters, frames, weight_bits) for layer in image.about.layers),
+        per_layer=layers,
         per_core=tuple(
             CoreCount(index, core.x, core.y, tuple(held[index]), *_row(tally))
             for index, (core, tally) in enumerate(zip(image.cores, cores, strict=True))
