@@ -17,14 +17,18 @@ module sigma_delta (
     logic [1:0] step;
     logic [31:0] change, found;
 
-    wire [31:0] held, rounding, sum;
+    wire [31:0] held, target, rounding, sum;
     half_to_float32 widen (.half(sent), .single(held));
+    // The changes are those of a float16: they come to an end.
+    logic [15:0] near;
+    float32_to_half narrow_computed (.single(computed), .half(near));
+    half_to_float32 widen_computed (.half(near), .single(target));
     // abs(sent) * 2^-22: what float32's last bits change is no change.
     wire is_special = &held[30:23];
     assign rounding = held[30:0] == 0 || is_special ? {1'b0, held[30:0]}
         : {1'b0, held[30:23] - 8'd22, held[22:0]};
     float32_add add (
-        .a(step == CHANGE ? computed : step == LEAST ? threshold : held),
+        .a(step == CHANGE ? target : step == LEAST ? threshold : held),
         .b(step == CHANGE ? {!held[31], held[30:0]} : step == LEAST ? rounding : found),
         .sum(sum)
     );

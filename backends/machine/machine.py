@@ -225,7 +225,9 @@ class Machine:
         held = [self._held(block, first) for first in block.states]
         states = tuple(each.astype(word.neuron.dtype) for each in held)
         first = block.initial if word.neuron.is_wide else self._rounded(block.initial)
-        values, after = fire(word.neuron, word.activation, block.parameters, block.scale, states, first)
+        values, after = fire(
+            word.neuron, word.activation, block.parameters, block.scale, states, first, is_half=self._chip
+        )
         for kind, place, before, new in zip(word.neuron.states, held, states, after, strict=True):
             if new is not before:
                 place[:] = new if kind.is_wide else self._rounded(new)

@@ -153,6 +153,8 @@ those frames whose number modulo `every` is `phase`; the first frame of a run ha
   float32. Only inputs have such a word.
 - `scale` is the number of the `SCALE` word, or channel c's of the `SCALES` word, or 1. `fires_on_zero`:
   there is a `FIRING` word with `address` 1.
+- In chip mode, what activation(scale * accumulator) of a `SIGMA_DELTA` neuron comes to is rounded to float16
+  before its change is computed: it is then silent as soon as that is what it has sent.
 - Outputs and layers take the values, of neuron type `SIGMA_DELTA` activation(scale * accumulator) as it then
   is, and of inputs that send changes what they have sent so far.
 - No event of a population changes its own states, so a chip may compute the values one by one, as their turn

@@ -383,9 +383,12 @@ class Chip:
         held = [p.core.states[slot] if p.is_exact else f32(p.core.states[slot]) for slot in slots]
         scale = p.scale if p.scales is None else p.scales[neuron[0]]
         number: Any = np.float64 if p.is_exact else f32
-        value, after = p.rule(
-            held, own, lambda s: p.activation(number(scale * s), *others), self.first(p, neuron)
-        )
+
+        def activated(s: Any) -> Any:
+            found = p.activation(number(scale * s), *others)
+            return f32(self.rounded(found)) if p.sends_changes else found
+
+        value, after = p.rule(held, own, activated, self.first(p, neuron))
         for slot, width, before, new in zip(slots, p.widths, held, after, strict=True):
             if new is not before:
                 p.core.states[slot] = number(new if width == 32 else self.rounded(new))

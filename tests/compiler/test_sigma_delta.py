@@ -13,7 +13,7 @@ from oracle.graphs import random_input, random_model
 from oracle.writer import Writer
 
 from snc.backends.image.container import write_image
-from snc.backends.machine.machine import Machine
+from snc.backends.machine.machine import Arithmetic, Machine
 from snc.compiler.choosing.integers import Style, quantised
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.runner import Runner
@@ -257,3 +257,29 @@ def test_weights_of_neurons_with_one_synapse_multiply_what_is_accumulated() -> N
     assert [p.activation.name for p in scaled] == ["SIGMOID", "IDENTITY"]
     assert all(set(p.scales) <= {np.float32(0.02), np.float32(0.031)} for p in scaled)
     assert not any(p.scales for p in compiled(model(case)).network.populations)
+
+
+@pytest.mark.parametrize("arithmetic", ["float32", "chip"])
+def test_real_numbers_come_to_rest(arithmetic: Arithmetic) -> None:
+    """A neuron that has sent its value, to the bits that an event has, sends nothing more, and what receivers
+    hold does not run away. `restart` takes what is left of the difference.
+    """
+    w = Writer(13, 1)
+    y = w.add("Tanh", w.add("Conv", w.input((1, 2, 8, 8)), w.weights((6, 2, 3, 3), 18)))
+    model = w.model([w.add("Gemm", w.add("Flatten", y), w.weights((216, 4), 216))], "real")
+    found = changing(model)
+    machine, again = Machine(found.image, arithmetic), Machine(compiled(model).image, arithmetic)
+    still, other = (np.random.default_rng(7).normal(size=(2, 1, 2, 8, 8)) * 3).astype(np.float32)
+    frames = list(movie(still[0].transpose(1, 2, 0), other[0, :, :2, :2].transpose(1, 2, 0), 60))
+    errors, peak = [], 0.0
+    for frame in [*frames, *[frames[-1]] * 3]:
+        inputs = {"input0": frame.transpose(2, 0, 1)[None]}
+        run = machine.run(inputs)
+        (got,), (want,) = run.outputs.values(), again.run(inputs).outputs.values()
+        errors.append(float(np.abs(got - want).max()))
+        peak = max(peak, float(np.abs(want).max()))
+    assert run.counters.total.events == 0
+    assert max(errors) < (5e-3 if arithmetic == "chip" else 1e-6) * peak
+    machine.restart()
+    (got,) = machine.run(inputs).outputs.values()
+    assert float(np.abs(got - want).max()) < (2e-3 if arithmetic == "chip" else 1e-6) * peak
