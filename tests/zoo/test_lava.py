@@ -24,11 +24,15 @@ from .runtime import reread
 LAVA = FOLDER / "lava"
 SPIKES, CHANGES = LAVA / "pilotnet_lif", LAVA / "pilotnet_sdnn"
 # What was recorded began anew every 17 steps, behind an input whose spikes are stored. The record of the last
-# block is of another run: it does not fit the stored spikes of the one before.
+# block does not fit the stored spikes of the one before: it is of a run on the same input that began anew
+# every 16 steps, and a step earlier.
 STEPS = Dynamics(reset_interval=17, reset_offset=1, skip_layers=1)
+STEPS_OF_LAST = Dynamics(reset_interval=16, reset_offset=0, skip_layers=1)
 RECORDED = {f"conv{i}": f"conv-{i - 1}" for i in range(1, 6)} | {
     f"dense{i}": f"fc-{i - 7}" for i in (7, 8, 9)
 }
+LAST = {"dense10": "fc-3"}
+SPIKES_OF = {"fc-3": "fc-3-s"}
 NAMED = {"conv5": "flatten6"}  # whose tensor holds a block's neurons, where it is another's
 
 Numbers = npt.NDArray[Any]
@@ -76,12 +80,17 @@ def _begins(parts: list[tuple[Any, Numbers]]) -> list[tuple[tuple[int, int, int]
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
-def test_spikes_currents_and_voltages_are_those_that_were_recorded(arithmetic: Arithmetic) -> None:
-    image = image_of(SPIKES, STEPS)
+@pytest.mark.parametrize(
+    ("dynamics", "recorded"), [(STEPS, RECORDED), (STEPS_OF_LAST, LAST)], ids=["all but the last", "the last"]
+)
+def test_spikes_currents_and_voltages_are_those_that_were_recorded(
+    arithmetic: Arithmetic, dynamics: Dynamics, recorded: dict[str, str]
+) -> None:
+    image = image_of(SPIKES, dynamics)
     machine = Machine(image, arithmetic)
     given = truth(SPIKES, "input").astype(np.float32)
     assert len(given) == 24
-    currents: dict[str, Numbers | float] = dict.fromkeys(RECORDED, 0.0)  # that the next step sees
+    currents: dict[str, Numbers | float] = dict.fromkeys(recorded, 0.0)  # that the next step sees
     for step, frame in enumerate(given):
         kept: dict[Any, Any] = {}
 
@@ -94,15 +103,27 @@ def test_spikes_currents_and_voltages_are_those_that_were_recorded(arithmetic: A
                     kept[key] = machine.states(*key)
 
         run = machine.run({"input": frame[None]}, keep_layers=True, trace=keep, on_step=look)
-        for block, name in RECORDED.items():
-            spikes = truth(SPIKES, name)[step]
-            np.testing.assert_array_equal(run.layers[NAMED.get(block, block)].ravel(), spikes.ravel(), name)
+        for block, name in recorded.items():
+            spikes = truth(SPIKES, SPIKES_OF.get(name, name))[step]
+            values = (run.outputs if block in run.outputs else run.layers)[NAMED.get(block, block)]
+            np.testing.assert_array_equal(values.ravel(), spikes.ravel(), name)
             if block != "conv1":  # whose current and voltage are not stored
                 voltage = state(machine, image, block, 1, kept)
                 np.testing.assert_array_equal(voltage.ravel(), truth(SPIKES, f"{name}-v")[step].ravel(), name)
                 stored = truth(SPIKES, f"{name}-u")[step]
                 np.testing.assert_array_equal(np.broadcast_to(currents[block], stored.shape), stored, name)
             currents[block] = state(machine, image, block, 0).reshape(spikes.shape)
+
+
+def test_the_record_of_the_last_block_is_of_another_run() -> None:
+    """It shows four spikes of the block before at once in step 10, in which only one is stored."""
+    last = load_netx(SPIKES / "network.net").blocks[-1]
+    assert last.weights is not None
+    brought = 64 * (truth(SPIKES, "fc-2").reshape(24, -1) @ last.weights.ravel())
+    stored = truth(SPIKES, "fc-3-u").ravel()
+    assert np.flatnonzero(brought[:23]).tolist() == [2, 6, 7, 10, 17, 19]
+    assert np.flatnonzero(stored).tolist() == [3, 7, 11, 22]
+    assert (brought[10], stored[11]) == (64 * 10, 64 * (-20 - 20 - 20 - 24))
 
 
 def test_changes_and_sums_are_those_that_were_recorded() -> None:
