@@ -90,6 +90,28 @@ def test_the_reference_of_an_image_is_a_nir_network_again(run: Run, model: Path,
         assert json.loads(run("verify", reference, given, "--random", 80, "--json").out)["max_abs_error"] == 0
 
 
+def test_an_image_is_exported_as_the_nir_network_that_it_computes(
+    run: Run, model: Path, digits: Path, tmp_path: Path
+) -> None:
+    image, held, other = model.with_suffix(".snc"), tmp_path / "held.nir", tmp_path / "other.nir"
+    assert run("compile", model, "--weights", "fixed4", "--json").code == 0
+    done = run("export", image, "--format", "nir", "--model", model, "-o", held)
+    assert (done.code, done.err) == (0, "")
+    assert "model.nir with the weights of model.snc" in done.out.replace(model.name, "model.nir").replace(
+        image.name, "model.snc"
+    )
+    assert json.loads(run("verify", held, image, "--random", 80, "--json").out)["max_abs_error"] == 0
+    graph = nir.read(model, type_check=False)
+    graph.nodes["cuba"].v_threshold = graph.nodes["cuba"].v_threshold * 1.5
+    nir.write(other, graph)
+    done = run("export", image, "--format", "nir", "--model", other, "-o", tmp_path / "wrong.nir")
+    assert (done.code, "is another network than the image's" in done.err) == (2, True)
+    done = run("export", image, "--format", "nir", "--model", digits, "-o", tmp_path / "wrong.nir")
+    assert (done.code, "is no .nir network" in done.err) == (2, True)
+    assert not (tmp_path / "wrong.nir").exists()
+    assert run("export", image, "--format", "nir", "-o", held).code == 2
+
+
 def test_a_changed_threshold_is_found(run: Run, model: Path) -> None:
     """An image is held against the file: with other equations it is wrong, and the layer is named."""
     image = model.with_suffix(".snc")

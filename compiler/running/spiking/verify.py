@@ -59,7 +59,7 @@ def verify_spiking(
     """Compares an image with its file over steps that follow each other. Raises BadInput when they do not
     belong together.
     """
-    dynamics = _dynamics(image, path.name)
+    dynamics = dynamics_of(image, path.name)
     network = _network(path, dynamics)
     foreign = [tensor.name for tensor in network_inputs(image) if tensor.name not in network.names]
     if foreign:
@@ -109,7 +109,7 @@ def _network(path: Path, dynamics: Dynamics) -> _Network:
     return _Network("NIR's", graph.by_shape, partial(NirReference, graph, dynamics))
 
 
-def _dynamics(image: AnyImage, file: str) -> Dynamics:
+def dynamics_of(image: AnyImage, file: str) -> Dynamics:
     """The steps that an image takes. Raises BadInput for an image of another model."""
     if not Dynamics.says(image.about.dynamics):
         raise BadInput(Origin(file=file), "is a spiking network, the image holds none", hint=HINT)
