@@ -160,7 +160,7 @@ def compile_command(
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     dynamics: "Dynamics",
     neurons: str,
-    threshold: float,
+    threshold: float | None,
     steps: int,
     percentile: float,
     effort: float,

@@ -8,6 +8,19 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Threshold(click.ParamType[float | None]):
+    """A number that is not negative, or "auto", which is None."""
+
+    name = "threshold"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """The number."""
+        if value in (None, "auto"):
+            return None
+        found: float = click.FloatRange(0).convert(value, param, ctx)
+        return found
+
+
 def neuron_options(function: F) -> F:
     """--neurons, and what goes with each kind."""
     options = (
@@ -38,11 +51,12 @@ def neuron_options(function: F) -> F:
         ),
         click.option(
             "--threshold",
-            type=click.FloatRange(0),
-            default=0.0,
+            type=Threshold(),
+            default="0.0",
             show_default=True,
-            metavar="N",
-            help="With sigma-delta: changes of at most N are not sent until there is more of them.",
+            metavar="N|auto",
+            help="With sigma-delta: changes of at most N are not sent until there is more of them; auto: 0 "
+            "for a network of integers, for others a step of 8 bits of each layer's largest value on --data.",
         ),
     )
     for option in reversed(options):

@@ -22,6 +22,8 @@ from ..ir.network import (
 )
 from .additive import Additive
 
+STEP = 2.0**-8  # of the largest value: as fine as numbers of eight bits are
+
 
 @dataclass(frozen=True, slots=True)
 class SigmaDelta:
@@ -32,9 +34,13 @@ class SigmaDelta:
 
     Where a neuron has one synapse, its weight multiplies what it has received, not each change: changes of
     whole numbers then add up to whole numbers, and what these are multiplied by is rounded as in frames.
+
+    `peaks`: the largest values of each population of `Additive()(network)`. Its threshold is then a step of
+    eight bits of these.
     """
 
     threshold: float = 0.0
+    peaks: Sequence[float] = ()
 
     def __call__(self, network: Network) -> Network:
         """The network of changes."""
@@ -52,20 +58,26 @@ class SigmaDelta:
             for index, each in enumerate(summed.populations)
             if _is_linear(each) and index not in named and index in read
         }
+        assert not self.peaks or len(self.peaks) == len(summed.populations), "a peak for each population"
         populations = tuple(
             each
             if index in linear
-            else self._changed(_scaled(each, summed.into(PopulationId(index))), index in read)
+            else self._changed(
+                _scaled(each, summed.into(PopulationId(index))), self._least(index) if index in read else 0.0
+            )
             for index, each in enumerate(summed.populations)
         )
         tensors = tuple(tensor for tensor in summed.tensors if not _names(tensor, linear))
         return replace(summed, populations=populations, tensors=tensors)
 
-    def _changed(self, population: Population, is_read: bool) -> Population:
+    def _least(self, index: int) -> float:
+        """What a change of a population that is read must be above."""
+        return float(np.float32(STEP * self.peaks[index])) if self.peaks else self.threshold
+
+    def _changed(self, population: Population, threshold: float) -> Population:
         """A population that sends changes. What nothing reads shows its value as it is."""
         if population.neuron is Neuron.INPUT:
-            return replace(population, changes_above=self.threshold)
-        threshold = self.threshold if is_read else 0.0
+            return replace(population, changes_above=threshold)
         parameters = (threshold, *population.parameters)
         return replace(population, neuron=Neuron.SIGMA_DELTA, parameters=parameters)
 

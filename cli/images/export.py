@@ -7,7 +7,6 @@ import click
 
 from .. import options
 
-
 NIR = "nir"
 
 

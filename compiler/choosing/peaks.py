@@ -20,9 +20,11 @@ def peaks_of(
     before: bytes | None,
     frames: Sequence[Mapping[str, NDArray[Any]]],
     percentile: float,
+    *,
+    are_sizes: bool = False,
 ) -> tuple[float, ...]:
-    """Of each population of a network of sums, the value that so many per cent of its values are not above.
-    `before`: the host's part. Raises BadInput where there are no frames.
+    """Of each population of a network of sums, the value that so many per cent of its values are not above,
+    or of their sizes. `before`: the host's part. Raises BadInput where there are no frames.
     """
     if not len(frames):
         raise BadInput(None, "there are no frames to balance thresholds on", hint="give --data")
@@ -34,7 +36,7 @@ def peaks_of(
         if host is not None:
             frame |= host(frame)
         for values, found in zip(held, evaluated(network, frame), strict=True):
-            values.append(found)
+            values.append(np.abs(found) if are_sizes else found)
     return tuple(float(np.percentile(np.stack(values), percentile)) for values in held)
 
 

@@ -69,7 +69,8 @@ def _dynamics(prepared: Prepared, options: Options) -> str:
     if prepared.dynamics is not None:
         return str(prepared.dynamics)
     if options.neurons is NeuronUse.SIGMA_DELTA:
-        return f"neurons={options.neurons} threshold={options.threshold!r}"
+        threshold = "auto" if options.threshold is None else repr(options.threshold)
+        return f"neurons={options.neurons} threshold={threshold}"
     if options.neurons is NeuronUse.IF:
         return f"{RATES}{options.steps}"
     if prepared.graph.carried:

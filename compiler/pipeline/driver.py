@@ -19,6 +19,7 @@ from ...ir.mapping import core_size
 from ...ir.network import Network
 from ...ir.storage.bitrun import WORD_BYTES
 from ...ir.storage.formats import AUTO
+from ...passes.additive import Additive
 from ...passes.quantise import held_constants
 from ...passes.rate_coding import summed
 from ..choosing.unmeasured import by_weights
@@ -140,10 +141,11 @@ def _measured(
     """The options with the formats that were chosen, what they cost on the given frames, if any are, and the
     model with the biases that go with them; with the thresholds of integrate-and-fire neurons.
     """
-    if options.neurons is NeuronUse.IF:
+    is_whole = prepared.network.is_whole
+    is_auto = options.neurons is NeuronUse.SIGMA_DELTA and options.threshold is None
+    if options.neurons is NeuronUse.IF or (is_auto and not is_whole):
         with clock("measure"):
             options = replace(options, peaks=_peaks(prepared, options))
-    is_whole = prepared.network.is_whole
     if (is_whole or prepared.runs_over_time) and not options.keeps_nothing:
         rule = "has weights that are not rounded" if is_whole else "runs over time"
         hint = "ask for none, or for --as-float" if is_whole else "ask for none"
@@ -188,12 +190,17 @@ def _peaks(prepared: Prepared, options: Options) -> tuple[float, ...]:
     """The largest values of neurons on the given frames. Raises SncError where there are none."""
     from ..choosing.peaks import peaks_of
 
-    network = summed(prepared.network)
+    are_rates = options.neurons is NeuronUse.IF
+    network = summed(prepared.network) if are_rates else Additive()(prepared.network)
     if options.data is None:
-        rule = "thresholds of integrate-and-fire neurons are balanced on frames"
-        raise BadInput(Origin(file=prepared.name), rule, hint="give frames: --data")
+        whose = (
+            "integrate-and-fire neurons are balanced" if are_rates else "changes of real numbers are chosen"
+        )
+        rule, hint = f"thresholds of {whose} on frames", "give frames: --data"
+        raise BadInput(Origin(file=prepared.name), rule, hint=hint if are_rates else f"{hint}, or a number")
     with _given(prepared, options.data) as frames:
-        return peaks_of(network, _model(prepared.parts.before), frames, options.percentile)
+        before, percentile = _model(prepared.parts.before), options.percentile
+        return peaks_of(network, before, frames, percentile, are_sizes=not are_rates)
 
 
 @contextmanager

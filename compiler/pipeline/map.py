@@ -107,7 +107,7 @@ def chosen_network(prepared: Prepared, chip: Chip, options: Options) -> Network:
         prepared = replace(prepared, network=RateCode(options.peaks, options.steps)(prepared.network))
     network = quantised(prepared, options.weights)
     if options.neurons is NeuronUse.SIGMA_DELTA:
-        network = SigmaDelta(options.threshold)(network)
+        network = SigmaDelta(options.threshold or 0.0, options.peaks)(network)
     raise_all(too_wide(network, chip))
     return network
 

@@ -28,7 +28,8 @@ class Options:
     the model leaves them open. `effort` is the solver's deterministic time; after `time_limit` seconds what
     was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
     host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
-    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event. `steps`: of
+    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event; None: 0 for
+    whole numbers, for others a step of eight bits of the largest values on `data`. `steps`: of
     integrate-and-fire neurons for each frame, whose thresholds are the values that `percentile` per cent of
     those on `data` are not above; `peaks`: these, once they are known.
 
@@ -55,7 +56,7 @@ class Options:
     cores: int | None = None
     min_sqnr: float | None = None
     neurons: NeuronUse = NeuronUse.STANDARD
-    threshold: float = 0.0
+    threshold: float | None = 0.0
     steps: int = STEPS
     percentile: float = PERCENTILE
     peaks: tuple[float, ...] = ()

@@ -134,6 +134,11 @@ def test_changes_are_compiled_and_verified(run: Run, digits: Path, tmp_path: Pat
     assert "time     neurons=sigma-delta" in run("inspect", image).out
     done = run("compile", digits, "-o", image, "--threshold", -1)
     assert done.code == 2
+    done = run("compile", digits, "-o", image, "--neurons", "sigma-delta", "--threshold", "auto")
+    assert (done.code, "give frames: --data, or a number" in done.err) == (2, True)
+    more = "--neurons", "sigma-delta", "--threshold", "auto", "--data", digits.parent / "digits_test.npz"
+    done = run("compile", digits, "-o", image, *more, "--weights", "fixed8", "--json")
+    assert json.loads(done.out)["dynamics"] == "neurons=sigma-delta threshold=auto"
 
 
 def test_a_spiking_network_sends_no_changes(run: Run, model: Path) -> None:

@@ -15,11 +15,13 @@ from oracle.writer import Writer
 from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Arithmetic, Machine
 from snc.compiler.choosing.integers import Style, quantised
-from snc.compiler.pipeline.driver import Compiled
+from snc.compiler.pipeline.driver import Compiled, compile_model
+from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.verify import verify
 from snc.ir.aims import NeuronUse
 from snc.ir.chip import Chip
+from snc.ir.errors import SncError
 from snc.ir.network import PopulationId, Update
 from snc.models.digits import digits_images, digits_model
 
@@ -55,7 +57,7 @@ def whole(*, products: bool = False) -> onnx.ModelProto:
 
 
 def changing(
-    model: onnx.ModelProto, chip: Chip = CHIP, threshold: float = 0.0, form: str = "float32"
+    model: onnx.ModelProto, chip: Chip = CHIP, threshold: float | None = 0.0, form: str = "float32"
 ) -> Compiled:
     chosen = replace(options(form), neurons=NeuronUse.SIGMA_DELTA, threshold=threshold)
     return compiled(model, chip, chosen)
@@ -283,3 +285,31 @@ def test_real_numbers_come_to_rest(arithmetic: Arithmetic) -> None:
     machine.restart()
     (got,) = machine.run(inputs).outputs.values()
     assert float(np.abs(got - want).max()) < (2e-3 if arithmetic == "chip" else 1e-6) * peak
+
+
+def test_thresholds_are_steps_of_what_layers_hold_on_frames(tmp_path: Path) -> None:
+    w = Writer(13, 1)
+    hidden = w.add("Relu", w.add("Gemm", w.input((1, 6)), w.weights((6, 5), 6)))
+    made = w.model([w.add("Gemm", hidden, w.weights((5, 3), 5))], "small")
+    path = tmp_path / "small.onnx"
+    path.write_bytes(made.SerializeToString())
+    frames = np.random.default_rng(0).normal(0, 3, (20, 1, 6)).astype(np.float32)
+    chosen = Options(
+        weights="float32",
+        neurons=NeuronUse.SIGMA_DELTA,
+        threshold=None,
+        percentile=100.0,
+        data=lambda inputs: [{inputs[0].name: frame} for frame in frames],
+    )
+    found = compile_model(path, CHIP, chosen)
+    given, inner, last = found.network.populations
+    name = next(node.output[0] for node in made.graph.node if node.op_type == "Relu")
+    values = np.concatenate([truth(made, {"input0": frame})[name] for frame in frames])
+    assert given.changes_above == pytest.approx(np.abs(frames).max() / 256)
+    assert inner.parameters[0] == pytest.approx(np.abs(values).max() / 256)
+    assert last.parameters == (0.0,)
+    assert found.image.about.dynamics == "neurons=sigma-delta threshold=auto"
+    with pytest.raises(SncError, match="changes of real numbers are chosen on frames"):
+        compile_model(path, CHIP, replace(chosen, data=None))
+    integers = changing(model(CASES["a rectifier"]), threshold=None).network
+    assert {p.parameters[0] for p in integers.populations if p.parameters} == {0.0}
