@@ -31,7 +31,8 @@ CORRECTED = {
     "mlperf_vww_96_float": 4.0,
     "squeezenet_fp16": 3.0,
 }
-TIE = 0.01  # of the largest element: a second one so near is as good an answer
+CLASSIFIERS = ("squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float")
+TIE = 0.002  # of the largest element: a held-out answer so near the second best needs weights of 16 bits
 
 
 def crops(seed: int) -> list[Pixels]:
@@ -84,18 +85,18 @@ def test_corrected_biases_are_worth_their_decibels(name: str) -> None:
     assert found.best.calibration.sqnr_db >= found.plain.calibration.sqnr_db + CORRECTED[name]
 
 
-@pytest.mark.parametrize("name", ["squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float"])
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_answers_stay(name: str) -> None:
-    formats, _, _ = chosen(name)
+    formats, calibration, _ = chosen(name)
+    assert calibration.agreement == 1.0
     known, text = meter(name), spelled(formats)
     held = known._constants(text, known.added(text))
-    frames = [*known.calibration.given, *known.held_out.given]
-    outputs = [*known.calibration.wanted, *known.held_out.wanted]
-    decided = 0
-    for frame, wanted in zip(frames, outputs, strict=True):
+    for frame, wanted in zip(known.held_out.given, known.held_out.wanted, strict=True):
         want, got = (next(iter(each.values())).ravel() for each in (wanted, known._run(frame, held)))
         second, first = np.sort(want)[-2:]
-        if first - second > TIE * abs(first):
-            decided += 1
-            assert got.argmax() == want.argmax()
-    assert decided >= 0.9 * len(frames)
+        assert got.argmax() == want.argmax() or first - second <= TIE * abs(first)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_all_answers_stay_in_half_precision(name: str) -> None:
+    assert [each and each.agreement for each in meter(name).of_text("float16")] == [1.0, 1.0]
