@@ -88,8 +88,9 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "--time-limit",
     type=click.FloatRange(min=0, min_open=True),
     metavar="S",
-    help="After so many seconds take the best mapping found by then, with its gap; a model that is not even "
-    "read by then is refused. Without it, the same input gives the same image on every machine.",
+    help="Searches end so that the image is there after so many seconds: the best mapping found by then is "
+    "taken, with its gap. Where there is none yet, the command ends, and says what it was doing. Without it, "
+    "the same input gives the same image on every machine.",
 )
 @options.input_shape
 @steps

@@ -1,6 +1,14 @@
-"""When time is over: every search asks, so that what was found by then is taken, and what comes before it."""
+"""When time is over: every search asks, so that what was found by then is taken; and what must end then does.
+
+Searches ask a `Deadline` that they are given. Where all the time of a command is over and nothing is there to
+be taken, the command ends: `in_time` is asked in every loop that may be long. Like an interrupt it only ends
+what is done, and changes nothing of what is finished; so it is no option of a pass.
+"""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import inf
 
@@ -18,20 +26,9 @@ class Deadline:
     end: float = inf
     limit: float = inf
 
-    @classmethod
-    def within(cls, limit: float | None, begun: float) -> "Deadline":
-        """So many seconds after a moment; None: never."""
-        return NEVER if limit is None else cls(begun + limit, limit)
-
     def __call__(self) -> bool:
         """Whether it has passed."""
         return self.end < inf and (self.end == -inf or time.perf_counter() > self.end)
-
-    def check(self, file: str, doing: str) -> None:
-        """Raises OutOfTime where it has passed while nothing was there to be taken yet."""
-        if self.end > -inf and self():
-            rule = f"no mapping was found within {self.limit:g} s, which were over while {doing}"
-            raise OutOfTime(Origin(file=file), rule, hint="give it more time")
 
     @property
     def left(self) -> float:
@@ -41,3 +38,34 @@ class Deadline:
 
 NEVER = Deadline()
 OVER = Deadline(-inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """When a command ends that has nothing to be taken yet, and the file that it is about."""
+
+    is_over: Deadline
+    file: str
+
+
+_around: ContextVar[_Limit | None] = ContextVar("limit", default=None)
+
+
+@contextmanager
+def limited(is_over: Deadline, file: str) -> Iterator[None]:
+    """For a `with` block about a file, which `in_time` ends once time `is_over`."""
+    token = _around.set(_Limit(is_over, file))
+    try:
+        yield
+    finally:
+        _around.reset(token)
+
+
+def in_time(doing: str) -> None:
+    """Raises OutOfTime where the time of the block around is over. `doing`: in which it was, "cuts were
+    chosen".
+    """
+    around = _around.get()
+    if around is not None and around.is_over():
+        rule = f"no mapping was found within {around.is_over.limit:g} s, which were over while {doing}"
+        raise OutOfTime(Origin(file=around.file), rule, hint="give it more time")

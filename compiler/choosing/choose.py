@@ -11,7 +11,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from ...ir.deadline import NEVER, Deadline
-from ...ir.errors import DoesNotFit, Origin, Unsupported
+from ...ir.errors import DoesNotFit, Origin, OutOfTime, Unsupported
 from ...ir.storage.bitrun import BYTE_BITS
 from ...ir.storage.channels import codec_of
 from ...ir.storage.formats import AUTO, START, formats_of, spelled
@@ -205,6 +205,8 @@ class Choosing:
             bits = self._size(found)
             try:
                 taken = mapped(spelled(found))
+            except OutOfTime:
+                break
             except DoesNotFit:
                 taken = NOWHERE
             if _keeps(taken, wish):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import onnx
 
+from ...ir.deadline import in_time
 from ...ir.errors import Origin, VerifyError
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from .observe import SEED, run_tensors
@@ -75,6 +76,7 @@ def differing(graph: LayerGraph, reading: Reading) -> Difference | None:
     )
     makers = graph.producers()
     for name in suspects:
+        in_time("what was read was compared with the model")
         sums = ROUNDING * bounds.get(name, np.zeros(1))
         if _is_close(got[name], arrays[name], sums):
             continue

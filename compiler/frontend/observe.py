@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError
 from ...ir.layers import Value
 from .runtime import Arrays, session
@@ -81,6 +82,7 @@ def run_tensors(
         if stated.get(name):
             wide.graph.output[-1].type.tensor_type.elem_type = stated[name]
     runtime = accepted(wide, file)
+    in_time("the model was run")
     found = [value.name for value in runtime.get_outputs()]
     try:
         made = zip(found, runtime.run(found, dict(frame)), strict=True)

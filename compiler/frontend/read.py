@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
 from .bodies import with_bodies
@@ -42,6 +42,7 @@ UNTRIED = "the model is too large to be tried at once: its shapes are what ONNX 
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+LOADED, READ = "the file was loaded", "the model was read"  # what time may be over in
 GEMM_WITHOUT_BIAS = 11  # the first opset where Gemm need not have one
 
 
@@ -61,20 +62,18 @@ def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerG
 def read_model(
     path: Path,
     input_shapes: Shapes = MappingProxyType({}),
-    is_over: Deadline = NEVER,
     *,
     as_float: bool = False,
 ) -> Reading:
     """The layers of an ONNX file and what its tensors held. `as_float`: a quantised model gets its float
-    form, also where it could be whole numbers. Raises SncError as `read_onnx` does, OutOfTime once time
-    `is_over`.
+    form, also where it could be whole numbers. Raises SncError as `read_onnx` does.
     """
     source = converted(load_model(path), path.name)
     step, unmapped = step_of(widen(source), input_shapes, path.name)
     loaded = fix_shapes(source, input_shapes, path.name) if step is None else step.model
-    is_over.check(path.name, "the file was loaded")
+    in_time(LOADED)
     rewritten, notes = _numbers(widen(loaded), path.name, as_float)
-    is_over.check(path.name, "the file was loaded")
+    in_time(LOADED)
     is_whole = whole.NOTE in notes
     rewritten = with_bodies(rewritten)
     try:
@@ -130,7 +129,9 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
     raise_all(_foreign(model, file))
     moving = [node for node in model.graph.node if not scope.constants.issuperset(filter(None, node.output))]
     raise_all((*_clashes(model, file, scope, held), *_shapeless(moving, model, file, scope.shape)))
+    in_time(READ)
     observed = observe(model, scope, file)
+    in_time(READ)
     constants = held | {n: array for n, array in observed.arrays.items() if n in scope.constants}
     values = {value.name: value for value in _values(model, scope, observed)}
     values |= {name: Value(name, array.shape, str(array.dtype)) for name, array in constants.items()}

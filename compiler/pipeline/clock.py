@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ...ir.deadline import Deadline
+from ...ir.deadline import NEVER, Deadline
 
 Progress = Callable[[str], None]
 
@@ -26,9 +26,9 @@ class Clock:
         self.seconds: dict[str, float] = {}
         self._begun = time.perf_counter()
 
-    def deadline(self, limit: float | None) -> Deadline:
-        """Over once so many seconds have passed since the clock began; None: there is no limit."""
-        return Deadline.within(limit, self._begun)
+    def deadline(self, limit: float | None, part: float = 1.0) -> Deadline:
+        """Over once this part of so many seconds has passed since the clock began; None: no limit."""
+        return NEVER if limit is None else Deadline(self._begun + part * limit, limit)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

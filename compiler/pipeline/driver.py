@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ...backends.image.image import Image
 from ...ir.aims import NeuronUse
 from ...ir.chip import Chip
+from ...ir.deadline import limited
 from ...ir.errors import BadInput, Origin, SncError
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping as Mapped
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ..choosing.choose import Precision, Taken
 
 Refused = Callable[[SncError], None]
+MEASURING_PART = 0.5  # of a time limit, when formats are chosen; the rest is for their mapping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +80,11 @@ def compile_model(
     before anything is tried; where it is None, nothing is.
     """
     clock = Clock(progress)
-    is_over = clock.deadline(options.time_limit)
-    with clock("lower"):
-        read = folded(path, options.input_shapes, options.dynamics, is_over, as_float=options.as_float)
+    with limited(clock.deadline(options.time_limit), path.name), clock("lower"):
+        read = folded(path, options.input_shapes, options.dynamics, as_float=options.as_float)
         graph = verified(Step.LAYERS, read, watch)
     dynamics = steps_of(path, options.dynamics)
-    prepared = cache(lambda: lowered(graph, dynamics, watch, is_over))
+    prepared = cache(lambda: lowered(graph, dynamics, watch))
     return compile_layers(graph, prepared, chip, options, clock, watch, refused)
 
 
@@ -100,21 +101,22 @@ def compile_layers(
     steps = pipeline_of(chip)
     chosen = _unmeasured(options)
     is_over = clock.deadline(options.time_limit)
-    try:
-        with clock("lower"):
-            steps.admit(graph, chip)  # what is far too large is not even lowered
-            prepared()
-        chosen, precision, found = _measured(prepared(), chip, options, clock)
-        network, choice = steps.map(found, chip, chosen, clock, watch)
-    except SncError as error:
-        if is_over() and can_be_remedied(error):
-            raise late(error, options) from None
-        if refused is None or not can_be_remedied(error):
-            raise
-        refused(error)
-        clock.progress("explain")
-        attempts = steps.attempts(graph, prepared, is_over, clock.progress)
-        raise remedied(error, chip, chosen, attempts) from None
+    with limited(is_over, graph.name):
+        try:
+            with clock("lower"):
+                steps.admit(graph, chip)  # what is far too large is not even lowered
+                prepared()
+            chosen, precision, found = _measured(prepared(), chip, options, clock)
+            network, choice = steps.map(found, chip, chosen, clock, watch)
+        except SncError as error:
+            if is_over() and can_be_remedied(error):
+                raise late(error, options) from None
+            if refused is None or not can_be_remedied(error):
+                raise
+            refused(error)
+            clock.progress("explain")
+            attempts = steps.attempts(graph, prepared, is_over, clock.progress)
+            raise remedied(error, chip, chosen, attempts) from None
     done = _emitted(found, chip, chosen, network, choice, clock, watch)
     return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
 
@@ -124,8 +126,9 @@ def compile_prepared(
 ) -> Compiled:
     """The image of a model that is prepared. Raises SncError as `compile_model` does, without a remedy."""
     clock = clock or Clock()
-    chosen, precision, found = _measured(prepared, chip, options, clock)
-    network, choice = pipeline_of(chip).map(found, chip, chosen, clock, watch)
+    with limited(clock.deadline(options.time_limit), prepared.name):
+        chosen, precision, found = _measured(prepared, chip, options, clock)
+        network, choice = pipeline_of(chip).map(found, chip, chosen, clock, watch)
     done = _emitted(found, chip, chosen, network, choice, clock, watch)
     return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
 
@@ -161,13 +164,14 @@ def _measured(
     from ..choosing.choose import Wish, decide
     from ..choosing.meter import Meter
 
-    is_over = clock.deadline(options.time_limit)
+    is_over = clock.deadline(options.time_limit, MEASURING_PART)
 
     def mapped(weights: str) -> "Taken":
         tried = options.with_formats(weights)
         if options.time_limit is not None:
             tried = replace(tried, time_limit=max(is_over.left, TIME_LEAST))
-        return _taken(chip, pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)[1])
+        with limited(is_over, prepared.name):
+            return _taken(chip, pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)[1])
 
     with clock("measure"), _given(prepared, options.data) as frames:
         meter = Meter(prepared.graph, prepared.network, frames)
@@ -233,17 +237,17 @@ def front(
 ) -> tuple[Point, ...]:
     """Cores against the work of the busiest core. Raises SncError as `compile_model` does."""
     clock, steps = Clock(progress), pipeline_of(chip)
-    with clock("lower"):
-        prepared = prepare(
-            path,
-            options.input_shapes,
-            lambda graph: steps.admit(graph, chip),
-            options.dynamics,
-            clock.deadline(options.time_limit),
-            as_float=options.as_float,
-        )
-    chosen, _, found = _measured(prepared, chip, options, clock)
-    return steps.front(found, chip, chosen, clock)
+    with limited(clock.deadline(options.time_limit), path.name):
+        with clock("lower"):
+            prepared = prepare(
+                path,
+                options.input_shapes,
+                lambda graph: steps.admit(graph, chip),
+                options.dynamics,
+                as_float=options.as_float,
+            )
+        chosen, _, found = _measured(prepared, chip, options, clock)
+        return steps.front(found, chip, chosen, clock)
 
 
 def _model(part: LayerGraph | None) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
 
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.chip import Chip
@@ -43,8 +42,7 @@ def map_network(
         raise refusal
     with clock("partition"):
         network = verified(Step.QUANTISED, chosen_network(prepared, chip, options), watch)
-        limit = inf if options.time_limit is None else options.time_limit
-        is_over = clock.deadline(PACKING_PART * limit)
+        is_over = clock.deadline(options.time_limit, PACKING_PART)
         # Wire, and the cuts of least memory.
         packer = packer_of(network, chip, options, is_over, clock.progress)
         choices = packer.choices()  # at each price: cut, connect, pack
@@ -52,7 +50,8 @@ def map_network(
             choices = [packer.balanced(choices[0])]
         verified(Step.PACKED, choices[0].mapping, watch)
     with clock("place"):
-        choice = packer.located(choices, clock.deadline(PLACING_PART * limit))  # place, settle, relay
+        # Place, settle, relay.
+        choice = packer.located(choices, clock.deadline(options.time_limit, PLACING_PART))
         verified(Step.PLACED, choice.mapping, watch)
     return network, choice
 

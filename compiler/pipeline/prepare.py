@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
@@ -31,14 +31,14 @@ from ..frontend.agree import assert_agrees
 from ..frontend.netx.read import read_netx
 from ..frontend.nir.dynamics import Dialect, Dynamics, Reset
 from ..frontend.nir.read import read_nir
-from ..frontend.read import Shapes, read_model, to_onnx
+from ..frontend.read import READ, Shapes, read_model, to_onnx
 from ..frontend.runtime import HostPart
 from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
 
 NIR, NETX = ".nir", ".net"  # the suffixes of files with networks of spiking neurons
 REWRITES = (Compose(), Fold(), Unclamp(), Hoist(), Arrange())
-READ, LOWERED = "the model was read", "the network was lowered"  # what time may be over in
+LOWERED = "the network was lowered"  # what time may be over in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +97,6 @@ def prepare(
     input_shapes: Shapes = MappingProxyType({}),
     admit: Callable[[LayerGraph], None] = lambda graph: None,
     dynamics: Dynamics | None = None,
-    is_over: Deadline = NEVER,
     *,
     as_float: bool = False,
 ) -> Prepared:
@@ -105,9 +104,9 @@ def prepare(
     model gets its float form. Raises SncError.
     """
     dynamics = dynamics or Dynamics()
-    graph = folded(path, input_shapes, dynamics, is_over, as_float=as_float)
+    graph = folded(path, input_shapes, dynamics, as_float=as_float)
     admit(graph)
-    return lowered(graph, steps_of(path, dynamics), is_over=is_over)
+    return lowered(graph, steps_of(path, dynamics))
 
 
 def steps_of(path: Path, dynamics: Dynamics) -> Dynamics | None:
@@ -131,12 +130,11 @@ def folded(
     path: Path,
     input_shapes: Shapes,
     dynamics: Dynamics | None = None,
-    is_over: Deadline = NEVER,
     *,
     as_float: bool = False,
 ) -> LayerGraph:
-    """The layers of a model, folded into each other: they compute what the model does. Raises OutOfTime once
-    time `is_over`, other SncError for what cannot be read.
+    """The layers of a model, folded into each other: they compute what the model does. Raises SncError
+    for what cannot be read.
     """
     if is_spiking(path):
         if input_shapes:
@@ -149,12 +147,12 @@ def folded(
             raise BadInput(Origin(file=path.name), rule, hint="leave these options out")
         read = read_netx if is_netx(path) else read_nir
         return read(path, dynamics or Dynamics())
-    reading = read_model(path, input_shapes, is_over, as_float=as_float)
+    reading = read_model(path, input_shapes, as_float=as_float)
     graph = reading.graph
     for rewrite in REWRITES:
-        is_over.check(path.name, READ)
+        in_time(READ)
         graph = rewrite(graph)
-    is_over.check(path.name, READ)
+    in_time(READ)
     assert_agrees(graph, reading)
     return graph
 
@@ -163,13 +161,12 @@ def lowered(
     graph: LayerGraph,
     dynamics: Dynamics | None = None,
     watch: Watch = unwatched,
-    is_over: Deadline = NEVER,
 ) -> Prepared:
     """Folded layers made ready for any target. Raises SncError with everything that cannot be mapped."""
-    found = divide(graph, is_over) if dynamics is None else undivided(graph)
+    found = divide(graph) if dynamics is None else undivided(graph)
     raise_all(found.problems)
     assert found.network is not None
-    is_over.check(graph.name, LOWERED)
+    in_time(LOWERED)
     network = verified(Step.NETWORK, Prune()(Fuse()(found.network)), watch)
     return Prepared(graph, found.parts, network, dynamics)
 
@@ -180,14 +177,12 @@ def undivided(graph: LayerGraph) -> Division:
     return Division(Split(graph), lowering.network, lowering.refusals)
 
 
-def divide(graph: LayerGraph, is_over: Deadline = NEVER) -> Division:
-    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have.
-    Raises OutOfTime once time `is_over`.
-    """
+def divide(graph: LayerGraph) -> Division:
+    """The host's parts of a network, and the chip's, lowered. What lowering refuses, the host may have."""
     makers = graph.producers()
     refused: dict[str, SncError] = {}
     while True:
-        is_over.check(graph.name, LOWERED)
+        in_time(LOWERED)
         parts = carrying(split_host(graph, refused), graph)
         if parts.problems and graph.carried:
             return Division(parts, None, parts.problems)

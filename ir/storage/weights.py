@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..deadline import in_time
 from .bitrun import CODE_TYPES, BitRun, code_type, words_for
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
@@ -144,7 +145,9 @@ class Codec:
 def _parts(weights: NDArray[Any]) -> Iterator[slice]:
     """Rows of weights [rows, ...], so many at a time that what is computed of them stays in the cache."""
     each = max(1, CACHED // max(1, weights[:1].size))
-    return (slice(start, start + each) for start in range(0, len(weights), each))
+    for start in range(0, len(weights), each):
+        in_time("weights were rounded")
+        yield slice(start, start + each)
 
 
 def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:

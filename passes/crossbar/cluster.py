@@ -9,6 +9,7 @@ import numpy as np
 
 from ...ir.crossbar.layout import Clusters
 from ...ir.crossbar.units import Integers, Units
+from ...ir.deadline import in_time
 from ...ir.network import Network
 from .bound import bound
 from .gather import gather
@@ -80,6 +81,7 @@ class Cluster:
             for changed in _others(classes[index]):
                 if _crossbars(best) == least:
                     return best
+                in_time("units were gathered on crossbars")
                 tried = [changed if i == index else one for i, one in enumerate(classes)]
                 found = self._gathered(units, tried)
                 if _crossbars(found) < _crossbars(best):

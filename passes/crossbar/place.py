@@ -7,6 +7,7 @@ import numpy as np
 
 from ...ir.crossbar.layout import Clusters, Placed
 from ...ir.crossbar.units import Integers
+from ...ir.deadline import in_time
 
 WORK_MAX = 2_000_000_000  # of the search: costs that are compared, or changed
 SPARE = 1  # columns and rows beyond the smallest square that holds the crossbars
@@ -68,6 +69,7 @@ def _searched(both: Integers, apart: Integers, start: Integers, count: int) -> I
     while True:
         improved = False
         for one in range(count):
+            in_time("crossbars got their tiles")
             here = place[one]
             work += everyone.size
             gain = costs[one, place] - costs[one, here] + costs[:, here] - costs[everyone, place]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...ir.crossbar.units import Floats, Integers, Rule, Units
+from ...ir.deadline import in_time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,10 @@ Parts = Callable[[int], Sequence[Part]]
 
 def rewritten(units: Units, which: Integers, parts: Parts, rules: Sequence[Rule]) -> Units:
     """The units with `parts` in place of each one in `which`; what the parts do is a row of `rules`."""
-    made = {int(unit): tuple(parts(int(unit))) for unit in which}
+    made: dict[int, tuple[Part, ...]] = {}
+    for unit in which.tolist():
+        in_time("units were taken apart")
+        made[unit] = tuple(parts(unit))
     counts = np.ones(units.count, dtype=np.int64)
     for unit, found in made.items():
         counts[unit] = len(found)

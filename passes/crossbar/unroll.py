@@ -7,6 +7,7 @@ from math import isfinite, prod
 import numpy as np
 
 from ...ir.crossbar.units import INPUT, RECTIFIED, Floats, Integers, Rule, Units
+from ...ir.deadline import in_time
 from ...ir.errors import Unsupported
 from ...ir.network import Network, Population, Projection, Shape, Update
 from .rewrite import Part, rewritten
@@ -42,7 +43,10 @@ class Unroll:
         for population in network.populations:
             rule.append(_rules(population, rules))
             bias.append(_biases(population))
-        edges = [_edges(p, network, offsets) for p in network.projections]
+        edges = []
+        for projection in network.projections:
+            in_time("synapses were listed")
+            edges.append(_edges(projection, network, offsets))
         empty = np.empty(0, dtype=np.int64)
         targets = np.concatenate([empty, *(edge[0] for edge in edges)])
         sources = np.concatenate([empty, *(edge[1] for edge in edges)])

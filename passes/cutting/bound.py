@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir.chip import Chip
+from ...ir.deadline import in_time
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.network import Network
 from ..wiring.demand import Demand
@@ -41,6 +42,7 @@ def least(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -
     known: set[bytes] = set()
     fragments, static, ports = [], 0, 0
     for p, needed in enumerate(network.live_ranges()):
+        in_time("what the network takes at least was counted")
         needs = Demand(network, p, chip, wiring, shared).least(known)
         live[needed.first : needed.last + 1] += needs.states
         fragments.append(needs.fragments(chip.core_words))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import NEVER, Deadline, in_time
 from .filler import ANY, WHOLE, CoreSpace, Counts, Filler, Floats, Item
 from .prices import Prices
 
@@ -83,6 +83,7 @@ class _Search:
         copies = self._priced(ROUNDS if not self.known.found else ROUNDS_KNOWN)
         self.known.found.append(self.prices.columns)
         while True:
+            in_time("cores were filled")
             for column, count in self._whole(copies) or [(self._likely(copies), 1)]:
                 self.demand = self.demand - count * column
                 cores += [column] * count

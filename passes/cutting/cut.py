@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...ir.aims import Objective
 from ...ir.chip import Chip
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import NEVER, Deadline, in_time
 from ...ir.mapping import Fragment, Grid, Span
 from ...ir.network import AxisMap, Network
 from ...ir.neurons import STATE_BITS
@@ -57,6 +57,7 @@ def pieces_of(
     members: list[tuple[Fragment, ...]] = []
     items: list[Item] = []
     for p, grid in enumerate(base.grids):
+        in_time("pieces were weighed")
         demand = Demand(network, p, chip, wiring, shared)
         sizes = _Sizes(demand, network, chip, wiring, limits)
         if len(grid.y) * len(grid.x) == 1:

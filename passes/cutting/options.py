@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ir.chip import Chip
+from ...ir.deadline import in_time
 from ...ir.mapping import Fragment, Grid, Span
 from ...ir.network import Network, PopulationId
 from ...ir.wiring import Run
@@ -71,6 +72,7 @@ def options(
                 if (spans_y, spans_x) in tried:  # maps that are cut between runs are cut no finer
                     continue
                 tried.add((spans_y, spans_x))
+                in_time("cuts were looked at")
                 for option in _channel_cuts(demand, spans_y, spans_x):
                     found.setdefault(option.grid, option)
         halvings += 1

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.deadline import in_time
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Contents, Fragment, FragmentId, Mapping, core_size
 
@@ -68,6 +69,7 @@ class _Cores:
 
     def take(self, fragment: FragmentId, core: int) -> bool:
         """Puts a fragment into a core if it fits; says whether."""
+        in_time("fragments were packed")
         plan = self.mapping.plans[fragment]
         if self.free[core] < self.least[fragment] or not self.contents[core].fits(plan):
             return False
@@ -166,8 +168,9 @@ def too_many(mapping: Mapping) -> DoesNotFit:
 def too_large(mapping: Mapping) -> Sequence[FragmentId]:
     """The fragments that no core can have, for their size or their axons: none where nothing was guessed."""
     chip = mapping.chip
-    return [
-        FragmentId(i)
-        for i, plan in enumerate(mapping.plans)
-        if len(plan.axons) > chip.axons_max or not Contents(chip).fits(plan)
-    ]
+    found = []
+    for index, plan in enumerate(mapping.plans):
+        in_time("fragments were packed")
+        if len(plan.axons) > chip.axons_max or not Contents(chip).fits(plan):
+            found.append(FragmentId(index))
+    return found

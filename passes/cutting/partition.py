@@ -11,7 +11,7 @@ from itertools import product
 from math import inf
 
 from ...ir.chip import Chip
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import NEVER, Deadline, in_time
 from ...ir.errors import DoesNotFit, Origin, raise_all
 from ...ir.mapping import Fragment, Grid
 from ...ir.network import Network
@@ -120,6 +120,7 @@ class Partition:
             ]
         axons: dict[tuple[int, int], list[cp_model.LinearExprT]] = {}
         for wired in wiring:
+            in_time("cuts were looked at")
             source, target = wired.projection.source, wired.projection.target
             for i, a in enumerate(lists[source]):
                 for j, b in enumerate(lists[target]):
@@ -162,6 +163,7 @@ class Partition:
 def without_cut(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -> Iterator[DoesNotFit]:
     """The populations of which no core holds a single neuron: found without a search."""
     for p in range(len(network.populations)):
+        in_time("cuts were looked at")
         most = Demand(network, p, chip, wiring, shared).single()
         if most is not None and most.words <= chip.core_words and most.ports <= chip.ports_max:
             continue
@@ -243,6 +245,7 @@ def _far(
 ) -> tuple[Wired, tuple[int, int]] | None:
     """A wiring none of whose pairs of options reach each other, and the offsets of the nearest."""
     for wired in wiring:
+        in_time("cuts were looked at")
         source, target = wired.projection.source, wired.projection.target
         nearest: tuple[int, int] | None = None
         for a, b in product(lists[source], lists[target]):

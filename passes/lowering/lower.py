@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from ...ir.deadline import in_time
 from ...ir.errors import SncError, Unsupported, each_of, raise_all
 from ...ir.layers import Layer, LayerGraph
 from ...ir.network import Network, Neuron, Shape, Tensor, Update
@@ -111,6 +112,7 @@ def _network(graph: LayerGraph, layout: Layout) -> Network:
     tensors = _fed(builder, layout)
     problems: list[SncError] = []
     for layer in graph.layers:
+        in_time("the network was lowered")
         if all(name in builder.views for name in layer.outputs if name):
             builder.release(layer)  # the host's, who lays its results, or part of a layer before
             continue

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.chip import SIZE_STEP, Chip, snake
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import NEVER, Deadline, in_time
 from ...ir.mapping import Axon, Fragment, FragmentId, Mapping
 from ...ir.network import Neuron
 
@@ -188,6 +188,7 @@ class Search:
         self.peers = [peers.weighed(traffic, far) for peers in self.known]
         self.costs = [np.zeros((len(self.places), size)) for size in self.sizes]
         for core, peers in enumerate(self.peers):
+            in_time("cores got their places")
             for i in range(2):
                 at = self.places[peers.cores, i]
                 # for each peer, what the connection costs with this core at each position of an axis
@@ -234,6 +235,7 @@ class Search:
 
     def _move(self, core: int, heat: float) -> bool:
         """One step of the heat bath: whether the core has moved."""
+        in_time("cores got their places")
         peers, (x, y) = self.peers[core], self.places[core].tolist()
         cost_x, cost_y = self.costs
         # what every core would gain here over where it stands; a gap gains nothing

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.deadline import in_time
 from ...ir.errors import DoesNotFit, Origin
 from ...ir.mapping import Axon, Contents, Fragment, FragmentId, Grid, Mapping, Plan, Span, table
 from ...ir.network import (
@@ -73,6 +74,7 @@ class _Relays:
         for index in range(len(self.mapping.plans)):
             tree = {self._place(index): index}
             while far := [axon for axon in self.plans[index].axons if not self._reaches(index, axon)]:
+                in_time("relays were put in")
                 self._extend(index, tree, far)
         order = [fragment for i in self.mapping.schedule.firing for fragment in self._family(i)]
         new_id = {old: FragmentId(new) for new, old in enumerate(order)}

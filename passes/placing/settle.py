@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.deadline import NEVER, Deadline
+from ...ir.deadline import NEVER, Deadline, in_time
 from ...ir.mapping import CoreId, FragmentId, Mapping, core_size
 from ..cutting.pack import least_words
 from .place import far_axons, out_of_reach, relay_weight
@@ -91,6 +91,7 @@ class _Trade:
         for _ in range(min(MOVES * count, MOVES_MAX)):
             if not best or idle == min(PATIENCE * count, PATIENCE_MAX) or self.is_over():
                 break
+            in_time("fragments were brought nearer to each other")
             idle += 1
             self.move(int(self.random.choice(np.flatnonzero(self.standing()))))
             if (total := self.total()) < best:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir.chip import Chip
+from ...ir.deadline import in_time
 from ...ir.mapping import (
     Axon,
     Fragment,
@@ -26,6 +27,8 @@ from ...ir.storage.weights import PARAMETER_CODEC
 from .meeting import meeting, offset
 from .tiles import Tile
 from .wired import Wired
+
+CONNECTED = "fragments were connected"  # what time may be over in
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Connect:
             projection = wired.projection
             first = of[projection.source][0]
             for target in of[projection.target]:
+                in_time(CONNECTED)
                 box = fragments[target]
                 key = target, projection.update
                 listed = descriptors.setdefault(key, [])
@@ -79,6 +83,7 @@ class Connect:
         sharing = {p for p in network.firing if self.shared and not network.keeps_states(p)}
         plans = []
         for index, fragment in enumerate(fragments):
+            in_time(CONNECTED)
             population = network.populations[fragment.population]
             tables = tuple(
                 table(chip, update, descriptors[key], segments[key])

@@ -12,6 +12,7 @@ from itertools import product
 import numpy as np
 
 from ...ir.chip import Chip
+from ...ir.deadline import in_time
 from ...ir.network import AxisMap, Network, Projection
 from ...ir.storage.bitrun import WORD_BITS
 from ...ir.storage.weights import FORMATS
@@ -27,8 +28,12 @@ class Wire:
 
     def __call__(self, network: Network, chip: Chip) -> tuple[Wired, ...]:
         """Every projection wired, in their order."""
-        wirings = (_wire(index, p, chip) for index, p in enumerate(network.projections))
-        return tuple(Wired(network, wiring, chip) for wiring in wirings)
+        return tuple(_wired(network, index, chip) for index in range(len(network.projections)))
+
+
+def _wired(network: Network, index: int, chip: Chip) -> Wired:
+    in_time("projections were wired")
+    return Wired(network, _wire(index, network.projections[index], chip), chip)
 
 
 def _wire(index: int, projection: Projection, chip: Chip) -> Wiring:

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -16,22 +15,17 @@ from oracle.synapses import node_synapses
 
 from snc.backends.image.container import write_image
 from snc.cli.main import main
-from snc.compiler.pipeline import clock
-from snc.compiler.pipeline.clock import Clock
 from snc.compiler.pipeline.driver import (
     Compiled,
-    compile_layers,
     compile_model,
-    compile_prepared,
     front,
 )
 from snc.compiler.pipeline.map import packer_of, quantised
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
-from snc.ir import deadline
 from snc.ir.aims import Objective, StateUse
 from snc.ir.counts import operations
-from snc.ir.errors import BadInput, OutOfTime
+from snc.ir.errors import BadInput
 from snc.passes.cutting.cut import Cut
 from snc.passes.cutting.partition import Assigned, Solution
 
@@ -111,48 +105,6 @@ def test_a_price_for_fragments_makes_fewer_of_them(model: Path) -> None:
     cheap, dear = packer.cut(0.0), packer.cut(400.0)
     assert isinstance(cheap, Assigned)
     assert dear.fragments < cheap.fragments
-
-
-def test_what_is_found_in_time_is_right(model: Path) -> None:
-    found = compile_prepared(prepare(model), SMALL, Options(time_limit=1e-6))
-    assert check(write_image(found.image)).faults == ()
-    solver = found.image.about.solver
-    assert solver.bound <= solver.objective == len(found.mapping.cores)
-
-
-def test_where_time_is_over_nothing_is_said_to_be_impossible(model: Path) -> None:
-    prepared = prepare(model)
-    small, chosen = replace(SMALL, mesh=(1, 1)), Options(time_limit=1e-6)
-    with pytest.raises(OutOfTime, match="no mapping was found within 1e-06 s; the last obstacle: ") as caught:
-        compile_layers(prepared.graph, lambda: prepared, small, chosen, Clock())
-    assert not caught.value.remedy
-
-
-def test_time_may_be_over_at_every_step_before_a_mapping(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a clock that goes on a second whenever it is asked: the longer the limit, the later the step."""
-    ends: list[str] = []
-    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=lambda: 0.0))
-    for limit in range(30):
-        ticking = SimpleNamespace(perf_counter=map(float, count()).__next__)
-        monkeypatch.setattr(deadline, "time", ticking)
-        error = refusal(model, limit + 0.5)
-        if error is None:
-            break
-        assert f"no mapping was found within {limit + 0.5} s, which were over while " in error.message
-        ends.append(error.message.partition("while ")[2])
-    assert [*dict.fromkeys(ends)] == ["the file was loaded", "the model was read", "the network was lowered"]
-    assert len(ends) < 30, "there is no image however long one waits"
-
-
-def refusal(model: Path, limit: float) -> OutOfTime | None:
-    """What is said of a model where time is over before it has a mapping."""
-    try:
-        compile_model(model, SMALL, Options(time_limit=limit))
-    except OutOfTime as error:
-        return error
-    return None
 
 
 def test_options_are_named_as_they_are_shown() -> None:

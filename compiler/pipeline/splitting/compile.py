@@ -18,7 +18,7 @@ from ....backends.image.parts import (
     side_by_side,
 )
 from ....ir.chip import Chip
-from ....ir.deadline import NEVER, Deadline
+from ....ir.deadline import limited
 from ....ir.errors import BadInput, Origin
 from ....ir.layers import Array, LayerGraph, Value
 from ....ir.version import __version__
@@ -51,18 +51,16 @@ class SplitCompiled:
         return self.prepared.graph.with_constants(constants)
 
 
-def prepare_split(
-    path: Path, input_shapes: Shapes, is_over: Deadline = NEVER, *, as_float: bool = False
-) -> SplitPrepared:
+def prepare_split(path: Path, input_shapes: Shapes, *, as_float: bool = False) -> SplitPrepared:
     """A model read and divided; its chip's parts lowered. Raises SncError as `prepare` does."""
     if is_spiking(path):
         rule = "is a network that runs over time: the host keeps no states from step to step"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    graph = folded(path, input_shapes, is_over=is_over, as_float=as_float)
+    graph = folded(path, input_shapes, as_float=as_float)
     if graph.carried:
         rule = "goes through a sequence: what it carries from step to step is in no file between parts"
         raise BadInput(Origin(file=path.name), rule, hint="compile it without --split")
-    return divided(graph, is_over)
+    return divided(graph)
 
 
 def compile_split(
@@ -76,9 +74,8 @@ def compile_split(
     if options.data is not None:
         raise BadInput(None, "--data is of one image, --split of several", hint="give one of them")
     clock, begun = Clock(progress), time.perf_counter()
-    with clock("lower"):
-        is_over = clock.deadline(options.time_limit)
-        prepared = prepare_split(path, options.input_shapes, is_over, as_float=options.as_float)
+    with limited(clock.deadline(options.time_limit), path.name), clock("lower"):
+        prepared = prepare_split(path, options.input_shapes, as_float=options.as_float)
     if not options.force and (refusal := too_much(prepared.graph, prepared.host)):
         raise refusal
     compiled: list[Compiled | None] = []

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from ....ir.deadline import NEVER, Deadline
 from ....ir.errors import DoesNotFit, SncError, raise_all
 from ....ir.layers import Layer, LayerGraph
 from ....passes.fuse import Fuse
@@ -48,15 +47,15 @@ class SplitPrepared:
         return Split(self.graph, host, reasons=MappingProxyType(reasons), share_of_macs=work / max(every, 1))
 
 
-def divided(graph: LayerGraph, is_over: Deadline = NEVER) -> SplitPrepared:
+def divided(graph: LayerGraph) -> SplitPrepared:
     """The parts of a network. Raises SncError for what neither the chip nor the host can have: layers with
-    weights that no chip can be given; OutOfTime once time `is_over`.
+    weights that no chip can be given.
     """
     refused: dict[str, SncError] = {}
     apart: set[str] = set()
     while True:
         parts = parts_of(graph, refused, apart)
-        found = [divide(part.graph, is_over) if part.is_chip else None for part in parts]
+        found = [divide(part.graph) if part.is_chip else None for part in parts]
         problems = [problem for each in found if each is not None for problem in each.problems]
         if not problems:
             return SplitPrepared(graph, parts, tuple(map(_prepared, parts, found)))
