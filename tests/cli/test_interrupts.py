@@ -69,5 +69,5 @@ def test_half_a_file_is_removed_where_the_process_must_be_ended(tmp_path: Path) 
 
 
 def test_interrupts_at_random_moments(tmp_path: Path) -> None:
-    for name, after, _, wrong in interrupted(6, 0, tmp_path):
-        assert wrong == [], (name, after)
+    for each in interrupted(6, 0, tmp_path):
+        assert each.faults == (), (each.name, each.after)
