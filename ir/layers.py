@@ -25,6 +25,9 @@ COPIES = (
     *("GatherND", "GatherElements", "ReverseSequence", "Trilu", "CenterCropPad"),
 )
 ARRANGEMENTS = (*VIEWS, *COPIES)
+COMPARISONS = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+# Operators whose constants may be infinite: bounds that bound nothing, what an extremum never takes, masks.
+OPEN_ENDED = ("Clip", "Pad", "Add", "Sub", "Sum", "Max", "Min", "Where", "Concat", *COMPARISONS)
 
 Array = NDArray[Any]
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ir.errors import BadInput, SncError, raise_all
-from ..ir.layers import Array, Attribute, Layer, LayerGraph, Value
+from ..ir.layers import OPEN_ENDED, Array, Attribute, Layer, LayerGraph, Value
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "BatchNormalization")
 AGAIN = "train or export the model again"  # the way out where numbers are none
-MAY_BE_INFINITE = ("Clip", "Pad")  # bounds that bound nothing, and what a maximum never takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def _not_numbers(graph: LayerGraph) -> Iterator[SncError]:
             array = np.asarray(value)
             if array.dtype.kind != "f" or np.isfinite(array).all():
                 continue
-            if not np.isnan(array).any() and layer.op in MAY_BE_INFINITE:
+            if not np.isnan(array).any() and layer.op in OPEN_ENDED:
                 continue
             yield BadInput(layer.origin, f"{name!r} holds NaN or infinity", hint=AGAIN)
 
@@ -215,7 +214,7 @@ class _Folding:
         if layer.inputs[index] not in self.constants or layer.inputs[1 - index] in self.constants:
             return None
         value = self._constant(layer, index).astype(np.float64)
-        if value.ndim > len(shape):
+        if value.ndim > len(shape) or np.isinf(value).any():
             return None
         value = value.reshape((1,) * (len(shape) - value.ndim) + value.shape)  # axes are added in front
         if any(n != 1 for a, n in enumerate(value.shape) if a != 1):

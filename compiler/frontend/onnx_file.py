@@ -3,14 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
+from ...ir.layers import ARRANGEMENTS, OPEN_ENDED
 from .foreign import AS_ONNX, BEGINNING, foreign
 from .inline import inlined_functions, named_apart, without_constant_inputs
 
@@ -21,6 +20,8 @@ POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
 SIZE_SHOWN = 224  # in the example of a shape that a user has to give
 EXAMPLE = "1,3,224,224"
 OPSET_MIN = 6
+MASK_OF_ATTENTION = "Attention", 3
+MASKED = (*OPEN_ENDED, *ARRANGEMENTS, "CastLike")  # operators whose constants may be infinite
 
 
 def _no_model(given: Origin, path: Path, data: bytes, rule: str) -> BadInput:
@@ -88,9 +89,9 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
         raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
     raise_all(_unknown_operators(model, opset, origin.file))
     raise_all(_impossible_numbers(model, origin.file))
-    masks = {node.input[3] for node in _nodes(model.graph) if node.op_type == "Attention" and node.input[3:]}
-    for tensor in tensors(model.graph):
-        _check_tensor(tensor, origin, tensor.name in masks)
+    known = _finite(model)
+    for name, tensor in _named(model.graph):
+        _check_tensor(tensor, origin, is_mask=name not in known)
     try:
         onnx.checker.check_model(_declared_whole(model))
     except (
@@ -206,17 +207,33 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """Every tensor that a graph stores: initializers and attributes, those of nested graphs included."""
+    return (tensor for _, tensor in _named(graph))
+
+
+def _named(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """The same, with the name of an initializer, or of what a node with attributes makes."""
     for each in graphs(graph):
-        yield from each.initializer
+        yield from ((tensor.name, tensor) for tensor in each.initializer)
         for node in each.node:
+            name = next(iter(node.output), "")
             for attribute in node.attribute:
                 if attribute.HasField("t"):
-                    yield attribute.t
-                yield from attribute.tensors
+                    yield name, attribute.t
+                yield from ((name, tensor) for tensor in attribute.tensors)
+
+
+def _finite(model: onnx.ModelProto) -> set[str]:
+    """Tensors that an operator reads whose constants are numbers."""
+    return {
+        name
+        for node in _nodes(model.graph)
+        for index, name in enumerate(node.input)
+        if node.op_type not in MASKED and (node.op_type, index) != MASK_OF_ATTENTION
+    }
 
 
 def _check_tensor(tensor: onnx.TensorProto, origin: Origin, is_mask: bool) -> None:
-    """Raises BadInput for what cannot be read, or used: only a mask may hold minus infinity."""
+    """Raises BadInput for what cannot be read, or used: only a mask may be infinite."""
     where = Origin(file=origin.file, node=tensor.name, operator="constant")
     if any(size < 0 for size in tensor.dims):
         raise BadInput(where, f"has a negative size in {list(tensor.dims)}", hint="export the model again")
@@ -235,12 +252,9 @@ def _check_tensor(tensor: onnx.TensorProto, origin: Origin, is_mask: bool) -> No
         raise BadInput(
             where, f"cannot be read ({first_line(error)})", hint="export the model again"
         ) from None
-    if array.dtype.kind == "f" and array.size > 1 and not _is_sound(array, is_mask):
+    is_bad = np.isnan if is_mask else lambda numbers: ~np.isfinite(numbers)
+    if array.dtype.kind == "f" and array.size > 1 and is_bad(array).any():
         raise BadInput(where, "holds NaN or infinity", hint="train or export the model again")
-
-
-def _is_sound(array: NDArray[Any], is_mask: bool) -> bool:
-    return bool((array < np.inf).all() if is_mask else np.isfinite(array).all())
 
 
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:

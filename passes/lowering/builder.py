@@ -31,7 +31,7 @@ from .arrangement import Stack, arrangements, best
 from .boxes import PIECES_MAX, TooManyPieces
 from .facts import Facts as Facts
 from .views import PLANES_MAX, Ids, Neurons, NotPlanar
-from .weights import Weights, ones, trained
+from .weights import Weights, held, ones
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
 
@@ -233,19 +233,32 @@ class Builder:
             return False
         return True
 
-    def value(self, layer: Layer, index: int, stack: Stack, shape: tuple[int, ...] = ()) -> Ids:
-        """An operand as maps; a constant one, read in `shape`, becomes a population that one neuron feeds."""
+    def value(
+        self, layer: Layer, index: int, stack: Stack, shape: tuple[int, ...] = (), is_exact: bool = False
+    ) -> Ids:
+        """An operand as maps; a constant one, read in `shape`, becomes a population that one neuron feeds.
+        `is_exact`: it is not rounded as trained weights are.
+        """
         name = layer.input(index)
         if name in self.views:
             return stack.maps(self.views[name])
         array = self.constant(layer, index)
         places = stack.maps(np.arange(array.size, dtype=np.int32).reshape(shape or array.shape))
-        d, h, w = places.shape
-        one = self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32))
+        return self._held(layer, array, "" if is_exact else name, places)
+
+    def _held(self, layer: Layer, array: NDArray[np.float32], constant: str, places: Ids) -> Ids:
+        """Maps [D, H, W] of a constant's elements; without its name, they are not rounded as if trained."""
+        (d, h, w), parts = places.shape, []
+        for weights, activation, parameters in held(array, constant, places):
+            one = self.ids(self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32)))
+            part = self.add(layer, Shape(d, h, w), activation=activation, parameters=parameters)
+            self.project(layer, one, part, axis.scattered(h), axis.scattered(w), weights)
+            parts.append(self.ids(part))
+        if len(parts) == 1:
+            return parts[0]
         target = self.add(layer, Shape(d, h, w))
-        first = np.zeros(1, dtype=np.int64)
-        weights = trained(array, name, lambda flat: flat.ravel()[places[None]], first)
-        self.project(layer, self.ids(one), target, axis.scattered(h), axis.scattered(w), weights)
+        for maps in parts:
+            self.project(layer, maps, target, axis.identity(h), axis.identity(w), ones(d))
         return self.ids(target)
 
     def tensor_of(self, layer: Layer, index: int) -> Ids:
@@ -263,13 +276,13 @@ class Builder:
         """A tensor of one value: one neuron for each place along axis 1, which every row and column names."""
         depth = shape[1] if len(shape) > 1 else 1
         if abs(value) <= HALF_MAX and float(np.float16(value)) == value:
-            found = self.add(layer, Shape(depth, 1, 1), bias=np.full(depth, value, dtype=np.float32))
+            found = self.ids(
+                self.add(layer, Shape(depth, 1, 1), bias=np.full(depth, value, dtype=np.float32))
+            )
         else:  # weights that no training made are stored as they are, biases are not
-            one = self.ids(self.add(layer, Shape(1, 1, 1), bias=np.ones(1, dtype=np.float32)))
-            found = self.add(layer, Shape(depth, 1, 1))
-            weights = ones(1, depth=depth, weight=value)
-            self.project(layer, one, found, axis.identity(1), axis.identity(1), weights)
-        ids = self.ids(found).ravel()
+            places = np.zeros((depth, 1, 1), dtype=np.int64)
+            found = self._held(layer, np.full(1, value, dtype=np.float32), "", places)
+        ids = found.ravel()
         return np.broadcast_to(ids.reshape((depth,) + (1,) * max(len(shape) - 2, 0)), shape)
 
     def heard(self, layer: Layer, maps: Ids) -> Ids:

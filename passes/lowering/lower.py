@@ -31,11 +31,15 @@ from .operators import (
     spiking,
 )
 from .operators.table import HANDLERS
+from .operators.truth import combining, comparing
 
 __all__ = ["HANDLERS", "Lower"]
 
 # Importing them fills HANDLERS.
-FAMILIES = (functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, spatial, spiking)
+FAMILIES = (
+    *(functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, spatial, spiking),
+    *(combining, comparing),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

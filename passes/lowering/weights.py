@@ -1,12 +1,13 @@
 """Weights of a layer while it is lowered: of its own input's channels, whatever populations these lie in."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.network import Kernel
+from ...ir.network import Activation, Kernel
 from .views import Ids, Plane
 
 
@@ -71,3 +72,27 @@ def trained(
     index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
     values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
     return Weights(values, first, constant=constant, index=index)
+
+
+def held(
+    array: NDArray[np.float32], constant: str, places: Ids
+) -> list[tuple[Weights, Activation, tuple[float, ...]]]:
+    """What makes a constant of one neuron that is 1, as the sum of some populations: weights [1, D, H, W],
+    and a function of each. `places` [D, H, W] are its flat indices. Without the name of the `constant`, no
+    weight is rounded as trained ones are.
+    """
+    first = np.zeros(1, dtype=np.int64)
+    single = array.astype(np.float32)
+    known = np.where(np.isinf(single.ravel()[places]), -1, places)
+    weights = trained(
+        single, constant, lambda flat: np.where(known < 0, -1, flat.ravel()[known])[None], first
+    )
+    if not constant:
+        weights = Weights(weights.values, first)
+    numbers: tuple[Weights, Activation, tuple[float, ...]] = weights, Activation.IDENTITY, ()
+    if (known >= 0).all():
+        return [numbers]
+    # No synapse has an infinite weight: 1 becomes minus infinity, -1 infinity, and 0 stays 0.
+    signs = np.where(known < 0, -np.sign(single.ravel()[places]), 0).astype(np.float32)
+    infinities = Weights(signs[None], first), Activation.SHRINK, (0.5, math.inf)
+    return [numbers, infinities] if weights.values.any() else [infinities]

@@ -13,6 +13,7 @@ from .function_nodes import FUNCTION_NODES
 from .picking_nodes import PICKING_NODES
 from .point_nodes import POINT_NODES
 from .shape_nodes import SHAPE_NODES
+from .truth_nodes import TRUTH_NODES
 from .window_nodes import WINDOW_NODES
 
 NODES: Mapping[str, Draw] = {
@@ -22,6 +23,7 @@ NODES: Mapping[str, Draw] = {
     **COMPOSITION_NODES,
     **SHAPE_NODES,
     **PICKING_NODES,
+    **TRUTH_NODES,
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form

@@ -84,7 +84,7 @@ def fits(one: Shape, other: Shape) -> bool:
     return True
 
 
-def _operands(d: Drawing, count: int, constant: float) -> list[str]:
+def operands(d: Drawing, count: int, constant: float) -> list[str]:
     """Tensors that broadcast, some of them constant, in any order; one may come twice."""
     x = d.tensor()
     found, shape = [x], d.shape(x)
@@ -105,11 +105,11 @@ def _operands(d: Drawing, count: int, constant: float) -> list[str]:
 
 
 def binary(name: str, d: Drawing) -> None:
-    d.add(name, _operands(d, 2, 0.5))
+    d.add(name, operands(d, 2, 0.5))
 
 
 def several(name: str, d: Drawing) -> None:
-    d.add(name, _operands(d, d.pick(1, 2, 2, 3, 3, 4), 0.3))
+    d.add(name, operands(d, d.pick(1, 2, 2, 3, 3, 4), 0.3))
 
 
 def quotient(d: Drawing) -> None:
@@ -121,10 +121,10 @@ def quotient(d: Drawing) -> None:
 
 
 def chosen(d: Drawing) -> None:
-    operands = _operands(d, 2, 0.4)
-    shapes = [d.constants[n].shape if n in d.constants else d.shape(n) for n in operands]
+    both = operands(d, 2, 0.4)
+    shapes = [d.constants[n].shape if n in d.constants else d.shape(n) for n in both]
     shape = partner(d, np.broadcast_shapes(*shapes))
-    d.add("Where", [d.constant(d.random.random(shape) < 0.5), *operands])
+    d.add("Where", [d.constant(d.random.random(shape) < 0.5), *both])
 
 
 def cast(d: Drawing) -> None:

@@ -177,10 +177,10 @@ def _operands(builder: Builder, layer: Layer) -> tuple[Stack, list[Ids]]:
     views = [builder.views[name] for name in layer.inputs if name in builder.views]
     stack = builder.arrangement(layer, views)
     values = (builder.value(layer, index, stack) for index in range(len(layer.inputs)))
-    return stack, [_drawn_together(builder, layer, maps) for maps in values]
+    return stack, [drawn_together(builder, layer, maps) for maps in values]
 
 
-def _drawn_together(builder: Builder, layer: Layer, maps: Ids) -> Ids:
+def drawn_together(builder: Builder, layer: Layer, maps: Ids) -> Ids:
     """Maps [D, H, W] that are 1 high where all rows are the same, 1 wide where all columns are. Where many
     planes are then repeated, they are copied first: each plane is joined to every fragment of a result.
     """

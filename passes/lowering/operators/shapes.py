@@ -11,15 +11,11 @@ from ..views import Ids
 from .table import lowers
 
 MASKED = 12  # the first opset where the mask of a Dropout that drops nothing is true, and not zero
-FLOATS = ("float16", "float32", "float64")
 
 
-@lowers("Identity", "Dropout", "Cast")
+@lowers("Identity", "Dropout")
 def identity(builder: Builder, layer: Layer) -> None:
-    """Nothing happens at inference; a Cast between floats is none."""
-    if layer.op == "Cast" and builder.graph.values[layer.outputs[0]].dtype not in FLOATS:
-        kind = builder.graph.values[layer.outputs[0]].dtype
-        raise Unsupported(layer.origin, f"it casts to {kind}", hint="cast between floats only")
+    """Nothing happens at inference."""
     if layer.op == "Dropout" and _drops(builder, layer):
         raise Unsupported(layer.origin, "it is in training mode", hint="export it for inference")
     builder.define(layer.outputs[0], builder.operand(layer, 0))
@@ -68,14 +64,6 @@ def concat(builder: Builder, layer: Layer) -> None:
     """Along any axis, of feature maps and constants: source offsets, no copy."""
     parts = [builder.tensor_of(layer, index) for index in range(len(layer.inputs))]
     builder.define(layer.outputs[0], np.concatenate(parts, axis=layer.integer("axis", 1)))
-
-
-@lowers("Where")
-def where(builder: Builder, layer: Layer) -> None:
-    """A constant condition chooses between feature maps and constants: a view."""
-    condition = builder.constant(layer, 0).astype(np.bool_)
-    first, second = (builder.tensor_of(layer, index) for index in (1, 2))
-    builder.define(layer.outputs[0], np.where(condition, first, second))
 
 
 @lowers("Split")
