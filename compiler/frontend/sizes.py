@@ -199,6 +199,22 @@ def _inferred(node: onnx.NodeProto, read: list[str], scope: Scope) -> Iterable[t
             yield value.name, value.type
         elif node.op_type in ALIKE and node.input[0] in scope.types:
             yield value.name, scope.types[node.input[0]]
+    if node.op_type == "Compress":
+        yield from _compressed(node, scope)
+
+
+def _compressed(node: onnx.NodeProto, scope: Scope) -> Iterable[tuple[str, onnx.TypeProto]]:
+    """What a Compress makes whose condition is known: onnx infers nothing of it."""
+    shape, condition = scope.shape(node.input[0]), scope.values.get(node.input[1])
+    if shape is None or condition is None:
+        return
+    axis, kept = _integer(node, "axis"), int(np.count_nonzero(condition))
+    if axis is not None and not -len(shape) <= axis < len(shape):
+        return
+    sizes = [kept] if axis is None else [*shape]
+    sizes[axis or 0] = kept
+    kind = scope.types[node.input[0]].tensor_type.elem_type
+    yield node.output[0], onnx.helper.make_tensor_type_proto(kind, sizes)
 
 
 def _ordered(node: onnx.NodeProto) -> onnx.NodeProto:

@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
-from . import attention, compositions, einsum
+from . import attention, compositions, einsum, scatter
 from .layer_writer import COMPOSITIONS, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
-FAMILIES = (attention, compositions, einsum)  # importing them fills COMPOSITIONS
+FAMILIES = (attention, compositions, einsum, scatter)  # importing them fills COMPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
 from .function_nodes import FUNCTION_NODES
 from .picking_nodes import PICKING_NODES
 from .point_nodes import POINT_NODES
+from .scatter_nodes import SCATTER_NODES
 from .shape_nodes import SHAPE_NODES
 from .truth_nodes import TRUTH_NODES
 from .window_nodes import WINDOW_NODES
@@ -24,6 +25,7 @@ NODES: Mapping[str, Draw] = {
     **SHAPE_NODES,
     **PICKING_NODES,
     **TRUTH_NODES,
+    **SCATTER_NODES,
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form

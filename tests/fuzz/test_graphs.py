@@ -116,7 +116,7 @@ def test_a_planted_fault_is_found(fault: str, drawn: list[Case]) -> None:
             plant(monkeypatch, operator, change)
             return judge(one).kind
 
-    assert any(kind_with_fault(one) == kind and judge(one).kind == "right" for one in having[:48])
+    assert any(kind_with_fault(one) == kind and judge(one).kind == "right" for one in having[:64])
 
 
 def test_a_failing_graph_is_made_small(drawn: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:

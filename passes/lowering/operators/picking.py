@@ -1,7 +1,10 @@
 """Layers that pick neurons by constant indices, lengths or triangles: views, like those of shapes.py."""
 
+import math
+
 import numpy as np
 
+from ....ir.errors import Unsupported
 from ....ir.layers import Layer
 from ..builder import Builder
 from ..views import Ids
@@ -62,3 +65,72 @@ def center_crop_pad(builder: Builder, layer: Layer) -> None:
         widths[axis] = (more // 2, more - more // 2)
         ids = np.pad(np.take(ids, kept, axis=axis), widths, constant_values=-1)
     builder.define(layer.outputs[0], ids)
+
+
+def scattered(layer: Layer, shape: tuple[int, ...], indices: Ids) -> Ids:
+    """Where each update of a Scatter, ScatterElements or ScatterND goes: flat positions in its result."""
+    positions = np.arange(math.prod(shape)).reshape(shape)
+    if layer.op == "ScatterND":
+        return np.asarray(positions[tuple(np.moveaxis(indices, -1, 0))])
+    index: list[Ids] = list(np.indices(indices.shape, sparse=True))
+    index[layer.integer("axis", 0)] = indices
+    return np.asarray(positions[tuple(index)])
+
+
+@lowers("Scatter", "ScatterElements", "ScatterND")
+def scatter(builder: Builder, layer: Layer) -> None:
+    """Constant indices: a view; with a reduction, so many of it as updates meet in one element."""
+    if layer.text("reduction", "none") != "none":
+        raise Unsupported(layer.origin, "it reduces", hint="see docs/operators.md")
+    places = scattered(
+        layer, builder.graph.shape(layer.inputs[0]), builder.constant(layer, 1).astype(np.int64)
+    )
+    _written(builder, layer, places, 2)
+
+
+@lowers("TensorScatter")
+def tensor_scatter(builder: Builder, layer: Layer) -> None:
+    """Constant positions, linear or circular: a view."""
+    shape, update = (builder.graph.shape(name) for name in layer.inputs[:2])
+    axis = layer.integer("axis", -2) % len(shape)
+    begins = builder.constant(layer, 2).astype(np.int64) if layer.input(2) else np.zeros(shape[0], np.int64)
+    index: list[Ids] = list(np.indices(update, sparse=True))
+    index[axis] = (index[axis] + begins.reshape(-1, *(1,) * (len(shape) - 1))) % shape[axis]
+    _written(builder, layer, np.arange(math.prod(shape)).reshape(shape)[tuple(index)], 1)
+
+
+def _written(builder: Builder, layer: Layer, places: Ids, updates: int) -> None:
+    """The first operand, in which another one stands at flat positions."""
+    found = builder.tensor_of(layer, 0).ravel().copy()
+    found[places.ravel()] = builder.tensor_of(layer, updates).ravel()
+    builder.define(layer.outputs[0], found)
+
+
+@lowers("MaxUnpool")
+def max_unpool(builder: Builder, layer: Layer) -> None:
+    """Constant indices, and the size that its windows make: a view, with zeros where nothing was largest."""
+    sizes, made = builder.graph.shape(layer.inputs[0])[2:], builder.graph.shape(layer.outputs[0])[2:]
+    rank = len(sizes)
+    windows = zip(
+        sizes,
+        layer.integers("strides", (1,) * rank),
+        layer.integers("kernel_shape"),
+        np.reshape(layer.integers("pads", (0,) * 2 * rank), (2, rank)).sum(axis=0).tolist(),
+        strict=True,
+    )
+    if made != tuple((size - 1) * stride - pads + kernel for size, stride, kernel, pads in windows):
+        rule = f"its result of {list(made)} is not of the size that its windows make"
+        hint = "leave output_shape out: ONNX and ONNX Runtime read indices into such a result differently"
+        raise Unsupported(layer.origin, rule, hint=hint)
+    found = np.full(math.prod(builder.graph.shape(layer.outputs[0])), -1, np.int64)
+    found[builder.constant(layer, 1).astype(np.int64).ravel()] = builder.operand(layer, 0).ravel()
+    builder.define(layer.outputs[0], found)
+
+
+@lowers("Compress")
+def compress(builder: Builder, layer: Layer) -> None:
+    """A constant condition: a view."""
+    ids, kept = builder.operand(layer, 0), np.flatnonzero(builder.constant(layer, 1))
+    is_flat = "axis" not in layer.attributes
+    found = ids.ravel()[kept] if is_flat else np.take(ids, kept, axis=layer.integer("axis", 0))
+    builder.define(layer.outputs[0], found)
