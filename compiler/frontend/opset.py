@@ -8,6 +8,8 @@ from .onnx_file import opset_of
 
 RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
 IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
+# Operators that ONNX Runtime has not from an opset on, though they mean the same before.
+LACKING = {"RoiAlign": 22}
 NUMPY_SINCE = 7  # the first opset whose operators broadcast as numpy does
 
 
@@ -16,7 +18,9 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     Raises Unsupported for older ones that cannot be brought there.
     """
     opset = opset_of(model)
-    if opset in RUNTIME_OPSETS:
+    operators = {node.op_type for node in model.graph.node if not node.domain}
+    newest = min((RUNTIME_OPSETS[-1], *(LACKING[name] - 1 for name in operators if name in LACKING)))
+    if RUNTIME_OPSETS[0] <= opset <= newest:
         return model
     found = onnx.ModelProto()
     found.CopyFrom(model)
@@ -24,11 +28,9 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     if opset < NUMPY_SINCE:
         _slopes_along_channels(found)
     try:
-        return onnx.version_converter.convert_version(
-            found, min(max(opset, RUNTIME_OPSETS[0]), RUNTIME_OPSETS[-1])
-        )
+        return onnx.version_converter.convert_version(found, min(max(opset, RUNTIME_OPSETS[0]), newest))
     except Exception:  # ConvertError and RuntimeError
-        if opset > RUNTIME_OPSETS[-1]:
+        if opset > newest:
             return model  # with an operator that is new there: ONNX Runtime is asked when the model is read
         raise Unsupported(
             Origin(file=file),

@@ -28,6 +28,7 @@ from ...passes.lowering.lower import Lower
 from ...passes.order import Arrange
 from ...passes.prune import Prune
 from ..frontend.agree import assert_agrees
+from ..frontend.alone import alone
 from ..frontend.netx.read import read_netx
 from ..frontend.nir.dynamics import Dialect, Dynamics, Reset
 from ..frontend.nir.read import read_nir
@@ -37,7 +38,7 @@ from .host_work import warnings
 from .steps import Step, Watch, unwatched, verified
 
 NIR, NETX = ".nir", ".net"  # the suffixes of files with networks of spiking neurons
-REWRITES = (Compose(), Fold(), Unclamp(), Hoist(), Arrange())
+REWRITES = (Compose(alone), Fold(), Unclamp(), Hoist(), Arrange())
 LOWERED = "the network was lowered"  # what time may be over in
 
 

@@ -6,33 +6,35 @@ from types import MappingProxyType
 
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
-from . import attention, compositions, einsum, scatter
-from .layer_writer import COMPOSITIONS, Writer
+from . import affine, attention, compositions, einsum, scatter
+from .layer_writer import COMPOSITIONS, Alone, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
-FAMILIES = (attention, compositions, einsum, scatter)  # importing them fills COMPOSITIONS
+FAMILIES = (affine, attention, compositions, einsum, scatter)  # importing them fills COMPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Compose:
     """The same function; what is made of others is not left where the host may not have it: between layers
-    with weights, in a network without any, and where it has weights itself.
+    with weights, in a network without any, and where it has weights itself. `alone` computes one layer: what
+    it is made of may be found so.
     """
+
+    alone: Alone | None = None
 
     def __call__(self, graph: LayerGraph) -> LayerGraph:
         """The composed layers."""
-        graph = _written(
-            graph, [index for index, layer in enumerate(graph.layers) if _is_weighted(graph, layer)]
-        )
+        weighted = [index for index, layer in enumerate(graph.layers) if _is_weighted(graph, layer)]
+        graph = _written(graph, weighted, self.alone)
         flow = Flow(graph)
         chosen = [index for index, layer in enumerate(graph.layers) if _is_composed(graph, layer)]
         if any(flow.is_weighted(index) for index in range(len(graph.layers))):
             chosen = [index for index in chosen if flow.is_between(index)]
-        return _written(graph, chosen)
+        return _written(graph, chosen, self.alone)
 
 
-def _written(graph: LayerGraph, chosen: Sequence[int]) -> LayerGraph:
+def _written(graph: LayerGraph, chosen: Sequence[int], alone: Alone | None) -> LayerGraph:
     """The layers, of which the chosen ones are made of others."""
     if not chosen:
         return graph
@@ -41,7 +43,7 @@ def _written(graph: LayerGraph, chosen: Sequence[int]) -> LayerGraph:
     constants: dict[str, Array] = dict(graph.constants)
     values: dict[str, Value] = dict(graph.values)
     for index, layer in enumerate(graph.layers):
-        writer = Writer(graph, layer, taken)
+        writer = Writer(graph, layer, taken, alone)
         result = COMPOSITIONS[layer.op].compose(writer, layer) if index in chosen else None
         if result is None:
             layers.append(layer)

@@ -18,11 +18,17 @@ SUMMED_AT_ONCE = 64  # elements of a mean
 CLIPS_BY_INPUT = 11  # the opset from which on Clip's bounds are inputs
 
 
-class Writer:
-    """The layers that one layer becomes, while they are written, with constants and tensors of their own."""
+Alone = Callable[[LayerGraph, Layer], Callable[[Array], Array]]
 
-    def __init__(self, graph: LayerGraph, layer: Layer, taken: set[str]) -> None:
-        self.graph, self.layer, self.taken = graph, layer, taken
+
+class Writer:
+    """The layers that one layer becomes, while they are written, with constants and tensors of their own.
+
+    `alone`: what a layer makes of its first input, the others being constant, if there is who computes it.
+    """
+
+    def __init__(self, graph: LayerGraph, layer: Layer, taken: set[str], alone: Alone | None = None) -> None:
+        self.graph, self.layer, self.taken, self.alone = graph, layer, taken, alone
         self.layers: list[Layer] = []
         self.constants: dict[str, Array] = {}
         self.values: dict[str, Value] = {}

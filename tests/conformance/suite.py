@@ -71,11 +71,15 @@ BY_FRAME = {
 RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence
 WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
 RANK_MAX = 5
+# Shipped with a rounding, of so much of the peak, of a transform in single precision where the result is 0.
+ROUNDED = {"test_dft_inverse": 2.0**-24, "test_dft_inverse_opset19": 2.0**-24}
 # What is no function of arrays: control flow, strings, sequences, chance.
 NO_FUNCTIONS = ("If", "Loop", "Scan", "Bernoulli", "Random", "Multinomial", "Sequence", "Optional", "String")
+# Inputs that are maps, of operators that are in no list here; of others all floats.
 LEADING = {
-    "Attention": 3
-}  # inputs that are maps, of operators that are in no list here; of others all floats
+    "Attention": 3,
+    **dict.fromkeys(("GridSample", "DeformConv", "RoiAlign", "STFT"), 1),  # grids, offsets, regions, windows
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +189,8 @@ def _case(name: str, source: onnx.ModelProto, data: Any, rtol: float, atol: floa
     model.ir_version = max(model.ir_version, 4)  # before, initializers had to be inputs too
     operators = tuple(dict.fromkeys(node.op_type for node in graph.node))
     frames = _frames(model, operators, {n: given[n] for n in maps}, wanted)
+    if name in ROUNDED:
+        atol = max(atol, ROUNDED[name] * max(float(np.abs(array).max()) for array in wanted.values()))
     return SuiteCase(name, operators, model, frames, rtol, atol)
 
 

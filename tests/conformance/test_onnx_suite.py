@@ -15,6 +15,7 @@ import pytest
 from checker.check import check
 
 from snc.backends.image.container import write_image
+from snc.compiler.frontend.alone import alone
 from snc.compiler.frontend.read import read_onnx
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
@@ -50,7 +51,7 @@ def outcome(case: SuiteCase) -> Outcome:
         path = Path(folder) / "model.onnx"
         path.write_bytes(case.model.SerializeToString())
         try:
-            Lower()(closed(Fold()(Compose()(read_onnx(path))))).whole()
+            Lower()(closed(Fold()(Compose(alone)(read_onnx(path))))).whole()
         except SncError as error:
             reason = str(error)
         try:

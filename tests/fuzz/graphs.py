@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .affine_nodes import AFFINE_NODES
 from .composition_nodes import COMPOSITION_NODES
 from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
 from .function_nodes import FUNCTION_NODES
@@ -26,6 +27,7 @@ NODES: Mapping[str, Draw] = {
     **PICKING_NODES,
     **TRUTH_NODES,
     **SCATTER_NODES,
+    **AFFINE_NODES,
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form
