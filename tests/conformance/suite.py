@@ -66,20 +66,38 @@ BY_FRAME = {
     *("Sigmoid", "Tanh", "Clip", "LeakyRelu", "Softplus", "Softsign", "Abs", "Neg"),
     *("Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Gelu", "Mish", "Swish", "Shrink", "Sin", "Cos", "Sign"),
     *("Floor", "Ceil", "Round", "InstanceNormalization", "LRN", "LpPool", "GlobalLpPool"),
-    "GroupNormalization",
+    *("GroupNormalization", "CausalConvWithState"),
+}
+# What else bodies of operators by frame are made of: along axes other than the first, or of shapes alone.
+WITHIN_FRAMES = {
+    "Cast",
+    "CastLike",
+    "Concat",
+    "ConstantOfShape",
+    "Expand",
+    "Identity",
+    "Mul",
+    "Shape",
+    "Slice",
+    "Sub",
 }
 RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence
-WINDOWED = {"Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization"}
+WINDOWED = {
+    *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization", "CausalConvWithState"),
+}
 RANK_MAX = 5
 # Shipped with a rounding, of so much of the peak, of a transform in single precision where the result is 0.
 ROUNDED = {"test_dft_inverse": 2.0**-24, "test_dft_inverse_opset19": 2.0**-24}
 # What is no function of arrays: control flow, strings, sequences, chance.
 NO_FUNCTIONS = ("If", "Loop", "Scan", "Bernoulli", "Random", "Multinomial", "Sequence", "Optional", "String")
+# ONNX defines it by a Scan over tokens: control flow, under another name.
+BY_CONTROL_FLOW = ("LinearAttention",)
 # Inputs that are maps, of operators that are in no list here; of others all floats.
 LEADING = {
     "Attention": 3,
     **dict.fromkeys(("GridSample", "DeformConv", "RoiAlign", "STFT"), 1),  # grids, offsets, regions, windows
 }
+WEIGHTS = {"CausalConvWithState": (1, 2)}  # inputs between maps that are none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +133,7 @@ def others() -> list[SuiteCase]:
         if case.name in taken or case.model is None or not case.data_sets:
             continue
         operators = [node.op_type for node in case.model.graph.node]
-        if any(operator.startswith(NO_FUNCTIONS) for operator in operators):
+        if any(operator.startswith((*NO_FUNCTIONS, *BY_CONTROL_FLOW)) for operator in operators):
             continue
         if not all(isinstance(array, np.ndarray) for side in case.data_sets[0] for array in side):
             continue
@@ -199,7 +217,9 @@ def _feature_maps(graph: onnx.GraphProto, names: list[str]) -> list[str]:
     maps = []
     for name in names:
         places = [(node, list(node.input).index(name)) for node in graph.node if name in node.input]
-        if all(index < _leading(node) for node, index in places):
+        if all(
+            index < _leading(node) and index not in WEIGHTS.get(node.op_type, ()) for node, index in places
+        ):
             maps.append(name)
     return maps
 
@@ -216,7 +236,9 @@ def _frames(
     if RECURRENT & {*operators}:
         return tuple(_steps(model.graph.node[0], given, wanted))
     batch = next(iter(given.values())).shape[0] if given and next(iter(given.values())).ndim else 1
-    by_frame = BY_FRAME.issuperset({*operators} - {"Constant", "Unsqueeze", "Squeeze"})
+    apart = {*operators} - {"Constant", "Unsqueeze", "Squeeze"}
+    apart -= WITHIN_FRAMES if {*operators} & WINDOWED else set()
+    by_frame = BY_FRAME.issuperset(apart)
     if batch == 1 or not by_frame or any(a.ndim < 3 or a.shape[0] != batch for a in arrays):
         return ((given, wanted),)
     if any(array.ndim == 3 for array in arrays) and not {*operators} & WINDOWED:
