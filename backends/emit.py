@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ir.activations import Activation
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
 from ..ir.network import Population as Source
@@ -23,6 +24,7 @@ from ..ir.storage.weights import FORMATS, Codec
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImageTensor
 from .image.pieces import piece_within
 from .words.bits import Word, pack
+from .words.codes import ACTIVATIONS
 from .words.words import (
     NULL_KERNEL,
     Axon,
@@ -161,7 +163,7 @@ def _descriptor(plan: Plan, population: Source, start: int, mapping: Mapping) ->
         height=len(plan.fragment.y),
         depth=len(plan.fragment.c),
         neuron=population.neuron,
-        activation=population.activation,
+        activation=Activation.IDENTITY if population.activation.is_further else population.activation,
         axons=len(plan.axons),
         start=start,
         bias=bias,
@@ -177,6 +179,9 @@ def _extensions(population: Source, plan: Plan, layout: _Layout, states: int | N
         found.append(Extension(kind=ExtensionKind.FIRING, address=1))
     if population.initial != 0 and population.bias is None:
         found.append(Extension(kind=ExtensionKind.INITIAL, value=population.initial))
+    if population.activation.is_further:
+        code = ACTIVATIONS.numbers[population.activation]
+        found.append(Extension(kind=ExtensionKind.FUNCTION, address=code))
     listed = iter(plan.parameters)
     if population.scales:
         found.append(Extension(kind=ExtensionKind.SCALES, address=layout.weights[next(listed)]))

@@ -53,7 +53,8 @@ class Activation(Enum):
     """Activation function of a population.
 
     `parameters` are their names; `formula` is the manual's, of s, the scaled state; `function` takes s and
-    the parameters, in float32. `bound`: the least value, or the parameter that is the least.
+    the parameters, in float32. `bound`: the least value, or the parameter that is the least. `is_further`: a
+    population's descriptor has no code for it, an extension word says it.
     """
 
     IDENTITY = (), "s", lambda x: x
@@ -113,6 +114,15 @@ class Activation(Enum):
         _requantise,
         "minimum",
     )
+    ACOS = (), "acos(s)", np.arccos, 0.0, True
+    ACOSH = (), "acosh(s)", np.arccosh, 0.0, True
+    ASIN = (), "asin(s)", np.arcsin, -math.inf, True
+    ASINH = (), "asinh(s)", np.arcsinh, -math.inf, True
+    ATAN = (), "atan(s)", np.arctan, -math.inf, True
+    ATANH = (), "atanh(s)", np.arctanh, -math.inf, True
+    COSH = (), "cosh(s)", np.cosh, 1.0, True
+    SINH = (), "sinh(s)", np.sinh, -math.inf, True
+    TAN = (), "tan(s)", np.tan, -math.inf, True
 
     def __repr__(self) -> str:
         return f"Activation.{self.name}"  # the same in every process: functions say where they lie in memory
@@ -123,11 +133,13 @@ class Activation(Enum):
         formula: str,
         function: Callable[..., Any],
         bound: float | str = -math.inf,
+        is_further: bool = False,
     ) -> None:
         self.parameters = parameters
         self.formula = formula
         self.function = function
         self.bound = bound
+        self.is_further = is_further
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         """Pickled by its name, for functions without one are part of its value."""

@@ -188,6 +188,7 @@ package words;
     localparam [3:0] EXTENSION_PARAMETERS = 4'd6;
     localparam [3:0] EXTENSION_CHANGES = 4'd7;
     localparam [3:0] EXTENSION_SCALES = 4'd8;
+    localparam [3:0] EXTENSION_FUNCTION = 4'd9;
 
     // WeightCode
     localparam [3:0] WEIGHT_NULL = 4'd0;

@@ -3,7 +3,7 @@
 from ...ir.activations import Activation
 from ...ir.neurons import NeuronModel
 from ..words.bits import Word, bits, float32, padding
-from ..words.codes import ACTIVATIONS, NEURONS
+from ..words.codes import NEAR_ACTIVATIONS, NEURONS
 
 
 class Head(Word):
@@ -46,7 +46,7 @@ class Rule(Word):
     """What a unit does with its sum. `numbers` Number words follow: its parameters."""
 
     neuron: NeuronModel = bits(4, "neuron model", codes=NEURONS)
-    activation: Activation = bits(5, "activation function", codes=ACTIVATIONS)
+    activation: Activation = bits(5, "activation function", codes=NEAR_ACTIVATIONS)
     numbers: int = bits(8, "parameters of the neuron model, then of the activation function")
     reserved: int = padding(15)
     scale: float = float32("what the activation function's argument is multiplied by")

@@ -191,7 +191,7 @@ class _Builder:
             heard = tuple(key._replace(geometry=key.geometry.moved(0, 0)) for key in keys)
             parameters = tuple(None if np.ndim(each) else float(each) for each in block.parameters)
             scale = None if np.ndim(block.scale) else float(block.scale)
-            kind = block.word.neuron, block.word.activation, parameters, scale, block.fires_on_zero
+            kind = block.word.neuron, block.activation, parameters, scale, block.fires_on_zero
             buckets[heard, *kind].append((index, keys))
         for members in buckets.values():
             self._bucket(members)

@@ -200,14 +200,14 @@ class Walk:
         else:
             for future in [self._pool.submit(hear, box, targets) for box, targets in parts]:
                 future.result()
-        limits = None if np.ndim(plan.scale) else _limits(block.word.activation, plan.parameters)
+        limits = None if np.ndim(plan.scale) else _limits(block.activation, plan.parameters)
         if limits is not None:
             found = np.empty(flat.size, dtype=np.float32)
             peak = rounding.clipped(flat, found, np.float32(plan.scale), *limits, self._chip)
         else:
             states = states.astype(np.float32, copy=False)
             by_pixel, _ = fire(
-                block.word.neuron, block.word.activation, plan.parameters, plan.scale, (states,), first
+                block.word.neuron, block.activation, plan.parameters, plan.scale, (states,), first
             )
             found = np.ascontiguousarray(by_pixel, dtype=np.float32).ravel()
             peak = rounding.halves(found) if self._chip else rounding.peak(found)

@@ -11,14 +11,14 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.activations import Activation
 from ...ir.errors import BadImage, Origin
-from ...ir.network import Activation
-from ...ir.storage.weights import PARAMETER_CODEC
 from ..image.faults import faults
 from ..image.image import Image
 from ..words.bits import WORD_BITS, unpack, words_for
 from ..words.codes import NEURONS, UPDATES
-from ..words.words import Axon, BiasFormat, Extension, ExtensionKind, Order, Population, Port, Step
+from ..words.words import Axon, Order, Population, Port, Step
+from .extensions import said
 from .kernels import Kernels, Row
 from .liveness import Held, liveness_faults
 from .loops.columns import COUNTERS, ROW
@@ -31,19 +31,20 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 AXON_UNIT = 8  # an axon's W and H count eights
-OF_INPUTS = {ExtensionKind.FIRING, ExtensionKind.CHANGES}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A population and what its block says. `initial`: first value of a state, by channel; `scale`, too, or
-    of all channels. `states`: the places of neuron 0's states in the machine's array; neuron (c, y, x) is
-    (y * W + x) * D + c further on. `axons` is the address of the first axon.
+    of all channels. `activation`: what the descriptor or an extension word says. `states`: the places of
+    neuron 0's states in the machine's array; neuron (c, y, x) is (y * W + x) * D + c further on. `axons` is
+    the address of the first axon.
     """
 
     core: int
     address: int
     word: Population
+    activation: Activation
     initial: Floats
     scale: float | Floats
     parameters: tuple[float | Floats, ...]
@@ -164,71 +165,35 @@ class _Decoder:
     def _block(self, core: int, address: int) -> Block:
         memory = self.memories[core]
         word = memory.word(Population, address, address)
-        at = word.start
-        facts: dict[ExtensionKind, Extension] = {}
-        parameters: list[float | Floats] = []
-        for place in range(at, at + word.extensions):
-            extension = memory.word(Extension, place, address)
-            if extension.kind == ExtensionKind.PARAMETER:
-                parameters.append(extension.value)
-            elif extension.kind == ExtensionKind.PARAMETERS:
-                parameters.append(self._numbers(memory, extension.address, word.depth, address))
-            elif facts.setdefault(extension.kind, extension) is not extension:
-                raise memory.fault(place, f"says {extension.kind.name} a second time")
-        computes = word.activation != Activation.IDENTITY or word.bias != BiasFormat.NONE
-        if word.neuron.is_fed and (computes or facts.keys() - OF_INPUTS):
-            what = "is an input population, which has no states, biases, scale or activation function"
-            raise memory.fault(address, what)
-        if ExtensionKind.CHANGES in facts and not word.neuron.is_fed:
-            raise memory.fault(address, "is no input, and says that it sends changes of elements")
-        own, count = word.neuron.parameters, len(word.neuron.parameters) + len(word.activation.parameters)
-        if len(parameters) != count:
-            title = f"{word.neuron.name} with {word.activation.name}" if own else word.activation.name
-            raise memory.fault(address, f"{title} has {count} parameters, not {len(parameters)}")
-        if {ExtensionKind.SCALE, ExtensionKind.SCALES} <= facts.keys():
-            raise memory.fault(address, "has a SCALE and SCALES")
-        scale: float | Floats = facts[ExtensionKind.SCALE].value if ExtensionKind.SCALE in facts else 1.0
-        if ExtensionKind.SCALES in facts:
-            scale = self._numbers(memory, facts[ExtensionKind.SCALES].address, word.depth, address)
-        firing = facts.get(ExtensionKind.FIRING, Extension(kind=ExtensionKind.FIRING)).address
-        if firing > 1:
-            raise memory.fault(at, f"FIRING is 0 or 1, not {firing}")
-        at += word.extensions
+        about = said(memory, word, address)
+        at = word.start + word.extensions
         codec = word.bias.codec
         size = words_for(word.depth, codec.bits) if codec else 0
         bias = memory.take(at, size, "bias words", address)
         at += size
-        first = facts.get(ExtensionKind.INITIAL, Extension(kind=ExtensionKind.INITIAL)).value
-        held = codec.from_codes(unpack(bias, codec.bits, word.depth)) if codec else np.full(word.depth, first)
+        constant = np.full(word.depth, about.first)
+        held = codec.from_codes(unpack(bias, codec.bits, word.depth)) if codec else constant
         initial = held.astype(np.float32)
         if np.isnan(initial).any():
             raise memory.fault(at - size, "a bias is not a number")
         memory.span(at, word.axons, "axon words", address)
-        states, changes = facts.get(ExtensionKind.STATES), facts.get(ExtensionKind.CHANGES)
+        states = at + word.axons if about.states is None else about.states
         block = Block(
             core=core,
             address=address,
             word=word,
+            activation=about.activation,
             initial=initial,
-            scale=scale,
-            parameters=tuple(parameters),
-            fires_on_zero=firing == 1,
-            changes_above=None if changes is None else changes.value,
-            states=self._states(core, at + word.axons if states is None else states.address, word),
+            scale=about.scale,
+            parameters=about.parameters,
+            fires_on_zero=about.fires_on_zero,
+            changes_above=about.changes_above,
+            states=self._states(core, states, word),
             axons=at,
         )
         if block.states:
             memory.span(self._state_address(block), self._state_words(block), "state words", address)
         return block
-
-    def _numbers(self, memory: Memory, at: int, count: int, population: int) -> Floats:
-        """One number for each channel, that an extension word points to."""
-        bits = PARAMETER_CODEC.bits
-        words = memory.take(at, words_for(count, bits), "parameter words", population)
-        found = PARAMETER_CODEC.from_codes(unpack(words, bits, count)).astype(np.float32)
-        if np.isnan(found).any():
-            raise memory.fault(at, "a parameter is not a number")
-        return found
 
     def _state_address(self, block: Block) -> int:
         return int(block.states[0] - self.first_state[block.core]) // self.slots

@@ -202,7 +202,7 @@ class Machine:
             return values
         states = (self._held(block, block.states[0]).astype(np.float32),)
         parameters = block.parameters[own:]
-        found, _ = fire(Neuron.STANDARD, word.activation, parameters, block.scale, states, block.initial)
+        found, _ = fire(Neuron.STANDARD, block.activation, parameters, block.scale, states, block.initial)
         return self._rounded(found).reshape(word.height, word.width, word.depth).transpose(2, 0, 1)
 
     def _rounded(self, numbers: Floats) -> Floats:
@@ -226,7 +226,7 @@ class Machine:
         states = tuple(each.astype(word.neuron.dtype) for each in held)
         first = block.initial if word.neuron.is_wide else self._rounded(block.initial)
         values, after = fire(
-            word.neuron, word.activation, block.parameters, block.scale, states, first, is_half=self._chip
+            word.neuron, block.activation, block.parameters, block.scale, states, first, is_half=self._chip
         )
         for kind, place, before, new in zip(word.neuron.states, held, states, after, strict=True):
             if new is not before:

@@ -153,7 +153,7 @@ def _activation_table() -> str:
 
 def _effort(formula: str) -> str:
     """What a chip needs for a formula."""
-    if any(name in formula for name in ("exp", "tanh", "log", "erf", "sin", "^", "SOFTPLUS")):
+    if any(name in formula for name in ("exp", "tan", "log", "erf", "sin", "cos", "^", "SOFTPLUS")):
         return "within a unit"
     return "exact" if "/" in formula or "sqrt" in formula else "exact, minimal"
 

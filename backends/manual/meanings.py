@@ -35,6 +35,7 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
         ExtensionKind.PARAMETERS: "the next parameter, too: D float32 numbers at `address`, one a channel",
         ExtensionKind.CHANGES: "of an input: it sends changes of more than `value`, or else its elements",
         ExtensionKind.SCALES: "as `SCALE`: D float32 numbers at `address`, one a channel",
+        ExtensionKind.FUNCTION: "the activation function has the code `address`, which is above 31",
     },
     Order: {
         Order.RESET: "the states of the population get their first values",

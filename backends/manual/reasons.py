@@ -78,7 +78,7 @@ express it.
 
 **13. Parameters of activation functions have words of their own.** Five bits select a function; a slope
 or two bounds are 32 bits each, which only few populations have. As extension words they cost those few
-alone.
+alone, and so does the code of a function that is seldom needed and has no five bits.
 
 **14. Weights that nobody trained are exact.** The factors of an average, ones, and interpolation
 weights come from the network's definition. An error in them is an error of the layer: 1/49 in 8-bit

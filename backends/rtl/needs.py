@@ -43,8 +43,8 @@ def check(image: Image, file: str, mesh: tuple[int, int]) -> None:
         here = block.core, block.address
         if block.word.neuron not in NEURONS:
             refuse(*here, f"neurons of type {block.word.neuron.name} are not in Verilog")
-        if block.word.activation not in ACTIVATIONS:
-            refuse(*here, f"the activation function {block.word.activation.name} is not in Verilog")
+        if block.activation not in ACTIVATIONS:
+            refuse(*here, f"the activation function {block.activation.name} is not in Verilog")
     inputs = sum(block.neurons for block in program.blocks if block.is_input)
     for count, most, what in (
         (len(image.steps), STEPS, "steps"),

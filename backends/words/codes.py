@@ -71,5 +71,18 @@ ACTIVATIONS: Codes[Activation] = Codes(
         Activation.CEIL: 29,
         Activation.ROUND: 30,
         Activation.REQUANTISE: 31,
+        Activation.ACOS: 32,
+        Activation.ACOSH: 33,
+        Activation.ASIN: 34,
+        Activation.ASINH: 35,
+        Activation.ATAN: 36,
+        Activation.ATANH: 37,
+        Activation.COSH: 38,
+        Activation.SINH: 39,
+        Activation.TAN: 40,
     },
+)
+# Those that a descriptor has bits for; an extension word FUNCTION says the others.
+NEAR_ACTIVATIONS: Codes[Activation] = Codes(
+    ACTIVATIONS.title, {each: code for each, code in ACTIVATIONS.numbers.items() if not each.is_further}
 )

@@ -9,7 +9,7 @@ from ...ir.activations import Activation
 from ...ir.neurons import NeuronModel, Update
 from ...ir.storage.weights import FORMATS, Codec
 from .bits import Word, bits, float32, padding
-from .codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
+from .codes import NEAR_ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 
 
 class BiasFormat(IntEnum):
@@ -56,7 +56,7 @@ class Population(Word):
     height: int = bits(8, "H, neurons in Y", minus_one=True)
     depth: int = bits(10, "D, channels", minus_one=True)
     neuron: NeuronModel = bits(4, "neuron type", codes=NEURONS)
-    activation: Activation = bits(5, "activation function", codes=ACTIVATIONS)
+    activation: Activation = bits(5, "activation function", codes=NEAR_ACTIVATIONS)
     axons: int = bits(9, "number of axons")
     start: int = bits(15, "address of the block")
     bias: BiasFormat = bits(2, "format of the bias words", codes=BiasFormat)
@@ -73,7 +73,8 @@ class ExtensionKind(IntEnum):
     table. PARAMETERS: the same, a number of its own for each channel, float32 from `address` on. CHANGES: the
     values of an input are what its elements are more than what was sent so far, where that is more than
     `value` either way, else 0 (default: the elements themselves). SCALES: in
-    place of SCALE, a number of its own for each channel, as with PARAMETERS.
+    place of SCALE, a number of its own for each channel, as with PARAMETERS. FUNCTION: `address` is the code
+    of the activation function, which the descriptor then says to be IDENTITY (default: what that says).
     """
 
     STATES = 1
@@ -84,6 +85,7 @@ class ExtensionKind(IntEnum):
     PARAMETERS = 6
     CHANGES = 7
     SCALES = 8
+    FUNCTION = 9
 
 
 class Extension(Word):

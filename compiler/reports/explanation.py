@@ -207,7 +207,7 @@ def explain_neuron(image: Image, name: str, at: tuple[int, int, int], file: str 
         if (found := _inside(fragment, program.at, program.blocks, at)) is not None
     )
     block = program.blocks[neuron.block]
-    text = f"{block.word.neuron.name}: {block.word.neuron.text}; activation: {block.word.activation.formula}"
+    text = f"{block.word.neuron.name}: {block.word.neuron.text}; activation: {block.activation.formula}"
     own = places.of(neuron)
     return NeuronExplanation(
         neuron=own,

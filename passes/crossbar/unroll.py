@@ -99,6 +99,9 @@ def _rules(population: Population, rules: dict[Rule, int]) -> Integers:
         what = "begins anew in intervals" if population.ends else "sends changes of the host's elements"
         why = f"it {what}, which nothing on a crossbar does"
         raise Unsupported(population.origin, why, hint="compile it for a target of another kind")
+    if population.activation.is_further:
+        why = f"its activation function {population.activation.name} has no code in a rule of a crossbar"
+        raise Unsupported(population.origin, why, hint="compile it for a target of another kind")
     if population.neuron.is_fed:
         return np.full(shape.neurons, INPUT)
     given = population.parameters

@@ -146,6 +146,7 @@ def extension_count(population: Population) -> int:
         population.initial != 0 and population.bias is None,
         population.scale != 1 or bool(population.scales),
         population.changes_above is not None,
+        population.activation.is_further,
     )
     return sum(facts) + len(population.parameters)
 

@@ -51,6 +51,15 @@ ACTIVATIONS: dict[int, Callable[..., Any]] = {
     31: lambda s, factor, step, low, high: np.minimum(
         np.maximum(np.rint(f32(f32(factor * s) / step)), low), high
     ),
+    32: np.arccos,
+    33: np.arccosh,
+    34: np.arcsin,
+    35: np.arcsinh,
+    36: np.arctan,
+    37: np.arctanh,
+    38: np.cosh,
+    39: np.sinh,
+    40: np.tan,
 }
 
 
@@ -233,6 +242,8 @@ class Population:
                 self.changes = single(extension)
             elif kind == 8:
                 self.scales = self.core.numbers(bits(extension, 4, 18), "<f4", 4, self.depth)
+            elif kind == 9:
+                self.activation = ACTIVATIONS[bits(extension, 4, 18)]
             elif kind == 5:
                 self.parameters.append([single(extension)] * self.depth)
             elif kind == 6:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from snc.backends.image.image import About, CoreImage, Image, ImageLayer, ImagePiece, ImageTensor, Solver
 from snc.backends.words import bits
 from snc.backends.words.bits import Word
+from snc.backends.words.codes import ACTIVATIONS
 from snc.backends.words.limits import widest
 from snc.backends.words.words import (
     NULL_KERNEL,
@@ -96,7 +97,8 @@ class Cells:
 
     @property
     def extension_count(self) -> int:
-        told = (self.initial, self.scale, self.states_of, self.fires_on_zero or None)
+        further = self.activation.is_further
+        told = (self.initial, self.scale, self.states_of, self.fires_on_zero or None, further or None)
         return len(self.parameters) + sum(fact is not None for fact in told)
 
     @property
@@ -282,7 +284,7 @@ class Toy:
             height=p.shape[1],
             depth=p.shape[0],
             neuron=p.neuron,
-            activation=p.activation,
+            activation=Activation.IDENTITY if p.activation.is_further else p.activation,
             axons=len(p.wires),
             start=start,
             bias=BiasFormat.NONE if p.bias is None else p.bias_format,
@@ -299,6 +301,8 @@ class Toy:
             words.append(Extension(kind=ExtensionKind.INITIAL, value=p.initial))
         if p.scale is not None:
             words.append(Extension(kind=ExtensionKind.SCALE, value=p.scale))
+        if p.activation.is_further:
+            words.append(Extension(kind=ExtensionKind.FUNCTION, address=ACTIVATIONS.numbers[p.activation]))
         blobs = iter(p.parameter_words)
         for value in p.parameters:
             if isinstance(value, tuple):

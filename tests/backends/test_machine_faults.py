@@ -224,6 +224,17 @@ def test_facts_stand_once_and_flags_are_flags() -> None:
         assert message in str(error.value)
 
 
+def test_an_extension_word_names_a_further_activation_function() -> None:
+    for own, code in ((Activation.IDENTITY, 31), (Activation.IDENTITY, 41), (Activation.RELU, 32)):
+        toy = Toy()
+        toy.population((1, 1, 1), activation=own, initial=1.0)
+        base = toy.image()
+        words = base.cores[0].words.copy()
+        words[1] = Extension(kind=ExtensionKind.FUNCTION, address=code).encode()
+        with pytest.raises(BadImage, match=f"FUNCTION is {code} beside {own.name}, which is no activation"):
+            Machine(replace(base, cores=(replace(base.cores[0], words=words),)))
+
+
 def test_a_population_has_one_scale_or_one_for_each_channel() -> None:
     toy = Toy()
     toy.population((1, 1, 1), initial=1.0, scale=2.0)

@@ -8,6 +8,7 @@ from .reading import (
     BIAS_BYTES,
     CHANGES,
     FIRING,
+    FUNCTION,
     INITIAL,
     PARAMETER,
     PARAMETERS,
@@ -24,6 +25,7 @@ from .reading import (
 PARAMETERS_OF = {2: 2, 3: 1, 6: 2, 7: 1, 8: 2, 9: 1, 11: 2, 14: 1, 20: 1, 23: 2, 25: 2, 26: 1, 31: 4}
 OWN_PARAMETERS = {0: 0, 1: 0, 2: 4, 3: 2, 4: 2, 5: 6, 6: 1, 7: 0, 8: 5, 9: 1, 10: 0}  # of the neuron types
 ACTIVATIONS, UPDATES, ORDERS = 32, 4, 2
+FURTHER = range(32, 41)  # the activation functions that an extension word says
 
 
 def target_limits(picture: Picture) -> Iterator[Fault]:
@@ -67,14 +69,17 @@ def population_limits(picture: Picture, population: Population) -> Iterator[Faul
     ):
         yield Fault("field", f"{population}: an unknown code")
     kinds = population.extensions["kind"].tolist()
-    once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE, CHANGES))
+    once = all(kinds.count(kind) <= 1 for kind in (STATES, FIRING, INITIAL, SCALE, CHANGES, FUNCTION))
     parameters = kinds.count(PARAMETER) + kinds.count(PARAMETERS)
-    known = all(STATES <= kind <= SCALES for kind in kinds) and not {SCALE, SCALES} <= set(kinds)
+    known = all(STATES <= kind <= FUNCTION for kind in kinds) and not {SCALE, SCALES} <= set(kinds)
     wanted = OWN_PARAMETERS.get(fields["neuron"], 0) + PARAMETERS_OF.get(fields["activation"], 0)
     if not once or not known or parameters != wanted:
         yield Fault("extensions", f"{population}: {kinds}")
     if population.extensions["reserved"].any() or any(flag > 1 for flag in population.said(FIRING)):
         yield Fault("field", f"{population}: an extension word")
+    further = population.said(FUNCTION)
+    if further and (fields["activation"] or further[0] not in FURTHER or population.is_input):
+        yield Fault("field", f"{population}: its activation function")
     if population.is_input and (
         fields["bias"] or fields["activation"] or {STATES, INITIAL, SCALE} & {*kinds}
     ):

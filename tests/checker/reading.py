@@ -91,7 +91,7 @@ WIDE = {6: 1, 7: 1, 8: 2, 9: 2, 10: 1}
 LASTING = {2, 3, 4, 5, 6, 8, 9, 10}
 BIAS_BYTES = {0: 0, 1: 2, 2: 4}
 WEIGHT_BITS = {0: 0, 1: 32, 2: 16, 3: 8, 4: 0, 5: 0, 6: 1}  # with what `number_bits` says more
-STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES, SCALES = range(1, 9)
+STATES, FIRING, INITIAL, SCALE, PARAMETER, PARAMETERS, CHANGES, SCALES, FUNCTION = range(1, 10)
 
 
 class Fault(NamedTuple):

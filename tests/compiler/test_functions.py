@@ -38,6 +38,15 @@ CASES: dict[str, tuple[str, dict[str, Any], int, tuple[float, float]]] = {
     "shrink": ("Shrink", {"lambd": 0.25, "bias": 0.25}, 13, (-3, 3)),  # continuous where it is so
     "sin": ("Sin", {}, 13, (-3, 3)),
     "cos": ("Cos", {}, 13, (-3, 3)),
+    "tan": ("Tan", {}, 13, (-1.2, 1.2)),
+    "acos": ("Acos", {}, 13, (-0.9, 0.9)),
+    "asin": ("Asin", {}, 13, (-0.9, 0.9)),
+    "atan": ("Atan", {}, 13, (-3, 3)),
+    "cosh": ("Cosh", {}, 13, (-3, 3)),
+    "sinh": ("Sinh", {}, 13, (-3, 3)),
+    "acosh": ("Acosh", {}, 13, (1.1, 3)),
+    "asinh": ("Asinh", {}, 13, (-3, 3)),
+    "atanh": ("Atanh", {}, 13, (-0.9, 0.9)),
 }
 JUMPS = ("Sign", "Floor", "Ceil", "Round")
 
@@ -125,6 +134,15 @@ EXACT: dict[Activation, tuple[tuple[float, ...], Callable[..., Any]]] = {
         (0.5, 0.25),
         lambda x: np.where(x < -0.5, x + 0.25, np.where(x > 0.5, x - 0.25, 0)),
     ),
+    Activation.ACOS: ((), np.arccos),
+    Activation.ACOSH: ((), np.arccosh),
+    Activation.ASIN: ((), np.arcsin),
+    Activation.ASINH: ((), np.arcsinh),
+    Activation.ATAN: ((), np.arctan),
+    Activation.ATANH: ((), np.arctanh),
+    Activation.COSH: ((), np.cosh),
+    Activation.SINH: ((), np.sinh),
+    Activation.TAN: ((), np.tan),
     Activation.SIGN: ((), np.sign),
     Activation.FLOOR: ((), np.floor),
     Activation.CEIL: ((), np.ceil),

@@ -44,6 +44,18 @@ def within(name: str, bound: float, d: Drawing) -> None:
     d.add(name, [x])
 
 
+def squashed(name: str, d: Drawing) -> None:
+    """A function that is steep at 1 and -1, of numbers between 0.9 and -0.9."""
+    x = d.tensor()
+    if np.abs(_values(d, x)).max() > 0.9:
+        x = d.add("Mul", [d.add("Tanh", [x]), d.constant(np.asarray(0.9))])
+    d.add(name, [x])
+
+
+def above_one(name: str, d: Drawing) -> None:
+    d.add(name, [d.add("Add", [positive(d), d.constant(np.asarray(1.0))])])
+
+
 def smooth(name: str, attributes: tuple[tuple[str, tuple[Attribute, ...]], ...], d: Drawing) -> None:
     options: dict[str, Attribute] = {key: d.pick(*found) for key, found in attributes if d.chance(0.6)}
     d.add(name, [d.tensor()], **options)
@@ -92,6 +104,10 @@ FUNCTION_NODES: dict[str, Draw] = {
     "Exp": functools.partial(within, "Exp", STEEP),
     **{name: functools.partial(within, name, TURNS) for name in ("Sin", "Cos")},
     **{name: functools.partial(gated, name) for name in ("Erf", "Mish", "Gelu", "Swish")},
+    **{name: functools.partial(within, name, STEEP) for name in ("Cosh", "Sinh")},
+    **{name: functools.partial(squashed, name) for name in ("Acos", "Asin", "Atanh", "Tan")},
+    **{name: functools.partial(smooth, name, ()) for name in ("Atan", "Asinh")},
+    "Acosh": functools.partial(above_one, "Acosh"),
     "Pow": power,
     **{name: functools.partial(stepped, name) for name in ("Sign", "Floor", "Ceil", "Round")},
     "Shrink": shrink,

@@ -265,11 +265,13 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
     assert (found.cores, found.steps) == ((), ())
 
 
-def test_what_is_not_in_verilog_is_refused_by_its_name() -> None:
+@pytest.mark.parametrize("operator", ["Sigmoid", "Atan"])
+def test_what_is_not_in_verilog_is_refused_by_its_name(operator: str) -> None:
     net = Layers((1, 2, 4, 4), 7)
-    sigmoid = Case(net.model(net.add("Sigmoid", "x")))
-    with pytest.raises(Unsupported, match="the activation function SIGMOID is not in Verilog") as refused:
-        twin(compiled(sigmoid), 1)
+    case = Case(net.model(net.add(operator, "x")))
+    function = f"the activation function {operator.upper()} is not in Verilog"
+    with pytest.raises(Unsupported, match=function) as refused:
+        twin(compiled(case), 1)
     assert "docs/rtl.md lists" in str(refused.value)
 
 

@@ -227,10 +227,10 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
             state = graph.node("Mul", [state, graph.constant(by)])
         elif inside != scale:
             state = graph.node("Mul", [state, graph.constant(scale)])
-        least[each.index] = block.word.activation.least(
+        least[each.index] = block.activation.least(
             tuple(tuple(p.tolist()) if isinstance(p, np.ndarray) else p for p in parameters)
         )
-        graph.name(activated(graph, state, block.word.activation, parameters), f"m{each.index}")
+        graph.name(activated(graph, state, block.activation, parameters), f"m{each.index}")
     return graph
 
 

@@ -107,6 +107,15 @@ MADE: Mapping[Activation, Make] = {
     Activation.CEIL: _plain("Ceil"),
     Activation.ROUND: _plain("Round"),
     Activation.REQUANTISE: _requantised,
+    Activation.ACOS: _plain("Acos"),
+    Activation.ACOSH: _plain("Acosh"),
+    Activation.ASIN: _plain("Asin"),
+    Activation.ASINH: _plain("Asinh"),
+    Activation.ATAN: _plain("Atan"),
+    Activation.ATANH: _plain("Atanh"),
+    Activation.COSH: _plain("Cosh"),
+    Activation.SINH: _plain("Sinh"),
+    Activation.TAN: _plain("Tan"),
 }
 
 

@@ -124,6 +124,14 @@ def test_products_of_neurons_are_refused(tmp_path: Path) -> None:
         Unroll()(network)
 
 
+def test_an_activation_function_without_a_code_in_a_rule_is_refused(tmp_path: Path) -> None:
+    w = Writer(18, 3)
+    path = tmp_path / "model.onnx"
+    onnx.save(w.model([w.add("Atan", w.input((1, 2, 5, 6)))], "tangents"), path)
+    with pytest.raises(Unsupported, match="its activation function ATAN has no code in a rule of a crossbar"):
+        Unroll()(prepare(path).network)
+
+
 def test_units_that_are_not_in_order_are_found() -> None:
     units = random_units(1)
     with pytest.raises(VerifyError, match="not in order"):
