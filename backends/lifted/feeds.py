@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..machine.decode import Program
-from .edges import Edge, Geometry, Unliftable, fired, reaches, weights_of
+from . import layout
+from .edges import ADD, Edge, Geometry, Unliftable, fired, reaches, weights_of
 from .maps import Map, Maps, seen
 
 Floats = NDArray[np.float32]
@@ -27,9 +28,9 @@ class Feed:
     """What channels `targets` of a map hear from `channels` of the map `source`, in the rows and columns of
     `window`.
 
-    Along each axon either every source channel reaches every target channel: `weights` are flat, axon by axon
-    [channels, KH, KW, targets]. Or each target channel hears one source channel, which `sources` gives:
-    axon by axon [KH, KW, targets].
+    Along each axon either every source channel reaches every target channel, and the units of `weights`
+    (layout.py) are axon by axon [channels, KH, KW]. Or each target channel hears one source channel, which
+    `sources` gives: they are axon by axon [KH, KW].
     """
 
     source: int
@@ -40,16 +41,41 @@ class Feed:
     weights: Floats
     sources: Integers | None = None
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the weights are cut into tiles."""
+        return _is_cut(self.axons, self.sources)
+
+    @property
+    def units(self) -> int:
+        """How many events a neuron may hear."""
+        return _units(self.axons, self.channels, self.sources)
+
+    def tiles(self, first: int, last: int) -> Iterator[layout.Tile]:
+        """The tiles of target channels `first` .. `last` - 1."""
+        begin, end = self.targets
+        for tile in layout.within(layout.tiles(self.units, end - begin, self.is_cut), first - begin, last - begin):
+            yield tile._replace(neuron=tile.neuron + begin)
+
     def by_axon(self) -> Iterator[tuple[Geometry, Floats]]:
         """Each axon with its weights, [channels, KH, KW, targets] or [KH, KW, targets]."""
         count = self.targets[1] - self.targets[0]
+        weights = layout.plain(self.weights, self.units, count, self.is_cut)
         deep = () if self.sources is not None else (self.channels[1] - self.channels[0],)
         at = 0
         for axon in self.axons:
-            shape = (*deep, axon.kh, axon.kw, count)
-            size = int(np.prod(shape))
-            yield axon, self.weights[at : at + size].reshape(shape)
+            size = _units((axon,), self.channels, self.sources)
+            yield axon, weights[at : at + size].reshape(*deep, axon.kh, axon.kw, count)
             at += size
+
+
+def _is_cut(axons: Sequence[Geometry], sources: Integers | None) -> bool:
+    return sources is None and all(axon.update == ADD for axon in axons)
+
+
+def _units(axons: Sequence[Geometry], channels: Span, sources: Integers | None) -> int:
+    taps = sum(axon.kh * axon.kw for axon in axons)
+    return taps if sources is not None else taps * (channels[1] - channels[0])
 
 
 @dataclass(slots=True)
@@ -226,14 +252,15 @@ class Recipes:
         )
 
     def _weights(self, draft: _Draft) -> Floats:
-        """Flat, axon by axon."""
         count = draft.targets[1] - draft.targets[0]
         depth = draft.channels[1] - draft.channels[0]
-        parts: list[Floats] = []
+        deep = () if draft.sources is not None else (depth,)
+        whole = np.zeros((_units(draft.axons, draft.channels, draft.sources), count), dtype=np.float32)
+        begin = 0
         for number, axon in enumerate(draft.axons):
-            deep = () if draft.sources is not None else (depth,)
-            held = np.zeros((*deep, axon.kh, axon.kw, count), dtype=np.float32)
-            at = 0
+            end = begin + _units((axon,), draft.channels, draft.sources)
+            held = whole[begin:end].reshape(*deep, axon.kh, axon.kw, count)
+            begin, at = end, 0
             for piece in draft.pieces:
                 for k, edges in piece.edges:
                     edge = edges[number]
@@ -244,8 +271,7 @@ class Recipes:
                     else:
                         self._fill(held[at : at + piece.last - piece.first], k, edge, piece)
                 at += piece.last - piece.first
-            parts.append(held.ravel())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return layout.laid_out(whole, _is_cut(draft.axons, draft.sources))
 
     def _fill(self, held: Floats, k: int, edge: Edge, piece: _Piece) -> None:
         chosen = np.flatnonzero((edge.live >= piece.first) & (edge.live < piece.last))

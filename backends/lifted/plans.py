@@ -98,13 +98,12 @@ def _joined(numbers: Sequence[float | Floats]) -> float | Floats:
 
 def _call(feed: Feed, map_: Map) -> Call:
     """A feed, made ready."""
-    count = feed.targets[1] - feed.targets[0]
+    deep = 1 if feed.sources is not None else feed.channels[1] - feed.channels[0]
     rows = []
     at = 0
     for axon in feed.axons:
-        channel = axon.kh * axon.kw * count
-        rows.append([axon.us, axon.sl, axon.kh, axon.kw, axon.y, axon.x, axon.update, at, count, channel])
-        at += channel * (1 if feed.sources is not None else feed.channels[1] - feed.channels[0])
+        rows.append([axon.us, axon.sl, axon.kh, axon.kw, axon.y, axon.x, axon.update, at])
+        at += axon.kh * axon.kw * deep
     box = (
         *_reached(feed.axons, feed.window[:2], map_.height, [(axon.y, axon.kh) for axon in feed.axons]),
         *_reached(feed.axons, feed.window[2:], map_.width, [(axon.x, axon.kw) for axon in feed.axons]),
@@ -118,8 +117,8 @@ def _call(feed: Feed, map_: Map) -> Call:
         np.array(feed.channels, dtype=np.int64),
         True if any(axon.update != ADD for axon in feed.axons) else None,
         apart or None,
-        feed.weights.size * (box[1] - box[0]) * (box[3] - box[2]),
-        feed.weights.size // count,
+        feed.units * (feed.targets[1] - feed.targets[0]) * (box[1] - box[0]) * (box[3] - box[2]),
+        feed.units,
         float(sum(np.abs(each).sum(axis=tuple(range(each.ndim - 1))).max() for _, each in feed.by_axon())),
     )
 

@@ -15,6 +15,9 @@ from ..words import codes
 
 States = NDArray[Any]  # float64, or the chip's float16 held as float32
 
+LEAST = 1.5 * 2.0**-14  # the middle of the first numbers that have all bits
+SPREAD = 2.0**42  # times a number, added and taken away again, leaves eleven bits of it
+TOO_LARGE = 65520.0  # and what is larger becomes infinite
 PASS = 1 << 12  # values that are looked at twice while they are in the cache
 
 
@@ -43,8 +46,8 @@ def near(value: Any) -> Any:
     What is added, 2^42 times as large, and taken away again leaves eleven bits; of numbers below 2^-14, for
     which the same is added as for the middle of those up to 2^-13, multiples of 2^-24.
     """
-    size = max(abs(value), 1.5 * 2.0**-14)
-    return fused(size, -(2.0**42), fused(size, 2.0**42, value))
+    size = max(abs(value), LEAST)
+    return fused(size, -SPREAD, fused(size, SPREAD, value))
 
 
 @compiled

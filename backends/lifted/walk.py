@@ -31,8 +31,6 @@ from .feeds import Recipes
 from .maps import gathered as gather_maps
 from .plans import Box, Floats, Plan, Span, plans
 
-LISTED = 64  # events of a pixel that are listed together where all neurons fire
-LISTED_MOST = 512
 HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
 WORTH = 1 << 19  # synapses that are worth another thread
@@ -44,16 +42,10 @@ class NotFiniteError(Exception):
 
 @dataclass(slots=True)
 class _Values:
-    """The values of a map, flat [H, W, D], their largest magnitude and how many neurons fire."""
+    """The values of a map, flat [H, W, D], and their largest magnitude."""
 
     numbers: Floats
     peak: float
-    firing: int = 0
-
-    @property
-    def share(self) -> float:
-        """Of the neurons, those that fire."""
-        return self.firing / self.numbers.size
 
 
 class Walk:
@@ -138,9 +130,7 @@ class Walk:
             found = values[index]
             if not found.peak < np.inf:
                 raise NotFiniteError
-            found.firing = self._census.by_pixel(
-                found.numbers, row, plan.map.depth, plan.members, plan.firsts, sums
-            )
+            self._census.by_pixel(found.numbers, row, plan.map.depth, plan.members, plan.firsts, sums)
             for block in wanted[index]:
                 key = self._blocks[block].core, self._blocks[block].address
                 kept[key] = self._view(block, found.numbers).copy()
@@ -251,24 +241,20 @@ class Walk:
             if first >= last or rows[0] >= rows[1] or columns[0] >= columns[1]:
                 continue
             source = self._plans[feed.source]
-            axons = call.axons
-            if first > feed.targets[0]:
-                axons = axons.copy()
-                axons[:, loops.BASE] += first - feed.targets[0]
-            reached, pixels = np.array([first, last]), np.array([*rows, *columns])
+            tiles = np.array(list(feed.tiles(first, last)), dtype=np.int64)
+            pixels = np.array([*rows, *columns])
             heard, zero = values[feed.source].numbers, source.block.fires_on_zero
             if feed.sources is None:
-                listed = int(LISTED / max(values[feed.source].share, LISTED / LISTED_MOST))
                 loops.hear(
                     states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
-                    call.window, call.channels, reached, pixels, axons, feed.weights, listed,
+                    call.window, call.channels, tiles, pixels, call.axons, feed.weights,
                     half, bounded, call.mixed,
                 )  # fmt: skip
             else:
                 sources = feed.sources[first - feed.targets[0] : last - feed.targets[0]]
                 loops.hear_single(
                     states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
-                    call.window, sources, reached, pixels, axons, feed.weights,
+                    call.window, sources, tiles[0], pixels, call.axons, feed.weights,
                     half, bounded, call.mixed, call.apart,
                 )  # fmt: skip
 

@@ -211,3 +211,31 @@ def damaged(image: Image, rng: np.random.Generator) -> Image:
     cores = list(image.cores)
     cores[index] = replace(cores[index], words=words)
     return replace(image, cores=tuple(cores))
+
+
+@pytest.mark.parametrize("depth", [1, 7, 12, 20, 47, 64, 70])
+def test_tiles_of_any_size(depth: int) -> None:
+    """Fewer neurons than lanes, more than one tile, pixels that are not a multiple of those of a tile."""
+    toy = Toy()
+    source, target = toy.input("x", (3, 3, 5)), toy.population((depth, 3, 5))
+    toy.join(source, target, event_view(random((depth, 3, 3, 3), 1)), pad=(1, 1)).output("y", target)
+    assert agree(toy.image(), [{"x": random((1, 3, 3, 5), zeros=0.4)}]) == ""
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_kernels_of_more_taps_than_a_word_has_bits(size: int) -> None:
+    toy = Toy()
+    source, target = toy.input("x", (3, size, size)), toy.population((5, 3, 3))
+    weights = event_view(random((5, 3, size, size), 1))
+    toy.join(source, target, weights, pad=(1, 1)).output("y", target)
+    assert agree(toy.image(), [{"x": random((1, 3, size, size), zeros=0.4)}]) == ""
+
+
+def test_a_zero_with_a_sign_is_no_event() -> None:
+    toy = Toy()
+    source, negated = toy.input("x", (2, 2, 2)), toy.population((2, 2, 2), scale=-1.25)
+    target = toy.population((2, 2, 2), bias=np.array([1, 2]))
+    toy.join(source, negated, np.ones((2, 1, 1, 1)), first=np.arange(2))
+    toy.join(negated, target, np.full((2, 1, 1, 1), 3), first=np.arange(2), update=Update.MULTIPLY)
+    toy.output("y", target)
+    assert agree(toy.image(), [{"x": np.eye(8)[:3].sum(axis=0).reshape(1, 2, 2, 2)}]) == ""
