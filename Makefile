@@ -83,7 +83,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/snc
-	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test$(if $(CI),$(COMMA)cluster$(COMMA)tune)]"
+	$(BIN)/pip install --quiet "$$(echo dist/*.whl)[test$(if $(CI),$(COMMA)cluster$(COMMA)mnist$(COMMA)tune)]"
 	touch $@
 
 .venv/site: .venv/snc mkdocs.yml

@@ -50,7 +50,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--height", type=click.IntRange(1), help="The input's height instead of the network's own.")
 @click.option("--width", type=click.IntRange(1), help="The input's width instead of the network's own.")
 def build_command(name: str, output: Path, seed: int, height: int | None, width: int | None) -> None:
-    """Write a network as ONNX, or stdp-digits as NIR."""
+    """Write a network as ONNX, or stdp-digits and stdp-mnist as NIR."""
     from ..backends.image.container import write_whole
     from ..compiler.running import outputs
     from ..models.catalogue import as_file, build
@@ -63,17 +63,26 @@ def build_command(name: str, output: Path, seed: int, height: int | None, width:
 
 @models_group.command("spikes")
 @click.option("-o", "--output", type=options.FILE, required=True, metavar="DIR", help="A folder for them.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="That of stdp-digits.")
-def spikes_command(output: Path, seed: int) -> None:
-    """Write the held-out digits as events for stdp-digits: NNN.npy (t, x, y, p), and labels.txt."""
+@click.option(
+    "--for",
+    "name",
+    type=click.Choice(["stdp-digits", "stdp-mnist"]),
+    default="stdp-digits",
+    show_default=True,
+    help="Whose digits.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="That of the network.")
+def spikes_command(output: Path, name: str, seed: int) -> None:
+    """Write the held-out digits of a network as events: NNN.npy (t, x, y, p), and labels.txt."""
     import numpy as np
 
     from ..backends.image.folders import write_folder
+    from ..models.stdp.lessons import LESSONS
     from ..models.stdp.network import recordings
 
     files: dict[str, bytes] = {}
     lines = []
-    for number, (events, label) in enumerate(recordings(seed)):
+    for number, (events, label) in enumerate(recordings(seed, LESSONS[name])):
         buffer = io.BytesIO()
         np.save(buffer, events)
         files[f"{number:03}.npy"] = buffer.getvalue()

@@ -13,10 +13,14 @@ from .pilotnet import pilotnet
 from .resnet import resnet50, resnet101
 
 
-def _stdp_digits(seed: int) -> Any:
-    from .stdp.network import network, train
+def _learnt(name: str) -> Callable[..., Any]:
+    def build(seed: int) -> Any:
+        from .stdp.lessons import LESSONS
+        from .stdp.network import network, train
 
-    return network(train(seed=seed))
+        return network(train(seed=seed, lesson=LESSONS[name]))
+
+    return build
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,17 @@ CATALOGUE = {
         trained=True,
     ),
     "stdp-digits": Entry(
-        _stdp_digits,
+        _learnt("stdp-digits"),
         "handwritten digits as spikes, 1 x 8 x 8: 400 neurons that learn without labels; a .nir file",
         64 * 400 + 400,
         "FSpiNN's method (Putra and Shafique, arXiv 2007.08860), on the digits of scikit-learn; docs/stdp.md",
+        learnt=True,
+    ),
+    "stdp-mnist": Entry(
+        _learnt("stdp-mnist"),
+        "handwritten digits as spikes, 1 x 28 x 28: as stdp-digits, and needs the extra mnist",
+        784 * 400 + 400,
+        "FSpiNN's method (Putra and Shafique, arXiv 2007.08860), on 4,000 digits of MNIST; docs/stdp.md",
         learnt=True,
     ),
     "pilotnet": Entry(

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..digits import SIDE, Digits, digits_images, training_images
+from ..digits import Digits
+from .lessons import DIGITS, Lesson
 from .rule import TOP, Counts, Learner, Numbers, Rule, Spikes, encoded
 
-RULE = Rule()
 CLASSES = 10
-PEAK = 16  # of a pixel
 STEP_US = 1000  # of a recording of events
 EVENT = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 
@@ -26,17 +25,18 @@ EVENT = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.in
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """What was learnt: by whom, the phases of the pixels' spikes, the votes [neurons, classes] of a spike
-    (which share of a neuron's spikes each class had), and what training took.
+    (which share of a neuron's spikes each class had), what training took, and what was to be learnt.
     """
 
     learner: Learner
     phases: Numbers
     votes: NDArray[np.int64]
     counts: Counts
+    lesson: Lesson = DIGITS
 
     def spikes(self, image: NDArray[Any]) -> Spikes:
-        """The input spikes [steps, pixels] of a digit of 0 to 16."""
-        return encoded(image / PEAK, self.learner.rule, self.phases)
+        """The input spikes [steps, pixels] of a digit."""
+        return encoded(image / self.lesson.peak, self.learner.rule, self.phases)
 
     def answer(self, given: Spikes) -> tuple[Spikes, NDArray[np.int64], Counts]:
         """The spikes [steps, neurons] and the votes [steps, classes], and the operations."""
@@ -49,15 +49,16 @@ class Trained:
         return float((np.argmax(votes, axis=1) == digits.labels).mean())
 
 
-def train(rule: Rule = RULE, seed: int = 0) -> Trained:
-    """A network that has seen all training digits, as often as the rule says and without their labels. Only
-    what a neuron votes for is found with the labels, afterwards.
+def train(rule: Rule | None = None, seed: int = 0, lesson: Lesson = DIGITS) -> Trained:
+    """A network that has seen all training digits, as often as the rule says (that of the lesson where none
+    is given) and without their labels. Only what a neuron votes for is found with the labels, afterwards.
     """
+    rule = rule or lesson.rule
     random = np.random.default_rng(seed)
-    phases = _phases(random)
-    digits = training_images()
-    learner = Learner.new(rule, SIDE * SIDE, random)
-    given = [encoded(image / PEAK, rule, phases) for image in digits.images]
+    phases = _phases(lesson, random)
+    digits = lesson.shown()
+    learner = Learner.new(rule, lesson.pixels, random)
+    given = [encoded(image / lesson.peak, rule, phases) for image in digits.images]
     total = np.zeros(len(Counts._fields), dtype=np.int64)
     for _ in range(rule.passes):
         for index in random.permutation(len(given)):
@@ -65,18 +66,20 @@ def train(rule: Rule = RULE, seed: int = 0) -> Trained:
     answers = np.array([learner.present(each, learns=False)[0].sum(axis=0, dtype=np.int64) for each in given])
     by_class = np.array([answers[digits.labels == label].mean(axis=0) for label in range(CLASSES)])
     shares = by_class.T / np.maximum(by_class.sum(axis=0)[:, np.newaxis], 1e-9)
-    return Trained(learner, phases, np.rint(TOP * shares).astype(np.int64), Counts(*total.tolist()))
+    votes = np.rint(TOP * shares).astype(np.int64)
+    return Trained(learner, phases, votes, Counts(*total.tolist()), lesson)
 
 
 def network(trained: Trained) -> Any:
-    """The graph, for `nir.write`: Input [1, 8, 8], the spikes of a step; Output [10]."""
+    """The graph, for `nir.write`: Input [1, side, side], the spikes of a step; Output [10]."""
     import nir
 
     learner, rule = trained.learner, trained.learner.rule
+    shape = np.array([1, trained.lesson.side, trained.lesson.side])
     others = 1.0 - np.eye(rule.neurons)
     nodes = {
-        "input": nir.Input({"input": np.array([1, SIDE, SIDE])}),
-        "pixels": nir.Flatten({"input": np.array([1, SIDE, SIDE])}, 0, -1),
+        "input": nir.Input({"input": shape}),
+        "pixels": nir.Flatten({"input": shape}, 0, -1),
         "weights": nir.Linear(learner.weights.T.copy()),
         "neurons": _fires(learner.thresholds),
         "inhibition": nir.Linear(-float(rule.inhibition) * others),
@@ -88,22 +91,22 @@ def network(trained: Trained) -> Any:
     return nir.NIRGraph(nodes, edges)
 
 
-def recordings(seed: int = 0) -> Iterator[tuple[NDArray[Any], int]]:
+def recordings(seed: int = 0, lesson: Lesson = DIGITS) -> Iterator[tuple[NDArray[Any], int]]:
     """The held-out digits as events (t in microseconds, x, y, p), a millisecond a step, and their labels, for
     a network that was trained with a seed.
     """
-    digits, phases = digits_images(), _phases(np.random.default_rng(seed))
+    digits, phases = lesson.held_out(), _phases(lesson, np.random.default_rng(seed))
     for image, label in zip(digits.images, digits.labels.tolist(), strict=True):
-        steps, pixels = np.nonzero(encoded(image / PEAK, RULE, phases))
+        steps, pixels = np.nonzero(encoded(image / lesson.peak, lesson.rule, phases))
         events = np.zeros(len(steps), dtype=EVENT)
         events["t"], events["p"] = steps * STEP_US, 1
-        events["y"], events["x"] = np.divmod(pixels, SIDE)
+        events["y"], events["x"] = np.divmod(pixels, lesson.side)
         yield events, label
 
 
-def _phases(random: np.random.Generator) -> Numbers:
+def _phases(lesson: Lesson, random: np.random.Generator) -> Numbers:
     """Of the pixels' spikes: what a network draws first."""
-    return random.random(SIDE * SIDE)
+    return random.random(lesson.pixels)
 
 
 def _fires(thresholds: Numbers) -> Any:

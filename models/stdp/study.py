@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...ir.chip import Chip
-from ..digits import digits_images, training_images
+from .lessons import DIGITS, Lesson
 from .network import Trained, train
 from .rule import Counts, Rounding, Rule, Update
 
@@ -14,23 +14,32 @@ STATE_BITS = 16  # of a voltage, a threshold, an inhibitory neuron
 FLOAT_BITS = 32
 WORD_BITS = 64
 
-FIRST = Rule(bits=None, update=Update.EVERY_SPIKE, is_direct=False)
-DIRECT = replace(FIRST, is_direct=True)
-ONCE = replace(DIRECT, update=Update.SPIKING_STEP)
-ADAPTIVE = replace(ONCE, is_adaptive=True)
-STEPS = {
-    "inhibitory neurons, updates with every spike": FIRST,
-    "+ direct lateral inhibition": DIRECT,
-    "+ one update in a step with spikes": ONCE,
-    "+ finer updates of neurons that have learnt": ADAPTIVE,
-    "8 bits, truncated": replace(ONCE, bits=8, rounding=Rounding.TRUNCATE),
-    "8 bits, rounded": replace(ONCE, bits=8, rounding=Rounding.NEAREST),
-    "8 bits, rounded by chance": replace(ONCE, bits=8),
-    "4 bits, rounded by chance": replace(ONCE, bits=4),
-    "2 bits, rounded by chance": replace(ONCE, bits=2),
-    "200 neurons, 8 bits": replace(ONCE, bits=8, neurons=200, threshold=1000, growth=160),
-    "100 neurons, 8 bits": replace(ONCE, bits=8, neurons=100, threshold=500, growth=80),
-}
+
+def steps_of(lesson: Lesson) -> dict[str, Rule]:
+    """The rows of a lesson, by name: its rule without FSpiNN's steps, with one after the other, with fewer
+    bits, and with fewer neurons, which have so many more digits each.
+    """
+    whole = replace(lesson.rule, bits=None)
+    by_chance = replace(whole, rounding=Rounding.STOCHASTIC)
+    first = replace(whole, update=Update.EVERY_SPIKE, is_direct=False)
+    return {
+        "inhibitory neurons, updates with every spike": first,
+        "+ direct lateral inhibition": replace(first, is_direct=True),
+        "+ one update in a step with spikes": whole,
+        "+ finer updates of neurons that have learnt": replace(whole, is_adaptive=True),
+        "8 bits, truncated": replace(whole, bits=8, rounding=Rounding.TRUNCATE),
+        "8 bits, rounded": replace(whole, bits=8, rounding=Rounding.NEAREST),
+        "8 bits, rounded by chance": replace(by_chance, bits=8),
+        "4 bits, rounded by chance": replace(by_chance, bits=4),
+        "2 bits, rounded by chance": replace(by_chance, bits=2),
+        "200 neurons, 8 bits": _fewer(replace(whole, bits=8), 200),
+        "100 neurons, 8 bits": _fewer(replace(whole, bits=8), 100),
+    }
+
+
+def _fewer(rule: Rule, neurons: int) -> Rule:
+    threshold, growth = (number * neurons // rule.neurons for number in (rule.threshold, rule.growth))
+    return replace(rule, neurons=neurons, threshold=threshold, growth=growth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +54,14 @@ class Row:
     answer_fj: float
 
 
-def measured(rule: Rule, chip: Chip, seed: int = 0) -> Row:
+def measured(rule: Rule, chip: Chip, seed: int = 0, lesson: Lesson = DIGITS) -> Row:
     """Trains a network and has it answer the held-out digits; energy by the chip's costs of an access to a
     core's memory and of an operation.
     """
-    trained, digits = train(rule, seed), digits_images()
+    trained, digits = train(rule, seed, lesson), lesson.held_out()
     answers = [trained.answer(trained.spikes(image))[2] for image in digits.images]
     total = Counts(*np.sum(answers, axis=0).tolist())
-    shown = rule.passes * len(training_images().labels)
+    shown = rule.passes * len(lesson.shown().labels)
     return Row(
         trained.accuracy(digits),
         memory_bits(trained),

