@@ -5,7 +5,6 @@ show), is left to the literal machine.
 """
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from .edges import edges
 from .feeds import Recipes
 from .maps import gathered as gather_maps
 from .plans import Box, Floats, Plan, Span, plans
+from .threads import processors
 
 HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
@@ -278,10 +278,3 @@ def _limits(
     if activation in (Activation.RELU, Activation.IDENTITY):
         return np.float32(0 if activation is Activation.RELU else -np.inf), np.float32(np.inf)
     return None
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

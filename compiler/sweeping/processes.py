@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection, get_context, parent_process
 from threading import Thread
 
+from ...backends.lifted.threads import share
 from .points import Point
 from .run import Task
 from .store import Outcome
@@ -55,7 +56,9 @@ class _Crew:
                 yield from self.apart()
 
     def start(self, jobs: int) -> None:
-        self.pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=follow)
+        self.pool = ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=follow, initargs=(self.jobs,)
+        )
 
     def submit(self, task: Task) -> bool:
         assert self.pool is not None
@@ -96,8 +99,11 @@ class _Crew:
         self.pool = None
 
 
-def follow() -> None:
-    """In a new process: leaves interrupts to the one that started it, and ends when that one has ended."""
+def follow(processes: int) -> None:
+    """In a new process, one of so many: takes its share of the processors, leaves interrupts to the one that
+    started it, and ends when that one has ended.
+    """
+    share(processes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_until_the_parent_ends, daemon=True).start()
 

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from snc.backends.lifted.threads import LIMIT, processors, share
 from snc.cli.main import main
 from snc.compiler.sweeping.spec import read_spec
+from snc.compiler.sweeping.store import Store
 from snc.compiler.sweeping.table import front
 from snc.ir.errors import SncError, each_of
 
@@ -109,6 +112,45 @@ def test_a_killed_sweep_goes_on_and_two_processes_give_the_same_table(
     assert found == table(capsys, spec, "--store", other, "--jobs", 2)
 
 
+@pytest.mark.slow
+def test_two_hundred_points_killed_five_times(tmp_path: Path) -> None:
+    """`examples/chips.toml`. A trigger in the store counts what is written there."""
+    spec, store, random = ROOT / "examples" / "chips.toml", tmp_path / "killed.db", Random(0)
+    assert len(read_spec(spec)) == 200
+    with Store(store):
+        pass
+    log = sqlite3.connect(store, timeout=60)
+    log.execute("CREATE TABLE written (key TEXT)")
+    log.execute("CREATE TRIGGER each AFTER INSERT ON points BEGIN INSERT INTO written VALUES (NEW.key); END")
+    log.commit()
+    command = [sys.executable, "-m", "snc", "sweep", str(spec), "--jobs", "2"]
+    counts = [0]
+    while len(counts) <= 5:
+        process = subprocess.Popen(
+            [*command, "--store", str(store)], stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        wanted = min(190, counts[-1] + random.randint(5, 40))
+        while process.poll() is None and len(kept(store)) < wanted:
+            time.sleep(0.02)
+        time.sleep(random.random() / 10)
+        assert process.poll() is None, "it was done before it was killed"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        counts.append(len(kept(store)))
+    tables = []
+    for kept_in in (store, tmp_path / "whole.db"):
+        table = kept_in.with_suffix(".csv")
+        subprocess.run(
+            [*command, "--store", str(kept_in), "--csv", str(table)], check=True, stdout=subprocess.DEVNULL
+        )
+        tables.append(table.read_text())
+    assert tables[0] == tables[1]
+    written = [key for (key,) in log.execute("SELECT key FROM written")]
+    log.close()
+    assert len(written) == len(set(written)) == 200
+    assert 0 < counts[1] < counts[2] < counts[3] < counts[4] < counts[5] < 200
+
+
 def test_everything_wrong_with_a_file_is_said_at_once(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(
@@ -143,6 +185,17 @@ def test_the_front_has_what_nothing_beats() -> None:
 
 def test_the_example_is_a_sweep() -> None:
     assert len(read_spec(ROOT / "examples" / "sweep.toml")) == 24
+
+
+def test_processes_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LIMIT, "6")
+    assert processors() == 6
+    share(2)
+    assert processors() == 3
+    share(5)
+    assert processors() == 1
+    monkeypatch.setenv(LIMIT, "many")
+    assert processors() >= 1
 
 
 def test_a_scheduler_needs_the_library(
