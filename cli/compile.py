@@ -45,10 +45,11 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @options.as_float
 @click.option(
     "--states",
-    type=click.Choice(["shared", "persistent"]),
+    type=click.Choice(["shared", "banded", "persistent"]),
     default="shared",
     show_default=True,
-    help="Whether populations that live at different times share memory, or each neuron has its own state.",
+    help="Whether populations that live at different times share memory, or each neuron has its own state; "
+    "banded: shared, with feature maps cut into bands of rows, of which few live at a time.",
 )
 @click.option(
     "--objective",

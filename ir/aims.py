@@ -20,7 +20,13 @@ class NeuronUse(StrEnum):
 
 
 class StateUse(StrEnum):
-    """Whether neurons' states have words of their own."""
+    """Whether neurons' states have words of their own, or share them."""
 
     SHARED = "shared"  # populations that live at different times have the same
-    PERSISTENT = "persistent"
+    BANDED = "banded"  # the same, and feature maps are cut into bands of rows, which fire as soon as they can
+    PERSISTENT = "persistent"  # of their own
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may have the words of a population at other times."""
+        return self is not StateUse.PERSISTENT

@@ -135,7 +135,8 @@ class Plan:
     """Everything a fragment puts into its core's memory. Sizes are in words.
 
     `parameters`: numbers of the activation function that differ from channel to channel, as stored.
-    `live_range`: when its states are in use, if others may have the words before and after; else None.
+    `live_range`: when its states are in use, if others may have the words before and after; else None. It
+    counts in turns of fragments, of which its own begins when `turn` does.
     """
 
     fragment: Fragment
@@ -146,6 +147,7 @@ class Plan:
     tables: tuple[Table, ...]
     parameters: tuple[BitRun, ...] = ()
     live_range: LiveRange | None = None
+    turn: int = -1
 
     @property
     def head_words(self) -> int:
@@ -237,6 +239,27 @@ class Contents:
             self.size.weights + plan.blob_words - _blob_words(plan.blobs & self._weights),
             region(self._states + plan.shared_states).words if plan.shared_states else self.size.states,
         )
+
+    def with_plans(self, plans: Sequence[Plan]) -> Size:
+        """The size that the core would have with several more, sooner than one by one."""
+        states = tuple(each for plan in plans for each in plan.shared_states)
+        kernels = frozenset[Block]().union(*(plan.kernels for plan in plans)) - self._tables
+        blobs = frozenset[BitRun]().union(*(plan.blobs for plan in plans)) - self._weights
+        return Size(
+            self.size.blocks + sum(plan.block_words for plan in plans),
+            self.size.ports + sum(plan.ports for plan in plans),
+            self.size.tables + _table_words(kernels),
+            self.size.weights + _blob_words(blobs),
+            region(self._states + states).words if states else self.size.states,
+        )
+
+    def add_all(self, plans: Sequence[Plan]) -> None:
+        """Puts several in."""
+        self.size = self.with_plans(plans)
+        for plan in plans:
+            self._tables |= plan.kernels
+            self._weights |= plan.blobs
+            self._states += plan.shared_states
 
     def copy(self) -> "Contents":
         """The same contents, to go on with apart."""

@@ -97,7 +97,7 @@ def scheduled(network: "Network", plans: Sequence["Plan"], firing: Sequence[Frag
         elif model.is_reset_each_frame:
             body.append(reset)
     for fragment in firing:
-        living = begins.pop(plans[fragment].fragment.population, ())
+        living = begins.pop(plans[fragment].turn, ())
         body += [Step(Action.RESET, each) for each in living]
         body.append(Step(Action.FIRE, fragment))
         if models[fragment].is_reset_each_frame and plans[fragment].fragment.population in later:

@@ -98,7 +98,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "model": "the model's file name",
         "compiler": "what wrote the image",
         "weights": "format of the trained weights; `a x 2, b`: of the first two constants, and of the third",
-        "states": "`persistent` or `shared`",
+        "states": "`persistent`, `shared`, or `banded`: shared, with feature maps in bands of rows",
         "objective": "what the mapping minimises",
         "seed": "of the solver",
         "solver": "how good the mapping is",

@@ -51,7 +51,8 @@ def other_form(mapping: Mapping, states: StateUse) -> Mapping:
     chip = replace(mapping.chip, strided_tables=0 if mapping.chip.strided_tables else most)
     wiring = Wire()(mapping.network, chip)
     return replace(
-        Connect(states is StateUse.SHARED)(mapping.network, chip, wiring, mapping.grids), cores=mapping.cores
+        Connect(states.is_shared, states is StateUse.BANDED)(mapping.network, chip, wiring, mapping.grids),
+        cores=mapping.cores,
     )
 
 

@@ -83,7 +83,8 @@ class Packer:
         self.network, self.chip, self.options, self.is_over = network, chip, options, is_over
         self.progress = progress
         self.wiring, self.even = wiring, even
-        self.shared = options.states is StateUse.SHARED
+        self.shared = options.states.is_shared
+        self.banded = options.states is StateUse.BANDED
         self.pieces = pieces_of(network, chip, wiring, even, limits, self.shared)
         self.columns = Columns()
 
@@ -119,7 +120,7 @@ class Packer:
         for penalty in PENALTIES:
             self.progress(f"partition: a candidate at {penalty:g} words a fragment")
             solution = self.cut(penalty)
-            if not isinstance(solution, Assigned):
+            if not isinstance(solution, Assigned) or solution == even:
                 break
             yield solution
         if not is_first:
@@ -132,7 +133,7 @@ class Packer:
 
     def packed(self, solution: Solution, merge: bool = True) -> Choice | None:
         """The cores of these cuts; None where a size was guessed too small. Raises DoesNotFit."""
-        mapping = Connect(self.shared)(self.network, self.chip, self.wiring, solution.grids)
+        mapping = Connect(self.shared, self.banded)(self.network, self.chip, self.wiring, solution.grids)
         assignment = solution.assignment if isinstance(solution, Assigned) else {}
         if assignment and too_large(mapping):
             return None

@@ -11,6 +11,7 @@ from ...ir.network import Network
 from ...ir.storage.channels import SCHEMES
 from ...ir.storage.formats import AUTO, INTEGERS, formats_of
 from ...ir.storage.weights import FORMATS
+from ...passes.cutting.banding import Band
 from ...passes.cutting.bound import Least, beyond, least
 from ...passes.cutting.partition import Partition, without_cut
 from ...passes.quantise import Quantise, trained_constants
@@ -86,13 +87,13 @@ def quantised(prepared: Prepared, weights: str) -> Network:
     return Quantise(weights)(prepared.network)
 
 
-def wired_within(network: Network, chip: Chip, shared: bool) -> tuple[Sequence[Wired], Least]:
+def wired_within(network: Network, chip: Chip, states: StateUse) -> tuple[Sequence[Wired], Least]:
     """A network wired for a chip, and the least that it takes there. Raises DoesNotFit where that is more
     than the chip has: nothing is searched for that.
     """
     wiring = Wire()(network, chip)
-    raise_all(without_cut(network, chip, wiring, shared))
-    limits = least(network, chip, wiring, shared)
+    raise_all(without_cut(network, chip, wiring, states.is_shared))
+    limits = least(network, chip, wiring, states.is_shared, banded=states is StateUse.BANDED)
     if (refusal := beyond(network, chip, limits)) is not None:
         raise refusal
     return wiring, limits
@@ -117,9 +118,11 @@ def packer_of(
     """What packs a network: it is wired, and cut so that it takes the least memory. Raises DoesNotFit, at
     once where the least that it takes is more than the chip has.
     """
-    shared = options.states is StateUse.SHARED
-    wiring, limits = wired_within(network, chip, shared)
+    shared = options.states.is_shared
+    wiring, limits = wired_within(network, chip, options.states)
     # The cuts along the channels are chosen anew by `Cut`, unless memory is to be least.
     plain = options.objective is not Objective.MEMORY
     even = Partition(options.effort, options.seed, plain, shared, is_over)(network, chip, wiring)
+    if options.states is StateUse.BANDED:
+        even = Band(options.objective, is_over)(network, chip, wiring, even)
     return Packer(network, chip, options, wiring, even, limits, is_over, progress)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ...ir.aims import StateUse
 from ...ir.chip import Chip
 from ...ir.errors import SncError, each_of
 from ...ir.network import Network
@@ -33,7 +32,7 @@ class Weighed:
 
 def weighed(network: Network, chip: Chip, options: Options) -> Weighed:
     """What a network takes at least of the cores of a chip."""
-    shared = options.states is StateUse.SHARED
+    shared = options.states.is_shared
     if found := refusals(network, chip, options):
         return Weighed((), tuple(found))
     stored = Quantise(options.bits_as)(network)

@@ -23,13 +23,13 @@ Frames = Callable[[Sequence[Value]], Sequence[Mapping[str, NDArray[Any]]]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user may choose. `weights`: a format of `snc compile --help`; `states`: "shared" or "persistent"
-    words; `objective`: what the cuts save; `seed`: of every random choice; `input_shapes`: by input, where
-    the model leaves them open. `effort` is the solver's deterministic time; after `time_limit` seconds what
-    was found by then is taken, and the bytes depend on the machine. `force`: compile also what leaves the
-    host most of the work, and what is far from the model's answers. `dynamics`: the steps of a network of
-    spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event; None: 0 for
-    whole numbers, for others a step of eight bits of the largest values on `data`. `steps`: of
+    """What a user may choose. `weights`: a format of `snc compile --help`; `states`: "shared", "banded" or
+    "persistent" words; `objective`: what the cuts save; `seed`: of every random choice; `input_shapes`: by
+    input, where the model leaves them open. `effort` is the solver's deterministic time; after `time_limit`
+    seconds what was found by then is taken, and the bytes depend on the machine. `force`: compile also what
+    leaves the host most of the work, and what is far from the model's answers. `dynamics`: the steps of a
+    network of spiking neurons. `threshold`: of sigma-delta neurons, a change that is not worth an event;
+    None: 0 for whole numbers, for others a step of eight bits of the largest values on `data`. `steps`: of
     integrate-and-fire neurons for each frame, whose thresholds are the values that `percentile` per cent of
     those on `data` are not above; `peaks`: these, once they are known.
 

@@ -84,7 +84,7 @@ class Attempts:
         endless = replace(chip, mesh=ENDLESS)
         network = quantised(self.prepared(), options.weights)
         self.budget.spend(len(network.populations))
-        _, limits = wired_within(network, chip, options.states is StateUse.SHARED)
+        _, limits = wired_within(network, chip, options.states)
         self.progress(f"explain: try {chip.mesh[0]} x {chip.mesh[1]} cores of {chip.core_words} words")
         key = endless, options.weights, options.states
         if key not in self._packed:

@@ -33,10 +33,13 @@ class Least:
         return self.static_words + self.state_words
 
 
-def least(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -> Least:
+def least(
+    network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool, *, banded: bool = False
+) -> Least:
     """The proven minimum: static memory at the fewest fragments, and the states that live at the peak.
 
-    Kernels of different projections that are equal are stored once at best, and are counted once.
+    Kernels of different projections that are equal are stored once at best, and are counted once. `banded`:
+    how many states live at the peak is open, as feature maps may be cut as finely as rows.
     """
     live = np.zeros(len(network.populations) + 1)
     known: set[bytes] = set()
@@ -53,7 +56,7 @@ def least(network: Network, chip: Chip, wiring: Sequence[Wired], shared: bool) -
         for w in wiring
         if w.stored.is_dense
     )
-    states = int(live.max())
+    states = 0 if banded else int(live.max())
     cores = max(1, -(-(static + states) // chip.core_words), -(-ports // chip.ports_max))
     return Least(cores, tuple(fragments), static, states, ports)
 

@@ -200,7 +200,7 @@ class _Occupancy:
         needs = [(sum(n for n, _ in plan.shared_states), plan.live_range or (0, 0)) for plan in mapping.plans]
         self.states = np.array([size for size, _ in needs])
         self.first, self.last = np.array([when for _, when in needs]).T
-        self.steps = np.arange(len(mapping.network.populations))
+        self.steps = np.arange(1 + self.last.max(initial=0))
         self.held = np.array([self.words[list(core)].sum() for core in mapping.cores])
         self.live = np.array(
             [self._live(np.array(core, dtype=np.int64)).sum(axis=0) for core in mapping.cores]

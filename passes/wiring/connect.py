@@ -1,5 +1,6 @@
 """Connecting: every fragment gets its kernel tables and its axons; cores are still open (paper 4.2, 4.3)."""
 
+from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,10 @@ from ...ir.mapping import (
 from ...ir.network import Network, Population, Update
 from ...ir.schedule import scheduled
 from ...ir.storage.formats import bias_codec
-from ...ir.storage.states import LiveRange
+from ...ir.storage.states import LiveRange, live_ranges
 from ...ir.storage.tables import Descriptor
 from ...ir.storage.weights import PARAMETER_CODEC
+from .depth_first import depth_first
 from .meeting import meeting, offset
 from .tiles import Tile
 from .wired import Wired
@@ -35,10 +37,12 @@ CONNECTED = "fragments were connected"  # what time may be over in
 class Connect:
     """Fragments in the order of populations, then channels, rows and columns, with everything they store.
 
-    `shared`: states may have the place of others that live at other times.
+    `shared`: states may have the place of others that live at other times. `banded`: fragments fire depth
+    first, and each has a live range of its own, where no states are for the next frame.
     """
 
     shared: bool = False
+    banded: bool = False
 
     def __call__(
         self, network: Network, chip: Chip, wiring: Sequence[Wired], grids: Sequence[Grid]
@@ -79,7 +83,7 @@ class Connect:
                         axons.setdefault(FragmentId(first + source), []).append(
                             _axon(wired, tile, axon_box, box, target, placed[axon_box.c])
                         )
-        live_ranges = network.live_ranges() if self.shared else ()
+        firing, turns, live = self._turns(network, fragments, axons)
         sharing = {p for p in network.firing if self.shared and not network.keeps_states(p)}
         plans = []
         for index, fragment in enumerate(fragments):
@@ -97,11 +101,35 @@ class Connect:
                     network.weight_format,
                     tuple(axons.get(FragmentId(index), ())),
                     tables,
-                    live_ranges[fragment.population] if fragment.population in sharing else None,
+                    live[turns[index]] if fragment.population in sharing else None,
+                    turns[index],
                 )
             )
-        schedule = scheduled(network, plans, [FragmentId(index) for index in range(len(plans))])
-        return Mapping(network, chip, tuple(grids), tuple(plans), schedule)
+        return Mapping(network, chip, tuple(grids), tuple(plans), scheduled(network, plans, firing))
+
+    def _turns(
+        self,
+        network: Network,
+        fragments: Sequence[Fragment],
+        axons: MappingOf[FragmentId, Sequence[Axon]],
+    ) -> tuple[list[FragmentId], list[int], Sequence[LiveRange]]:
+        """The order in which fragments fire, the turn of each, and the live range of each turn: a population
+        has one, or, banded, each fragment has.
+        """
+        every = [FragmentId(index) for index in range(len(fragments))]
+        if not self.banded or any(network.keeps_states(p) for p in network.firing):
+            return every, [fragment.population for fragment in fragments], network.live_ranges()
+        targets = [{axon.target for axon in axons.get(fragment, ())} for fragment in every]
+
+        def place(index: int) -> tuple[int, ...]:
+            box = fragments[index]
+            return box.population, box.y.start, box.x.start, box.c.start
+
+        firing = [FragmentId(index) for index in depth_first(targets, place)]
+        turns = {fragment: turn for turn, fragment in enumerate(firing)}
+        edges = [(turns[source], turns[target]) for source in every for target in targets[source]]
+        live = live_ranges(range(len(firing)), edges)
+        return firing, [turns[fragment] for fragment in every], live
 
 
 def _meeting(wired: Wired, tile: Tile, target: Fragment, sources: Grid) -> list[int]:
@@ -119,8 +147,11 @@ def plan(
     axons: tuple[Axon, ...],
     tables: tuple[Table, ...],
     live_range: LiveRange | None = None,
+    turn: int = -1,
 ) -> Plan:
-    """What a fragment puts into its core's memory. `live_range`: when shared states are in use."""
+    """What a fragment puts into its core's memory. `live_range`: when shared states are in use, in turns of
+    which this is its own.
+    """
     if not population.neuron.states:
         live_range = None
     return Plan(
@@ -136,6 +167,7 @@ def plan(
             if isinstance(value, tuple) and value
         ),
         live_range,
+        turn,
     )
 
 

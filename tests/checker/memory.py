@@ -224,7 +224,7 @@ def weight_words(core: Core, kernels: dict[str, Integers], further: Integers | i
 
 def _overlaps(picture: Picture, held: Sequence[Population], spans: dict[Key, Life]) -> Iterator[Fault]:
     """Populations of a core that live at one time and share words of their states."""
-    may_share = picture.info["states"] == "shared"
+    may_share = picture.info["states"] in ("shared", "banded")
     for a, b in combinations([p for p in held if p.state_words], 2):
         low = max(a.states_at, b.states_at)
         if low >= min(a.states_at + a.state_words, b.states_at + b.state_words):

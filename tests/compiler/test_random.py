@@ -69,7 +69,7 @@ def choices(*weights: str) -> st.SearchStrategy[Options]:
     return st.builds(
         options,
         weights=st.sampled_from(weights),
-        states=st.sampled_from(["persistent", "shared"]),
+        states=st.sampled_from(["persistent", "shared", "banded"]),
         objective=st.sampled_from(["memory", "cores"]),
     )
 

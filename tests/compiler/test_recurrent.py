@@ -63,7 +63,7 @@ def expected() -> Iterator[tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray
 
 
 @pytest.mark.parametrize("chip", [CHIP, SMALL], ids=lambda chip: chip.name)
-@pytest.mark.parametrize("states", ["shared", "persistent"])
+@pytest.mark.parametrize("states", ["shared", "banded", "persistent"])
 def test_it_maps_and_computes(states: str, chip: Chip) -> None:
     mapping = mapped(network(), states, chip)
     assert (len(mapping.plans) > 3) == (chip is SMALL)

@@ -42,6 +42,7 @@ def mapping_of(
             tuple(Axon(FragmentId(b), Update.ADD, 0, 0, 0, 8, 8, 1, 1, 0) for a, b in edges if a == i),
             (),
             live_range=LiveRange(first[i], min(i + 1, count - 1)) if shared else None,
+            turn=i,
         )
         for i in range(count)
     )
