@@ -18,6 +18,7 @@ from ..ir.network import Population as Source
 from ..ir.network import Tensor, Update
 from ..ir.storage.bitrun import BitRun, words_for
 from ..ir.storage.formats import bias_codec
+from ..ir.storage.skipping import Layout
 from ..ir.storage.states import region
 from ..ir.storage.tables import Block, Descriptor, Strided
 from ..ir.storage.weights import FORMATS, Codec
@@ -275,11 +276,11 @@ def _kernels(codec: Codec, descriptors: Sequence[Descriptor], layout: _Layout) -
     """The words of kernel descriptors of one format."""
     addresses = layout.weights
     rows = [
-        (d.kd, d.kw, d.kh, d.sl, d.first, d.exponent, addresses[d.weights], d.stored is not None)
+        (d.kd, d.kw, d.kh, d.sl, d.first, d.exponent, addresses[d.weights], d.layout)
         for d in descriptors
         if d.weights is not None
     ]
-    kd, kw, kh, sl, first, exponent, address, skips = np.array(rows, dtype=np.int64).T
+    kd, kw, kh, sl, first, exponent, address, layouts = np.array(rows, dtype=np.int64).T
     return Kernel.encode_array(
         kd=kd,
         kw=kw,
@@ -289,7 +290,8 @@ def _kernels(codec: Codec, descriptors: Sequence[Descriptor], layout: _Layout) -
         code=codec.kind,
         exponent=exponent,
         address=address,
-        skips=skips,
+        lists=(layouts == Layout.LIST).astype(np.int64),
+        skips=(layouts != Layout.WHOLE).astype(np.int64),
         **codec.form._asdict(),
     )
 

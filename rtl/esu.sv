@@ -4,7 +4,7 @@
 // kernel's positions those that hit the target are walked: columns, rows, then channels. Channels of one
 // position lie side by side, so they go to the accumulator in groups that share a word of states. Port and
 // kernel descriptor of the last event are kept, and so is the window of two words of weights. Where a kernel
-// skips zeros, its bitmap says which synapses of a group there are, and where their weights begin.
+// skips zeros, its bitmap or list says which synapses of a group there are, and where their weights begin.
 
 module esu (
     input  logic        clock,
@@ -85,7 +85,7 @@ module esu (
     wire sl = kernel_word[words::KERNEL_SL_LSB +: words::KERNEL_SL_BITS];
     wire [4:0] kh = {1'b0, kernel_word[words::KERNEL_KH_LSB +: words::KERNEL_KH_BITS]} + 5'd1;
     wire [10:0] kd = {1'b0, kernel_word[words::KERNEL_KD_LSB +: words::KERNEL_KD_BITS]} + 11'd1;
-    wire [3:0] code = kernel_word[words::KERNEL_CODE_LSB +: words::KERNEL_CODE_BITS];
+    wire [2:0] code = kernel_word[words::KERNEL_CODE_LSB +: words::KERNEL_CODE_BITS];
     wire [4:0] dx_first, dx_last, dy_first, dy_last;
     wire x_hits, y_hits;
     kernel_span across (
@@ -119,27 +119,40 @@ module esu (
     wire [7:0] position = dx[3:0] * kh + {3'b0, dy};
     wire [20:0] first_weight = kernel_bit + position * row_bits;
 
-    // Zeros that are skipped: the weights stand behind their bitmap.
+    // Zeros that are skipped: the weights stand behind their bitmap or list.
     wire skips = kernel_word[words::KERNEL_SKIPS_LSB];
     wire [8:0] taps = ({5'b0, kernel_word[words::KERNEL_KW_LSB +: words::KERNEL_KW_BITS]} + 9'd1) * {4'b0, kh};
     wire [19:0] all = taps * kd;          // weights of the kernel, and bits of its bitmap
     logic [17:0] weight_at;               // number of the group's first weight in the kernel
     logic [3:0] stored;
     logic [6:0] in_bitmap;
-    wire is_found;
-    wire [63:0] found_stored;
-    wire [6:0] found_in_word;
-    wire [17:0] found_rank;
-    wire bitmap_request;
-    wire [14:0] bitmap_address;
+    wire lists = kernel_word[words::KERNEL_LISTS_LSB];
+    wire is_mapped, is_listed, is_next, bitmap_request, list_request;
+    wire [63:0] mapped_stored;
+    wire [6:0] mapped_in_word, listed_in_word;
+    wire [17:0] mapped_rank, listed_rank;
+    wire [20:0] list_size;
+    wire [14:0] bitmap_address, list_address;
     kernel_bitmap bitmap (
         .clock(clock), .reset(reset), .forget(at == KERNEL && !is_known),
-        .asks(at == SCAN), .begins(kernel_bit[20:6]),
-        .goal(weight_at), .is_found(is_found), .stored(found_stored), .in_word(found_in_word), .rank(found_rank),
+        .asks(at == SCAN && !lists), .begins(kernel_bit[20:6]),
+        .goal(weight_at), .is_found(is_mapped), .stored(mapped_stored), .in_word(mapped_in_word), .rank(mapped_rank),
         .read_request(bitmap_request), .read_address(bitmap_address), .read_grant(read_grant),
         .read_valid(read_valid), .read_data(read_data)
     );
-    wire [20:0] scanned_bit = kernel_bit + {1'b0, all} + {3'b0, found_rank} * weight_bits;
+    kernel_list list (
+        .clock(clock), .reset(reset), .forget(at == KERNEL && !is_known),
+        .asks(at == SCAN && lists), .begins(kernel_bit), .count(all),
+        .goal(weight_at), .is_found(is_listed), .is_stored(is_next), .in_word(listed_in_word), .rank(listed_rank),
+        .size(list_size),
+        .read_request(list_request), .read_address(list_address), .read_grant(read_grant),
+        .read_valid(read_valid), .read_data(read_data)
+    );
+    wire is_found = lists ? is_listed : is_mapped;
+    wire [3:0] found_stored = lists ? {3'b0, is_next} : mapped_stored[3:0];
+    wire [6:0] found_in_word = lists ? listed_in_word : mapped_in_word;
+    wire [17:0] found_rank = lists ? listed_rank : mapped_rank;
+    wire [20:0] scanned_bit = kernel_bit + (lists ? list_size : {1'b0, all}) + {3'b0, found_rank} * weight_bits;
 
     // The group: states from `slot` on that lie in one word, with weights that lie in two.
     logic [16:0] slot;
@@ -190,13 +203,13 @@ module esu (
     // What each step reads: a word once, of a group the states and as much of the window as it needs.
     wire is_known = has_kernel && kernel_channel == channel;
     assign read_request = at == GROUP ? !is_complete && !is_void
-        : at == SCAN ? bitmap_request
+        : at == SCAN ? (lists ? list_request : bitmap_request)
         : !is_asked && (at == PORT || at == TARGET || at == EXTENSION || (at == KERNEL && !is_known && strides == 0)
             || at == STRIDE || at == HEAD || at == EXPONENT);
     assign read_address = at == TARGET ? port_word[words::PORT_POPULATION_LSB +: words::PORT_POPULATION_BITS]
         : at == EXTENSION ? start + {12'b0, extension}
         : at == KERNEL ? wanted_kernel
-        : at == SCAN ? bitmap_address
+        : at == SCAN ? (lists ? list_address : bitmap_address)
         : at == STRIDE ? table_at + {4'b0, pair, 1'b1}
         : at == HEAD ? table_at + {4'b0, pair, 1'b0}
         : at == EXPONENT ? exponents_at + {7'b0, index[10:3]}
@@ -305,7 +318,7 @@ module esu (
                 end
                 SCAN: if (is_found) begin
                     bit_at <= scanned_bit;
-                    stored <= found_stored[3:0];
+                    stored <= found_stored;
                     in_bitmap <= found_in_word;
                     at <= GROUP;
                 end

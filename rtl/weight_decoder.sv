@@ -3,7 +3,7 @@
 // `raw` has the number in its lowest bits; what is above them is of its neighbours.
 
 module weight_decoder (
-    input  logic [3:0]         code,
+    input  logic [2:0]         code,
     input  logic [3:0]         number_bits,
     input  logic [1:0]         exponent_bits,
     input  logic               subnormals,

@@ -81,7 +81,9 @@ package words;
     localparam integer KERNEL_FIRST_LSB = 19; // the first of the KD target channels, in the target population
     localparam integer KERNEL_FIRST_BITS = 10;
     localparam integer KERNEL_CODE_LSB = 29; // format of the weights
-    localparam integer KERNEL_CODE_BITS = 4;
+    localparam integer KERNEL_CODE_BITS = 3;
+    localparam integer KERNEL_LISTS_LSB = 32; // 1, where `skips` is: a list of places names them, and no bitmap
+    localparam integer KERNEL_LISTS_BITS = 1;
     localparam integer KERNEL_EXPONENT_LSB = 33; // signed: weights are numbers times 2^exponent
     localparam integer KERNEL_EXPONENT_BITS = 8;
     localparam integer KERNEL_ADDRESS_LSB = 41; // address of the weights
@@ -92,7 +94,7 @@ package words;
     localparam integer KERNEL_EXPONENT_BITS_BITS = 2;
     localparam integer KERNEL_SUBNORMALS_LSB = 62; // 1 where the format has subnormal numbers, else 0
     localparam integer KERNEL_SUBNORMALS_BITS = 1;
-    localparam integer KERNEL_SKIPS_LSB = 63; // 1: of the weights, those are stored that a bitmap before them names
+    localparam integer KERNEL_SKIPS_LSB = 63; // 1: of the weights, those are stored that what stands before them names
     localparam integer KERNEL_SKIPS_BITS = 1;
 
     // Stride: Of a strided table: the channels whose kernels the kernel descriptor before this word describes.
@@ -191,13 +193,13 @@ package words;
     localparam [3:0] EXTENSION_FUNCTION = 4'd9;
 
     // WeightCode
-    localparam [3:0] WEIGHT_NULL = 4'd0;
-    localparam [3:0] WEIGHT_FLOAT32 = 4'd1;
-    localparam [3:0] WEIGHT_FLOAT16 = 4'd2;
-    localparam [3:0] WEIGHT_FIXED8 = 4'd3;
-    localparam [3:0] WEIGHT_FIXED = 4'd4;
-    localparam [3:0] WEIGHT_ADAPTIVE = 4'd5;
-    localparam [3:0] WEIGHT_SIGN = 4'd6;
+    localparam [2:0] WEIGHT_NULL = 3'd0;
+    localparam [2:0] WEIGHT_FLOAT32 = 3'd1;
+    localparam [2:0] WEIGHT_FLOAT16 = 3'd2;
+    localparam [2:0] WEIGHT_FIXED8 = 3'd3;
+    localparam [2:0] WEIGHT_FIXED = 3'd4;
+    localparam [2:0] WEIGHT_ADAPTIVE = 3'd5;
+    localparam [2:0] WEIGHT_SIGN = 3'd6;
 
     // Order
     localparam [1:0] ORDER_RESET = 2'd0;

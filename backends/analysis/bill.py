@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from ...ir.storage.skipping import Layout
 from ..image.image import Image
 from ..words.bits import WORD_BYTES
 from .claims import Atlas, Role
@@ -49,10 +50,14 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class ImageBill:
-    """The bill of each core, and the same bytes by layer. What belongs to no layer stands under ""."""
+    """The bill of each core, and the same bytes by layer. What belongs to no layer stands under "".
+
+    `layouts`: the bytes of weights by how their kernels are stored.
+    """
 
     cores: tuple[Bill, ...]
     layers: dict[str, Bill]
+    layouts: dict[Layout, int]
 
     @property
     def total(self) -> Bill:
@@ -65,6 +70,7 @@ def bill(image: Image) -> ImageBill:
     atlas = Atlas(image)
     cores = []
     layers: dict[str, Bill] = {layer.name: Bill() for layer in image.about.layers}
+    layouts = dict.fromkeys(Layout, 0)
     for core, memory in enumerate(image.cores):
         claims = atlas.claims(core)
         owners = atlas.owners(core, claims)
@@ -75,6 +81,8 @@ def bill(image: Image) -> ImageBill:
             spare = claim.spare_bytes if count == claim.count else 0
             taken[layer, CATEGORIES[claim.role]] += count * WORD_BYTES - spare
             taken[layer, "unused"] += spare
+            if claim.role == Role.WEIGHTS and not claim.is_parameter:
+                layouts[claim.layout] += count * WORD_BYTES
         cores.append(Bill())
         for (layer, category), size in taken.items():
             if size:
@@ -82,4 +90,4 @@ def bill(image: Image) -> ImageBill:
                 cores[core] += part
                 layers[layer] = layers.get(layer, Bill()) + part
         assert cores[core].total + cores[core].unused == memory.words.size * WORD_BYTES
-    return ImageBill(tuple(cores), layers)
+    return ImageBill(tuple(cores), layers, layouts)

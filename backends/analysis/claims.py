@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS
+from ...ir.storage.skipping import Layout, list_bits, place_bits
 from ...ir.storage.weights import EXPONENTS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, unpack, words_for
@@ -59,6 +60,7 @@ class Claim:
 
     `items` numbers of `codec` lie in the words, if numbers do. `spare_bytes` of the last word hold no state
     of a population with states of its own; shared states have none to spare. `note`: what only the way says.
+    `layout`: of weights.
     """
 
     role: Role
@@ -69,6 +71,7 @@ class Claim:
     codec: Codec | None = None
     spare_bytes: int = 0
     note: str = ""
+    layout: Layout = Layout.WHOLE
 
     @property
     def is_parameter(self) -> bool:
@@ -250,21 +253,21 @@ class Atlas:
         entries = np.array(list(held), dtype=np.int64)
         good, fields = decoded(Kernel, words[entries])
         sound = entries[good].tolist()
-        names = "address", "kd", "kw", "kh", "skips", "code", *FORM
+        names = "address", "kd", "kw", "kh", "skips", "lists", "code", *FORM
         columns = (fields[name].tolist() for name in names)
         found: dict[tuple[int, int], Claim] = {}
         known = codecs()
-        for entry, address, kd, kw, kh, skips, *named in zip(sound, *columns, strict=True):
+        for entry, address, kd, kw, kh, skips, lists, *named in zip(sound, *columns, strict=True):
             if (form := known.get(tuple(named))) is not None:
                 items, population = kd * kw * kh, held[entry].population
                 if skips:
-                    bitmap = words[address : address + words_for(items, 1)]
-                    if bitmap.size < words_for(items, 1):
+                    if (present := _present(words[address:], items, lists)) is None:
                         continue
-                    present = int(unpack(bitmap, 1, items).sum())
-                    count = words_for(items + present * form.bits, 1)
-                    note = f"{form.name}, {items - present} zeros skipped"
-                    claim = Claim(Role.WEIGHTS, address, count, population, items, note=note)
+                    before = int(list_bits(items, present)) if lists else items
+                    count = words_for(before + present * form.bits, 1)
+                    note = f"{form.name}, {items - present} zeros skipped{', the others listed' * lists}"
+                    layout = Layout.LIST if lists else Layout.BITMAP
+                    claim = Claim(Role.WEIGHTS, address, count, population, items, note=note, layout=layout)
                     found.setdefault((address, -count), claim)
                     continue
                 if (run := strides.get(entry)) is not None:
@@ -273,3 +276,11 @@ class Atlas:
                 claim = Claim(Role.WEIGHTS, address, count, population, items, form, note=form.name)
                 found.setdefault((address, -count), claim)
         return [found[key] for key in sorted(found)]
+
+
+def _present(words: NDArray[np.uint64], items: int, lists: int) -> int | None:
+    """How many of so many weights are named by what stands where words begin, None beyond their end."""
+    bits = int(place_bits(items)) if lists else items
+    if words.size < words_for(bits, 1):
+        return None
+    return int(unpack(words, bits, 1)[0]) + 1 if lists else int(unpack(words, 1, items).sum())

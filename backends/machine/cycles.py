@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import gcd
 
 from ...ir.storage.bitrun import WORD_BITS
+from ...ir.storage.skipping import Layout, list_bits
 
 STATES = 4  # of 16 bits in a word of the memory
 WIDE_BITS = 32  # weights of so many bits are taken two at once
@@ -25,7 +26,9 @@ class Timing:
     In the target core an event that reaches no neuron takes `decoded`, and `port` more where the event before
     it came to another port, with `extension` for an extension word of the target, or `kernel` where it had
     another kernel. What reaches neurons takes
-    `synapses`, which is made of `decoded`, `group`, `position` and `scan`, and `walk`, which is of `bitmap`.
+    `synapses`, which is made of `decoded`, `group`, `position` and `scan`, and `walk`, which is of `bitmap`
+    for each word of a bitmap or a list, and of `place` for each place of a list. A weight of a list is a
+    group of its own, which takes `parted` more.
     """
 
     step: int = 8
@@ -48,6 +51,8 @@ class Timing:
     position: int = 3
     scan: int = 1
     bitmap: int = 3
+    place: int = 1
+    parted: int = 2
 
     def synapses(
         self, kd: int, depth: int, bits: int, taps: int, stored: float | None = None, states: int = STATES
@@ -63,10 +68,14 @@ class Timing:
         """
         return _synapses(self, kd, depth, bits, taps, stored, states)
 
-    def walk(self, kd: int, taps: int) -> int:
-        """Cycles of a walk over a kernel's whole bitmap; of one word, nothing is read again."""
-        words = -(-taps * kd // WORD_BITS)
-        return self.bitmap * words if words > 1 else 0
+    def walk(self, kd: int, taps: int, stored: float, layout: int) -> float:
+        """Cycles of a walk over all that says which weights of a kernel are stored, of which this share is;
+        of one word, nothing is read again.
+        """
+        count = taps * kd
+        places = stored * count if layout == Layout.LIST else 0.0
+        words = -(-(list_bits(count, places) if places else count) // WORD_BITS)
+        return self.place * places + (self.bitmap * float(words) if words > 1 else 0)
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS, WORD_BITS
+from ...ir.storage.skipping import list_bits, place_bits
 from ...ir.storage.weights import EXPONENTS, Codec
 from ..words.bits import WORD_BYTES, Gather, unpack, words_for
 from ..words.codes import NO_SYNAPSE, WEIGHTS
@@ -21,7 +22,7 @@ Integers = NDArray[np.int64]
 NOTHING = np.zeros(0, dtype=np.int64)
 NULL = WEIGHTS.number(NO_SYNAPSE)
 CHANNELS = Stride.field("begin").maximum + 1  # of the events of a port
-FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent", *FORM, "skips")
+FIELDS = ("kd", "kw", "kh", "sl", "first", "code", "exponent", *FORM, "skips", "lists")
 
 
 class Row(NamedTuple):
@@ -87,7 +88,7 @@ class Kernels:
             offsets, numbers, silent = self._weights(core, fields)
             offsets[offsets >= 0] += stored
             columns = ("kd", "kw", "kh", "sl", "first")
-            stores = fields["bits"], fields["skips"]
+            stores = fields["bits"], fields["skips"] + fields["lists"]
             kernels.append(np.stack([*(fields[name] for name in columns), offsets, *stores], axis=1))
             weights += numbers
             skipped += silent
@@ -176,13 +177,15 @@ class Kernels:
         skipped: list[NDArray[np.bool_]] = []
         stored = 0
         live = np.flatnonzero(fields["code"] != NULL)
-        names = ("code", *FORM, "kd", "kw", "kh", "sl", "skips")
+        names = ("code", *FORM, "kd", "kw", "kh", "sl", "skips", "lists")
         shapes, group = distinct(*(fields[name][live] for name in names))
         held, known = Gather(memory.words), codecs()
         for number, shape in enumerate(shapes):
             group_members = members = live[group == number]
-            *form, kd, kw, kh, sl, skips = (int(fields[name][live[shape]]) for name in names)
+            *form, kd, kw, kh, sl, skips, lists = (int(fields[name][live[shape]]) for name in names)
             codec = known.get(tuple(form))
+            if lists > skips:
+                raise memory.fault(int(fields["pointer"][live[shape]]), "has a list of what it does not skip")
             if codec is None:
                 what = "has the code {} with {} bits, {} of the exponent, and subnormals {}: no format"
                 raise memory.fault(int(fields["pointer"][live[shape]]), what.format(*form))
@@ -192,12 +195,12 @@ class Kernels:
             stand, which = distinct(fields["place"][members], fields["exponent"][members])
             members, places = members[stand], fields["place"][members[stand]]
             pointers, begins = fields["pointer"][members], places * BYTE_BITS
-            present = None
+            present, numbers = None, begins
             ends = begins + codec.size_bits(count)
             if skips:
-                _span(memory, begins, begins + count, pointers)
-                present = held.rows(1, begins, np.arange(count)).astype(np.bool_)
-                ends = begins + count + codec.size_bits(np.count_nonzero(present, axis=1))
+                read = _listed if lists else _mapped
+                present, numbers = read(memory, held, begins, count, pointers)
+                ends = numbers + codec.size_bits(np.count_nonzero(present, axis=1))
             _span(memory, begins, ends, pointers)
             for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
                 memory.read[begin // WORD_BITS : words_for(end, 1)] = True
@@ -205,7 +208,7 @@ class Kernels:
             if present is None:
                 taken = codec.from_codes(held.rows(codec.bits, begins, order)).astype(np.float32)
             else:
-                taken = _scattered(held, codec, begins + count, present)[:, order]
+                taken = _scattered(held, codec, numbers, present)[:, order]
                 present = present[:, order]
             with np.errstate(all="ignore"):
                 taken = np.ldexp(taken, fields["exponent"][members][:, None].astype(np.int32))
@@ -226,8 +229,37 @@ def _span(memory: Memory, begins: Integers, ends: Integers, pointers: Integers) 
     memory.span(first, words_for(int(ends[worst]), 1) - first, "weights", int(pointers[worst]))
 
 
+def _mapped(
+    memory: Memory, held: Gather, begins: Integers, count: int, pointers: Integers
+) -> tuple[NDArray[np.bool_], Integers]:
+    """Which of so many weights bitmaps name, kernel by kernel, and the bits at which their numbers begin."""
+    _span(memory, begins, begins + count, pointers)
+    return held.rows(1, begins, np.arange(count)).astype(np.bool_), begins + count
+
+
+def _listed(
+    memory: Memory, held: Gather, begins: Integers, count: int, pointers: Integers
+) -> tuple[NDArray[np.bool_], Integers]:
+    """The same of lists of places. Raises where places are not in their order, or beyond the last weight."""
+    bits, only = int(place_bits(count)), np.zeros(1, dtype=np.int64)
+    _span(memory, begins, begins + bits, pointers)
+    lengths = held.rows(bits, begins, only)[:, 0].astype(np.int64) + 1
+    ends = begins + list_bits(count, lengths)
+    _span(memory, begins, ends, pointers)
+    row = np.repeat(np.arange(begins.size), lengths)
+    rank = np.arange(row.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places = held.rows(bits, begins[row] + (rank + 1) * bits, only)[:, 0].astype(np.int64)
+    wrong = np.flatnonzero((places >= count) | ((rank > 0) & (np.diff(places, prepend=0) <= 0)))
+    if wrong.size:
+        what = f"lists the weight {places[wrong[0]]}, of {count}, out of its order"
+        raise memory.fault(int(pointers[row[wrong[0]]]), what)
+    present = np.zeros((begins.size, count), dtype=np.bool_)
+    present[row, places] = True
+    return present, ends
+
+
 def _scattered(held: Gather, codec: Codec, begins: Integers, present: NDArray[np.bool_]) -> Floats:
-    """Rows of numbers that lie end to end from their first bits on, where a bitmap has them; elsewhere 0."""
+    """Rows of numbers that lie end to end from their first bits on, where they are present; elsewhere 0."""
     row, place = np.nonzero(present)
     rank = (np.cumsum(present, axis=1) - 1)[row, place]
     found = np.zeros(present.shape, dtype=np.float32)

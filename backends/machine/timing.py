@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.storage.skipping import Layout
 from ..words.bits import WORD_BITS, words_for
 from ..words.words import Order
 from .cycles import TIMING, Timing
@@ -23,7 +24,7 @@ from .loops.columns import (
     KERNEL_KD,
     KERNEL_KH,
     KERNEL_KW,
-    KERNEL_SKIPS,
+    KERNEL_LAYOUT,
     KERNEL_SL,
     KERNEL_WEIGHTS,
     KH,
@@ -44,7 +45,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-EIGHTHS = 8
+SHARES = 64  # in how many parts a share is counted
+BITMAP_SHARES = 8  # the same of a bitmap: of few parts, many kernels have the same
 PARTS = 16  # of a cycle: means over the places of channels in words are no whole cycles
 
 
@@ -164,16 +166,17 @@ def _reset(block: Block, timing: Timing) -> int:
 
 def _alike(kernels: Integers, skipped: Integers) -> list[tuple[tuple[int, ...], Integers]]:
     """The shapes of kernels that events of a channel go through, and the channels that have it as ones. The
-    last number is the share of weights that are stored where zeros are skipped, in eighths, else 0.
+    last two numbers are the layout, and where zeros are skipped the share of weights that are stored, in
+    parts.
     """
     live = kernels[:, KERNEL_WEIGHTS] >= 0
-    shapes = (
-        kernels[:, (KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS, KERNEL_SKIPS)] * live[:, None]
-    )
+    columns = KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS, KERNEL_LAYOUT, KERNEL_LAYOUT
+    shapes = kernels[:, columns] * live[:, None]
     if skipped.size:
         first, counts = kernels[:, KERNEL_WEIGHTS], np.prod(shapes[:, :3], axis=1)
         lost = np.where(live, skipped[first + counts] - skipped[first], 0)
-        stored = -(-EIGHTHS * (counts - lost) // np.maximum(counts, 1))
+        step = np.where(shapes[:, -1] == Layout.LIST, 1, SHARES // BITMAP_SHARES)
+        stored = -(-SHARES * (counts - lost) // np.maximum(counts * step, 1)) * step
         shapes[:, -1] = np.where(shapes[:, -1] > 0, stored, 0)
     first, which = distinct(*shapes.T)
     return [
@@ -194,17 +197,19 @@ def _plane(
     """Cycles of the target's ESU for an event of each pixel, along an axon and through a kernel. `states`: of
     the target in a word.
     """
-    kd, kw, kh, sl, bits, stored = shape
+    kd, kw, kh, sl, bits, layout, stored = shape
     in_y, down = along(height, axon[Y_OFF], axon[US], sl, axon[KH], axon[HEIGHT], axon[TARGET_H])
     in_x, across = along(width, axon[X_OFF], axon[US], sl, axon[KW], axon[WIDTH], axon[TARGET_W])
     passed = np.outer(in_y, in_x)
     taken = np.full(passed.shape, PARTS * timing.decoded)
     if kd:
         positions = np.outer(down.sum(axis=1), across.sum(axis=1))
-        share = stored / EIGHTHS if stored else None
+        share = stored / SHARES if stored else None
         event, position = timing.synapses(kd, axon[TARGET_D], bits, kw * kh, share, states)
-        if share is not None:  # the bitmap is walked to where the last position is
-            event = event + timing.walk(kd, kw * kh) * positions / (positions + 1)
+        if layout == Layout.LIST:
+            position += timing.parted * kd * stored / SHARES
+        if share is not None:  # bitmap or list is walked to where the last position is
+            event = event + timing.walk(kd, kw * kh, share, layout) * positions / (positions + 1)
         taken = np.where(positions > 0, np.rint(PARTS * event) + positions * round(PARTS * position), taken)
     return np.asarray(passed * (taken + PARTS * switching), dtype=np.int64)
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from enum import IntEnum
 from inspect import getdoc
 from string import Template
+from textwrap import fill, indent
 from typing import get_args
 
 from ...ir.chip import Chip
@@ -32,6 +33,7 @@ from .tiny_crossbars import COUNTS, frame_rows, word_rows
 
 EXAMPLES: dict[type[Word], Word] = OF_CORES | crossbars.EXAMPLES
 MEANINGS: dict[type, dict[str, str]] = {**SAID_OF_CORES, **crossbars.MEANINGS}
+CODE, WIDTH = "    ", 110  # before the lines of an example, and their length
 JSON_TYPES = {int: "integer", float: "float", str: "string", Solver: "object"}
 
 
@@ -112,7 +114,7 @@ def _word_section(cls: type[Word]) -> str:
             f"#### {cls.__name__}",
             getdoc(cls) or "",
             _table(("bits", "field", "values", "meaning"), rows),
-            f"For example, 0x{example.encode():016X} is\n\n    {fields_text(example)}",
+            f"For example, 0x{example.encode():016X} is\n\n{indent(fill(fields_text(example), WIDTH), CODE)}",
         ]
     )
 

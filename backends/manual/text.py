@@ -101,11 +101,22 @@ are AdaptivFloat, its exponent bias in `exponent`: n/e = 8/2 has 5 bits M, so 0x
 2 * (1 + 5/32) = 2.3125. With `subnormals` 1, 0x05 (E 0, M 5) is 2 * 5/32 = 0.3125, and with 0 it is
 1 + 5/32 = 1.15625. Zero with a sign is zero.
 
-Where `skips` is 1, there are KW * KH * KD bits from bit 0 of `address` on, a bit for each weight in the same
-order, and behind the last of them, at the very next bit, the numbers of the weights whose bit is 1, side by
-side. The other weights are no synapses: no update is made for them, whatever the update is. (A stored number
-may be zero, too; it is a weight like any other.) A kernel descriptor of a strided table does not skip: 1
-makes it invalid.
+Where `skips` is 1, some of the N = KW * KH * KD weights are stored. What says which they are begins at bit 0
+of `address`, and their numbers stand side by side behind it, from the very next bit on, in the same order.
+The other weights are no synapses: no update is made for them, whatever the update is. (A stored number
+may be zero, too; it is a weight like any other.)
+
+- With `lists` 0 it is a bitmap: a bit for each of the N weights, 1 for those that are stored.
+- With `lists` 1 it is a list of absolute synapses: numbers of b bits, side by side, b being the bits of
+  N - 1, at least 1. The first is how many weights are stored, less 1; the others are the numbers
+  (dx * KH + dy) * KD + i of these weights, each larger than the one before and less than N. Anything else
+  makes the kernel descriptor invalid.
+
+`lists` 1 where `skips` is 0 is invalid, and so is 1 for either in a kernel descriptor of a strided table.
+
+An example: of 16 weights of `FIXED8`, exponent 0, number 2 is 5 and number 9 is -1. Then b is 4, and the
+list is 1, 2, 9 in bits 0 to 11; 0x05 stands in bits 12 to 19, 0xff in bits 20 to 27: the word is
+0x0ff05921.
 
 ### Strided tables
 

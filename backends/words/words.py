@@ -121,13 +121,14 @@ class Kernel(Word):
     kh: int = bits(4, "KH, the kernel's height", minus_one=True)
     sl: int = bits(1, "SL, log2 of the stride")
     first: int = bits(10, "the first of the KD target channels, in the target population")
-    code: str = bits(4, "format of the weights", codes=WEIGHTS)
+    code: str = bits(3, "format of the weights", codes=WEIGHTS)
+    lists: int = bits(1, "1, where `skips` is: a list of places names them, and no bitmap", default=0)
     exponent: int = bits(8, "weights are numbers times 2^exponent", signed=True)
     address: int = bits(15, "address of the weights")
     number_bits: int = bits(4, "n, where the format has it: bits of a number, else 0", default=0)
     exponent_bits: int = bits(2, "e, where the format has it: bits of a number's exponent, else 0", default=0)
     subnormals: int = bits(1, "1 where the format has subnormal numbers, else 0", default=0)
-    skips: int = bits(1, "1: of the weights, those are stored that a bitmap before them names", default=0)
+    skips: int = bits(1, "1: of the weights, those are stored that what stands before them names", default=0)
 
 
 class Stride(Word):

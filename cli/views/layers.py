@@ -29,6 +29,8 @@ def show_report(report: "Report") -> None:
     say(f"memory   {_categories(report)}")
     say(f"network  {_network(report)}")
     say(f"weights  {_formats(report.weights)}, states {report.states}")
+    if sparse := _layouts(report):
+        say(f"zeros    {sparse}")
     if report.precision is not None:
         _show_accuracy(report.precision)
     elif report.seconds is not None and not report.dynamics and report.weights not in EXACT:
@@ -165,6 +167,13 @@ def _categories(report: "Report") -> str:
         ("biases", totals.biases_bytes),
     )
     return "in kB: " + ", ".join(f"{name} {count / 1024:,.1f}" for name, count in parts)
+
+
+def _layouts(report: "Report") -> str:
+    """How the weights are stored, where some zeros are not."""
+    sizes = {"bitmaps": report.layouts["bitmap"], "lists": report.layouts["list"]}
+    found = ", ".join(f"{count / 1024:,.1f} with {name}" for name, count in sizes.items() if count)
+    return f"skipped: of the parameters in kB {found}" if found else ""
 
 
 def _network(report: "Report") -> str:

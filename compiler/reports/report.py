@@ -136,7 +136,8 @@ class TensorReport:
 class Report:
     """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: how it runs over
     time. `fidelity`: how true each of its nodes is to the file, known when it is compiled. `precision`:
-    what the formats of its weights cost, where the compiler had frames to measure it on.
+    what the formats of its weights cost, where the compiler had frames to measure it on. `layouts`: bytes of
+    weights by how their kernels are stored.
     """
 
     model: str
@@ -160,6 +161,7 @@ class Report:
     outputs: tuple[TensorReport, ...]
     per_core: tuple[CoreReport, ...]
     traffic: Traffic
+    layouts: Mapping[str, int]
     dynamics: str = ""
     fidelity: Mapping[str, str] | None = None
     precision: "Precision | None" = None
@@ -206,6 +208,7 @@ def report(image: Image, path: Path) -> Report:
         outputs=_tensors(image, "output"),
         per_core=tuple(_core(image, index, part) for index, part in enumerate(found.cores)),
         traffic=traffic(image),
+        layouts={layout.name.lower(): count for layout, count in found.layouts.items()},
         dynamics=about.dynamics,
     )
 

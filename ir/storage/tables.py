@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bitrun import BYTE_BITS, BitRun
-from .skipping import dense
+from .skipping import Layout, dense
 from .weights import EXPONENTS, FORMATS
 
 
@@ -18,7 +18,7 @@ class Descriptor(NamedTuple):
     fragment.
 
     A `format` of "" is the null descriptor: no synapse, and no weights. `stored`: how many weights are, where
-    zeros are skipped; None where all are.
+    zeros are skipped, as `layout` says; None where all are.
     """
 
     kd: int
@@ -30,6 +30,7 @@ class Descriptor(NamedTuple):
     exponent: int
     weights: BitRun | None
     stored: int | None = None
+    layout: Layout = Layout.WHOLE
 
     @property
     def blobs(self) -> tuple[BitRun, ...]:
@@ -47,7 +48,8 @@ class Descriptor(NamedTuple):
         if self.weights is None or self.stored is None:
             return self
         count = self.kd * self.kw * self.kh
-        return self._replace(weights=dense(self.weights, count, FORMATS[self.format].bits), stored=None)
+        weights = dense(self.weights, count, FORMATS[self.format].bits, self.layout)
+        return self._replace(weights=weights, stored=None, layout=Layout.WHOLE)
 
 
 NULL = Descriptor(1, 1, 1, 0, 0, "", 0, None)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from ..deadline import in_time
 from .bitrun import CODE_TYPES, BitRun, code_type, words_for
+from .skipping import Layout, list_bits, place_bits
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
+WORDS_MOST = 2**31  # more than any kernel takes
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
@@ -125,21 +127,29 @@ class Codec:
         """The bits of so many numbers; of many counts at once, too."""
         return count * self.bits
 
-    def skips(self, count: Any, present: Any) -> Any:
-        """Whether a kernel takes fewer words where its zeros are skipped: of `count` weights, `present` are
-        other than zero. Of arrays, too.
+    def layouts(self, count: Any, present: Any) -> Any:
+        """The `Layout` in which a kernel takes the fewest words: of `count` weights, `present` are other than
+        zero. Of arrays, too.
         """
-        skipping = words_for(count + present * self.bits, 1) < words_for(count, self.bits)
-        return skipping if self.has_zero else skipping | (present < count)
+        return np.where(present > 0, np.argmin(self._sizes(count, present), axis=0), Layout.BITMAP)
 
     def words(self, count: Any, present: Any) -> Any:
-        """The words of such a kernel, in its smaller form; none where there are zeros alone."""
-        dense, skipping = words_for(count, self.bits), words_for(count + present * self.bits, 1)
-        return np.where(present > 0, np.where(self.skips(count, present), skipping, dense), 0)
+        """The words of such a kernel, in its smallest layout; none where there are zeros alone."""
+        return np.where(present > 0, np.min(self._sizes(count, present), axis=0), 0)
+
+    def _sizes(self, count: Any, present: Any) -> NDArray[np.int64]:
+        """The words of such a kernel, layout by layout."""
+        numbers = present * self.bits
+        whole = words_for(count, self.bits)
+        if not self.has_zero:
+            whole = np.where(present < count, WORDS_MOST, whole)
+        skipping = (words_for(before + numbers, 1) for before in (count, list_bits(count, present)))
+        return np.stack(np.broadcast_arrays(whole, *skipping))
 
     def least_bits(self, count: Any, present: Any) -> Any:
-        """The bits of so many weights in the smaller form, as a part of any kernel."""
-        return np.where(present > 0, np.minimum(count * self.bits, count + present * self.bits), 0)
+        """The bits of so many weights in any layout, at least, as a part of any kernel."""
+        before = np.minimum(count, present * place_bits(count))
+        return np.where(present > 0, np.minimum(count * self.bits, before + present * self.bits), 0)
 
 
 def _parts(weights: NDArray[Any]) -> Iterator[slice]:

@@ -64,7 +64,7 @@ class Bills:
             inside = (high > low) & (first >= 0)
             ranges = np.unique(np.stack([low[inside], high[inside]], axis=1), axis=0)
             held = [self.stored.blob(tile, 0, int(a), int(b)) for a, b in ranges]
-            return _Part(len(first), 0, frozenset(blob for blob, stored in held if stored != 0))
+            return _Part(len(first), 0, frozenset(each.weights for each in held if each.stored != 0))
         _, known, _ = self.stored.values(tile)
         low = np.clip(span.start - first, 0, depth)
         high = np.where(first >= 0, np.clip(span.stop - first, low, depth), low)
@@ -87,7 +87,7 @@ class Bills:
             held = slice(run.begin, run.begin + run.count)
             start, size = int(low[run.begin] - first[run.begin]), int(kd[run.begin])
             if self.stored.is_uniform and (low[held] - first[held] == start).all():
-                blobs.add(self.stored.blob(tile, 0, start, start + size, whole=True)[0])
+                blobs.add(self.stored.blob(tile, 0, start, start + size, whole=True).weights)
             else:
                 numbers += words_for(run.count * size * tile.kh * tile.kw, known.bits)
             if (exponents[held] != exponents[run.begin]).any():

@@ -233,7 +233,7 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
         )
         present, taps = wired.stored.present(tile), tile.kh * tile.kw
         words = channels * np.ceil(bits / WORD_BITS)
-        if known.skips(wired.kernel.depth * taps, present[:, -1]).any():  # the first channels stand for any
+        if known.layouts(wired.kernel.depth * taps, present[:, -1]).any():  # the first channels stand for any
             kd = np.minimum(counts, wired.kernel.depth)
             words = known.words(kd * taps, present[:, kd]).sum(axis=0)
         listed = _sum(listed, _Tables(every, every, words))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 from ...ir.mapping import Fragment, Span
 from ...ir.network import Kernel
 from ...ir.storage.bitrun import BitRun
-from ...ir.storage.skipping import skipping
+from ...ir.storage.skipping import Layout, skipping
 from ...ir.storage.tables import NULL, Descriptor
 from ...ir.storage.weights import FORMATS, Codec, exact_format
 from ...ir.wiring import Wiring
 from .tiles import Tile
 
 Values = NDArray[np.float32]
-Held = tuple[BitRun, int | None]  # a kernel's numbers, and how many there are where zeros are skipped
+
+
+class Held(NamedTuple):
+    """A kernel's numbers, how many there are where zeros are skipped, and their layout."""
+
+    weights: BitRun
+    stored: int | None = None
+    layout: Layout = Layout.WHOLE
 
 
 class Stored:
@@ -94,15 +101,15 @@ class Stored:
         codes = _broadcast(known.encode(block, exponents[rows]))
         count, found = codes.shape[1], self.present(tile)[rows]
         present = found[:, high] - found[:, low]
-        skips = known.skips(count, present) | (present == 0)
-        if whole or not skips.any():
-            return [(run, None) for run in BitRun.rows(codes, known.bits)]
+        layouts = known.layouts(count, present)
+        if whole or not layouts.any():
+            return [Held(run) for run in BitRun.rows(codes, known.bits)]
         is_present = _broadcast(block != 0)
         return [
-            (skipping(codes[i], is_present[i], known.bits), int(present[i]))
-            if skips[i]
-            else (BitRun.of(codes[i], known.bits), None)
-            for i in range(len(codes))
+            Held(skipping(codes[i], is_present[i], known.bits, layout), int(present[i]), layout)
+            if layout
+            else Held(BitRun.of(codes[i], known.bits))
+            for i, layout in enumerate(map(Layout, layouts.tolist()))
         ]
 
     def descriptors(self, tile: Tile, target: Fragment, sources: Span) -> tuple[Descriptor, ...]:
@@ -134,9 +141,9 @@ class Stored:
                 held = [self.blob(tile, 0, start, stop)] * len(channels)
             else:
                 held = self._held(tile, np.array(channels), start, stop)
-            for channel, (weights, stored) in zip(channels, held, strict=True):
+            for channel, each in zip(channels, held, strict=True):
                 found[channel] = Descriptor(
-                    stop - start, *shape, starts[channel], known.name, powers[channel], weights, stored
+                    stop - start, *shape, starts[channel], known.name, powers[channel], *each
                 )
         return tuple(found)
 

@@ -423,7 +423,7 @@ class Chip:
         words = self.cores[core].words
         target = self.population(core, bits(words[port], 0, 14))
         kernel, first, place, exponent = self.kernel(self.cores[core], words[port], c)
-        code, sl = bits(kernel, 29, 32), bits(kernel, 18, 18)
+        code, sl = bits(kernel, 29, 31), bits(kernel, 18, 18)
         kd, kw, kh = bits(kernel, 0, 9) + 1, bits(kernel, 10, 13) + 1, bits(kernel, 14, 17) + 1
         taps = [(dx, dy, x_min + dx, y_min + dy) for dx in range(kw) for dy in range(kh)]
         taps = [
@@ -439,10 +439,18 @@ class Chip:
         count, rank, begin = kd * kw * kh, None, 0
         size = n * count
         if bits(kernel, 63, 63):
-            bitmap = int.from_bytes(self.cores[core].bytes_from(place, -(-count // 8)), "little")
-            stored = [number for number in range(count) if bitmap >> number & 1]
-            rank, begin = {number: at for at, number in enumerate(stored)}, count
-            size = count + n * len(stored)
+            each = max(1, (count - 1).bit_length())
+            before = count if not bits(kernel, 32, 32) else each
+            named = int.from_bytes(self.cores[core].bytes_from(place, -(-before // 8)), "little")
+            if bits(kernel, 32, 32):
+                length = (named & 2**each - 1) + 1
+                before = each * (length + 1)
+                named = int.from_bytes(self.cores[core].bytes_from(place, -(-before // 8)), "little")
+                stored = [named >> each * (1 + at) & 2**each - 1 for at in range(length)]
+            else:
+                stored = [number for number in range(count) if named >> number & 1]
+            rank, begin = {number: at for at, number in enumerate(stored)}, before
+            size = before + n * len(stored)
         held = int.from_bytes(self.cores[core].bytes_from(place, -(-size // 8)), "little") >> begin
         for dx, dy, x, y in taps:
             for i in range(kd):

@@ -25,7 +25,7 @@ from snc.backends.words.words import (
     Stride,
 )
 from snc.ir.network import Activation, Neuron, NeuronModel, Update
-from snc.ir.storage.skipping import skipping
+from snc.ir.storage.skipping import Layout, skipping
 from snc.ir.storage.weights import FORMATS
 
 from .packing import pack
@@ -39,8 +39,8 @@ CHIP = widest("toys", (8, 8), 2**15, strided_tables=16)
 class Table:
     """A target's kernels, one for each source channel: weights [D_source, KD, KH, KW], first -1 if null.
 
-    `strided`: the words of runs of channels, each with exponents of its own, stand for them. `skips`: weights
-    of zero are not stored.
+    `strided`: the words of runs of channels, each with exponents of its own, stand for them. `layout`: which
+    weights of zero are not stored.
     """
 
     target: int
@@ -51,7 +51,7 @@ class Table:
     code: str = "float32"
     exponent: int = 0
     strided: bool = False
-    skips: bool = False
+    layout: Layout = Layout.WHOLE
 
     @property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -226,8 +226,11 @@ class Toy:
         codec = FORMATS[table.code]
         codes = codec.to_codes(np.asarray(table.weights, dtype=np.float64) / 2.0**table.exponent)
         blobs = [codes[c].transpose(2, 1, 0).ravel() for c in range(len(codes))]
-        if table.skips:
-            runs = [skipping(blob, blob != 0, codec.bits) for blob in blobs]
+        if table.layout:
+            shown = [blob != 0 for blob in blobs]
+            for present in shown:
+                present[0] |= not present.any()  # a list has one place at least
+            runs = [skipping(*each, codec.bits, table.layout) for each in zip(blobs, shown, strict=True)]
             return [bits.pack(run.codes, run.bits) for run in runs]
         if not table.strided:
             return [bits.pack(blob, codec.bits) for blob in blobs]
@@ -355,7 +358,8 @@ class Toy:
             code=FORMATS[table.code].kind,
             exponent=table.exponent,
             address=address,
-            skips=int(table.skips),
+            skips=int(table.layout > 0),
+            lists=int(table.layout is Layout.LIST),
             **FORMATS[table.code].form._asdict(),
         )
 

@@ -47,7 +47,7 @@ def image() -> Image:
         "bias": np.array([1, 2, 3]),
     }
     target = toy.population((3, 3, 4), 1, bias_format=BiasFormat.FLOAT16, **facts)
-    toy.join(source, target, np.ones((2, 3, 3, 3)), pad=(1, 1), code="fixed8")
+    toy.join(source, target, -np.ones((2, 3, 3, 3)), pad=(1, 1), code="fixed8")
     return toy.output("y", target).image()
 
 
@@ -189,6 +189,24 @@ DAMAGES: dict[str, tuple[int, int, Callable[[int], int], str]] = {
         KERNELS,
         changed(Kernel, address=23, skips=1, kd=3, kw=3, kh=3, code="float32"),
         "address 14: leads to weights at 23",
+    ),
+    "a list beyond": (
+        1,
+        KERNELS,
+        changed(Kernel, address=23, skips=1, lists=1, kd=3, kw=3, kh=3, code="float32"),
+        "address 14: leads to weights at 23",
+    ),
+    "places out of their order": (
+        1,
+        KERNELS,
+        changed(Kernel, address=WEIGHTS, skips=1, lists=1, kd=1, kw=3, kh=3),
+        "address 14: lists the weight 15, of 9, out of its order",
+    ),
+    "a list of all": (
+        1,
+        KERNELS,
+        changed(Kernel, lists=1),
+        "address 14: has a list of what it does not skip",
     ),
     "states over axons": (
         0,

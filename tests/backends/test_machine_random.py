@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from snc.backends.words.words import BiasFormat, Order
 from snc.ir.network import Activation, Neuron, Update
+from snc.ir.storage.skipping import Layout
 from snc.ir.storage.weights import FORMATS
 
 from .machine_toys import Shape, Toy
@@ -89,7 +90,7 @@ def connect(draw: st.DrawFn, rng: np.random.Generator, toy: Toy, source: int, ta
         "exponent": exponent,
         "strided": draw(st.booleans()) and whole and bool((first >= 0).any()),
     }
-    facts["skips"] = not facts["strided"] and draw(st.booleans())
+    facts["layout"] = Layout.WHOLE if facts["strided"] else draw(st.sampled_from(Layout))
     if draw(st.booleans()):
         numbers = np.where(rng.random(numbers.shape) < 0.7, 0, numbers)
     table = toy.table(target, numbers * 2.0**exponent, first, **facts)

@@ -121,7 +121,8 @@ def wire_limits(picture: Picture, wire: Wire) -> Iterator[Fault]:
     }
     yield from _above(picture, numbers, where)
     named = zip(*(kernels[name].tolist() for name in FORM), strict=True)
-    if not all(is_format(*form) for form in named) or (wire.pairs.size and wire.kernels["skips"].any()):
+    skips = wire.pairs.size and wire.kernels["skips"].any()
+    if not all(is_format(*form) for form in named) or skips or (kernels["lists"] > kernels["skips"]).any():
         yield Fault("field", f"{where}: a kernel descriptor")
     if (kernels["kw"] != axon["kw"]).any() or (kernels["kh"] != axon["kh"]).any():
         yield Fault("kernel", f"{where}: a kernel of another size than {axon['kw']} x {axon['kh']}")

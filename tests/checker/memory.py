@@ -216,10 +216,35 @@ def weight_words(core: Core, kernels: dict[str, Integers], further: Integers | i
     count = kernels["kd"] * kernels["kw"] * kernels["kh"]
     each = count * n
     for i in np.flatnonzero(kernels["skips"] * (kernels["code"] > 0)).tolist():
-        bitmap = core.read(int(kernels["address"][i]), words_of(int(count[i]), 1), "a bitmap")
-        present = np.unpackbits(bitmap.astype("<u8").view(np.uint8), bitorder="little")[: count[i]]
-        each[i] = count[i] + n[i] * int(present.sum())
+        place = int(kernels["address"][i])
+        before, stored = (_list if kernels["lists"][i] else _bitmap)(core, place, int(count[i]))
+        each[i] = before + n[i] * stored
     return np.asarray(np.where(each, -(-(each + 8 * further) // 64), 0))
+
+
+def _digits(core: Core, place: int, count: int, what: str) -> Integers:
+    """The first bits from the word at an address on."""
+    words = core.read(place, words_of(count, 1), what)
+    return np.unpackbits(words.astype("<u8").view(np.uint8), bitorder="little")[:count].astype(np.int64)
+
+
+def _bitmap(core: Core, place: int, count: int) -> tuple[int, int]:
+    """The bits of a bitmap of so many weights, and how many it names."""
+    return count, int(_digits(core, place, count, "a bitmap").sum())
+
+
+def _list(core: Core, place: int, count: int) -> tuple[int, int]:
+    """The bits of a list of places among so many weights, and how many it names: upwards, each once."""
+    each = max(1, (count - 1).bit_length())
+    worth = 2 ** np.arange(each, dtype=np.int64)
+    stored = int(_digits(core, place, each, "a list") @ worth) + 1
+    if stored > count:
+        raise Unreadable("field", f"a list of {stored} places of {count}")
+    size = each * (stored + 1)
+    places = _digits(core, place, size, "a list")[each:].reshape(stored, each) @ worth
+    if (np.diff(places, prepend=-1) <= 0).any() or places[-1] >= count:
+        raise Unreadable("field", f"a list of places of {count} weights at address {place}")
+    return size, stored
 
 
 def _overlaps(picture: Picture, held: Sequence[Population], spans: dict[Key, Life]) -> Iterator[Fault]:

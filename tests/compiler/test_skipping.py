@@ -18,7 +18,7 @@ from snc.backends.image.container import write_image
 from snc.backends.machine.machine import Machine
 from snc.compiler.running.runner import Runner
 from snc.ir.storage.bitrun import BitRun
-from snc.ir.storage.skipping import dense, skipping
+from snc.ir.storage.skipping import Layout, dense, skipping
 from snc.ir.storage.weights import FORMATS, Codec
 
 from .reference import CHIP, assert_layers, compiled, options, reread
@@ -101,13 +101,32 @@ def test_an_infinite_value_does_not_meet_a_skipped_weight() -> None:
     assert (values[:, 1::4] == 0).all()
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.data(), st.sampled_from([codec for codec in FORMATS.values() if codec.bits <= 16]))
-def test_a_bitmap_and_numbers_are_the_same_codes(data: st.DataObject, codec: Codec) -> None:
-    bits = codec.bits
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.sampled_from([codec for codec in FORMATS.values() if codec.bits <= 16]), st.booleans())
+def test_a_bitmap_or_a_list_and_numbers_are_the_same_codes(
+    data: st.DataObject, codec: Codec, lists: bool
+) -> None:
+    bits, layout = codec.bits, Layout.LIST if lists else Layout.BITMAP
     some = sorted({0, 1, min(2, 2**bits - 1), 2**bits - 1})
-    codes = np.array(data.draw(st.lists(st.sampled_from([0, *some]), max_size=70)), dtype=np.int64)
+    drawn = st.lists(st.sampled_from([0, *some]), min_size=1, max_size=70)
+    codes = np.array(data.draw(drawn.filter(any)), dtype=np.int64)
     run = BitRun.of(codes, bits)
-    held = skipping(run.codes, run.codes != 0, bits)
-    assert held.size_bits == codes.size + bits * int((codes != 0).sum())
-    assert dense(held, codes.size, bits) == run
+    held = skipping(run.codes, run.codes != 0, bits, layout)
+    present = int((codes != 0).sum())
+    before = (present + 1) * max(1, (codes.size - 1).bit_length()) if lists else codes.size
+    assert held.size_bits == before + bits * present
+    assert dense(held, codes.size, bits, layout) == run
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 4000), st.floats(0, 1), st.sampled_from(list(FORMATS.values())))
+def test_the_smallest_layout_is_taken(count: int, share: float, codec: Codec) -> None:
+    present = max(1, round(share * count))
+    each = max(1, (count - 1).bit_length())
+    before = {Layout.WHOLE: 0, Layout.BITMAP: count, Layout.LIST: (present + 1) * each}
+    numbers = {layout: present if layout else count for layout in Layout}
+    words = {layout: -(-(before[layout] + numbers[layout] * codec.bits) // 64) for layout in Layout}
+    if not codec.has_zero and present < count:
+        del words[Layout.WHOLE]
+    found = Layout(int(codec.layouts(count, present)))
+    assert words[found] == min(words.values()) == int(codec.words(count, present))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from snc.ir.mapping import Table, table
 from snc.ir.network import Update
 from snc.ir.storage.bitrun import BitRun
+from snc.ir.storage.skipping import Layout
 from snc.ir.storage.tables import NULL, Block, Descriptor, Strided, block_blobs, strided
 from snc.ir.storage.weights import EXPONENTS
 
@@ -26,6 +27,7 @@ CHANNELS = st.builds(
     exponent=st.sampled_from([-7, -7, -6]),
     weights=st.none(),
     stored=st.none(),
+    layout=st.just(Layout.WHOLE),
 )
 
 

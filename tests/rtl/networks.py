@@ -116,6 +116,14 @@ def skipping(weights: str = "fixed8") -> Case:
     return Case(net.model(net.conv(x, 13, 10, 3, strides=[2, 2])), options={"weights": weights})
 
 
+def listed() -> Case:
+    """Kernels that list the few weights they have, and one with both forms."""
+    net = Layers((1, 3, 7, 6), 11, zeros=0.95)
+    x = net.add("Relu", net.conv("x", 3, 40, 3))
+    x = net.add("Relu", net.conv(x, 40, 90, 3, strides=[2, 2]))
+    return Case(net.model(net.conv(x, 90, 70, 1)), options={"weights": "fixed8"})
+
+
 def signs() -> Case:
     """Weights of one bit, of which some are left out."""
     return replace(skipping("sign"), options={"weights": "sign"})
@@ -174,5 +182,17 @@ def stream(count: int) -> list[Array]:
 
 CASES: dict[str, Callable[[], Case]] = {
     case.__name__: case
-    for case in (residual, depthwise, pooling, product, adaptive, skipping, signs, strided, scales, functions)
+    for case in (
+        residual,
+        depthwise,
+        pooling,
+        product,
+        adaptive,
+        skipping,
+        listed,
+        signs,
+        strided,
+        scales,
+        functions,
+    )
 }

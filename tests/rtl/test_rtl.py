@@ -43,9 +43,20 @@ FAULTS = {
 SPARSE_FAULTS = {
     "a weight counts itself": ("kernel_bitmap.sv", "rank         = earlier", "\\g<0> + stored[0]"),
     "a bitmap is read from behind": ("kernel_bitmap.sv", "stored       = bits", "stored       = ~bits"),
-    "weights begin at their bitmap": ("esu.sv", "kernel_bit + {1'b0, all}", "kernel_bit"),
+    "weights begin at their bitmap": ("esu.sv", ": {1'b0, all})", ": 21'd0)"),
     "a run's exponents are left out": ("esu.sv", "exponents_at == 0 ? HITS", "1'b1 ? HITS"),
     "channels of a run have one kernel": ("esu.sv", "+ {byte_steps, 3'b0}", "+ {byte_steps, 3'b0} * 21'd0"),
+}
+
+
+LIST_FAULTS = {
+    "the first place is passed over": ("kernel_list.sv", "index <= 19'd1;", "index <= 19'd2;"),
+    "a weight counts the next one": (
+        "kernel_list.sv",
+        "rank         = index[17:0] - 18'd1",
+        "rank = index[17:0]",
+    ),
+    "weights begin in their list": ("esu.sv", "(lists ? list_size", "(lists ? 21'd0"),
 }
 
 
@@ -241,16 +252,22 @@ def sparse() -> Case:
     return Case(net.model(net.conv(x, 12, 3, 1)), replace(CHIP, strided_tables=4))
 
 
-@pytest.mark.parametrize("case", [small, sparse])
+def few() -> Case:
+    """A layer that lists its weights."""
+    net = Layers((1, 3, 2, 2), 12, zeros=0.95)
+    return Case(net.model(net.conv("x", 3, 70, 1)), options={"weights": "fixed8"})
+
+
+@pytest.mark.parametrize("case", [small, sparse, few])
 def test_another_simulator_agrees(case: Callable[[], Case]) -> None:
     needs("iverilog")
     assert twin(compiled(case()), 1, tool="iverilog").difference is None
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, *SPARSE_FAULTS, *CHANGE_FAULTS])
+@pytest.mark.parametrize("fault", [*FAULTS, *SPARSE_FAULTS, *LIST_FAULTS, *CHANGE_FAULTS])
 def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
     needs("iverilog")
-    name, before, after = (FAULTS | SPARSE_FAULTS | CHANGE_FAULTS)[fault]
+    name, before, after = (FAULTS | SPARSE_FAULTS | LIST_FAULTS | CHANGE_FAULTS)[fault]
     rtl = tmp_path / "rtl"
     shutil.copytree(RTL, rtl)
     text = (rtl / name).read_text()
@@ -260,7 +277,8 @@ def test_a_planted_fault_is_found(tmp_path: Path, fault: str) -> None:
     if fault in CHANGE_FAULTS:
         found = stream_twin(compiled(changing()), stream(2), broken)
     else:
-        found = twin(compiled(small() if fault in FAULTS else sparse()), 1, broken)
+        case = few if fault in LIST_FAULTS else small if fault in FAULTS else sparse
+        found = twin(compiled(case()), 1, broken)
     assert found.difference is not None
     assert (found.cores, found.steps) == ((), ())
 

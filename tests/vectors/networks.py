@@ -70,9 +70,9 @@ def frames(case: Case, image: Image) -> list[dict[str, np.ndarray]]:
     return found
 
 
-def _pruned(shape: tuple[int, ...]) -> np.ndarray:
+def _pruned(shape: tuple[int, ...], zeros: float = 0.7) -> np.ndarray:
     random = np.random.default_rng(5)
-    return random.standard_normal(shape) * (random.random(shape) > 0.7)
+    return random.standard_normal(shape) * (random.random(shape) > zeros)
 
 
 def _spiking(path: Path) -> None:
@@ -176,6 +176,11 @@ CASES: dict[str, Case] = {
         "kernels without their zeros",
         "(float[1,4,4,4] x) => (y) { y = Conv<pads = [1,1,1,1]>(x, w) }",
         {"w": _pruned((16, 4, 3, 3))},
+    ),
+    "lists": Case(
+        "kernels that list the places of their weights",
+        "(float[1,4,2,3] x) => (y) { y = Conv(x, w) }",
+        {"w": _pruned((90, 4, 2, 2), 0.96)},
     ),
     "integers": Case(
         "a quantised model: whole numbers in states of 32 bits",

@@ -18,7 +18,7 @@ X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H
 )
 
 # Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel; KERNEL_BITS: of each;
-# KERNEL_SKIPS: whether a bitmap says which of them are stored.
+# KERNEL_LAYOUT: which of them are stored, as a `Layout`.
 (
     KERNEL_KD,
     KERNEL_KW,
@@ -27,7 +27,7 @@ X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H
     KERNEL_FIRST,
     KERNEL_WEIGHTS,
     KERNEL_BITS,
-    KERNEL_SKIPS,
+    KERNEL_LAYOUT,
 ) = range(8)
 KERNEL_COLUMNS = 8
 
