@@ -82,6 +82,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
         "Show what changed from one image to another: layers, cuts, cores, words, bytes.",
     ),
     LazyCommand("simulate", ".simulate:simulate_command", "Run an image on a data set, event by event."),
+    LazyCommand(
+        "estimate",
+        ".studies.estimate:estimate_command",
+        "Compare a network's forms on a stream: frames, sigma-delta, integrate-and-fire.",
+    ),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),
     LazyCommand(
         "compare", ".compare:compare_command", "Compare the memory bill of a model with that of tables."

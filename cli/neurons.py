@@ -23,15 +23,20 @@ class Threshold(click.ParamType[float | None]):
 
 def neuron_options(function: F) -> F:
     """--neurons, and what goes with each kind."""
+    option = click.option(
+        "--neurons",
+        type=click.Choice(["standard", "sigma-delta", "if"]),
+        default="standard",
+        show_default=True,
+        help="What neurons send in each frame: their values, what these have changed since the frame "
+        "before, or spikes at a rate that their values say (integrate-and-fire; needs --data).",
+    )
+    return option(form_options(function))
+
+
+def form_options(function: F) -> F:
+    """What goes with each kind of neurons."""
     options = (
-        click.option(
-            "--neurons",
-            type=click.Choice(["standard", "sigma-delta", "if"]),
-            default="standard",
-            show_default=True,
-            help="What neurons send in each frame: their values, what these have changed since the frame "
-            "before, or spikes at a rate that their values say (integrate-and-fire; needs --data).",
-        ),
         click.option(
             "--steps",
             type=click.IntRange(2, 4096),

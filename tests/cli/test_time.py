@@ -232,6 +232,35 @@ def test_one_network_in_three_forms(
     assert all(each["run"]["events"] < found["events"] for each in found["beside"])
 
 
+def test_an_estimate_is_one_table_of_the_forms(run: Run, digits: Path, model: Path, tmp_path: Path) -> None:
+    """Counters as `simulate --beside` has them, and the rule of a form that there cannot be."""
+    stream, image, page = tmp_path / "moving.npz", tmp_path / "digits.snc", tmp_path / "forms.html"
+    assert run("models", "stream", "-o", stream, "--digits", 2, "--frames", 4).code == 0
+    command = "estimate", digits, "-i", stream, "--labels", "label", "--steps", 8
+    done = run(*command, "--report", page)
+    assert (done.code, done.err) == (0, "")
+    assert [word in done.out for word in ("standard ", "sigma-delta ", "if ", "of dense")] == [True] * 4
+    assert "Frame by frame" in page.read_text(encoding="utf-8")
+    found = json.loads(run(*command, "--json").out)
+    frames, changes, rates = found["forms"]
+    assert [row["neurons"] for row in found["forms"]] == ["standard", "sigma-delta", "if"]
+    assert (found["frames"], frames["equal"], frames["max_rel_error"]) == (8, 8, 0)
+    assert changes["max_rel_error"] < 1e-6
+    assert changes["synaptic_operations"] < frames["synaptic_operations"] < rates["synaptic_operations"]
+    assert frames["accuracy"] == changes["accuracy"]
+    assert run("compile", digits, "-o", image, "--json").code == 0
+    alone = json.loads(run("simulate", image, "-i", stream, "--labels", "label", "--json").out)
+    assert (alone["events"], alone["accuracy"]) == (frames["events"], frames["accuracy"])
+    assert frames["of_dense"] == pytest.approx(alone["events"] / alone["dense_events"])
+    net = Net()
+    path, data = tmp_path / "cell.onnx", tmp_path / "x.npy"
+    path.write_bytes(net.model(*net.cell("GRU", "x")[1:]).SerializeToString())
+    np.save(data, np.random.default_rng(1).standard_normal((6, 1, FEATURES)).astype(np.float32))
+    *_, refused = json.loads(run("estimate", path, "-i", data, "--json").out)["forms"]
+    assert "it hears of the frame before" in refused["refusal"] or "no rate" in refused["refusal"]
+    assert run("estimate", model, "-i", data).code == 2
+
+
 def test_a_page_shows_spikes_and_rates(run: Run, model: Path, tmp_path: Path) -> None:
     steps, page, report = tmp_path / "steps.npy", tmp_path / "run.html", tmp_path / "run.json"
     assert run("compile", model, "--reset", "subtract", "--json").code == 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from ...frontend.runtime import Arrays
 from ..chain import runner_of
 from ..engines import AnyImage
 from ..runner import network_inputs
+from .answers import Answers
 from .blocks import Block, work
 from .simulation import AnySimulation, summed
 
@@ -58,7 +60,9 @@ class Tracker:
 
 
 class Second:
-    """An image that runs beside another one, block by block. Raises BadInput where it takes other inputs."""
+    """An image that runs beside another one, block by block. Raises BadInput where it takes other inputs.
+    `answers`: what its outputs say.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Second:
             raise BadInput(Origin(file=path.name), rule, hint="give two images of one network")
         self._path, self.image, self._frames = path, image, frames
         self._arithmetic, self._begins = arithmetic, begins
+        self.answers = Answers()
         self._runner = runner_of(image, arithmetic)
         self._counters: Counters | None = None
         self._found: list[Counts] = []
@@ -86,6 +91,7 @@ class Second:
 
     def add(self, block: Block) -> None:
         """Runs the image on a block's frames."""
+        held: dict[str, list[NDArray[Any]]] = {name: [] for name in block.outputs}
         for offset in range(block.frames):
             index = block.first + offset
             if self._begins(index):
@@ -98,6 +104,10 @@ class Second:
                 rule = f"has the outputs {sorted(result.outputs)}, the other image {sorted(block.outputs)}"
                 raise BadInput(Origin(file=self._path.name), rule, hint="give two images of one network")
             self._equal += self._compared(block, offset, result.outputs)
+            for name, array in result.outputs.items():
+                held[name].append(np.asarray(array))
+        outputs = {name: np.stack(arrays) for name, arrays in held.items()}
+        self.answers.add(Block(block.first, outputs, block.counters, 0.0))
 
     def _compared(self, block: Block, offset: int, outputs: Arrays) -> bool:
         is_equal = True
