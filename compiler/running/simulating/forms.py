@@ -19,7 +19,7 @@ from ..runner import network_inputs
 from .answers import Answers
 from .beside import Beside, Second, Tracker
 from .blocks import OnStep
-from .simulation import AnySimulation, simulate
+from .simulation import AnySimulation, Watcher, simulate
 
 Labels = NDArray[np.int64]
 
@@ -95,19 +95,20 @@ def run_forms(
 ) -> FormRuns:
     """All forms on the same frames, the frame network first."""
     plain, *others = forms
-    assert plain.image is not None
-    inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(plain.image)}
+    image: AnyImage | None = plain.image
+    assert image is not None
+    inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(image)}
     made = [(form, form.image) for form in others if form.image is not None]
     seconds = [Second(Path(form.neurons), image, frames, "float32", begins, inputs) for form, image in made]
     answers, tracker = Answers(must_name_classes=labels is not None), Tracker()
-    watchers = [answers, tracker, *seconds]
+    watchers: list[Watcher] = [answers, tracker, *seconds]
     found = simulate(
-        plain.image, Path(plain.neurons), frames, watchers=watchers, on_step=on_step, begins=begins
+        image, Path(plain.neurons), frames, watchers=watchers, on_step=on_step, begins=begins
     )
-    costs = estimate(found, plain.image.chip)
+    costs = estimate(found, image.chip)
     accuracy = None if labels is None else answers.accuracy(labels)
     dense = getattr(found, "dense_events", 0) or 1
-    rows = [_row(plain, plain.image, found, costs, dense, len(frames), 0.0, accuracy)]
+    rows = [_row(plain, image, found, costs, dense, len(frames), 0.0, accuracy)]
     beside = tuple(second.beside() for second in seconds)
     twins = dict(zip((form.neurons for form, _ in made), zip(seconds, beside, strict=True), strict=True))
     for form in others:
