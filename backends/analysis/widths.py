@@ -1,11 +1,16 @@
 """How wide the weights of a layer are in memory."""
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
 from ..image.image import Image
 from ..words.bits import WORD_BITS
 from .claims import Atlas, Role
 
 
-def bits_of_weights(image: Image) -> dict[str, float]:
+@lru_cache(maxsize=2)  # a run asks twice, and so does what runs beside it
+def bits_of_weights(image: Image) -> Mapping[str, float]:
     """The bits of memory that a weight of each layer takes, as it is stored: up to whole words. Zeros
     that are left out are weights, too. Layers without weights of their own are left out.
     """
@@ -18,4 +23,5 @@ def bits_of_weights(image: Image) -> dict[str, float]:
                 layer = atlas.layer(core, claim.population)
                 words[layer] = words.get(layer, 0) + claim.count
                 items[layer] = items.get(layer, 0) + claim.items
-    return {layer: WORD_BITS * words[layer] / count for layer, count in items.items() if count}
+    found = {layer: WORD_BITS * words[layer] / count for layer, count in items.items() if count}
+    return MappingProxyType(found)

@@ -66,14 +66,17 @@ def _course(found: AnySimulation, course: Course, beside: Sequence[Beside]) -> S
     others = tuple(zip(OTHERS, beside, strict=False))
     key = (("snc", own), *((colour, Path(each.run.image).name) for colour, each in others))
     drawn = []
-    for caption, name in (
-        ("Events of each frame", "events"),
-        ("Operations of each frame", "synaptic_operations"),
+    for caption, name, unit in (
+        ("Events of each frame", "events", "events"),
+        ("Operations of each frame", "synaptic_operations", "synaptic operations"),
+        ("Energy of each frame, estimated", "energy_nj", "nJ"),
     ):
         series = {"snc": getattr(course, name)}
         series |= {colour: getattr(each.course, name) for colour, each in others}
-        words = f"{len(course.events)} frames; {own} takes {sum(series['snc']):,} in all"
-        drawn.append(Chart(caption, words, charts.course(series, name.replace("_", " ")), key))
+        if not any(map(any, series.values())):
+            continue
+        words = f"{len(course.events)} frames; {own} takes {sum(series['snc']):,.10g} {unit} in all"
+        drawn.append(Chart(caption, words, charts.course(series, unit), key))
     texts, facts = ["What the frames took, one after the other."], []
     for each in beside:
         name = Path(each.run.image).name

@@ -1,6 +1,5 @@
 """What a run would cost on the chip: estimates from its counters and the target's costs, not measurements."""
 
-import math
 from dataclasses import dataclass
 from typing import overload
 
@@ -8,12 +7,9 @@ from ...ir.chip import Chip
 from ...ir.crossbar.chip import CrossbarChip
 from ...ir.storage.bitrun import WORD_BITS
 from .crossbar.simulation import CrossbarEstimates, CrossbarSimulation, estimated
+from .prices import NANO, STATE_ACCESSES, event_words, operation_fj, word_fj
 from .simulating.simulation import AnySimulation, LayerCount, Simulation
 
-# Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
-EVENT_WORDS = 4
-STRIDED_WORDS = 2  # more where the target has strided tables: a stride and an exponent
-STATE_ACCESSES = 2  # of a synaptic operation: the state is read and written
 ENERGY = (
     f"energy = synaptic operations * (operation_fj + (weight_bits + {STATE_ACCESSES} * state_bits) / "
     f"{WORD_BITS} * word_fj) + events * {{}} * word_fj + hops * hop_fj, where word_fj = access_fj + "
@@ -65,12 +61,11 @@ def estimate(found: AnySimulation, chip: Chip | CrossbarChip) -> AnyEstimates:
         assert isinstance(chip, CrossbarChip)
         return estimated(found, chip)
     assert isinstance(chip, Chip)
-    word_fj = chip.access_fj + chip.access_root_fj * math.sqrt(chip.core_words)
-    layers = tuple(_layer(layer, chip, word_fj, found.frames) for layer in found.per_layer)
+    layers = tuple(_layer(layer, chip, found.frames) for layer in found.per_layer)
     return Estimates(
-        ENERGY.format(_event_words(chip)),
+        ENERGY.format(event_words(chip)),
         LATENCY,
-        word_fj,
+        word_fj(chip),
         chip.operation_fj,
         chip.hop_fj,
         chip.cycle_ps,
@@ -80,15 +75,9 @@ def estimate(found: AnySimulation, chip: Chip | CrossbarChip) -> AnyEstimates:
     )
 
 
-def _event_words(chip: Chip) -> int:
-    return EVENT_WORDS + STRIDED_WORDS * (chip.strided_tables > 0)
-
-
-def _layer(layer: LayerCount, chip: Chip, word_fj: float, frames: int) -> LayerEstimate:
-    words = (layer.weight_bits + STATE_ACCESSES * chip.state_bits) / WORD_BITS
-    operation_fj = chip.operation_fj + words * word_fj
-    operations = layer.synaptic_operations * operation_fj / frames / 1e6
-    events = layer.events * _event_words(chip) * word_fj / frames / 1e6
-    hops = layer.hops * chip.hop_fj / frames / 1e6
+def _layer(layer: LayerCount, chip: Chip, frames: int) -> LayerEstimate:
+    operations = layer.synaptic_operations * operation_fj(chip, layer.weight_bits) / frames / NANO
+    events = layer.events * event_words(chip) * word_fj(chip) / frames / NANO
+    hops = layer.hops * chip.hop_fj / frames / NANO
     latency = layer.cycles * chip.cycle_ps / frames / 1e6
     return LayerEstimate(layer.name, operations, events, hops, operations + events + hops, latency)

@@ -202,7 +202,12 @@ def test_two_images_run_beside_each_other(run: Run, digits: Path, image: Path, t
     assert len(set(of_frames)) == 1
     assert sum(of_frames) == found["beside"]["run"]["events"]
     assert sum(found["course"]["events"]) == found["events"]
-    assert "Frame by frame" in page.read_text(encoding="utf-8")
+    assert "Energy of each frame" in page.read_text(encoding="utf-8")
+    assert run(*command, "--report", page.with_suffix(".json")).code == 0
+    report = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    energy = report["course"]["energy_nj"]
+    assert energy[0] > 0 == sum(energy[1:])
+    assert sum(energy) == pytest.approx(5 * report["estimates"]["energy_nj"])
     done = run(*command)
     assert "beside      5 of 5 frames are equal" in done.out
     assert "of the other" in done.out

@@ -17,17 +17,18 @@ from ..engines import AnyImage
 from ..runner import network_inputs
 from .answers import Answers
 from .blocks import Block, work
-from .simulation import AnySimulation, summed
+from .simulation import AnySimulation, energy_of, summed
 
-Counts = NDArray[np.int64]
+Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The events and synaptic operations of each frame."""
+    """The events and synaptic operations of each frame, and its energy, estimated."""
 
     events: tuple[int, ...]
     synaptic_operations: tuple[int, ...]
+    energy_nj: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +81,7 @@ class Second:
         self._path, self.image, self._frames = path, image, frames
         self._arithmetic, self._begins = arithmetic, begins
         self.answers = Answers()
+        self._energy_nj = energy_of(image)
         self._runner = runner_of(image, arithmetic)
         self._counters: Counters | None = None
         self._found: list[Counts] = []
@@ -99,7 +101,7 @@ class Second:
             result = self._runner(self._frames[index])
             counters = result.run.counters
             self._counters = counters if self._counters is None else self._counters + counters
-            self._found.append(work([result]))
+            self._found.append(work([result], self._energy_nj))
             if result.outputs.keys() != block.outputs.keys():
                 rule = f"has the outputs {sorted(result.outputs)}, the other image {sorted(block.outputs)}"
                 raise BadInput(Origin(file=self._path.name), rule, hint="give two images of one network")
@@ -132,5 +134,5 @@ class Second:
 
 
 def _course(found: Sequence[Counts]) -> Course:
-    held = np.concatenate([np.zeros((0, 2), dtype=np.int64), *found]).T.tolist()
-    return Course(tuple(held[0]), tuple(held[1]))
+    events, operations, energy = np.concatenate([np.zeros((0, 3)), *found]).T
+    return Course(tuple(map(int, events)), tuple(map(int, operations)), tuple(energy.tolist()))

@@ -18,6 +18,7 @@ FRAMES_MAX = 64
 BYTES_MAX = 2**24  # of outputs
 SECONDS_MAX = 2.0  # of work that a lost block would cost
 
+Energy = Callable[[Counters], float]
 OnStep = Callable[[int, int, int], None]  # the frame, how many of its steps are done, and of how many
 
 
@@ -25,15 +26,16 @@ OnStep = Callable[[int, int, int], None]  # the frame, how many of its steps are
 class Block:
     """Frames that follow one another: their outputs along a new first axis, their counters summed.
 
-    `course`: events and synaptic operations of each, where the frames were run now. `classes`: where frames
-    are shown for several steps, the largest element of the first output after each, [frames, steps].
+    `course`: events, synaptic operations and nanojoules of each, where the frames were run now. `classes`:
+    where frames are shown for several steps, the largest element of the first output after each, [frames,
+    steps].
     """
 
     first: int
     outputs: Arrays
     counters: Counters
     seconds: float
-    course: NDArray[np.int64] | None = None
+    course: NDArray[np.float64] | None = None
     classes: NDArray[np.int64] | None = None
 
     @property
@@ -53,9 +55,11 @@ def run_blocks(
     first: int = 0,
     on_step: OnStep = lambda frame, done, of: None,
     begins: Callable[[int], bool] = lambda frame: False,
+    energy_nj: Energy = lambda counters: 0.0,
 ) -> Iterator[Block]:
-    """Runs frames from `first` on. `begins`: before which frames the states begin anew. When an error or an
-    interrupt ends the run, the frames that are finished come as a last block before it is raised.
+    """Runs frames from `first` on. `begins`: before which frames the states begin anew. `energy_nj`: of a
+    frame's counters. When an error or an interrupt ends the run, the frames that are finished come as a last
+    block before it is raised.
     """
     held: list[Result] = []
     start, begun, most = first, time.perf_counter(), FRAMES_MAX
@@ -73,11 +77,11 @@ def run_blocks(
             now = time.perf_counter()
             if len(held) >= most or now - begun >= SECONDS_MAX or index + 1 == len(frames):
                 done, held = held, []
-                yield _block(start, done, now - begun)
+                yield _block(start, done, now - begun, energy_nj)
                 start, begun = index + 1, time.perf_counter()
     except BaseException:
         if held:
-            yield _block(start, held, time.perf_counter() - begun)
+            yield _block(start, held, time.perf_counter() - begun, energy_nj)
         raise
 
 
@@ -85,7 +89,7 @@ def _size(result: Result) -> int:
     return sum(np.asarray(array).nbytes for array in result.outputs.values()) or 1
 
 
-def _block(first: int, results: Sequence[Result], seconds: float) -> Block:
+def _block(first: int, results: Sequence[Result], seconds: float, energy_nj: Energy) -> Block:
     counters = results[0].run.counters
     for result in results[1:]:
         counters += result.run.counters
@@ -97,7 +101,7 @@ def _block(first: int, results: Sequence[Result], seconds: float) -> Block:
             hint = "run the frames one by one, or end the model before it"
             raise BadInput(Origin(node=name, operator="output"), rule, hint=hint)
         outputs[name] = np.stack(arrays)
-    return Block(first, outputs, counters, seconds, work(results), _classes(results))
+    return Block(first, outputs, counters, seconds, work(results, energy_nj), _classes(results))
 
 
 def _classes(results: Sequence[Result]) -> NDArray[np.int64] | None:
@@ -107,7 +111,7 @@ def _classes(results: Sequence[Result]) -> NDArray[np.int64] | None:
     return np.array([[int(np.argmax(array)) for array in arrays] for arrays in firsts], dtype=np.int64)
 
 
-def work(results: Sequence[Result]) -> NDArray[np.int64]:
-    """Events and synaptic operations of each frame."""
-    totals = (result.run.counters.total for result in results)
-    return np.array([(total.events, total.synaptic_operations) for total in totals], dtype=np.int64)
+def work(results: Sequence[Result], energy_nj: Energy) -> NDArray[np.float64]:
+    """Events, synaptic operations and nanojoules of each frame."""
+    counters = [result.run.counters for result in results]
+    return np.array([(c.total.events, c.total.synaptic_operations, energy_nj(c)) for c in counters])

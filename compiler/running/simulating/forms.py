@@ -102,9 +102,7 @@ def run_forms(
     seconds = [Second(Path(form.neurons), image, frames, "float32", begins, inputs) for form, image in made]
     answers, tracker = Answers(must_name_classes=labels is not None), Tracker()
     watchers: list[Watcher] = [answers, tracker, *seconds]
-    found = simulate(
-        image, Path(plain.neurons), frames, watchers=watchers, on_step=on_step, begins=begins
-    )
+    found = simulate(image, Path(plain.neurons), frames, watchers=watchers, on_step=on_step, begins=begins)
     costs = estimate(found, image.chip)
     accuracy = None if labels is None else answers.accuracy(labels)
     dense = getattr(found, "dense_events", 0) or 1

@@ -18,8 +18,9 @@ from ...frontend.runtime import Arrays
 from ..chain import runner_of
 from ..crossbar.simulation import CrossbarSimulation, counted
 from ..engines import AnyImage
+from ..prices import Prices
 from .answers import Answers
-from .blocks import Block, OnStep, run_blocks
+from .blocks import Block, Energy, OnStep, run_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,11 @@ def counters_of(image: AnyImage) -> type[Counters]:
     return CrossbarCounters if isinstance(image, CrossbarImage) else Counters
 
 
+def energy_of(image: AnyImage) -> Energy:
+    """What gives the nanojoules of a frame's counters; of crossbars, which count other things, 0."""
+    return (lambda counters: 0.0) if isinstance(image, CrossbarImage) else Prices(image).energy_nj
+
+
 def has_memory(image: AnyImage) -> bool:
     """Whether a frame's outputs depend on the frames before it: states last."""
     if isinstance(image, CrossbarImage):
@@ -219,7 +225,8 @@ def _all_blocks(
         yield block
         done = block.stop
     if done < len(frames):
-        yield from run_blocks(runner_of(image, arithmetic, engine), frames, done, on_step, begins)
+        runner = runner_of(image, arithmetic, engine)
+        yield from run_blocks(runner, frames, done, on_step, begins, energy_of(image))
 
 
 def _layer(
