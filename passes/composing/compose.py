@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from ...ir.errors import SncError, Unsupported
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
 from . import affine, attention, compositions, einsum, scatter
@@ -11,6 +12,7 @@ from .layer_writer import COMPOSITIONS, Alone, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
+LEFT = "stands at an end of the network, where the host has what is made of others"
 FAMILIES = (affine, attention, compositions, einsum, scatter)  # importing them fills COMPOSITIONS
 
 
@@ -30,8 +32,16 @@ class Compose:
         flow = Flow(graph)
         chosen = [index for index, layer in enumerate(graph.layers) if _is_composed(graph, layer)]
         if any(flow.is_weighted(index) for index in range(len(graph.layers))):
-            chosen = [index for index in chosen if flow.is_between(index)]
+            left = [index for index in chosen if not flow.is_between(index)]
+            chosen = [index for index in chosen if index not in left]
+            graph = replace(graph, unmapped={**graph.unmapped, **_left(graph, left)})
         return _written(graph, chosen, self.alone)
+
+
+def _left(graph: LayerGraph, left: Sequence[int]) -> dict[str, SncError]:
+    """Why these layers are left to the host."""
+    layers = [graph.layers[index] for index in left]
+    return {layer.name: Unsupported(layer.origin, LEFT, hint="see docs/operators.md") for layer in layers}
 
 
 def _written(graph: LayerGraph, chosen: Sequence[int], alone: Alone | None) -> LayerGraph:
