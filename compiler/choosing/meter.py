@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin
 from ...ir.layers import LayerGraph
 from ...ir.network import Network
@@ -214,6 +215,7 @@ class Meter:
         session: Opened | None = None,
         names: Sequence[str] = (),
     ) -> Arrays:
+        in_time("errors were measured")
         runtime, reads = session or self._opened
         fed = {v.name: np.asarray(frame[v.name]).reshape(v.shape).astype(v.dtype) for v in self.graph.inputs}
         wanted = list(names or self._outputs)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.deadline import in_time
 from ...ir.errors import BadInput
 from ...ir.network import AxisMap, Network, Neuron, Population, Projection, Update
 from ..frontend.runtime import Arrays, HostPart
@@ -32,6 +33,7 @@ def peaks_of(
     step = max(1, -(-len(frames) // FRAMES_MAX))
     held: list[list[Maps]] = [[] for _ in network.populations]
     for index in range(0, len(frames), step):
+        in_time("thresholds were balanced")
         frame = dict(frames[index])
         if host is not None:
             frame |= host(frame)

@@ -125,11 +125,11 @@ def test_a_command_whose_time_is_over_says_so_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, image = convolutions(tmp_path / "convolutions.onnx"), tmp_path / "a.snc"
-    assert main(["compile", str(model), "-o", str(image), "--time-limit", "0.001"]) == 3
+    assert main(["compile", str(model), "-o", str(image), "--time-limit", "0.000001"]) == 3
     shown = capsys.readouterr()
     assert shown.out == ""
     (line,) = shown.err.splitlines()
     assert line.endswith(
-        "no mapping was found within 0.001 s, which were over while the file was loaded (give it more time)"
+        "no mapping was found within 1e-06 s, which were over while the file was loaded (give it more time)"
     )
     assert not image.exists()
