@@ -197,11 +197,20 @@ def _excess(got: Array, want: Array, rounding: Array | float = 0.0) -> Array:
     """Where two arrays of one shape differ by more than rounding."""
     if want.dtype.kind != "f":
         return np.asarray(got != want)
+    got, want = _unbounded(got), _unbounded(want)
     peak = float(np.abs(want).max(initial=0.0, where=np.isfinite(want)))
     allowed = np.maximum(TOLERANCE * peak, rounding)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = ~(np.abs(got - want) <= allowed)
     return np.asarray(apart & (got != want) & ~(np.isnan(got) & np.isnan(want)))
+
+
+def _unbounded(array: Array) -> Array:
+    """An array in which the largest number is infinite: ONNX Runtime masks with the least in place of minus
+    infinity.
+    """
+    largest = np.finfo(array.dtype).max
+    return np.where(np.abs(array) == largest, np.copysign(np.inf, array), array).astype(array.dtype)
 
 
 def _difference(layer: Layer, name: str, got: Array, want: Array) -> Difference:

@@ -1,10 +1,11 @@
 """Operators that ONNX itself defines by others, and that have no lowering of their own, are written so."""
 
-from collections.abc import Container
+from collections.abc import Callable
 from typing import Any
 
 import onnx
 
+from ...ir.errors import Origin
 from ...passes.support import mappable
 from .onnx_file import opset_of
 from .sizes import RANDOM
@@ -18,15 +19,29 @@ def with_bodies(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in which ONNX's own bodies stand for operators on floats that nothing else is known of. What
     has none, or none for this opset, stays for others to refuse.
     """
+    known = mappable()
     for _ in range(NESTED_MAX):
-        found = _once(model, mappable())
+        found = _once(model, lambda node: node.op_type not in known)
         if found is None:
             break
         model = found
     return model
 
 
-def _once(model: onnx.ModelProto, known: Container[str]) -> onnx.ModelProto | None:
+def with_body_of(model: onnx.ModelProto, culprit: Origin) -> onnx.ModelProto | None:
+    """The model in which ONNX's own body stands for the node that an error names; None where there is none.
+
+    ONNX Runtime has no kernel for some operators that are made of others, or not for all that they may be.
+    """
+
+    def is_meant(node: onnx.NodeProto) -> bool:
+        is_named = (node.op_type, node.name) == (culprit.operator, culprit.node)
+        return is_named and culprit.output in node.output
+
+    return _once(model, is_meant)
+
+
+def _once(model: onnx.ModelProto, is_chosen: Callable[[onnx.NodeProto], bool]) -> onnx.ModelProto | None:
     """The model with one level of bodies put in place; None where there is nothing to be done."""
     import onnx.inliner
 
@@ -35,7 +50,7 @@ def _once(model: onnx.ModelProto, known: Container[str]) -> onnx.ModelProto | No
         index
         for index, node in enumerate(model.graph.node)
         if not node.domain
-        and node.op_type not in known
+        and is_chosen(node)
         and node.op_type not in RANDOM
         and _has_body(node.op_type, opset)
     ]

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import Array, Attribute, Layer, LayerGraph, Value
-from .bodies import with_bodies
+from .bodies import with_bodies, with_body_of
 from .inline import (
     with_branches,
     with_first_outputs,
@@ -77,7 +77,7 @@ def read_model(
     is_whole = whole.NOTE in notes
     rewritten = with_bodies(rewritten)
     try:
-        found = _reading(rewritten, path.name)
+        found = _reading_with_bodies(rewritten, path.name)
     except SncError:
         if rewritten is not loaded:  # a fault of the model is reported in the model's own words
             accepted(loaded, path.name)
@@ -114,6 +114,20 @@ def original(path: Path, input_shapes: Shapes = MappingProxyType({})) -> onnx.Mo
 def to_layers(model: onnx.ModelProto, file: str) -> LayerGraph:
     """The layers of a model whose inputs have static shapes. Raises SncError."""
     return _reading(model, file).graph
+
+
+def _reading_with_bodies(model: onnx.ModelProto, file: str) -> Reading:
+    """The layers of a model. A node that ONNX Runtime does not run is what ONNX defines it by, if that is."""
+    try:
+        return _reading(model, file)
+    except BadInput as error:
+        found = with_body_of(model, error.origin) if error.origin else None
+        if found is None:
+            raise
+        try:
+            return _reading_with_bodies(with_bodies(found), file)
+        except SncError:
+            raise error from None
 
 
 def _reading(given: onnx.ModelProto, file: str) -> Reading:

@@ -9,9 +9,8 @@ from ...ir.layers import Array, Layer
 from .compositions import exponentials, product, row_products
 from .layer_writer import Writer, composes
 
-MASKED = -6e4  # what is added to scores that do not count: a half holds it, and its exponential is 0
-CAP_FIRST = 25  # from this opset on, scores are capped before the mask is added, and the modes say so
-RAW, WEIGHTS = 0, 3  # modes of the fourth result that always meant the same
+LEAST = -6e4  # of what is added to scores: a half holds it, and its exponential is 0
+RAW, WITH_MASK = 0, 2  # modes of the fourth result
 
 
 @composes("Attention")
@@ -20,10 +19,7 @@ def attention(w: Writer, layer: Layer) -> tuple[str, ...] | None:
     operands, mode = layer.inputs[:3], layer.integer("qk_matmul_output_mode", RAW)
     mask, past_key, past_value, valid = (layer.input(index) for index in range(3, 7))
     cap = layer.number("softcap", 0.0)
-    is_new = w.graph.opset >= CAP_FIRST
     if any(map(w.is_constant, operands)) or (valid and not w.is_constant(valid)):
-        return None
-    if not is_new and ((cap and mask) or (len(layer.outputs) > 3 and mode not in (RAW, WEIGHTS))):
         return None
     is_flat = len(w.shape(operands[0])) == 3
     counts = (layer.integer("q_num_heads", 0), *[layer.integer("kv_num_heads", 0)] * 2)
@@ -45,12 +41,14 @@ def attention(w: Writer, layer: Layer) -> tuple[str, ...] | None:
             return None
         scores = w.add("Add", scores, mask)
     allowed, bias = _mask(w, layer, scores, past)
-    if bias.any():
-        scores = w.add("Add", scores, w.constant(bias))
-    shown.append(scores)
+    is_answered = np.asarray(allowed.any(axis=-1, keepdims=True))
+    masked = np.where(allowed, bias, -np.inf).astype(np.float32)
+    shown.append(w.add("Add", scores, w.constant(masked)) if mode == WITH_MASK and masked.any() else scores)
+    added = np.where(is_answered, masked, 0).astype(np.float32)
+    if added.any():
+        scores = w.add("Add", scores, w.constant(added))
     powers, total = exponentials(w, scores, [3])[:2]
     weights = w.add("Mul", powers, w.add("Reciprocal", total))
-    is_answered = np.asarray(allowed.any(axis=-1, keepdims=True))
     if not is_answered.all():  # a query that no key answers has a result of zeros
         weights = w.add("Mul", weights, w.constant(is_answered))
     found = product(w, weights, _for_each(w, value, heads))
@@ -107,8 +105,8 @@ def _mask(w: Writer, layer: Layer, scores: str, past: int) -> tuple[Array, Array
             allowed = allowed & _padded(given, missing, False)
         else:
             allowed = allowed & _padded(given > -np.inf, missing, False)
-            bias = bias + _padded(np.maximum(given, MASKED), missing, 0.0)
-    return allowed, np.where(allowed, bias, MASKED).astype(np.float32)
+            bias = bias + _padded(np.maximum(given, LEAST), missing, 0.0)
+    return allowed, bias
 
 
 def _padded(mask: Array, missing: int, value: float | bool) -> Array:

@@ -141,11 +141,23 @@ def attention_operator(way: str) -> onnx.ModelProto:
         said["kv_num_heads"] = 1
     elif way == "a cap and a scale":
         said |= {"softcap": 2.0, "scale": 0.7}
+    elif way == "a cap and a mask":
+        more = [net.constant(np.where(seen, net.random.standard_normal(seen.shape), -np.inf))]
+        said["softcap"] = 2.0
+    elif way == "a query without keys":
+        seen[2] = False
+        more = [net.constant(seen)]
+    elif way == "scores with their mask":
+        said |= {"is_causal": 1, "qk_matmul_output_mode": 2}
     elif way == "a past":
         more = ["", *(net.constant(net.random.standard_normal((1, 2, 3, 8))) for _ in "kv")]
     found = net.add("Attention", query, key, value, *more, **said)
     if way == "a past":
         net.nodes[-1].output.extend(["present_key", "present_value"])
+    if way == "scores with their mask":
+        net.nodes[-1].output.extend(["", "", "scores"])
+        found = net.add("Concat", found, net.add("Exp", shaped(net, "scores", 1, 6, 12)), axis=2)
+        return net.model(dense(net, found, 28, 4))
     return net.model(dense(net, found, 16, 4))
 
 
@@ -158,6 +170,9 @@ def attention_operator(way: str) -> onnx.ModelProto:
         "a mask of numbers",
         "shared keys",
         "a cap and a scale",
+        "a cap and a mask",
+        "a query without keys",
+        "scores with their mask",
         "a past",
     ],
 )

@@ -61,7 +61,10 @@ def outcome(case: SuiteCase) -> Outcome:
     assert check(write_image(image)).faults == (), case.name
     runner = Runner(image)
     for given, wanted in case.frames:
-        got = runner(given).outputs
+        try:
+            got = runner(given).outputs
+        except SncError as error:  # inputs that the chip does not take: infinite ones
+            return Outcome(str(error), True)
         for name, want in wanted.items():
             assert got[name].shape == want.shape, f"{case.name}: {name}"
             np.testing.assert_allclose(got[name], want, case.rtol, case.atol, err_msg=f"{case.name}: {name}")
