@@ -33,6 +33,7 @@ from .quantised.qdq import float_form, is_quantised
 from .quantised.rewriting import OWN
 from .quantised.whole import WholeForm, whole_form
 from .recurrent.reading import step_of, with_carried
+from .recurrent.unroll import unrolled
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
@@ -133,8 +134,9 @@ def _reading_with_bodies(model: onnx.ModelProto, file: str) -> Reading:
 def _reading(given: onnx.ModelProto, file: str) -> Reading:
     model = with_first_outputs(without_unread(without_constant_inputs(given)))
     scope = survey(model, file)
-    while scope.taken:
-        model = without_unread(with_branches(model, scope.taken))
+    while scope.taken or scope.steps:
+        model = unrolled(with_branches(model, scope.taken), scope.steps)
+        model = with_bodies(without_unread(model))
         scope = survey(model, file)
     model = without_empties(model, scope.shape)
     if not model.graph.output:

@@ -19,6 +19,8 @@ from .onnx_file import TENSOR_ELEMENTS_MAX, opset_of
 FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than what it is computed from
 FOLDED_SUM_MAX = 2**26  # of all of them
 SMALL_ELEMENTS = 2**10  # constants that may say a shape
+UNROLLED_NODES_MAX = 2**12  # of all steps of a Scan
+SCAN_WITHOUT_BATCH = 9  # the first opset where Scan is as it is now
 DATA_DEPENDENT = ("NonZero", "Unique", "Compress")  # at most as large as what they read, rank by rank
 LIKE_THEIR_OPERAND = ("GroupNormalization", "MeanVarianceNormalization")  # onnx may infer nothing of them
 # Their results are no constants, though they read nothing else, or nothing at all.
@@ -44,6 +46,7 @@ class Scope:
     `sure`: those whose types follow from the inputs' alone, whatever the file says of them.
     `constants`: those that folding will compute.
     `taken`: the branch of each If whose condition is constant, by the If's first output.
+    `steps`: of each Scan that is to be written step by step, how many it has, by its first output.
     """
 
     opset: int
@@ -54,6 +57,7 @@ class Scope:
     sure: set[str] = field(default_factory=set)
     constants: set[str] = field(default_factory=set)
     taken: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
     folded: int = 0
 
     def shape(self, name: str) -> tuple[int, ...] | None:
@@ -89,6 +93,8 @@ def _walk(graph: onnx.GraphProto, scope: Scope) -> None:
         _hold(tensor.name, tensor, scope)
     for node in graph.node:
         branches = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+        if branches and node.op_type == "Scan" and _count(node, branches[0], scope):
+            continue
         if branches and node.op_type != "If":
             raise Unsupported(
                 _origin(node, scope),
@@ -110,6 +116,19 @@ def _hold(name: str, tensor: onnx.TensorProto, scope: Scope) -> None:
     scope.sure.add(name)
     if _elements(scope.types[name]) <= SMALL_ELEMENTS:
         scope.values[name] = numpy_helper.to_array(tensor)
+
+
+def _count(node: onnx.NodeProto, body: onnx.GraphProto, scope: Scope) -> bool:
+    """Whether a Scan has so few steps that they can be written one after the other; then how many."""
+    shape = scope.shape(node.input[-1])
+    listed = next((list(a.ints) for a in node.attribute if a.name == "scan_input_axes"), [0])
+    if not shape or scope.opset < SCAN_WITHOUT_BATCH or not -len(shape) <= listed[-1] < len(shape):
+        return False
+    steps = shape[listed[-1]]
+    if not 0 < steps * len(body.node) <= UNROLLED_NODES_MAX:
+        return False
+    scope.steps[node.output[0]] = steps
+    return True
 
 
 def _choose(node: onnx.NodeProto, scope: Scope) -> None:

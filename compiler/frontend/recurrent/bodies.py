@@ -7,9 +7,9 @@ import onnx
 
 from ....ir.errors import Origin, Unsupported
 from ..inline import made_names, renamed
+from ..sizes import SCAN_WITHOUT_BATCH
 from .writing import Writer
 
-SCAN_WITHOUT_BATCH = 9  # the first opset where Scan is as it is now
 LOOP_INPUTS = 2  # how often, and whether at all
 COUNTERS = ("Identity", "Cast", "Unsqueeze", "Squeeze", "Reshape")  # of a counter, a counter still
 SHAPELESS = "its state {} has no shape that is known before it runs"
