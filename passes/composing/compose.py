@@ -7,13 +7,14 @@ from types import MappingProxyType
 from ...ir.errors import SncError, Unsupported
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from ..lowering.host import Flow
-from . import affine, attention, compositions, einsum, scatter
+from . import affine, attention, compositions, einsum, linear_algebra, scatter
 from .layer_writer import COMPOSITIONS, Alone, Writer
 
 __all__ = ["COMPOSITIONS", "Compose"]
 
 LEFT = "stands at an end of the network, where the host has what is made of others"
-FAMILIES = (affine, attention, compositions, einsum, scatter)  # importing them fills COMPOSITIONS
+# Importing them fills COMPOSITIONS.
+FAMILIES = (affine, attention, compositions, einsum, linear_algebra, scatter)
 
 
 @dataclass(frozen=True, slots=True)

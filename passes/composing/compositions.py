@@ -79,18 +79,19 @@ def row_products(w: Writer, first: str, second: str) -> str:
 @composes("Softmax")
 def softmax(w: Writer, layer: Layer) -> str | None:
     """Along any axis."""
-    powers, total = exponentials(w, layer.inputs[0], _softmax_axes(w, layer))[:2]
+    powers, total = exponentials(w, layer.inputs[0], softmax_axes(w, layer))[:2]
     return w.add("Mul", powers, w.add("Reciprocal", total))
 
 
 @composes("LogSoftmax")
 def log_softmax(w: Writer, layer: Layer) -> str | None:
     """Along any axis."""
-    _, total, shifted, _ = exponentials(w, layer.inputs[0], _softmax_axes(w, layer))
+    _, total, shifted, _ = exponentials(w, layer.inputs[0], softmax_axes(w, layer))
     return w.add("Sub", shifted, w.add("Log", total))
 
 
-def _softmax_axes(w: Writer, layer: Layer) -> list[int]:
+def softmax_axes(w: Writer, layer: Layer) -> list[int]:
+    """The axes along which a Softmax, or a Hardmax, compares."""
     rank = len(w.shape(layer.inputs[0]))
     is_one = w.graph.opset >= SOFTMAX_OF_ONE_AXIS
     axis = layer.integer("axis", -1 if is_one else 1) % max(rank, 1)

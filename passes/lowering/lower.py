@@ -27,6 +27,7 @@ from .operators import (
     reduce,
     rounding,
     shapes,
+    sorting,
     spatial,
     spiking,
 )
@@ -37,8 +38,8 @@ __all__ = ["HANDLERS", "Lower"]
 
 # Importing them fills HANDLERS.
 FAMILIES = (
-    *(functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, spatial, spiking),
-    *(combining, comparing),
+    *(functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, sorting),
+    *(spatial, spiking, combining, comparing),
 )
 
 

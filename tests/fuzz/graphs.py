@@ -11,6 +11,7 @@ from .affine_nodes import AFFINE_NODES
 from .composition_nodes import COMPOSITION_NODES
 from .drawing import Array, Draw, Drawing, Rejected, Shape, ir_version
 from .function_nodes import FUNCTION_NODES
+from .order_nodes import ORDER_NODES
 from .picking_nodes import PICKING_NODES
 from .point_nodes import POINT_NODES
 from .scatter_nodes import SCATTER_NODES
@@ -28,6 +29,7 @@ NODES: Mapping[str, Draw] = {
     **TRUTH_NODES,
     **SCATTER_NODES,
     **AFFINE_NODES,
+    **ORDER_NODES,
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form

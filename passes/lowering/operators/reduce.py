@@ -53,6 +53,13 @@ def reduce_min(builder: Builder, layer: Layer) -> None:
     _largest(builder, layer, _axes(builder, layer), Update.MINIMUM)
 
 
+@lowers("ReduceProd")
+def reduce_prod(builder: Builder, layer: Layer) -> None:
+    """Along any constant axes: factor by factor."""
+    ids = builder.operand(layer, 0)
+    _reduced(builder, layer, ids, _axes(builder, layer), Update.MULTIPLY, initial=1.0)
+
+
 def _axes(builder: Builder, layer: Layer) -> tuple[int, ...]:
     """Attributes before opset 13 or 18, a constant input since; none are all, or no reduction."""
     axes = layer.integers("axes")
@@ -89,7 +96,7 @@ def _reduced(
     scale: float = 1.0,
     initial: float = 0.0,
 ) -> None:
-    """A population in which each neuron hears all that it is the sum, or the largest, of."""
+    """A population in which each neuron hears all that it is the sum, the product or the largest of."""
     stack = _stack(builder, layer, ids, axes)
     maps = np.broadcast_to(stack.maps(ids), stack.sizes)
     if initial:
