@@ -33,8 +33,8 @@ class Share:
     """What the neurons of a population that fire add to the counters.
 
     `cuts`: channels from one on are alike up to the next. Planes are `usual` numbers, and by how much pixels
-    that are `odd` (row and column) differ from them: `planes` [planes, odd]. Term i adds factors[i] times
-    the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
+    that are `odd` (row, column and class) differ from them: `planes` [classes, planes]. Term i adds factors[i]
+    times the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
     """
 
     cuts: Integers
@@ -48,12 +48,13 @@ class Share:
     @property
     def size(self) -> int:
         """How many sums there are."""
-        return (self.cuts.size - 1) * len(self.planes)
+        return (self.cuts.size - 1) * self.usual.size
 
 
 # Columns of a population: its size; where its cuts, usual numbers, odd pixels, planes and sums begin; how
-# many runs, planes and odd pixels it has; whether some number is usual, and whether all its neurons fire.
-HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, SOME, ALL = range(12)
+# many runs, planes, odd pixels and classes of these it has; whether some number is usual (if none is, all pixels
+# are odd), and whether all its neurons fire.
+HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
 
 
 @compiled
@@ -77,10 +78,10 @@ def sum_by_pixel(
     for m in range(members.size):
         own = populations[members[m]]
         height, width, count = own[HEIGHT], own[WIDTH], own[COUNT]
+        tally = np.zeros(own[CLASSES], np.int64)
         for r in range(own[RUNS]):
             first = firsts[m] + cuts[own[CUTS] + r]
             channels = cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
-            at = own[SUMS] + r * count
             total = np.int64(0)
             if own[ALL]:
                 total = np.int64(channels * height * width)
@@ -91,17 +92,26 @@ def sum_by_pixel(
                     else:
                         for x in range(width):
                             total += alive(values, first + y * row + x * pixel, channels)
-            for k in range(count):
-                sums[at + k] += usual[own[USUAL] + k] * total
-            for i in range(own[ODDS]):
-                y, x = odd[own[ODD] + 2 * i], odd[own[ODD] + 2 * i + 1]
-                n = np.int64(channels)
-                if not own[ALL]:
-                    n = np.int64(alive(values, first + y * row + x * pixel, channels))
-                for k in range(count):
-                    sums[at + k] += planes[own[PLANES] + k * own[ODDS] + i] * n
-            firing += sums[at]
+            tally[:] = 0
+            for i in range(own[ODD], own[ODD] + 3 * own[ODDS], 3):
+                at = first + odd[i] * row + odd[i + 1] * pixel
+                tally[odd[i + 2]] += channels if own[ALL] else alive(values, at, channels)
+            add_up(own, r, total, tally, usual, planes, sums)
+            firing += sums[own[SUMS] + r * count]
     return firing
+
+
+@compiled
+def add_up(
+    own: Integers, run: int, total: Any, tally: Integers, usual: Integers, planes: Integers, sums: Integers
+) -> None:
+    """Adds to the sums of a run of channels how many of its neurons fire, by the class of their pixels."""
+    count = own[COUNT]
+    for k in range(count):
+        found = usual[own[USUAL] + k] * total
+        for each in range(tally.size):
+            found += planes[own[PLANES] + each * count + k] * tally[each]
+        sums[own[SUMS] + run * count + k] += found
 
 
 @kept()
@@ -112,30 +122,41 @@ def sum_by_channel(
     """The same, where the pixels of a row lie side by side."""
     for m in range(members.size):
         own = populations[members[m]]
-        height, width, count = own[HEIGHT], own[WIDTH], own[COUNT]
-        found = np.zeros(own[ODDS], np.int64)
+        height, width = own[HEIGHT], own[WIDTH]
+        tally = np.zeros(own[CLASSES], np.int64)
+        by_pixel = np.zeros(1 if own[SOME] else height * width, np.int32)
         for r in range(own[RUNS]):
             low, high = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
-            at = own[SUMS] + r * count
-            total = np.int64(0)
-            found[:] = high - low if own[ALL] else 0
-            if own[ALL]:
-                total = np.int64((high - low) * height * width)
-            elif own[SOME]:
+            total = np.int64(high - low if own[ALL] and own[SOME] else 0) * height * width
+            by_pixel[:] = high - low if own[ALL] else 0
+            if not own[ALL]:
                 for c in range(low, high):
                     for y in range(height):
-                        total += alive(values, firsts[m] + c * channel + y * row, width)
-            if not own[ALL]:
-                for i in range(own[ODDS]):
-                    y, x = odd[own[ODD] + 2 * i], odd[own[ODD] + 2 * i + 1]
+                        v = firsts[m] + c * channel + y * row
+                        if own[SOME]:
+                            total += alive(values, v, width)
+                        else:
+                            count_alive(values, v, width, by_pixel, y * width)
+            tally[:] = 0
+            for i in range(own[ODDS]):
+                y, x, each = odd[own[ODD] + 3 * i], odd[own[ODD] + 3 * i + 1], odd[own[ODD] + 3 * i + 2]
+                if not own[SOME]:
+                    tally[each] += by_pixel[i]
+                elif own[ALL]:
+                    tally[each] += high - low
+                else:
                     v = firsts[m] + y * row + x
                     for c in range(low, high):
-                        found[i] += values[np.uintp(v + c * channel)] != 0
-            for k in range(count):
-                extra = np.int64(0)
-                for i in range(own[ODDS]):
-                    extra += planes[own[PLANES] + k * own[ODDS] + i] * found[i]
-                sums[at + k] += usual[own[USUAL] + k] * total + extra
+                        tally[each] += values[np.uintp(v + c * channel)] != 0
+            add_up(own, r, total, tally, usual, planes, sums)
+
+
+@compiled
+def count_alive(values: Floats, first: int, count: int, into: Any, begin: int) -> None:
+    """Adds 1 for each value that is not 0."""
+    v, n = np.uintp(first), np.uintp(begin)
+    for i in range(np.uintp(count)):
+        into[n + i] += np.int32(values[v + i] != 0)
 
 
 @kept()
@@ -177,6 +198,7 @@ class Census:
                     share.cuts.size - 1,
                     share.usual.size,
                     len(share.odd),
+                    len(share.planes),
                     bool(share.usual.any()),
                     block.fires_on_zero,
                 )
@@ -263,8 +285,9 @@ def _share(index: int, program: Program, edges: Sequence[Edge], works: Sequence[
                 factors.append(int(by_channel[first]))
     terms = (np.array(each, dtype=np.int64) for each in (rows, sums, factors))
     usual, odd, extra = _usual(np.stack(found))
-    places = np.stack(np.divmod(odd, word.width), axis=1)
-    return Share(cuts, usual, places, extra, *terms)
+    kinds, kind = np.unique(extra, axis=1, return_inverse=True)
+    places = np.stack([*np.divmod(odd, word.width), kind.ravel()], axis=1)
+    return Share(cuts, usual, places, np.ascontiguousarray(kinds.T), *terms)
 
 
 def _usual(planes: Integers) -> tuple[Integers, Integers, Integers]:

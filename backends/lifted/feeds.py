@@ -22,6 +22,9 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Span = tuple[int, int]
 
+FULL = 0.75  # of a box of channels that is worth its zeros
+SPLIT = 1000  # synapses of a pixel that take as long as one more feed
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
@@ -202,7 +205,7 @@ class Recipes:
         targets = np.concatenate([np.zeros(0, np.int64), *(k + low[low >= 0] for k, _, low in single)])
         sources = np.concatenate([np.zeros(0, np.int64), *(np.flatnonzero(low >= 0) for _, _, low in single)])
         order = np.argsort(targets)
-        targets, sources = targets[order], sources[order]
+        targets, sources = _filled(targets[order], sources[order], word.depth)
         for first, last in _runs(np.diff(targets) != 1, targets.size):
             begin = int(targets[first])
             span = begin, int(targets[last - 1]) + 1
@@ -217,23 +220,11 @@ class Recipes:
         rest = [(k, edges, hull) for k, edges, hull in hulls if k not in alone]
         if not rest:
             return
-        rows = np.stack([side for _, _, hull in rest for side in hull])
-        for first, last in _runs((rows[:, 1:] != rows[:, :-1]).any(axis=0), word.depth):
-            spans: list[Span] = []
-            for k, _, (low, high) in rest:
-                if low[first] >= 0:
-                    begin, end = k + int(low[first]), k + int(high[first])
-                    if spans and spans[-1][1] == begin:
-                        begin = spans.pop()[0]
-                    spans.append((begin, end))
-            for span in spans:
-                edges_in = tuple(
-                    (k - span[0], tuple(edges.get(axon) for axon in axons))
-                    for k, edges, (low, high) in rest
-                    if low[first] >= 0 and span[0] <= k + int(low[first]) < span[1]
-                )
-                piece = _Piece(first, last, edges_in)
-                yield _Draft(place.map, window, span, axons, [piece], None, (place.c + first, place.c + last))
+        taps = sum(axon.kh * axon.kw for axon in axons)
+        for (first, last), span, members in _boxes(rest, word.depth, taps):
+            held = tuple((k - span[0], tuple(edges.get(axon) for axon in axons)) for k, edges, _ in members)
+            piece = _Piece(first, last, held)
+            yield _Draft(place.map, window, span, axons, [piece], None, (place.c + first, place.c + last))
 
     def _feed(self, draft: _Draft) -> Feed:
         own = None if draft.sources is None else draft.sources.tobytes()
@@ -300,6 +291,9 @@ def _append(drafts: list[_Draft], draft: _Draft) -> None:
     drafts.append(draft)
 
 
+_Hulled = tuple[int, dict[Geometry, Edge], tuple[Integers, Integers]]
+
+
 def _hull(edges: dict[Geometry, Edge], depth: int) -> tuple[Integers, Integers]:
     """For each source channel the first target channel that it reaches and the one behind the last, or -1."""
     low, high = np.full(depth, 1 << 30, dtype=np.int64), np.full(depth, -1, dtype=np.int64)
@@ -310,11 +304,53 @@ def _hull(edges: dict[Geometry, Edge], depth: int) -> tuple[Integers, Integers]:
     return low, high
 
 
+def _boxes(
+    stacks: Sequence[_Hulled], depth: int, taps: int
+) -> Sequence[tuple[Span, Span, Sequence[_Hulled]]]:
+    """Boxes of source channels and target channels that hold what stacks reach, with the stacks in them.
+
+    One box is quicker than many: where not much of it is empty, its weights there are zeros. Else each is full.
+    """
+    rows = np.stack([side for _, _, hull in stacks for side in hull])
+    found: list[tuple[Span, Span, Sequence[_Hulled]]] = []
+    for first, last in _runs((rows[:, 1:] != rows[:, :-1]).any(axis=0), depth):
+        spans: list[tuple[Span, list[_Hulled]]] = []
+        for stack in stacks:
+            k, _, (low, high) = stack
+            if low[first] < 0:
+                continue
+            begin, end, members = k + int(low[first]), k + int(high[first]), [stack]
+            if spans and spans[-1][0][1] == begin:
+                (begin, _), before = spans.pop()
+                members = [*before, stack]
+            spans.append(((begin, end), members))
+        for span, members in spans:
+            found.append(((first, last), span, members))
+    channels = found[0][0][0], found[-1][0][1]
+    targets = min(begin for _, (begin, _), _ in found), max(end for _, (_, end), _ in found)
+    reached = sum((last - first) * (end - begin) for (first, last), (begin, end), _ in found)
+    size = (channels[1] - channels[0]) * (targets[1] - targets[0])
+    if reached >= FULL * size or (size - reached) * taps <= SPLIT * (len(found) - 1):
+        return [(channels, targets, stacks)]
+    return found
+
+
 def _is_single(low: Integers, high: Integers) -> bool:
     """Whether each channel reaches one target channel of its own."""
     heard = low >= 0
     own = low[heard]
     return bool((high[heard] - own == 1).all()) and np.unique(own).size == own.size
+
+
+def _filled(targets: Integers, sources: Integers, depth: int) -> tuple[Integers, Integers]:
+    """Targets that hear a channel each, those in between too, if these are not many: with weights of zero, they
+    may hear any.
+    """
+    if targets.size == 0 or targets[-1] - targets[0] >= 8 * targets.size:
+        return targets, sources
+    every = np.arange(targets[0], targets[-1] + 1)
+    before = np.searchsorted(targets, every, side="right") - 1
+    return every, np.clip(sources[before] + every - targets[before], 0, depth - 1)
 
 
 def _runs(changes: NDArray[np.bool_], count: int) -> Iterator[Span]:

@@ -68,8 +68,9 @@ def _vectorised(pixels: int, lanes: int) -> Tile:
             slots, pixel = given["slots"], given["first"]
             numbers = ir.Constant(indices, list(range(lanes)))
             places, masks, held = [], [], []
-            for _ in range(pixels):
-                inside = builder.icmp_signed("<", pixel, given["last"])
+            for number in range(pixels):
+                # There is a first pixel, so that its mask is known before the loop around this.
+                inside = builder.icmp_signed("<", pixel, given["last"]) if number else ir.IntType(1)(1)
                 begin = builder.load(item("where", builder.select(inside, pixel, given["first"])))
                 state = item("states", builder.add(begin, given["neuron"]))
                 places.append(builder.bitcast(state, kept.as_pointer()))
