@@ -73,7 +73,11 @@ def tune(task: Task, make: Make, on_try: Seen = lambda done, total, name: None) 
         raise BadInput(
             Origin(file=task.model.name), "is to be measured on no frames", hint="give more --data"
         )
-    proposals = Proposals(space_of(material, task.neurons), task.seed, task.loss_max)
+    proposals = Proposals(
+        space_of(material, task.neurons, task.minimise),
+        task.seed,
+        task.loss_max,
+    )
     del material
     tries = fitted.made([DEFAULT], 0)
     while len(tries) < task.tries:

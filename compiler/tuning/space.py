@@ -1,11 +1,13 @@
-"""What a search may vary: the format of each trained constant, the neurons, and the threshold of changes."""
+"""What a search may vary: the format of each trained constant, how states are shared, the neurons, and the
+threshold of changes.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ...ir.aims import NeuronUse
+from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput, DoesNotFit, Origin, Unsupported
 from ...ir.storage.formats import spelled
 from ...passes.quantise import trained_constants
@@ -16,6 +18,12 @@ from ..sweeping.spec import Stated
 
 FORMATS = (LADDER[0], "int8", *LADDER[1:], "adaptive3e1s")  # from more bits to fewer
 STARTS_DB = (45.0, 40.0, 35.0, 30.0, 25.0, 20.0, 15.0, 12.0, 10.0)
+# Of mappings, by what is to be little: bands never take more memory, and more cores may take less of it.
+MAPPINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "memory": {"states": (StateUse.BANDED,), "objective": (Objective.MEMORY,)},
+    "cores": {"states": (StateUse.BANDED,)},
+    "energy": {"states": (StateUse.SHARED, StateUse.BANDED)},
+}
 THRESHOLDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of sigma-delta neurons
 
 Numbers = Mapping[str, int]  # of each choice, which of its values
@@ -39,14 +47,20 @@ class Space:
             found["neurons"] = self._value("neurons", numbers)
             if found["neurons"] == NeuronUse.SIGMA_DELTA:
                 found["threshold"] = self._value("threshold", numbers)
+        if "states" in self.choices and found.get("neurons") != NeuronUse.SIGMA_DELTA:
+            found["states"] = str(self._value("states", numbers))
+        if "objective" in self.choices:
+            found["objective"] = str(self._value("objective", numbers))
         return found
 
     def _value(self, name: str, numbers: Numbers) -> str | float:
         return self.choices[name][numbers[name]]
 
 
-def space_of(material: Material, neurons: Sequence[NeuronUse]) -> Space:
-    """What may be varied of a network. Raises SncError where that is nothing."""
+def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "memory") -> Space:
+    """What may be varied of a network that is to take little memory, cores or energy. Raises SncError where
+    that is nothing.
+    """
     prepared = material.prepared
     origin = Origin(file=prepared.name)
     if prepared.dynamics is not None:
@@ -63,6 +77,9 @@ def space_of(material: Material, neurons: Sequence[NeuronUse]) -> Space:
         choices |= {"neurons": tuple(neurons), "threshold": THRESHOLDS}
         count = len(neurons)
         starts = [{**start, "neurons": n, "threshold": 0} for start in starts for n in range(count)]
+    if NeuronUse.STANDARD in neurons:  # of others, states go on from frame to frame
+        choices |= MAPPINGS[minimise]
+        starts = [{**start, **dict.fromkeys(MAPPINGS[minimise], 0)} for start in starts]
     if not choices:
         rule = "has weights that are integers already, and nothing else is to be varied"
         raise BadInput(origin, rule, hint="let the neurons differ: --neurons standard,sigma-delta")
