@@ -12,6 +12,7 @@ from ..views.errors import code_of
 from ..views.show import Sheet, progress, say, say_json, short
 
 if TYPE_CHECKING:
+    from ...compiler.running.data.pictures import Picture
     from ...compiler.sweeping.points import Point
     from ...compiler.sweeping.store import Outcome
     from ...compiler.tuning.search import Seen, Tuned
@@ -137,12 +138,13 @@ def tune_command(
     from ...compiler.pipeline.driver import compile_model
     from ...compiler.pipeline.options import Options
     from ...compiler.running import outputs
+    from ...compiler.running.data.dataset import frames_for
     from ...compiler.running.data.pictures import Picture
     from ...compiler.sweeping.cluster import Cluster
     from ...compiler.sweeping.processes import Processes
     from ...compiler.sweeping.report import sweep_csv, sweep_page
     from ...compiler.sweeping.run import Engine, alone, run
-    from ...compiler.sweeping.spec import Measure, Model, Target
+    from ...compiler.sweeping.spec import CORRECTED, Measure, Model, Target
     from ...compiler.sweeping.store import Store
     from ...compiler.sweeping.table import as_rows, rows
     from ...compiler.targets.target import load_cores
@@ -186,12 +188,16 @@ def tune_command(
             found = tune(task, make, seen)
             stated = found.best.point.stated
             bar.stage("tune: compiles the best")
-            chosen = Options(**stated, input_shapes=dict(input_shapes))
+            asked = {key: value for key, value in stated.items() if key != "biases"}
+            corrected = stated.get("biases") == CORRECTED
+            given = frames_for(data_path, picture, dict(names)) if corrected else None
+            chosen = Options(**asked, input_shapes=dict(input_shapes), data=given)
             save(image_file, compile_model(model, task.target.chip, chosen).image)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(state) from None
     table = rows([each.point for each in found.tries], {each.point.key: each.outcome for each in found.tries})
-    command = _command(model, target, stated, input_shapes, image_file)
+    read = _read(data_path, names, picture) if corrected else []
+    command = _command(model, target, asked, input_shapes, read, image_file)
     data = {
         "tune": model.name,
         "minimise": minimise,
@@ -256,6 +262,7 @@ def _command(
     target: str,
     stated: Mapping[str, Any],
     shapes: Sequence[tuple[str, tuple[int, ...]]],
+    read: Sequence[str],
     image: Path,
 ) -> str:
     """What compiles the same image."""
@@ -264,7 +271,17 @@ def _command(
         words += ["--input-shape", f"{name}:{','.join(map(str, shape))}"]
     for key, value in stated.items():
         words += [f"--{key}", str(value)]
-    return shlex.join([*words, "-o", str(image)])
+    return shlex.join([*words, *read, "-o", str(image)])
+
+
+def _read(data: Path, names: Sequence[tuple[str, str]], picture: "Picture") -> list[str]:
+    """How frames are read, as options."""
+    words = ["--data", str(data), *(word for name in names for word in ("--input", "=".join(name)))]
+    words += ["--resize"] * picture.resize + ["--bgr"] * picture.bgr
+    if not picture.is_plain:
+        means, scales = (",".join(map(str, values)) for values in (picture.mean, picture.scale))
+        words += ["--mean", means, "--scale", scales]
+    return words
 
 
 def _number(value: float | None, scale: float) -> str:

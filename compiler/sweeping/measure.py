@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from ...backends.analysis.traffic import traffic
 from ...backends.image.image import ImageTensor
 from ...ir.errors import SncError, each_of
 from ...ir.storage.formats import AUTO
+from ..choosing.frames import apart, evenly
 from ..frontend.onnx_file import fix_shapes, load_model
 from ..frontend.opset import converted
 from ..frontend.runtime import Arrays
@@ -30,7 +31,7 @@ from ..running.simulating.answers import Answers, classes_of
 from ..running.simulating.blocks import Block
 from ..running.simulating.simulation import simulate
 from .points import Point
-from .spec import Measure, Model
+from .spec import CORRECTED, KEPT, Measure, Model
 from .store import Figure, Outcome
 
 Code = Callable[[Exception], str]  # of an error, as docs/errors.md lists them
@@ -38,15 +39,39 @@ INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Calibration(Sequence[Arrays]):
+    """All frames of a data set, of which only those are held that formats and biases are chosen on."""
+
+    total: int
+    held: Mapping[int, Arrays]
+
+    def __len__(self) -> int:
+        return self.total
+
+    @overload
+    def __getitem__(self, index: int) -> Arrays: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Arrays]: ...
+
+    def __getitem__(self, index: int | slice) -> Arrays | Sequence[Arrays]:
+        return (
+            self.held[index] if isinstance(index, int) else [self.held[i] for i in range(self.total)[index]]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Material:
     """A model, ready for any point of it. `wanted`: what ONNX Runtime computes for each of the frames; of a
-    network that runs over time nothing. It can be pickled.
+    network that runs over time nothing. `calibration`: what biases are corrected on, where that was asked
+    for. It can be pickled.
     """
 
     prepared: Prepared
     frames: Sequence[Arrays]
     wanted: Sequence[Arrays]
     labels: NDArray[np.int64] | None
+    calibration: Sequence[Arrays] | None = None
 
     def accuracy(self) -> float | None:
         """The share of frames that the model itself gives the class of their labels, if there are any."""
@@ -56,13 +81,16 @@ class Material:
         return float((classes_of(outputs) == self.labels).mean())
 
 
-def gather(model: Model, measure: Measure) -> Material:
-    """Reads a model and its frames. Raises SncError."""
+def gather(model: Model, measure: Measure, *, calibrates: bool = False) -> Material:
+    """Reads a model and its frames; with `calibrates` those, too, that biases are corrected on. Raises
+    SncError.
+    """
     prepared = prepare(model.path, model.input_shapes, dynamics=model.dynamics)
     inputs = prepared.graph.fed
     tensors = [ImageTensor(value.name, "input", value.shape, value.dtype, ()) for value in inputs]
     labels = None
     frames: Sequence[Arrays]
+    calibration = None
     if model.data is None:
         frames = noise(tensors, measure.frames, measure.seed, is_spiking=is_spiking(model.path))
     else:
@@ -71,8 +99,11 @@ def gather(model: Model, measure: Measure) -> Material:
             frames = [data[index] for index in indices]
             if model.labels is not None:
                 labels = load_labels(model.labels, data)[indices]
+            if calibrates:
+                chosen = (index for part in apart(len(data)) for index in evenly(part))
+                calibration = Calibration(len(data), {index: data[index] for index in chosen})
     wanted = [] if prepared.runs_over_time else _wanted(model, tensors, frames)
-    return Material(prepared, frames, wanted, labels)
+    return Material(prepared, frames, wanted, labels, calibration)
 
 
 def _wanted(model: Model, tensors: Sequence[ImageTensor], frames: Sequence[Arrays]) -> list[Arrays]:
@@ -142,10 +173,15 @@ def _figures(point: Point, material: Material) -> dict[str, Figure]:
 
 
 def _options(point: Point, material: Material) -> Options:
-    """What is asked for; formats are chosen on the frames that the image is then run on."""
-    model = point.model
-    frames = (lambda inputs: material.frames) if point.asked.get("weights") == AUTO else None
-    return Options(**point.asked, input_shapes=model.input_shapes, dynamics=model.dynamics, data=frames)
+    """What is asked for; formats are chosen on the frames that the image is then run on, and biases corrected
+    on those that `snc compile --data` would take.
+    """
+    model, asked = point.model, dict(point.asked)
+    frames: Sequence[Arrays] | None = material.frames if asked.get("weights") == AUTO else None
+    if asked.pop("biases", KEPT) == CORRECTED:
+        frames = material.calibration
+    data = None if frames is None else lambda inputs: frames
+    return Options(**asked, input_shapes=model.input_shapes, dynamics=model.dynamics, data=data)
 
 
 class _Beside:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...ir.errors import SncError
 from .measure import Code, Material, failure, gather, outcome
 from .points import Point
+from .spec import CORRECTED
 from .store import Outcome, Store
 
 Seen = Callable[[int, int, str], None]  # how many are done, of how many, and the name of the last
@@ -82,8 +83,9 @@ def _tasks(
     for number, (model, group) in enumerate(groupby(left, key=lambda point: point.model)):
         path = folder / f"{number}.pickle"
         mine = list(group)
+        calibrates = any(point.asked.get("biases") == CORRECTED for point in mine)
         try:
-            path.write_bytes(pickle.dumps(gather(model, mine[0].measure)))
+            path.write_bytes(pickle.dumps(gather(model, mine[0].measure, calibrates=calibrates)))
         except SncError as error:
             for point in mine:
                 done(point, failure(error, code))

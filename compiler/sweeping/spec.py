@@ -24,7 +24,13 @@ from ..targets.target import DEFAULT_TARGET, load_cores, parse_target, to_toml
 START = "see docs/sweep.md"
 TABLES = ("models", "targets", "target", "options", "measure")
 MODEL_KEYS = ("file", "data", "labels", "input_shapes", "dt", "dialect", "reset")
-CHOICES = {"states": tuple(StateUse), "objective": tuple(Objective), "neurons": tuple(NeuronUse)}
+KEPT, CORRECTED = "kept", "corrected"  # biases: as they are, or making up for what rounding weights changes
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "states": tuple(StateUse),
+    "objective": tuple(Objective),
+    "neurons": tuple(NeuronUse),
+    "biases": (KEPT, CORRECTED),
+}
 NUMBERS = {"threshold": (0.0, float("inf")), "effort": (0.1, 10000.0), "min_sqnr": (0.0, 200.0)}
 WHOLE = {"seed": (0, 2**31 - 1), "budget": (1, 2**60), "cores": (1, 2**32)}
 WISHES = ("budget", "cores", "min_sqnr")  # about weights that are chosen
@@ -244,18 +250,22 @@ class _Reader:
         return tuple(dict(zip(lists, row, strict=True)) for row in product(*lists.values()))
 
     def _chosen(self, models: tuple[Model, ...], options: tuple[Stated, ...]) -> None:
-        """Formats are chosen on data, and wishes about them need formats that are chosen."""
+        """Formats are chosen and biases corrected on data, and wishes need formats that are chosen."""
         is_auto = [row.get("weights") == AUTO for row in options]
         for name in WISHES:
             if any(name in row and not auto for row, auto in zip(options, is_auto, strict=True)):
                 self._wrong(
                     f"options.{name} is about weights that are chosen", f'write weights = "{AUTO}" alone'
                 )
-        if any(is_auto):
+        is_corrected = [row.get("biases") == CORRECTED for row in options]
+        for asks, what, option in (
+            (is_auto, "formats are chosen", f'weights = "{AUTO}"'),
+            (is_corrected, "biases are corrected", f'biases = "{CORRECTED}"'),
+        ):
             for model in models:
-                if model.data is None:
-                    rule = f"models: {model.name}: no data, on which formats are chosen"
-                    self._wrong(rule, f'give data, or leave weights = "{AUTO}" out')
+                if any(asks) and model.data is None:
+                    rule = f"models: {model.name}: no data, on which {what}"
+                    self._wrong(rule, f"give data, or leave {option} out")
 
     def _option(self, key: str, value: object) -> None:
         named = f"options.{key}: {value!r}"

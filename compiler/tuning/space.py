@@ -1,10 +1,11 @@
-"""What a search may vary: the format of each trained constant, how states are shared, the neurons, and the
-threshold of changes.
+"""What a search may vary: the format of each trained constant, whether biases make up for rounding, how
+states are shared, the neurons, and the threshold of changes.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from ...ir.aims import NeuronUse, Objective, StateUse
@@ -14,7 +15,7 @@ from ...passes.quantise import trained_constants
 from ..choosing.choose import LADDER, Choosing
 from ..choosing.meter import Meter
 from ..sweeping.measure import Material
-from ..sweeping.spec import Stated
+from ..sweeping.spec import CORRECTED, KEPT, Stated
 
 FORMATS = (LADDER[0], "int8", *LADDER[1:], "adaptive3e1s")  # from more bits to fewer
 STARTS_DB = (45.0, 40.0, 35.0, 30.0, 25.0, 20.0, 15.0, 12.0, 10.0)
@@ -23,6 +24,13 @@ MAPPINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "memory": {"states": (StateUse.BANDED,), "objective": (Objective.MEMORY,)},
     "cores": {"states": (StateUse.BANDED,)},
     "energy": {"states": (StateUse.SHARED, StateUse.BANDED)},
+}
+# Few bits, and shares of the weights that are in the smallest constants.
+SMALL = {
+    "int8": (0.02, 0.05, 0.1, 0.2),
+    LADDER[1]: (0.02, 0.05, 0.1, 0.2),
+    LADDER[2]: (0.1,),
+    LADDER[3]: (0.1,),
 }
 THRESHOLDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of sigma-delta neurons
 
@@ -43,6 +51,7 @@ class Space:
         if self.constants:
             formats = [str(self._value(name, numbers)) for name in self.constants]
             found["weights"] = spelled(formats)
+            found["biases"] = self._value("biases", numbers)
         if "neurons" in self.choices:
             found["neurons"] = self._value("neurons", numbers)
             if found["neurons"] == NeuronUse.SIGMA_DELTA:
@@ -72,7 +81,10 @@ def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "
     starts: list[dict[str, int]] = [{}]
     if constants:
         starts = [dict.fromkeys(constants, step) for step in range(len(FORMATS))]
+        starts += _small_ones_wide(material, constants)
         starts += _solved(material, constants)
+        choices["biases"] = (CORRECTED, KEPT)
+        starts = [{**start, "biases": 0} for start in starts]
     if len(neurons) > 1 or neurons[0] is not NeuronUse.STANDARD:
         choices |= {"neurons": tuple(neurons), "threshold": THRESHOLDS}
         count = len(neurons)
@@ -85,6 +97,23 @@ def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "
         raise BadInput(origin, rule, hint="let the neurons differ: --neurons standard,sigma-delta")
     unique = {tuple(sorted(start.items())): start for start in starts}
     return Space(choices, tuple(unique.values()), constants)
+
+
+def _small_ones_wide(material: Material, constants: Sequence[str]) -> list[dict[str, int]]:
+    """The widest format for the smallest constants, which together are some share of all weights, and few
+    bits for the others.
+    """
+    sizes = {name: material.prepared.graph.constants[name].size for name in constants}
+    order = sorted(constants, key=lambda name: sizes[name])
+    before = [0, *accumulate(sizes[name] for name in order)]
+    return [
+        {
+            name: 0 if end <= share * before[-1] else FORMATS.index(few)
+            for name, end in zip(order, before[1:], strict=True)
+        }
+        for few, shares in SMALL.items()
+        for share in shares
+    ]
 
 
 def _solved(material: Material, constants: Sequence[str]) -> list[dict[str, int]]:

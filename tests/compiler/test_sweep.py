@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from snc.backends.lifted.threads import LIMIT, processors, share
@@ -242,6 +243,33 @@ def test_formats_are_chosen_on_the_data(tmp_path: Path, capsys: pytest.CaptureFi
         read_spec(spec)
     assert "budget is about weights that are chosen" in str(caught.value)
     assert "no data, on which formats are chosen" in str(caught.value)
+
+
+def test_biases_are_corrected_on_the_data_as_compile_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, data = tmp_path / "biases.toml", ROOT / "models" / "digits_test.npz"
+    spec.write_text(
+        f'models = [{{ file = "{MODEL}", data = "{data}" }}]\n'
+        '[options]\nweights = "fixed6"\nbiases = ["kept", "corrected"]\n'
+        '[measure]\nframes = 40\npart = "held-out"\n'
+    )
+    kept, corrected = table(capsys, spec)
+    assert float(str(corrected["sqnr_db"])) > float(str(kept["sqnr_db"])) + 0.5
+    assert corrected["memory_bytes"] == kept["memory_bytes"]
+    image = tmp_path / "digits.snc"
+    words = ("compile", MODEL, "--weights", "fixed6", "--data", data, "-o", image)
+    assert main([*map(str, words)]) == 0
+    held = tmp_path / "held.npz"
+    arrays = np.load(data)
+    np.savez(held, **{name: arrays[name][3::4][:40] for name in arrays.files})
+    capsys.readouterr()
+    assert main([*map(str, ("simulate", image, "-i", held, "--against", MODEL)), "--json"]) == 0
+    (output,) = json.loads(capsys.readouterr().out)["against"]["outputs"]
+    assert output["sqnr_db"] == pytest.approx(corrected["sqnr_db"], abs=0.01)
+    spec.write_text(f'models = ["{MODEL}"]\n[options]\nbiases = "corrected"\n')
+    with pytest.raises(SncError, match="no data, on which biases are corrected"):
+        read_spec(spec)
 
 
 def test_those_that_failed_are_made_again_when_that_is_asked_for(
