@@ -33,7 +33,9 @@ from .quantised.qdq import float_form, is_quantised
 from .quantised.rewriting import OWN
 from .quantised.whole import WholeForm, whole_form
 from .recurrent.reading import step_of, with_carried
-from .recurrent.unroll import unrolled
+from .recurrent.scans import unrolled
+from .recurrent.unrolling import NOTE as UNROLLED
+from .recurrent.unrolling import goes_backwards, written_out
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
@@ -71,7 +73,13 @@ def read_model(
     """
     source = converted(load_model(path), path.name)
     step, unmapped = step_of(widen(source), input_shapes, path.name)
-    loaded = fix_shapes(source, input_shapes, path.name) if step is None else step.model
+    is_unrolled = goes_backwards(source)
+    if step is not None:
+        loaded = step.model
+    elif is_unrolled:
+        loaded, unmapped = written_out(widen(source), input_shapes, path.name)
+    else:
+        loaded = fix_shapes(source, input_shapes, path.name)
     in_time(LOADED)
     rewritten, notes = _numbers(widen(loaded), path.name, as_float)
     in_time(LOADED)
@@ -83,7 +91,12 @@ def read_model(
         if rewritten is not loaded:  # a fault of the model is reported in the model's own words
             accepted(loaded, path.name)
         raise
-    notes = (*notes, *precision_notes(source), *found.graph.notes)
+    notes = (
+        *notes,
+        *[UNROLLED] * (is_unrolled and not unmapped),
+        *precision_notes(source),
+        *found.graph.notes,
+    )
     graph = replace(found.graph, notes=notes, is_whole=is_whole, unmapped=unmapped)
     return replace(found, graph=graph if step is None else with_carried(graph, step))
 

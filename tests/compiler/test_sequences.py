@@ -204,10 +204,6 @@ def mixed(net: Net) -> onnx.ModelProto:
     return net.model(*net.add("ReduceMean", end, axes=[0]))
 
 
-def backwards(net: Net) -> onnx.ModelProto:
-    return net.model(*net.cell("LSTM", "x", direction="reverse"))
-
-
 def of_lengths(net: Net) -> onnx.ModelProto:
     return net.model(*net.cell("GRU", "x", FEATURES, net.held(np.asarray([2], dtype=np.int32))))
 
@@ -265,7 +261,6 @@ def ending_loop(net: Net) -> onnx.ModelProto:
     ("make", "rule"),
     [
         (mixed, r"because of rnn0 \(RNN\): its output '.*' is not what its steps give one by one"),
-        (backwards, r"node lstm0 \(LSTM\): its direction is reverse: its first step needs the last one"),
         (of_lengths, r"node gru0 \(GRU\): its sequences have lengths of their own"),
         (hidden_steps, r"because of rnn1 \(RNN\): the steps of its sequence .* are no axis of an input"),
         (of_moving_weights, r"because of rnn2 \(RNN\): its weights .* must be constant"),

@@ -81,7 +81,7 @@ WITHIN_FRAMES = {
     "Slice",
     "Sub",
 }
-RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence
+RECURRENT = {"RNN", "GRU", "LSTM"}  # a frame is one step of their sequence, if they go forward alone
 WINDOWED = {
     *("Conv", "ConvTranspose", "AveragePool", "MaxPool", "BatchNormalization", "CausalConvWithState"),
 }
@@ -90,8 +90,6 @@ RANK_MAX = 5
 ROUNDED = {"test_dft_inverse": 2.0**-24, "test_dft_inverse_opset19": 2.0**-24}
 # What is no function of arrays: control flow, strings, sequences, chance.
 NO_FUNCTIONS = ("If", "Loop", "Scan", "Bernoulli", "Random", "Multinomial", "Sequence", "Optional", "String")
-# ONNX defines it by a Scan over tokens: control flow, under another name.
-BY_CONTROL_FLOW = ("LinearAttention",)
 # Inputs that are maps, of operators that are in no list here; of others all floats.
 LEADING = {
     "Attention": 3,
@@ -133,7 +131,7 @@ def others() -> list[SuiteCase]:
         if case.name in taken or case.model is None or not case.data_sets:
             continue
         operators = [node.op_type for node in case.model.graph.node]
-        if any(operator.startswith((*NO_FUNCTIONS, *BY_CONTROL_FLOW)) for operator in operators):
+        if any(operator.startswith(NO_FUNCTIONS) for operator in operators):
             continue
         if not all(isinstance(array, np.ndarray) for side in case.data_sets[0] for array in side):
             continue
@@ -233,6 +231,8 @@ def _frames(
     model: onnx.ModelProto, operators: tuple[str, ...], given: Arrays, wanted: Arrays
 ) -> tuple[tuple[Arrays, Arrays], ...]:
     arrays = (*given.values(), *wanted.values())
+    if RECURRENT & {*operators} and any(map(_goes_backwards, model.graph.node)):
+        return ((given, wanted),)
     if RECURRENT & {*operators}:
         return tuple(_steps(model.graph.node[0], given, wanted))
     batch = next(iter(given.values())).shape[0] if given and next(iter(given.values())).ndim else 1
@@ -250,6 +250,11 @@ def _frames(
         ({n: a[i : i + 1] for n, a in given.items()}, {n: a[i : i + 1] for n, a in wanted.items()})
         for i in range(batch)
     )
+
+
+def _goes_backwards(node: onnx.NodeProto) -> bool:
+    """Whether a recurrent node begins with the last step: then a frame is the whole sequence."""
+    return any(a.name == "direction" and a.s != b"forward" for a in node.attribute)
 
 
 def _steps(node: onnx.NodeProto, given: Arrays, wanted: Arrays) -> Iterator[tuple[Arrays, Arrays]]:

@@ -14,6 +14,7 @@ from ....ir.errors import BadInput, Origin, Unsupported
 from .writing import Writer
 
 Array = NDArray[Any]
+DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}  # whether backwards
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 DEFAULTS = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 PEEPHOLES = 3
@@ -46,11 +47,18 @@ NODES = {
 }
 
 
+def directions(node: onnx.NodeProto) -> tuple[bool, ...]:
+    """Of each direction of a recurrent node, whether it goes backwards through the sequence."""
+    said = next((a.s.decode() for a in node.attribute if a.name == "direction"), "forward")
+    return DIRECTIONS.get(said, (False,))
+
+
 class Cell:
-    """One step of a recurrent node of layout 0. Raises Unsupported for what no step can be.
+    """One step of a recurrent node of layout 0, in one of its directions. Raises Unsupported for what no step
+    can be.
 
     `constant`: the array of a tensor that is constant, else None. `shape`: of what comes in. `steps`: of the
-    sequence that the model states.
+    sequence that the model states. `number`: of the direction.
     """
 
     def __init__(
@@ -61,37 +69,47 @@ class Cell:
         constant: Callable[[str], Array | None],
         shape: tuple[int, ...],
         steps: int,
+        number: int = 0,
     ) -> None:
         self.node, self.origin, self.writer, self._constant = node, origin, writer, constant
         self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        self._refuse_directions()
+        self.directions = directions(node)
         self._refuse_lengths(steps)
-        self.weights, self.recurrence = self.held(W, "weights"), self.held(R, "recurrence weights")
+        own, back = self.held(W, "weights"), self.held(R, "recurrence weights")
         count = GATES[node.op_type]
-        self._check(shape, count)
+        self._check(shape, own, back, count)
+        self.number, self.title = number, "reverse." if number else ""
+        self.weights, self.recurrence = own[number], back[number]
         self.batch = shape[1]
-        self.hidden, self.features = self.recurrence.shape[2], self.weights.shape[2]
-        bias = np.zeros((1, 2 * count * self.hidden), np.float32)
+        self.hidden, self.features = self.recurrence.shape[1], self.weights.shape[1]
+        bias = np.zeros((len(self.directions), 2 * count * self.hidden), np.float32)
         if self.input(B):
             bias = self._sized(self.held(B, "bias"), bias.size, "bias")
-        self.biases = bias.reshape(2, count, self.hidden)
-        self.functions = list(self._functions())
+        self.biases = bias.reshape(-1, 2, count, self.hidden)[number]
+        each = len(DEFAULTS[node.op_type])
+        self.functions = list(self._functions())[number * each : (number + 1) * each]
 
     def write(self) -> None:
-        """The nodes of the step."""
+        """The nodes of one step of a stream, which goes forward."""
         writer, shape = self.writer, (self.batch, self.hidden)
         x = writer.reshape(self.node.input[0], (self.batch, self.features))
         h = writer.carry("h", self.input(INITIAL_H), shape)
-        if self.node.op_type == "LSTM":
-            c = writer.carry("c", self.input(INITIAL_C), shape)
-            new, cell = self._lstm(x, h, c)
+        c = writer.carry("c", self.input(INITIAL_C), shape) if self.node.op_type == "LSTM" else ""
+        new, cell = self.step(x, h, c)
+        if c:
             self._give(2, cell)
             writer.leave(c, cell)
-        else:
-            new = (self._gru if self.node.op_type == "GRU" else self._rnn)(x, h)
         self._give(0, new)
         self._give(1, new)
         writer.leave(h, new)
+
+    def step(self, x: str, h: str, c: str) -> tuple[str, str]:
+        """The state and the cell state after a step, of what comes in and of those before, "" where these are
+        zeros, or where there are none.
+        """
+        if self.node.op_type == "LSTM":
+            return self._lstm(x, h, c)
+        return (self._gru if self.node.op_type == "GRU" else self._rnn)(x, h), ""
 
     # -- equations
 
@@ -100,15 +118,20 @@ class Cell:
 
     def _gru(self, x: str, h: str) -> str:
         z = self.active(0, self.gate("update", 0, x, h), "z")
-        r = self.active(0, self.gate("reset", 1, x, h), "r")
         w = self.writer
-        if self.attributes.get("linear_before_reset", 0):
-            seen = self.dense("before", h, self.recurrence[0, self._rows(2)], self.biases[1, 2])
-            own = self.dense("hidden", x, self.weights[0, self._rows(2)], self.biases[0, 2])
+        is_linear = self.attributes.get("linear_before_reset", 0)
+        r = self.active(0, self.gate("reset", 1, x, h), "r") if h or is_linear else ""
+        if is_linear:
+            seen = self._held("before.bias", self.biases[1, 2])
+            if h:
+                seen = self.dense("before", h, self.recurrence[self._rows(2)], self.biases[1, 2])
+            own = self.dense("hidden", x, self.weights[self._rows(2)], self.biases[0, 2])
             hidden = w.add("Add", own, w.add("Mul", r, seen), name="hidden+")
         else:
-            hidden = self.gate("hidden", 2, x, w.add("Mul", r, h, name="reset_h"))
+            hidden = self.gate("hidden", 2, x, w.add("Mul", r, h, name="reset_h") if h else "")
         n = self.active(1, hidden, "n")
+        if not h:
+            return w.add("Sub", n, w.add("Mul", z, n), name="state")
         # (1 - z) n + z h, with one product.
         return w.add("Add", n, w.add("Mul", z, w.add("Sub", h, n)), name="state")
 
@@ -116,41 +139,43 @@ class Cell:
         w = self.writer
         peep = np.zeros((PEEPHOLES, self.hidden), np.float32)
         if self.input(P):
-            held = self._sized(self.held(P, "peepholes"), peep.size, "peepholes")
-            peep = held.reshape(PEEPHOLES, self.hidden)
+            held = self._sized(self.held(P, "peepholes"), peep.size * len(self.directions), "peepholes")
+            peep = held.reshape(-1, PEEPHOLES, self.hidden)[self.number]
         i = self.active(0, self._peeped(self.gate("input", 0, x, h), c, peep[0], "input"), "i")
-        if self.attributes.get("input_forget", 0):
-            f = w.add("Sub", w.number(1.0), i, name="f")
-        else:
-            f = self.active(0, self._peeped(self.gate("forget", 2, x, h), c, peep[2], "forget"), "f")
         g = self.active(1, self.gate("cell", 3, x, h), "g")
-        cell = w.add("Add", w.add("Mul", f, c), w.add("Mul", i, g), name="cell_state")
+        cell = w.add("Mul", i, g, name="" if c else "cell_state")
+        if c:
+            if self.attributes.get("input_forget", 0):
+                f = w.add("Sub", w.number(1.0), i, name="f")
+            else:
+                f = self.active(0, self._peeped(self.gate("forget", 2, x, h), c, peep[2], "forget"), "f")
+            cell = w.add("Add", w.add("Mul", f, c), cell, name="cell_state")
         o = self.active(0, self._peeped(self.gate("output", 1, x, h), cell, peep[1], "output"), "o")
         return w.add("Mul", o, self.active(2, cell, "shown", is_gate=False), name="state"), cell
 
     def _peeped(self, gate: str, c: str, weights: Array, name: str) -> str:
         """A gate that also sees the cell state, each neuron its own."""
-        if not weights.any():
+        if not c or not weights.any():
             return gate
-        held = self.writer.constant(f"{name}.peepholes", weights)
+        held = self._held(f"{name}.peepholes", weights)
         return self.writer.add("Add", gate, self.writer.add("Mul", c, held))
 
     # -- what they are made of
 
     def gate(self, name: str, number: int, x: str, h: str) -> str:
         """A dense layer of what comes in and of the state before."""
+        rows, bias = self._rows(number), self.biases[:, number].sum(axis=0)
+        if not h:
+            return self.dense(f"{name}.first", x, self.weights[rows], bias)
         both = self.writer.add("Concat", x, h, axis=1)
-        rows = self._rows(number)
-        weights = np.concatenate([self.weights[0, rows], self.recurrence[0, rows]], axis=1)
-        return self.dense(name, both, weights, self.biases[:, number].sum(axis=0))
+        weights = np.concatenate([self.weights[rows], self.recurrence[rows]], axis=1)
+        return self.dense(name, both, weights, bias)
 
     def dense(self, name: str, x: str, weights: Array, bias: Array) -> str:
         """A dense layer."""
-        held = [self.writer.constant(f"{name}.weights", weights.astype(np.float32))]
-        if bias.any():
-            held.append(self.writer.constant(f"{name}.bias", bias.astype(np.float32)))
-        elif self.writer.opset < 11:  # before, Gemm had to have one
-            held.append(self.writer.constant(f"{name}.bias", np.zeros(self.hidden, np.float32)))
+        held = [self._held(f"{name}.weights", weights)]
+        if bias.any() or self.writer.opset < 11:  # before, Gemm had to have one
+            held.append(self._held(f"{name}.bias", bias))
         return self.writer.add("Gemm", x, *held, name=name, transB=1)
 
     def active(self, number: int, tensor: str, name: str, *, is_gate: bool = True) -> str:
@@ -183,10 +208,14 @@ class Cell:
             raise Unsupported(self.origin, rule, hint="freeze them into the model")
         return found
 
-    def _check(self, shape: tuple[int, ...], gates: int) -> None:
+    def _held(self, name: str, array: Array) -> str:
+        """A constant of the direction."""
+        return self.writer.constant(f"{self.title}{name}", array.astype(np.float32))
+
+    def _check(self, shape: tuple[int, ...], weights: Array, recurrence: Array, gates: int) -> None:
         """Raises BadInput for weights of other sizes: ONNX's shape inference does not mind them."""
-        own, back = self.weights.shape, self.recurrence.shape
-        is_right = len(shape) == len(own) == len(back) == 3 and own[0] == back[0] == 1
+        own, back = weights.shape, recurrence.shape
+        is_right = len(shape) == len(own) == len(back) == 3 and own[0] == back[0] == len(self.directions)
         if not is_right or own[1] != back[1] or back[1] != gates * back[2] or own[2] != shape[2]:
             rule = f"its weights {list(own)} and {list(back)} do not fit its input {list(shape)}"
             raise BadInput(self.origin, rule, hint="export it again")
@@ -213,7 +242,7 @@ class Cell:
         given = [bytes(name).decode() for name in self.attributes.get("activations", ())]
         alphas = [float(a) for a in self.attributes.get("activation_alpha", ())]
         betas = [float(b) for b in self.attributes.get("activation_beta", ())]
-        for name in given or DEFAULTS[self.node.op_type]:
+        for name in given or DEFAULTS[self.node.op_type] * len(self.directions):
             numbers = FUNCTIONS.get(name.lower())
             if numbers is None:
                 raise Unsupported(
@@ -224,12 +253,6 @@ class Cell:
                 if key in found and listed:
                     found[key] = listed.pop(0)
             yield name.lower(), found
-
-    def _refuse_directions(self) -> None:
-        direction = bytes(self.attributes.get("direction", b"forward")).decode()
-        if direction != "forward":
-            rule = f"its direction is {direction}: its first step needs the last one of the sequence"
-            raise Unsupported(self.origin, rule, hint="train it in the direction forward")
 
     def _refuse_lengths(self, steps: int) -> None:
         if self.input(LENGTHS) and (lengths := self._constant(self.input(LENGTHS))) is not None:

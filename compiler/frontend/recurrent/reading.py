@@ -11,14 +11,17 @@ from ....ir.layers import Carried, LayerGraph
 from ..inline import with_first_outputs
 from .sequence import BODIES, Shapes, origin_of, recurrent_nodes, steps_first
 from .stepping import Stepped, stepped
+from .unrolling import goes_backwards
 
 
 def step_of(
     model: onnx.ModelProto, shapes: Shapes, file: str
 ) -> tuple[Stepped | None, Mapping[str, SncError]]:
-    """The step of a model, None where it has no sequence, or where the host alone may have its recurrent
-    nodes; then why. Raises SncError where nobody may: bodies are no operators.
+    """The step of a model, None where it has no sequence, or goes through it backwards, or where the host
+    alone may have its recurrent nodes; then why. Raises SncError where nobody may: bodies are no operators.
     """
+    if goes_backwards(model):
+        return None, MappingProxyType({})
     model = steps_first(with_first_outputs(model))
     try:
         return stepped(model, shapes, file), MappingProxyType({})

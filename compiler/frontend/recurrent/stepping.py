@@ -92,7 +92,7 @@ class _Step:
         while scope.taken:
             self.model = without_unread(with_branches(self.model, scope.taken))
             scope = survey(self.model, self.file)
-        constants = _Constants(self.model, scope, self.file)
+        constants = Constants(self.model, scope, self.file)
         bodies = len(self.writers)
 
         def write_cell(node: onnx.NodeProto, writer: Writer) -> None:
@@ -142,7 +142,7 @@ class _Step:
                     onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, list(state.shape))
                 )
 
-    def _with_initial(self, constants: "_Constants") -> Stepped:
+    def _with_initial(self, constants: "Constants") -> Stepped:
         """The model with what its first step begins with; where it has one step alone, what its states come
         from is computed.
         """
@@ -180,7 +180,7 @@ class _Step:
         graph.node.insert(first, node)
 
 
-class _Constants:
+class Constants:
     """What a model's constant tensors hold."""
 
     def __init__(self, model: onnx.ModelProto, scope: Scope, file: str) -> None:

@@ -27,17 +27,20 @@ class State:
 
 @dataclass(slots=True)
 class Writer:
-    """Nodes, constants and states while they are written. `base`: what their names begin with."""
+    """Nodes, constants and states while they are written. `base`: what their names begin with, and `at` those
+    of nodes behind it.
+    """
 
     base: str
     opset: int
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    at: str = ""
 
     def add(self, op: str, *inputs: str, name: str = "", output: str = "", **attributes: Any) -> str:
         """A node, by default one with a name of its own; gives the name of its result."""
-        title = f"{self.base}/{name or f'{op.lower()}{len(self.nodes)}'}"
+        title = f"{self.base}/{self.at}{name or f'{op.lower()}{len(self.nodes)}'}"
         made = output or title
         self.nodes.append(onnx.helper.make_node(op, list(inputs), [made], title, **attributes))
         return made
@@ -58,6 +61,15 @@ class Writer:
         sizes = "x".join(map(str, shape))
         held = self.constant(f"shape{sizes}", np.asarray(shape, dtype=np.int64))
         return self.add("Reshape", tensor, held, output=output)
+
+    def picked(self, tensor: str, index: int, name: str) -> str:
+        """One of what lies along the first axis, without that axis."""
+        held = self.constant(f"at{index}", np.asarray(index, dtype=np.int64))
+        return self.add("Gather", tensor, held, name=name, axis=0)
+
+    def joined(self, tensors: Sequence[str], axis: int, output: str = "") -> str:
+        """Tensors side by side."""
+        return self.add("Concat", *tensors, axis=axis, output=output)
 
     def moved(self, op: str, tensor: str, axis: int, output: str = "") -> str:
         """Squeeze, or Unsqueeze, along one axis."""

@@ -6,7 +6,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from snc.compiler.frontend.observe import run_tensors
-from snc.compiler.frontend.recurrent.unroll import unrolled
+from snc.compiler.frontend.recurrent.scans import unrolled
 from snc.compiler.frontend.sizes import survey
 
 from .reference import compiled, run
