@@ -23,6 +23,7 @@ from ..ir.storage.states import region
 from ..ir.storage.tables import Block, Descriptor, Strided
 from ..ir.storage.weights import FORMATS, Codec
 from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImageTensor
+from .image.lessons import lesson_words, lessons_of
 from .image.pieces import piece_within
 from .words.bits import Word, pack
 from .words.codes import ACTIVATIONS
@@ -70,7 +71,9 @@ def emit(
         cores.append(CoreImage(x, y, memory))
     tensors = tuple(_tensor(tensor, mapping, core_of, address) for tensor in mapping.network.tensors)
     steps = _steps(mapping, core_of, address)
-    return Image(mapping.chip, tuple(cores), steps, tensors, about, host_before, host_after)
+    learning = lesson_words(lessons_of(mapping, core_of, address))
+    hosts = host_before, host_after
+    return Image(mapping.chip, tuple(cores), steps, tensors, about, *hosts, learning=learning)
 
 
 def _descriptors(mapping: Mapping, held: Sequence[FragmentId]) -> dict[FragmentId, int]:

@@ -93,6 +93,13 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     "taken, with its gap. Where there is none yet, the command ends, and says what it was doing. Without it, "
     "the same input gives the same image on every machine.",
 )
+@click.option(
+    "--learning",
+    "learning_file",
+    type=options.FILE,
+    metavar="RULE.toml",
+    help="Of a network of spiking neurons: the rule by which weights change on the chip, for 'snc train'.",
+)
 @options.input_shape
 @steps
 @neuron_options
@@ -159,6 +166,7 @@ def compile_command(
     split: bool,
     force: bool,
     time_limit: float | None,
+    learning_file: Path | None,
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     dynamics: "Dynamics",
     neurons: str,
@@ -181,6 +189,7 @@ def compile_command(
     """
     from ..backends.image.container import write_whole
     from ..backends.image.parts import MANIFEST
+    from ..compiler.frontend.learning import load_rule
     from ..compiler.pipeline.driver import compile_model, front
     from ..compiler.pipeline.options import Options
     from ..compiler.pipeline.prepare import is_netx, is_spiking
@@ -207,6 +216,7 @@ def compile_command(
         rule = "is named as its own image would be"
         raise BadInput(Origin(file=str(model)), rule, hint="give an ONNX model, or -o for its image")
     of_one = {"--pareto": pareto, "--dump": dump, "--charts": charts, "--data": data_path}
+    of_one["--learning"] = learning_file
     if split and (other := next((name for name, value in of_one.items() if value), None)):
         raise BadInput(None, f"{other} is of one image, --split of several", hint="give one of them")
     outputs.suffixed(report_file, ".json", *([] if split else [".html"]))
@@ -214,7 +224,7 @@ def compile_command(
     if dumps and pareto:
         raise BadInput(None, "--dump is of one image, --pareto of many", hint="give one of them")
     written = image_file / MANIFEST if split else image_file
-    outputs.plan((written, reference, report_file, *dumps.values()), (model, Path(target)))
+    outputs.plan((written, reference, report_file, *dumps.values()), (model, Path(target), learning_file))
 
     def watch(step: Step, value: Value) -> None:
         if step in dumps:
@@ -223,6 +233,7 @@ def compile_command(
     chip = load_target(target)
     if kind_of(chip) is CROSSBAR:
         refuse({"--split": split, "--data": data_path, "--neurons": neurons != "standard"})
+        refuse({"--learning": learning_file is not None})
         refuse({"--states": states != "shared", "--objective": objective != "cores"})
     else:
         refuse({"--decompose": decompose != "tree"}, "is of crossbars, this is a chip of cores")
@@ -253,6 +264,7 @@ def compile_command(
         percentile=percentile,
         decompose=Method(decompose),
         as_float=as_float,
+        learning=None if learning_file is None else load_rule(learning_file),
     )
     if is_netx(model) and reference is not None:
         rule = "no weight of a .net network is rounded: it is its own reference"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .activations import Activation as Activation
 from .activations import Parameter as Parameter
 from .errors import Origin, VerifyError
+from .learning import Learning
 from .neurons import Cycle as Cycle
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel
@@ -69,7 +70,8 @@ class Population:
     own, which `bias` and the weights that end here have in them, and what is stored has not.
     `fires_on_zero`: neurons with value 0 send events too.
     `changes_above`: an input sends what its elements have changed since it last did, where that is more.
-    `ends`: the frames behind which states that go on from frame to frame begin again.
+    `ends`: the frames behind which states that go on from frame to frame begin again. `learns`: parameters
+    may change while the chip runs, so that a list of them has a place of its own.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Population:
     fires_on_zero: bool = False
     changes_above: float | None = None
     ends: Cycle | None = None
+    learns: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +126,8 @@ class Kernel:
     for weights that no training made, which are stored exactly (docs/image.md, decision 14). `constant` and
     `index` name the layer's constant that the weights were taken from, flat index by flat index (-1: a
     structural zero), so that quantised weights can be written back into the layer. `is_shared`: all source
-    channels have the same weights, which are stored once.
+    channels have the same weights, which are stored once. `is_plastic`: they may change while the chip runs,
+    so that each has a place of its own; `format` is the rule's that changes them.
     """
 
     weights: NDArray[np.float32]
@@ -133,6 +137,12 @@ class Kernel:
     constant: str = ""
     index: NDArray[np.int32] | None = None
     is_shared: bool = False
+    is_plastic: bool = False
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its weights are a trained constant's, whose format is to be chosen."""
+        return self.index is not None and not self.is_plastic
 
     @property
     def depth(self) -> int:
@@ -236,7 +246,7 @@ def neuron_layers(
 class Network:
     """Populations in firing order, projections between them, the tensors that name their neurons, and the
     layers that they belong to, each to one. `is_whole`: it computes with whole numbers, and no weight and
-    no sum of it may be rounded.
+    no sum of it may be rounded. `learning`: the rule by which one projection learns, if any does.
     """
 
     name: str
@@ -246,6 +256,7 @@ class Network:
     weight_format: str = "float32"
     layers: tuple[NeuronLayer, ...] = ()
     is_whole: bool = False
+    learning: Learning | None = None
 
     def layer_of(self) -> dict[PopulationId, NeuronLayer]:
         """The layer of each population."""

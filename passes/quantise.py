@@ -73,7 +73,7 @@ def _scales(network: Network, target: PopulationId, formats: Mapping[str, str]) 
     weights that no training made end there, too, these stay exact: the scales are powers of two.
     """
     population, into = network.populations[target], network.into(target)
-    trained = [p.kernel for p in into if p.kernel.index is not None]
+    trained = [p.kernel for p in into if p.kernel.is_trained]
     names = {formats[kernel.constant] for kernel in trained}
     if len(names) != 1 or not names <= SCHEMES.keys():
         return None
@@ -111,7 +111,7 @@ def _population(population: Population, biases: Codec, scales: _Scales | None) -
 def trained_constants(network: Network) -> tuple[str, ...]:
     """The constants that trained weights were taken from, in the order of the projections that have them."""
     kernels = (projection.kernel for projection in network.projections)
-    return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.index is not None))
+    return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.is_trained))
 
 
 def _exact(projection: Projection) -> Projection:
@@ -119,7 +119,7 @@ def _exact(projection: Projection) -> Projection:
     integers of 8 bits then is stored as it is.
     """
     kernel = projection.kernel
-    if kernel.index is None:
+    if not kernel.is_trained:
         return projection
     exponent, found = 0, integer_format(kernel.weights)
     if found is None:
@@ -147,8 +147,9 @@ def _common_power(weights: Array) -> int:
 
 def _projection(projection: Projection, formats: Mapping[str, str], scales: _Scales | None) -> Projection:
     kernel = projection.kernel
-    if kernel.index is None:
+    if not kernel.is_trained:
         return projection
+    assert kernel.index is not None
     known = codec_of(formats[kernel.constant])
     by: Any = 1.0
     has_idle = known.bits <= STATE_BITS and projection.update is Update.ADD

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ...ir.errors import BadInput, Origin
-from ..image.container import CORE_SECTION, ORDER_SECTION, PLAIN_SECTIONS, payloads
+from ..image.container import (
+    CORE_SECTION,
+    LEARNING_SECTION,
+    ORDER_SECTION,
+    PLAIN_SECTIONS,
+    payloads,
+)
 from ..image.image import Image
+from ..image.lessons import lessons
 from ..words.text import fields_text
 from ..words.words import Step
 from .claims import Atlas, Words
@@ -33,6 +40,7 @@ def disassemble(image: Image, core: int | None = None, is_whole: bool = False) -
         lines += [*core_lines(atlas, index, is_whole), ""]
     if core is None:
         lines += [*_step_lines(image), ""]
+        lines += [*_learning_lines(image), ""] if image.learning.size else []
         lines += [*_section_lines(image), ""] if is_whole else []
     return "\n".join(lines)
 
@@ -60,6 +68,13 @@ def _step_lines(image: Image) -> Iterator[str]:
         yield f"{index:5}  {word:016x}  {'step':12}  {fields_text(Step.decode(word))}"
 
 
+def _learning_lines(image: Image) -> Iterator[str]:
+    yield f"learning: {image.learning.size} words"
+    words = [word for each in lessons(image.learning) for word in (each.rule, each.course, *each.pairs)]
+    for index, word in enumerate(words):
+        yield f"{index:5}  {word.encode():016x}  {type(word).__name__.lower():12}  {fields_text(word)}"
+
+
 def _word_lines(words: Words) -> Iterator[str]:
     """Words in rows; one that is repeated stands once, with how often it stands there."""
     runs = [(word, len(list(same))) for word, same in groupby(words.tolist())]
@@ -73,7 +88,7 @@ def _section_lines(image: Image) -> Iterator[str]:
     for kind, _, payload in payloads(image):
         if kind in PLAIN_SECTIONS:
             yield f"{kind} {payload.decode()}"
-        elif kind not in (CORE_SECTION, ORDER_SECTION):
+        elif kind not in (CORE_SECTION, ORDER_SECTION, LEARNING_SECTION):
             yield f"{kind} {len(payload)} bytes"
             for start in range(0, len(payload), BYTES_IN_LINE):
                 yield MARGIN + base64.b64encode(payload[start : start + BYTES_IN_LINE]).decode()

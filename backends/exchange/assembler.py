@@ -21,6 +21,7 @@ from ..analysis.regions import CLASSES
 from ..image.container import (
     CORE_SECTION,
     LAST,
+    LEARNING_SECTION,
     ORDER_SECTION,
     PLAIN_SECTIONS,
     core_bytes,
@@ -31,17 +32,20 @@ from ..image.container import (
 from ..image.image import Image
 from ..words.bits import Field, Word, WordError, label
 from ..words.limits import ADDRESSES
-from ..words.words import Step
+from ..words.words import LEARNING_WORDS, Step
 
 CORE = re.compile(r"core (\d+) at \((\d+), (\d+)\): \d+ of \d+ words")
 STEPS = re.compile(r"firing order: \d+ steps")
+LEARNING = re.compile(r"learning: \d+ words")
 PLAIN = re.compile(rf"({'|'.join(PLAIN_SECTIONS)}) (.*)")
 HOST = re.compile(rf"({'|'.join(LAST)}) \d+ bytes")
 WORD = re.compile(r" *(\d+)  ([0-9a-f]{16}|-) +([a-z]+) *(.*)")
 RUN = re.compile(r" *(\d+)  (\d+) words +[a-z]+ .*")
 RUN_WORD = re.compile(r"([0-9a-f]{16})(?:\*(\d+))?")
 FIELD = re.compile(r"([a-z_0-9]+)=(\S+)")
-STRUCTURED: dict[str, type[Word]] = {role.value: kind for role, kind in CLASSES.items()} | {"step": Step}
+STRUCTURED: dict[str, type[Word]] = {role.value: kind for role, kind in CLASSES.items()} | {
+    kind.__name__.lower(): kind for kind in (Step, *LEARNING_WORDS)
+}
 UNREAD = "no "  # begins what a listing says of a word that is not what it should be
 
 
@@ -85,11 +89,13 @@ class _Listing:
         self.hosts: dict[str, list[str]] = {}
         self.cores: list[_Memory] = []
         self.steps = _Memory()
+        self.learning = _Memory()
         self.more: Callable[[str], None] | None = None  # reads a line that goes on from the one above
         self.memory: _Memory | None = None
         self.readers: tuple[tuple[re.Pattern[str], Callable[..., None]], ...] = (
             (CORE, self._core),
             (STEPS, self._steps),
+            (LEARNING, self._learning),
             (PLAIN, self._plain),
             (HOST, self._host),
             (RUN, self._run),
@@ -127,6 +133,8 @@ class _Listing:
         for kind in LAST:
             if kind in self.hosts:
                 yield kind, 0, self._decoded(kind)
+        if self.learning.words:
+            yield LEARNING_SECTION, 0, words_bytes(_words(self.learning))
 
     def _core(self, index: str, x: str, y: str) -> None:
         if int(index) != len(self.cores):
@@ -138,6 +146,9 @@ class _Listing:
 
     def _steps(self) -> None:
         self.memory = self.steps
+
+    def _learning(self) -> None:
+        self.memory = self.learning
 
     def _plain(self, kind: str, text: str) -> None:
         if kind in self.plain:

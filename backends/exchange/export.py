@@ -34,6 +34,7 @@ SECTIONS = {
     "HSTB": "host_before.onnx",
     "HSTA": "host_after.onnx",
     "BIAS": "added.json",
+    "LERN": "learning.bin",
 }
 
 

@@ -5,15 +5,13 @@ file says so: every size is compared with the file's own before it is believed.
 """
 
 import os
-import secrets
 import stat
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +23,9 @@ from ..words.limits import CORES
 from .faults import faults
 from .image import About, Addend, CoreImage, Image, ImageFragment, ImagePiece, ImageTensor
 from .plain import NotPlain, read_plain, write_plain
+from .whole import UNFINISHED as UNFINISHED
+from .whole import whole as whole
+from .whole import write_whole as write_whole
 
 MAGIC = b"SNCIMAGE"
 VERSION = 3
@@ -37,8 +38,8 @@ ALIGNMENT = 8
 PLAIN_SECTIONS = ("TARG", "INFO", "TENS")  # JSON
 ORDER_SECTION, CORE_SECTION = "ORDR", "CORE"
 FIRST = (*PLAIN_SECTIONS, ORDER_SECTION)  # one of each, in this order, then the cores
-HOSTS, ADDED_SECTION = ("HSTB", "HSTA"), "BIAS"
-LAST = (*HOSTS, ADDED_SECTION)  # at most one of each, after the cores
+HOSTS, ADDED_SECTION, LEARNING_SECTION = ("HSTB", "HSTA"), "BIAS", "LERN"
+LAST = (*HOSTS, ADDED_SECTION, LEARNING_SECTION)  # at most one of each, after the cores
 PLAIN_MAX = 2**24  # bytes of a JSON section, which takes twenty times its size once read
 ROWS = (ImagePiece, ImageFragment)  # dataclasses that are arrays in JSON
 
@@ -117,6 +118,8 @@ def payloads(image: Image) -> list[Payload]:
     found += [(kind, 0, host) for kind, host in hosts if host is not None]
     if image.added:
         found.append((ADDED_SECTION, 0, _plain_bytes(tuple[Addend, ...], image.added)))
+    if image.learning.size:
+        found.append((LEARNING_SECTION, 0, words_bytes(image.learning)))
     return found
 
 
@@ -146,9 +149,10 @@ def read_image(data: bytes, file: str = "") -> Image:
     cores = tuple(
         _core(payload, index, origin) for (kind, index), payload in found.items() if kind == CORE_SECTION
     )
-    if len(found[ORDER_SECTION, 0]) % WORD_BYTES:
-        raise BadImage(origin, "section ORDR is not made of whole words")
-    added = found.get((ADDED_SECTION, 0))
+    added, learning = found.get((ADDED_SECTION, 0)), found.get((LEARNING_SECTION, 0))
+    for name, payload in ((ORDER_SECTION, found[ORDER_SECTION, 0]), (LEARNING_SECTION, learning or b"")):
+        if len(payload) % WORD_BYTES:
+            raise BadImage(origin, f"section {name} is not made of whole words")
     image = Image(
         chip=chip,
         cores=cores,
@@ -158,9 +162,14 @@ def read_image(data: bytes, file: str = "") -> Image:
         host_before=found.get(("HSTB", 0)),
         host_after=found.get(("HSTA", 0)),
         added=() if added is None else _plain(tuple[Addend, ...], added, ADDED_SECTION, origin),
+        learning=_words(learning or b""),
     )
-    if added is not None and not image.added:
-        raise BadImage(origin, f"section {ADDED_SECTION} adds nothing", hint="compile it again")
+    for name, there, says in (
+        (ADDED_SECTION, added, len(image.added)),
+        (LEARNING_SECTION, learning, image.learning.size),
+    ):
+        if there is not None and not says:
+            raise BadImage(origin, f"section {name} says nothing", hint="compile it again")
     unsound = list(faults(image))
     if unsound:
         raise BadImage(origin, "; ".join(unsound[:3]), hint="compile it again")
@@ -202,42 +211,6 @@ def read_whole(path: str | Path, form: Form) -> bytes:
         raise BadInput(
             origin, f"cannot be read: {error.strerror}", hint="give the path of an image"
         ) from None
-
-
-UNFINISHED: set[Path] = set()  # files that a process which ends now leaves half-written
-
-
-def write_whole(path: str | Path, data: bytes) -> None:
-    """Writes a file that appears whole or not at all. Raises BadInput."""
-    with whole(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to be written, that appears at the end of the block, whole or not at all, in place of one that
-    was there; folders that it stands in are made. Raises BadInput.
-    """
-    path = Path(path)
-    origin = Origin(file=path.name)
-    try:
-        target = Path(os.path.realpath(path))  # of a link, the file behind it
-        if target.exists() and not target.is_file():
-            raise BadInput(origin, "cannot be written: it is there and no file", hint="give another path")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_name(f".snc-{secrets.token_hex(8)}")
-        UNFINISHED.add(half)
-        try:
-            with half.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(target)
-        finally:
-            half.unlink(missing_ok=True)
-            UNFINISHED.discard(half)
-    except OSError as error:
-        raise BadInput(origin, f"cannot be written: {error.strerror}", hint="give another path") from None
 
 
 def _aligned(size: int) -> int:

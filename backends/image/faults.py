@@ -8,6 +8,7 @@ from ..words.bits import WordError
 from ..words.limits import beyond
 from ..words.words import Population, Step
 from .image import Image, ImagePiece, ImageTensor
+from .lessons import lessons
 
 KINDS = ("input", "output", "layer")
 DTYPES = (
@@ -24,7 +25,8 @@ def faults(image: Image) -> Iterator[str]:
 
     What the words of a core's memory say of each other is left to the machine, which decodes them.
     """
-    found = chain(_chip_faults(image), _step_faults(image), _tensor_faults(image), _layer_faults(image))
+    parts = _chip_faults, _step_faults, _tensor_faults, _layer_faults, _learning_faults
+    found = chain.from_iterable(part(image) for part in parts)
     return islice(found, 20)  # enough to see what is wrong
 
 
@@ -126,3 +128,17 @@ def _layer_faults(image: Image) -> Iterator[str]:
                 yield f"layer {layer.name!r}, fragment {index}: {error}"
             if min(fragment.c0, fragment.y0, fragment.x0) < 0:
                 yield f"layer {layer.name!r}, fragment {index}: begins before its layer"
+
+
+def _learning_faults(image: Image) -> Iterator[str]:
+    try:
+        pairs = [pair for each in lessons(image.learning) for pair in each.pairs]
+    except WordError as error:
+        yield f"rules of learning: {error}"
+        return
+    for index, pair in enumerate(pairs):
+        for core, address in ((pair.source_core, pair.source), (pair.core, pair.population)):
+            try:
+                population_at(image, core, address)
+            except WordError as error:
+                yield f"rules of learning, pair {index}: {error}"

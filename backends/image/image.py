@@ -4,7 +4,7 @@ The layout of the file is described in docs/image.md, which is generated from th
 is written and read by `container`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,7 @@ class Image:
 
     `steps` are `Step` words in firing order. `host_after` is an ONNX model that turns the chip's outputs into
     the network's, or None; `host_before` likewise for the inputs. `added`: to biases of the model.
+    `learning`: the words of the rules by which weights change in a run that learns.
     """
 
     chip: Chip
@@ -136,3 +137,4 @@ class Image:
     host_before: bytes | None = None
     host_after: bytes | None = None
     added: tuple[Addend, ...] = ()
+    learning: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))

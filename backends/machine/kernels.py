@@ -89,7 +89,8 @@ class Kernels:
             offsets[offsets >= 0] += stored
             columns = ("kd", "kw", "kh", "sl", "first")
             stores = fields["bits"], fields["skips"] + fields["lists"]
-            kernels.append(np.stack([*(fields[name] for name in columns), offsets, *stores], axis=1))
+            formats = (fields[name] for name in ("place", "code", "exponent"))
+            kernels.append(np.stack([*(fields[name] for name in columns), offsets, *stores, *formats], axis=1))
             weights += numbers
             skipped += silent
             known += keys.size

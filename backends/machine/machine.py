@@ -7,7 +7,7 @@ next is sent.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from .values import fire, rounded
 
 if TYPE_CHECKING:
     from .decode import Block
+    from .learning.pupil import Pupil
 
 Floats = NDArray[np.float32]
 Arithmetic = Literal["float32", "chip"]
@@ -66,10 +67,13 @@ class Machine:
     once, when the neuron fires, so that the order of events does not show. "chip": values and first states
     are rounded to float16, and so is every state after every update, once, from the exact product and sum;
     states of 32 bits are not.
+    `learns`: the image's rules of learning are run behind each frame, on words of its own.
     Raises BadImage for an image that does not hold together; `file` is named in it.
     """
 
-    def __init__(self, image: Image, arithmetic: Arithmetic = "float32", *, file: str = "") -> None:
+    def __init__(
+        self, image: Image, arithmetic: Arithmetic = "float32", *, learns: bool = False, file: str = ""
+    ) -> None:
         if arithmetic not in ARITHMETICS:
             raise BadInput(None, f"arithmetic {arithmetic!r} is none of {', '.join(ARITHMETICS)}")
         # Numba comes with this, which takes its time: nobody who only asks for help must wait for it.
@@ -77,11 +81,20 @@ class Machine:
         from .fire import send
         from .timing import Clock
 
+        if learns:  # on words of its own: the image that was given stays
+            cores = tuple(replace(core, words=core.words.copy()) for core in image.cores)
+            image = replace(image, cores=cores)
         self.image = image
         self.arithmetic = arithmetic
         self._origin = Origin(file=file)
         self._chip = arithmetic == "chip"
         self._program = decode(image, self._origin)
+        self.pupil: Pupil | None = None
+        if learns:
+            from .learning import pupil
+
+            self._program = pupil.without_shortcuts(self._program)  # which have copies of weights
+            self.pupil = pupil.Pupil(self.image, self._program, self._origin)
         self._clock = Clock(self._program)
         self._send = send
         self._begun = False
@@ -131,7 +144,11 @@ class Machine:
             elif order == Order.RESET:
                 self._reset(block, whole=step < len(program.prologue) or act.every > 0)
             else:
+                if self.pupil is not None and block.states:
+                    self.pupil.competes(index, self._held(block, block.states[0]).astype(np.float32))
                 values = self._fed(index, given[index]) if block.is_input else self._values(block)
+                if self.pupil is not None:
+                    self.pupil.hears(index, values)
                 if (block.core, block.address) in wanted:
                     kept[block.core, block.address] = self._shown(index, values)
                 fired = values.size if block.fires_on_zero else int(np.count_nonzero(values))
@@ -145,6 +162,8 @@ class Machine:
             if on_step is not None:
                 on_step(done, len(steps))
         self._frame += 1
+        if self.pupil is not None:
+            self.pupil.learn()
         return Run(
             outputs={tensor.name: gathered(tensor, kept) for tensor in outputs},
             layers={tensor.name: gathered(tensor, kept) for tensor in layers},
@@ -161,6 +180,14 @@ class Machine:
     def restart(self) -> None:
         """The next frame is the first of a run: all states are set before it."""
         self._begun = False
+        if self.pupil is not None:
+            self.pupil.restart()
+
+    def trained(self) -> Image:
+        """The image with the words that learning has changed so far."""
+        assert self.pupil is not None, "the machine learns"
+        cores = tuple(replace(core, words=core.words.copy()) for core in self.image.cores)
+        return replace(self.image, cores=cores, learning=self.pupil.words)
 
     def _tensors(self, kind: str) -> list[ImageTensor]:
         return [tensor for tensor in self.image.tensors if tensor.kind == kind]

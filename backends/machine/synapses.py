@@ -92,8 +92,8 @@ def _from(program: Program, bundle: Bundle, source: Neuron) -> Iterator[Synapse]
         kernel = program.kernels[program.rows[axon[ROW] + source.c]]
         if kernel[KERNEL_WEIGHTS] < 0:
             continue
-        rows = list(_reached(axon, kernel, source.y, word.height, Y_OFF, HEIGHT, KH, KERNEL_KH))
-        columns = list(_reached(axon, kernel, source.x, word.width, X_OFF, WIDTH, KW, KERNEL_KW))
+        rows = list(reached(axon, kernel, source.y, word.height, Y_OFF, HEIGHT, KH, KERNEL_KH))
+        columns = list(reached(axon, kernel, source.x, word.width, X_OFF, WIDTH, KW, KERNEL_KW))
         for y, dy in rows:
             for x, dx in columns:
                 for k in range(int(kernel[KERNEL_KD])):
@@ -116,7 +116,7 @@ def _origins(
             yield source, tap
 
 
-def _reached(
+def reached(
     axon: Integers, kernel: Integers, at: int, size: int, offset: int, end: int, side: int, extent: int
 ) -> Iterator[Tap]:
     """Along one axis, the target neurons that an event reaches."""

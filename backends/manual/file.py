@@ -4,7 +4,8 @@ FILE = """\
 # The memory image
 
 <!-- Generated from the declarations in backends/: change those, or the prose in backends/manual/,
-     file.py, text.py, hardware.py, example.py, crossbars.py and reasons.py, and run `make bless`. -->
+     file.py, text.py, learning.py, hardware.py, example.py, crossbars.py and reasons.py, and run
+     `make bless`. -->
 
 `snc compile` writes one file. It holds the memory of every core of the chip, the order in which
 populations fire, and the names of what goes in and comes out. This page says everything that a decoder
@@ -61,6 +62,7 @@ The sections, in this order:
 | `HSTB` | none or one | an ONNX model that runs before the chip |
 | `HSTA` | none or one | an ONNX model that runs after the chip |
 | `BIAS` | none or one | JSON: what was added to the model's biases; nothing that runs it needs this |
+| `LERN` | none or one | words, 8 bytes each: rules by which weights change in a run that learns |
 
 A `CORE` payload: x (2 bytes) and y (2 bytes), the core's place on the mesh; the number of words (4
 bytes); the words, 8 bytes each, from address 0. No two cores have one place. Words beyond those in the

@@ -10,6 +10,14 @@ from typing import get_args
 
 from ...ir.chip import Chip
 from ...ir.crossbar.chip import CrossbarChip
+from ...ir.learning import (
+    NOISE_DROPPED,
+    NOISE_FACTOR,
+    NOISE_MODULUS,
+    NOISE_PARTS,
+    NOISE_TERM,
+    Rounding,
+)
 from ...ir.storage.weights import FORMATS, Codec
 from ..crossbar.image import CrossbarAbout, CrossbarLayer
 from ..image import container, faults, plain
@@ -18,12 +26,13 @@ from ..words.bits import Field, Word, label
 from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
 from ..words.text import fields_text
-from ..words.words import CORE_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
+from ..words.words import CORE_WORDS, LEARNING_WORDS, Axon, BiasFormat, ExtensionKind, Order, Step
 from . import crossbars
 from .arithmetic import ARITHMETIC
 from .example import EXAMPLE, example
 from .file import FILE
 from .hardware import HARDWARE, wires
+from .learning import LEARNING
 from .meanings import CODES
 from .meanings import EXAMPLES as OF_CORES
 from .meanings import MEANINGS as SAID_OF_CORES
@@ -63,7 +72,7 @@ def manual() -> str:
         "addend_table": _members_table(Addend),
         "layer_table": _members_table(ImageLayer),
         "fragment_table": _members_table(ImageFragment),
-        "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step)),
+        "words": "\n\n".join(_word_section(cls) for cls in (*CORE_WORDS, Step, *LEARNING_WORDS)),
         "activations": _activation_table(),
         "neurons": _neuron_table(),
         "rules": _rules(),
@@ -72,6 +81,12 @@ def manual() -> str:
         "biases": _code_table(BiasFormat, "what the block holds"),
         "extensions": _code_table(ExtensionKind, "what it says"),
         "orders": _code_table(Order, "what happens"),
+        "roundings": _code_table(Rounding, "what becomes of a part of a number"),
+        "factor": NOISE_FACTOR,
+        "term": NOISE_TERM,
+        "modulus": f"2^{NOISE_MODULUS.bit_length() - 1}",
+        "dropped": f"2^{NOISE_DROPPED.bit_length() - 1}",
+        "parts": f"2^{NOISE_PARTS.bit_length() - 1}",
         "updates": _table(
             (UPDATES.title, "name", "what the state becomes"),
             [(number, f"`{label(update)}`", update.value) for update, number in UPDATES.numbers.items()],
@@ -88,7 +103,8 @@ def manual() -> str:
         "tiny_crossbar_frames": _table(("x", "y", "z", *COUNTS), frame_rows()),
         "wire_bits": sum(bits for _, bits, _, _ in wires()),
     }
-    parts = (FILE, MEMORY, RUN, ARITHMETIC, BEHIND, HARDWARE, EXAMPLE, REASONS, crossbars.CROSSBARS)
+    run = RUN, ARITHMETIC, LEARNING, BEHIND
+    parts = (FILE, MEMORY, *run, HARDWARE, EXAMPLE, REASONS, crossbars.CROSSBARS)
     return "\n".join(Template(part).substitute(facts) for part in parts)
 
 

@@ -4,16 +4,20 @@ from enum import IntEnum
 
 from ...ir.activations import Activation
 from ...ir.chip import Chip
+from ...ir.learning import Rounding
 from ...ir.neurons import Neuron, Update
 from ..image.image import About, Addend, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Word
 from ..words.words import (
     Axon,
     BiasFormat,
+    Course,
     Extension,
     ExtensionKind,
     Kernel,
+    Learning,
     Order,
+    Plastic,
     Population,
     Port,
     Step,
@@ -40,6 +44,11 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
     Order: {
         Order.RESET: "the states of the population get their first values",
         Order.FIRE: "the values of the population are computed, and its events sent",
+    },
+    Rounding: {
+        Rounding.TRUNCATE: "it is dropped",
+        Rounding.NEAREST: "half and more is one more",
+        Rounding.STOCHASTIC: "it is one more as often as the part says",
     },
 }
 
@@ -155,4 +164,7 @@ EXAMPLES: dict[type[Word], Word] = {
     Kernel: Kernel(kd=64, kw=3, kh=3, sl=1, first=0, code="fixed8", exponent=-7, address=2048),
     Stride: Stride(stride=576, step=0, begin=0, count=64, exponents=1024),
     Step: Step(order=Order.FIRE, core=3, population=12),
+    Learning: Learning(growth=320, maximum=127, window=6, shift=2, rounding=Rounding.STOCHASTIC, pairs=1),
+    Course: Course(noise=1, settled=7120),
+    Plastic: Plastic(source_core=0, source=3, core=1, population=4),
 }

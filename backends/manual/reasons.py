@@ -180,4 +180,12 @@ that knows layers: it stands behind the FIRE of its population, where no event f
 **29. Loihi's neurons are Loihi's.** Whole numbers of 24 bits, decays of 12 and a voltage that counts the
 steps behind a spike come out as they do there, to the last bit, or a trained network is another one. One
 neuron in 32 + 32 + 16 bits costs more memory than `CUBA_LIF`, and no rounding has to be told of.
+
+**30. Learning is an update of words.** Weights stay where they are and in the format that they have, so that
+a trained image needs no other reader; the rule is a section of its own, of which nobody who does not learn
+need know. One winner in a frame is one neuron's column of weights, read and written once, behind the last
+step: no event of the frame sees half of it. Numbers are whole, and chance is a generator of one line whose
+state stands in the file, so that two chips which have seen the same events hold the same words. When sources
+have fired last is known to whoever runs the rule, in ceil(log2(window + 2)) bits for each, and is in no word:
+every run begins without it.
 """

@@ -58,6 +58,8 @@ $weights
 
 $orders
 
+$roundings
+
 ### A population's block
 
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:

@@ -30,3 +30,24 @@ def put(memory: Words, word: int, first: int, bits: int, value: int) -> None:
     """Sets a number, the lowest of its bits that there are."""
     at, mask = np.uint64(first), (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
     memory[word] = (memory[word] & ~(mask << at)) | ((np.uint64(value) & mask) << at)
+
+
+@compiled
+def packed(memory: Words, place: int, bits: int) -> int:
+    """The number that begins at a bit of a memory, in one word or in two, without a sign."""
+    word, first = place // 64, place % 64
+    low = min(bits, 64 - first)
+    found = number(memory, word, first, low)
+    if low < bits:
+        found += 2**low * number(memory, word + 1, 0, bits - low)
+    return found
+
+
+@compiled
+def pack_in(memory: Words, place: int, bits: int, value: int) -> None:
+    """Sets the number that begins at a bit of a memory."""
+    word, first = place // 64, place % 64
+    low = min(bits, 64 - first)
+    put(memory, word, first, low, value % 2**low)
+    if low < bits:
+        put(memory, word + 1, 0, bits - low, value // 2**low)

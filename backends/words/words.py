@@ -6,6 +6,7 @@ Only this file knows how wide a field is. A pass that needs a limit asks the `Ch
 from enum import IntEnum
 
 from ...ir.activations import Activation
+from ...ir.learning import Rounding
 from ...ir.neurons import NeuronModel, Update
 from ...ir.storage.weights import FORMATS, Codec
 from .bits import Word, bits, float32, padding
@@ -179,4 +180,34 @@ class Step(Word):
     phase: int = bits(15, "in which of them, below `every`", default=0)
 
 
+class Learning(Word):
+    """A rule by which weights change. A `Course` word follows it, and `pairs` words `Plastic`."""
+
+    growth: float = float32("what the threshold of a neuron rises by when it learns")
+    maximum: int = bits(8, "what weights are drawn to from sources that have just fired")
+    window: int = bits(8, "frames, besides the one that runs, for which a source has just fired")
+    shift: int = bits(4, "a weight makes 2^-shift of its way")
+    rounding: Rounding = bits(2, "what becomes of a change that is no whole number", codes=Rounding)
+    pairs: int = bits(10, "number of words Plastic", minus_one=True)
+
+
+class Course(Word):
+    """How far the learning by a rule has come. The noise changes whenever a weight is rounded by chance."""
+
+    noise: int = bits(31, "state of the generator")
+    reserved: int = padding(1)
+    settled: float = float32("from this threshold on, a weight makes 2^-(shift + 1) of its way")
+
+
+class Plastic(Word):
+    """Two populations: the weights of the events from `source` to `population` learn."""
+
+    source_core: int = bits(16, "index of the source's core section")
+    source: int = bits(15, "address of the source's descriptor")
+    core: int = bits(16, "index of the core section of the population that learns")
+    population: int = bits(15, "address of its descriptor")
+    reserved: int = padding(2)
+
+
 CORE_WORDS = (Port, Population, Extension, Axon, Kernel, Stride)
+LEARNING_WORDS = (Learning, Course, Plastic)

@@ -23,7 +23,7 @@ def by_weights(network: Network, names: Sequence[str] = EIGHT_BITS) -> str:
     errors = {constant: np.zeros(len(names)) for constant in trained_constants(network)}
     for projection in network.projections:
         kernel = projection.kernel
-        if kernel.index is None:
+        if not kernel.is_trained:
             continue
         weights = kernel.weights[:: -(-kernel.weights.size // SAMPLED)]
         for at, name in enumerate(names):

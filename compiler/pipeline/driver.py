@@ -84,7 +84,7 @@ def compile_model(
         read = folded(path, options.input_shapes, options.dynamics, as_float=options.as_float)
         graph = verified(Step.LAYERS, read, watch)
     dynamics = steps_of(path, options.dynamics)
-    prepared = cache(lambda: lowered(graph, dynamics, watch))
+    prepared = cache(lambda: lowered(graph, dynamics, watch).taught(options.learning))
     return compile_layers(graph, prepared, chip, options, clock, watch, refused)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput
 from ...ir.layers import Value
+from ...ir.learning import Learning
 from ...ir.storage.formats import AUTO, START
 from ...passes.crossbar.decompose import Method
 from ..frontend.nir.dynamics import Dynamics
@@ -40,6 +41,7 @@ class Options:
 
     `decompose`: what becomes of neurons with more inputs than a crossbar has, on chips of crossbars.
     `as_float`: a quantised model is compiled in its float form, whose weights `weights` is for.
+    `learning`: the rule by which a projection learns on the chip.
     """
 
     weights: str = AUTO
@@ -62,6 +64,7 @@ class Options:
     peaks: tuple[float, ...] = ()
     decompose: Method = Method.TREE
     as_float: bool = False
+    learning: Learning | None = None
 
     @property
     def keeps_nothing(self) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError, raise_all
 from ...ir.layers import LayerGraph
+from ...ir.learning import Learning
 from ...ir.network import Network
 from ...passes.clamps import Unclamp
 from ...passes.closing import closed, torn
@@ -23,6 +24,7 @@ from ...passes.correct import Correct
 from ...passes.fold import Fold
 from ...passes.fuse import Fuse
 from ...passes.hoist import Hoist
+from ...passes.learning import Teach
 from ...passes.lowering.host import Split, split_host
 from ...passes.lowering.lower import Lower
 from ...passes.order import Arrange
@@ -62,6 +64,10 @@ class Prepared:
     def corrected(self, added: Mapping[str, NDArray[np.float32]]) -> "Prepared":
         """The same with this added to biases, by constant and channel. Raises nothing."""
         return replace(self, network=Correct(added)(self.network), added=added)
+
+    def taught(self, rule: Learning | None) -> "Prepared":
+        """The same with a projection that learns by a rule, if one is given. Raises SncError as Teach."""
+        return self if rule is None else replace(self, network=Teach(rule)(self.network))
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """Numbers that lie side by side in memory, of any count of bits each, before anything is packed."""
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, NamedTuple, overload
 
@@ -37,11 +38,12 @@ class BitRun(NamedTuple):
     """Numbers of `bits` bits each that are stored end to end, from the beginning of a word.
 
     `held` are their codes in elements of `code_type`: a value that is compared and hashed at once. Only
-    `backends/words/bits.py` packs them.
+    `backends/words/bits.py` packs them. `owner`: who may change them, so that no equal run stands for them.
     """
 
     bits: int
     held: bytes
+    owner: Hashable = None
 
     @classmethod
     def of(cls, codes: NDArray[Any], bits: int) -> "BitRun":
@@ -59,7 +61,11 @@ class BitRun(NamedTuple):
     def joined(cls, runs: "list[BitRun]") -> "BitRun":
         """The numbers of several runs, end to end."""
         (bits,) = {run.bits for run in runs}
-        return cls(bits, b"".join(run.held for run in runs))
+        return cls(
+            bits,
+            b"".join(run.held for run in runs),
+            next((run.owner for run in runs if run.owner is not None), None),
+        )
 
     @property
     def codes(self) -> NDArray[Any]:

@@ -162,8 +162,10 @@ def plan(
         axons,
         tables,
         tuple(
-            PARAMETER_CODEC.run(np.array(value[fragment.c.start : fragment.c.stop]))
-            for value in (population.scales, *population.parameters)
+            PARAMETER_CODEC.run(np.array(value[fragment.c.start : fragment.c.stop]))._replace(
+                owner=(fragment, number) if population.learns else None
+            )
+            for number, value in enumerate((population.scales, *population.parameters))
             if isinstance(value, tuple) and value
         ),
         live_range,

@@ -41,6 +41,8 @@ class Stored:
     def is_uniform(self) -> bool:
         """Whether all source channels share one kernel."""
         weights, exponents = self.kernel.weights, self.kernel.exponents
+        if self.kernel.is_plastic and len(weights) > 1:
+            return False
         if self.kernel.is_shared or len(weights) == 1:
             return True
         if exponents is not None and (exponents != exponents[0]).any():
@@ -82,7 +84,11 @@ class Stored:
         """For each source channel, how many of the first 0, 1 .. KD target channels' weights are not zero."""
         if tile.key not in self._present:
             values, _, _ = self.values(tile)
-            present = np.count_nonzero(_window(values, tile), axis=(2, 3))
+            held = _window(values, tile)
+            # A weight of 0 that learns has a place like any other.
+            present = np.count_nonzero(
+                held if not self.kernel.is_plastic else np.ones_like(held), axis=(2, 3)
+            )
             found = np.zeros((len(present), present.shape[1] + 1), dtype=np.int64)
             np.cumsum(present, axis=1, out=found[:, 1:])
             self._present[tile.key] = found
@@ -103,7 +109,12 @@ class Stored:
         present = found[:, high] - found[:, low]
         layouts = known.layouts(count, present)
         if whole or not layouts.any():
-            return [Held(run) for run in BitRun.rows(codes, known.bits)]
+            runs = BitRun.rows(codes, known.bits)
+            if self.kernel.is_plastic:
+                runs = [
+                    run._replace(owner=(tile.key, int(row), low)) for row, run in zip(rows, runs, strict=True)
+                ]
+            return [Held(run) for run in runs]
         is_present = _broadcast(block != 0)
         return [
             Held(skipping(codes[i], is_present[i], known.bits, layout), int(present[i]), layout)

@@ -21,6 +21,7 @@ from snc.backends.words.bits import Codes, Word, label
 from snc.backends.words.codes import ACTIVATIONS, NEURONS, UPDATES, WEIGHTS
 from snc.backends.words.words import (
     CORE_WORDS,
+    LEARNING_WORDS,
     Axon,
     BiasFormat,
     Extension,
@@ -32,6 +33,7 @@ from snc.backends.words.words import (
     Step,
     Stride,
 )
+from snc.ir.learning import Rounding
 from snc.ir.network import Activation, Neuron, Update
 
 from .by_the_manual import Chip
@@ -49,7 +51,7 @@ def test_the_manual_is_up_to_date() -> None:
     assert DOCS.read_text(encoding="utf-8") == text, "docs/image.md differs: make bless, and read the diff"
 
 
-@pytest.mark.parametrize("cls", [*CORE_WORDS, Step, *CROSSBAR_WORDS])
+@pytest.mark.parametrize("cls", [*CORE_WORDS, Step, *LEARNING_WORDS, *CROSSBAR_WORDS])
 def test_every_field_stands_in_a_table(cls: type[Word]) -> None:
     section = manual().split(f"\n#### {cls.__name__}\n")[1].split("\n#")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")]
@@ -57,7 +59,7 @@ def test_every_field_stands_in_a_table(cls: type[Word]) -> None:
     assert sum(f.width for f in cls.FIELDS) == 64
 
 
-@pytest.mark.parametrize("codes", [BiasFormat, ExtensionKind, Order])
+@pytest.mark.parametrize("codes", [BiasFormat, ExtensionKind, Order, Rounding])
 def test_every_code_stands_in_a_table(codes: type[IntEnum]) -> None:
     table = manual().split(f"\n| {codes.__name__} | name | ")[1].split("\n\n")[0]
     for code in codes:

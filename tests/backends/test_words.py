@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from snc.backends.words.bits import Field, Word, WordError
 from snc.backends.words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
-from snc.backends.words.words import CORE_WORDS, Axon, Kernel, Population, Port, Step, codecs
+from snc.backends.words.words import CORE_WORDS, LEARNING_WORDS, Axon, Kernel, Population, Port, Step, codecs
 from snc.ir.activations import Activation
 from snc.ir.neurons import Neuron, NeuronModel, Update
 from snc.ir.storage.weights import FORMATS
 
 from .strategies import word_strategy
 
-WORDS: tuple[type[Word], ...] = (*CORE_WORDS, Step)
+WORDS: tuple[type[Word], ...] = (*CORE_WORDS, Step, *LEARNING_WORDS)
 FIELDS = [(cls, field) for cls in WORDS for field in cls.FIELDS]
 
 

@@ -1,0 +1,1 @@
+"""Learning by the rules of an image: decoded, and run behind each frame."""
