@@ -87,6 +87,11 @@ COMMANDS: tuple[LazyCommand, ...] = (
         ".studies.estimate:estimate_command",
         "Compare a network's forms on a stream: frames, sigma-delta, integrate-and-fire.",
     ),
+    LazyCommand(
+        "train",
+        ".studies.train:train_command",
+        "Let an image learn by its own rule, and write the trained image.",
+    ),
     LazyCommand("verify", ".verify:verify_command", "Compare an image with its model in ONNX Runtime."),
     LazyCommand(
         "compare", ".compare:compare_command", "Compare the memory bill of a model with that of tables."

@@ -50,7 +50,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--height", type=click.IntRange(1), help="The input's height instead of the network's own.")
 @click.option("--width", type=click.IntRange(1), help="The input's width instead of the network's own.")
 def build_command(name: str, output: Path, seed: int, height: int | None, width: int | None) -> None:
-    """Write a network as ONNX, or stdp-digits and stdp-mnist as NIR."""
+    """Write a network as ONNX, or those that learn by spikes as NIR."""
     from ..backends.image.container import write_whole
     from ..compiler.running import outputs
     from ..models.catalogue import as_file, build
@@ -72,8 +72,9 @@ def build_command(name: str, output: Path, seed: int, height: int | None, width:
     help="Whose digits.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="That of the network.")
-def spikes_command(output: Path, name: str, seed: int) -> None:
-    """Write the held-out digits of a network as events: NNN.npy (t, x, y, p), and labels.txt."""
+@click.option("--training", is_flag=True, help="The digits to learn from, in place of those held out.")
+def spikes_command(output: Path, name: str, seed: int, training: bool) -> None:
+    """Write a network's digits as events: NNN.npy (t, x, y, p), and labels.txt."""
     import numpy as np
 
     from ..backends.image.folders import write_folder
@@ -82,11 +83,12 @@ def spikes_command(output: Path, name: str, seed: int) -> None:
 
     files: dict[str, bytes] = {}
     lines = []
-    for number, (events, label) in enumerate(recordings(seed, LESSONS[name])):
+    digits = 4 if training else 3
+    for number, (events, label) in enumerate(recordings(seed, LESSONS[name], training=training)):
         buffer = io.BytesIO()
         np.save(buffer, events)
-        files[f"{number:03}.npy"] = buffer.getvalue()
-        lines.append(f"{number:03}.npy,{label}\n")
+        files[f"{number:0{digits}}.npy"] = buffer.getvalue()
+        lines.append(f"{number:0{digits}}.npy,{label}\n")
     files["labels.txt"] = "".join(lines).encode()
     write_folder(output, files)
     say(f"{len(lines)} digits: {output}")

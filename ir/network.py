@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .activations import Activation as Activation
 from .activations import Parameter as Parameter
 from .errors import Origin, VerifyError
-from .learning import Learning
+from .firing.learning import Learning
 from .neurons import Cycle as Cycle
 from .neurons import Neuron as Neuron
 from .neurons import NeuronModel as NeuronModel

@@ -23,6 +23,12 @@ def _learnt(name: str) -> Callable[..., Any]:
     return build
 
 
+def _stdp_untrained(seed: int) -> Any:
+    from .stdp.untrained import untrained
+
+    return untrained(seed=seed)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A network: how it is built, what it is, and what is published about it.
@@ -60,6 +66,13 @@ CATALOGUE = {
         "handwritten digits as spikes, 1 x 28 x 28: as stdp-digits, and needs the extra mnist",
         784 * 400 + 400,
         "FSpiNN's method (Putra and Shafique, arXiv 2007.08860), on 4,000 digits of MNIST; docs/stdp.md",
+        learnt=True,
+    ),
+    "untrained-digits": Entry(
+        _stdp_untrained,
+        "the same before it has learnt, its neurons' spikes for outputs: to learn on the chip; a .nir file",
+        64 * 400 + 400,
+        "FSpiNN's method (Putra and Shafique, arXiv 2007.08860); docs/stdp.md",
         learnt=True,
     ),
     "pilotnet": Entry(

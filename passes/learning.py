@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..ir.errors import BadInput, Origin, Unsupported
-from ..ir.learning import LEARNER, NOISE_PARTS, Learning, moved
+from ..ir.firing.learning import LEARNER, NOISE_PARTS, Learning, moved
 from ..ir.network import AxisMap, Network, Population, PopulationId, Projection, Update
 from ..ir.storage.weights import FORMATS
 

@@ -132,7 +132,7 @@ def read(held: Integers, counts: Integers, stream: int, word: int) -> None:
 
 
 @compiled
-def _computed(
+def computed(
     layout: Layout, memory: Words, row: int, counts: Integers, targets: Integers, places: Integers
 ) -> int:
     """The row of a source neuron whose targets follow from the layout. How many synapses it has."""
@@ -205,7 +205,7 @@ def _walk(
 ) -> int:
     """All synapses of a row: their targets, and where their weights lie: 64 * word + place."""
     if layout.form == FUNCTIONAL:
-        return _computed(layout, memory, row, counts, targets, places)
+        return computed(layout, memory, row, counts, targets, places)
     if layout.form == INDEX:
         count, after = _listed(layout, memory, row, held, counts, targets)
     else:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from ...ir.chip import Chip
 from ...ir.crossbar.chip import CrossbarChip
-from ...ir.learning import (
+from ...ir.firing.learning import (
     NOISE_DROPPED,
     NOISE_FACTOR,
     NOISE_MODULUS,

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from ...ir.activations import Activation
 from ...ir.chip import Chip
-from ...ir.learning import Rounding
+from ...ir.firing.learning import Rounding
 from ...ir.neurons import Neuron, Update
 from ..image.image import About, Addend, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
 from ..words.bits import Word

@@ -6,7 +6,7 @@ Only this file knows how wide a field is. A pass that needs a limit asks the `Ch
 from enum import IntEnum
 
 from ...ir.activations import Activation
-from ...ir.learning import Rounding
+from ...ir.firing.learning import Rounding
 from ...ir.neurons import NeuronModel, Update
 from ...ir.storage.weights import FORMATS, Codec
 from .bits import Word, bits, float32, padding

@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 
 from ...ir.errors import BadInput, Origin, raise_all
-from ...ir.learning import NOISE_MODULUS, Learning, Rounding
+from ...ir.firing.learning import NOISE_MODULUS, Learning, Rounding
 
 START = 'write from = "input" and to = "neurons", the names of two layers'
 SINGLES = 2**24  # whole numbers up to here are exact in single precision

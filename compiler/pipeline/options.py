@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ...ir.aims import NeuronUse, Objective, StateUse
 from ...ir.errors import BadInput
+from ...ir.firing.learning import Learning
 from ...ir.layers import Value
-from ...ir.learning import Learning
 from ...ir.storage.formats import AUTO, START
 from ...passes.crossbar.decompose import Method
 from ..frontend.nir.dynamics import Dynamics

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError, raise_all
+from ...ir.firing.learning import Learning
 from ...ir.layers import LayerGraph
-from ...ir.learning import Learning
 from ...ir.network import Network
 from ...passes.clamps import Unclamp
 from ...passes.closing import closed, torn

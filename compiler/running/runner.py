@@ -10,7 +10,7 @@ from ...backends.image.image import ImageTensor
 from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
-from .engines import AnyImage, engine_of
+from .engines import AnyImage, Engine, engine_of
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
@@ -46,9 +46,16 @@ class Ends(Protocol):
 class Runner:
     """An image, ready to run frame by frame."""
 
-    def __init__(self, image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:
+    def __init__(
+        self,
+        image: AnyImage,
+        arithmetic: "Arithmetic" = "float32",
+        engine: str = "walk",
+        machine: Engine | None = None,
+    ) -> None:
+        """`machine`: what runs the chip's part, in place of an engine."""
         self.image = image
-        self.machine = engine_of(image, arithmetic, engine)
+        self.machine = engine_of(image, arithmetic, engine) if machine is None else machine
         self.before = None if image.host_before is None else HostPart(image.host_before)
         self.after = None if image.host_after is None else HostPart(image.host_after)
         self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]

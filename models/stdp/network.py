@@ -55,7 +55,7 @@ def train(rule: Rule | None = None, seed: int = 0, lesson: Lesson = DIGITS) -> T
     """
     rule = rule or lesson.rule
     random = np.random.default_rng(seed)
-    phases = _phases(lesson, random)
+    phases = drawn_phases(lesson, random)
     digits = lesson.shown()
     learner = Learner.new(rule, lesson.pixels, random)
     given = [encoded(image / lesson.peak, rule, phases) for image in digits.images]
@@ -91,11 +91,14 @@ def network(trained: Trained) -> Any:
     return nir.NIRGraph(nodes, edges)
 
 
-def recordings(seed: int = 0, lesson: Lesson = DIGITS) -> Iterator[tuple[NDArray[Any], int]]:
-    """The held-out digits as events (t in microseconds, x, y, p), a millisecond a step, and their labels, for
-    a network that was trained with a seed.
+def recordings(
+    seed: int = 0, lesson: Lesson = DIGITS, *, training: bool = False
+) -> Iterator[tuple[NDArray[Any], int]]:
+    """The held-out digits, or those to learn from, as events (t in microseconds, x, y, p), a millisecond a
+    step, and their labels, for a network that is trained with a seed.
     """
-    digits, phases = lesson.held_out(), _phases(lesson, np.random.default_rng(seed))
+    digits = lesson.shown() if training else lesson.held_out()
+    phases = drawn_phases(lesson, np.random.default_rng(seed))
     for image, label in zip(digits.images, digits.labels.tolist(), strict=True):
         steps, pixels = np.nonzero(encoded(image / lesson.peak, lesson.rule, phases))
         events = np.zeros(len(steps), dtype=EVENT)
@@ -104,7 +107,7 @@ def recordings(seed: int = 0, lesson: Lesson = DIGITS) -> Iterator[tuple[NDArray
         yield events, label
 
 
-def _phases(lesson: Lesson, random: np.random.Generator) -> Numbers:
+def drawn_phases(lesson: Lesson, random: np.random.Generator) -> Numbers:
     """Of the pixels' spikes: what a network draws first."""
     return random.random(lesson.pixels)
 

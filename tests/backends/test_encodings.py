@@ -5,6 +5,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from snc.backends.encodings.column import column
 from snc.backends.encodings.forms import Form, store
 from snc.backends.encodings.layer import Integers, Layer, convolution, dense
 from snc.backends.encodings.machine import Pass, run, set_states, states_of, synapses_of
@@ -48,6 +49,50 @@ def test_passes_are_numpys(form: Form, layer: Layer, seed: int) -> None:
         found[where, targets] = weights
         assert np.array_equal(found, matrix(layer, layer.weights + changes))
     assert np.array_equal(states_of(stored.layout, update.memory), states)
+
+
+@pytest.mark.parametrize("form", Form)
+@settings(deadline=None, max_examples=25, phases=[Phase.generate])
+@given(layers(), st.integers(0, 2**32 - 1), st.data())
+def test_a_column_is_numpys(form: Form, layer: Layer, seed: int, data: st.DataObject) -> None:
+    """One target's weights are found in every row, changed, and nothing else is."""
+    target = data.draw(st.integers(0, layer.targets - 1))
+    rows = np.arange(layer.sources)
+    stored = store(layer, form)
+    joined = matrix(layer, layer.weights)
+    read = column(stored, target, rows, np.zeros_like(rows))
+    assert np.array_equal(read.sums, joined[:, target])
+    assert np.array_equal(read.memory, stored.memory)
+    assert read.accesses.table_writes == 0
+    if layer.is_shared:
+        return
+    values = np.random.default_rng(seed).integers(-1, 2, layer.sources)
+    changed = column(stored, target, rows, values)
+    where, targets, weights = synapses_of(stored, changed.memory)
+    found = np.zeros_like(joined)
+    found[where, targets] = weights
+    there = np.zeros_like(joined, dtype=np.bool_)
+    there[where, targets] = True
+    wanted = joined.copy()
+    wanted[:, target] = bounded(joined[:, target] + values * there[:, target], layer.weight_bits)
+    assert np.array_equal(found, wanted)
+    assert changed.accesses.table_writes == np.count_nonzero(values * there[:, target])
+    assert changed.accesses.table_reads == read.accesses.table_reads
+
+
+@pytest.mark.parametrize(
+    ("form", "reads"), [(Form.INDEX, 1 + 3 + 1), (Form.BITMAP, 1 + 2 + 1), (Form.FUNCTIONAL, 1 + 1)]
+)
+def test_a_column_reads_until_it_is_found(form: Form, reads: int) -> None:
+    """Names before the target's are read, those behind are not."""
+    stored = store(dense(np.ones((4, 150), dtype=np.int64)), form)
+    each = column(stored, 20, np.array([2]), np.array([1])).accesses
+    far = column(stored, 70, np.array([2]), np.array([1])).accesses
+    names = 64 // stored.layout.index_bits
+    more = 70 // names - 20 // names if form is Form.INDEX else int(form is Form.BITMAP)
+    assert far.table_reads == each.table_reads + more
+    assert each.table_reads == reads - (form is Form.BITMAP)
+    assert (each.table_writes, each.operations) == (1, 1)
 
 
 @pytest.mark.parametrize("form", Form)

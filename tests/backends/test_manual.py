@@ -33,7 +33,7 @@ from snc.backends.words.words import (
     Step,
     Stride,
 )
-from snc.ir.learning import Rounding
+from snc.ir.firing.learning import Rounding
 from snc.ir.network import Activation, Neuron, Update
 
 from .by_the_manual import Chip

@@ -54,7 +54,7 @@ def test_models_list(run: Run) -> None:
     done = run("models", "list")
     assert (done.code, done.err) == (0, "")
     names = [entry["name"] for entry in json.loads(run("models", "list", "--json").out)]
-    assert names[:4] == ["digits", "stdp-digits", "stdp-mnist", "pilotnet"]
+    assert names[:4] == ["digits", "stdp-digits", "stdp-mnist", "untrained-digits"]
     assert all(name in done.out for name in names)
 
 

@@ -14,8 +14,8 @@ from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.targets.target import load_target
 from snc.ir.chip import Chip
-from snc.ir.learning import Learning
-from snc.ir.learning import Rounding as Written
+from snc.ir.firing.learning import Learning
+from snc.ir.firing.learning import Rounding as Written
 from snc.models.stdp.rule import Learner, Rounding, Rule
 
 from .nir_graphs import graph, integrate, saved

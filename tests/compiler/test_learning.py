@@ -21,8 +21,8 @@ from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.targets.target import load_cores, load_target
 from snc.ir.errors import BadImage, BadInput, Unsupported
-from snc.ir.learning import NOISE_PARTS, moved
-from snc.ir.learning import Rounding as Written
+from snc.ir.firing.learning import NOISE_PARTS, moved
+from snc.ir.firing.learning import Rounding as Written
 from snc.models.stdp.rule import Rule, _rounded
 
 from .learners import INPUTS, SMALL, Rounding, image_of, rule_of, spikes, untrained

@@ -15,6 +15,7 @@ def test_names() -> None:
         "digits",
         "stdp-digits",
         "stdp-mnist",
+        "untrained-digits",
         "pilotnet",
         "mobilenetv1",
         "resnet50",
@@ -30,7 +31,7 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 
 
 def test_a_trained_network_has_one_size() -> None:
-    for name in ("digits", "stdp-digits", "stdp-mnist"):
+    for name in ("digits", "stdp-digits", "stdp-mnist", "untrained-digits"):
         with pytest.raises(BadInput, match=f"{name}: a trained network has one size"):
             build(name, height=16)
 

@@ -62,7 +62,7 @@ def sizes(model: onnx.ModelProto, ending: str) -> Iterator[int]:
 
 
 def test_every_built_network_is_tested() -> None:
-    assert {*BUILT, "digits", "stdp-digits", "stdp-mnist"} == set(names())
+    assert {*BUILT, "digits", "stdp-digits", "stdp-mnist", "untrained-digits"} == set(names())
 
 
 def test_a_network_has_its_published_parameters(model: onnx.ModelProto) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....ir.errors import BadImage, Origin
-from ....ir.learning import LEARNER, NOISE_PARTS, moved
+from ....ir.firing.learning import LEARNER, NOISE_PARTS, moved
 from ....ir.storage.bitrun import BYTE_BITS
 from ....ir.storage.weights import FORMATS
 from ...image.image import Image

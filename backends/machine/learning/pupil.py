@@ -31,6 +31,31 @@ class Learnt:
     threshold_reads: int = 0
     threshold_writes: int = 0
 
+    def __add__(self, other: "Learnt") -> "Learnt":
+        return Learnt(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """The synapses that a rule changes, and what was counted of them: of each source the events, `heard`, of
+    each neuron the updates, `learnt`. Neuron j has the sources sources[begins[j] : begins[j + 1]].
+    """
+
+    begins: Integers
+    sources: Integers
+    bits: int
+    heard: Integers
+    learnt: Integers
+
+    def counted(self, heard: Integers, learnt: Integers) -> "Taught":
+        """The same synapses with other counts. Raises ValueError where these are of others."""
+        if heard.shape != self.heard.shape or learnt.shape != self.learnt.shape:
+            raise ValueError("counts of other synapses")
+        return replace(self, heard=heard, learnt=learnt)
+
+    def __add__(self, other: "Taught") -> "Taught":
+        return self.counted(self.heard + other.heard, self.learnt + other.learnt)
+
 
 def without_shortcuts(program: Program) -> Program:
     """The same, event by event throughout."""
@@ -104,9 +129,12 @@ class Pupil:
         return Learnt(updates, reads, writes, updates, updates)
 
     @property
-    def events(self) -> tuple[tuple[Integers, Integers], ...]:
-        """Of each rule, the events of every source and the updates of every neuron since the beginning."""
-        return tuple((run.heard.copy(), run.learnt.copy()) for run in self._runs)
+    def taught(self) -> tuple[Taught, ...]:
+        """The same by source and neuron, of each rule."""
+        return tuple(
+            Taught(run.rule.begins, run.rule.sources, run.rule.bits, run.heard.copy(), run.learnt.copy())
+            for run in self._runs
+        )
 
     def restart(self) -> None:
         """The next frame is the first of a run: no source has just fired."""

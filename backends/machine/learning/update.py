@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ....ir import learning
 from ....ir.compiled import kept
-from ....ir.learning import NOISE_DROPPED, NOISE_FACTOR, NOISE_MODULUS, NOISE_PARTS, NOISE_TERM
+from ....ir.firing import learning
+from ....ir.firing.learning import NOISE_DROPPED, NOISE_FACTOR, NOISE_MODULUS, NOISE_PARTS, NOISE_TERM
 from ...words import fields
 
 Integers = NDArray[np.int64]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from math import inf
 
-from .neurons import Neuron
+from ..neurons import Neuron
 
 LEARNER = Neuron.LIF  # its spike says how far the voltage is beyond the threshold
 
