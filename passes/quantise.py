@@ -111,7 +111,7 @@ def _population(population: Population, biases: Codec, scales: _Scales | None) -
 def trained_constants(network: Network) -> tuple[str, ...]:
     """The constants that trained weights were taken from, in the order of the projections that have them."""
     kernels = (projection.kernel for projection in network.projections)
-    return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.is_trained))
+    return tuple(dict.fromkeys(kernel.constant for kernel in kernels if kernel.index is not None))
 
 
 def _exact(projection: Projection) -> Projection:

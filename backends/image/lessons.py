@@ -30,7 +30,7 @@ def lessons(words: NDArray[np.uint64]) -> tuple[Lesson, ...]:
         rule = Learning.decode(left[0])
         held = left[2 : 2 + rule.pairs]
         if len(held) < rule.pairs:
-            raise WordError(f"learning: {rule.pairs} pairs are said to follow, {len(held)} do")
+            raise WordError(f"{rule.pairs} pairs are said to follow, {len(held)} do")
         found.append(Lesson(rule, Course.decode(left[1]), tuple(map(Plastic.decode, held))))
         left = left[2 + rule.pairs :]
     return tuple(found)

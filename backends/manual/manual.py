@@ -22,6 +22,7 @@ from ...ir.storage.weights import FORMATS, Codec
 from ..crossbar.image import CrossbarAbout, CrossbarLayer
 from ..image import container, faults, plain
 from ..image.image import About, Addend, ImageFragment, ImageLayer, ImagePiece, ImageTensor, Solver
+from ..machine.learning.decode import EXPONENT_MAX
 from ..words.bits import Field, Word, label
 from ..words.codes import ACTIVATIONS, NEURONS, NO_SYNAPSE, UPDATES, WEIGHTS
 from ..words.limits import CORES, LIMITS, PORTS
@@ -86,6 +87,7 @@ def manual() -> str:
         "term": NOISE_TERM,
         "modulus": f"2^{NOISE_MODULUS.bit_length() - 1}",
         "dropped": f"2^{NOISE_DROPPED.bit_length() - 1}",
+        "exponents": f"0 to {EXPONENT_MAX}",
         "parts": f"2^{NOISE_PARTS.bit_length() - 1}",
         "updates": _table(
             (UPDATES.title, "name", "what the state becomes"),

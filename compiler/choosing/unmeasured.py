@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...ir.network import Network
-from ...ir.storage.formats import START, spelled
+from ...ir.storage.formats import START, formats_of, spelled
 from ...ir.storage.weights import FORMATS
 from ...passes.quantise import trained_constants
 
@@ -31,3 +31,19 @@ def by_weights(network: Network, names: Sequence[str] = EIGHT_BITS) -> str:
             held = codec.rounded(weights, codec.exponents(weights))
             errors[kernel.constant][at] += float(((held - weights) ** 2).sum())
     return spelled([names[int(found.argmin())] for found in errors.values()]) if errors else names[0]
+
+
+def with_rules(network: Network, weights: str) -> str:
+    """The same formats, but for constants that learn on the chip: theirs is their rule's. As they are where
+    they are not as many as the constants, which is for others to say.
+    """
+    kernels = [projection.kernel for projection in network.projections]
+    own = {kernel.constant: kernel.format for kernel in kernels if kernel.is_plastic and kernel.format}
+    constants = trained_constants(network)
+    if not own:
+        return weights
+    try:
+        formats = formats_of(weights, len(constants))
+    except ValueError:
+        return weights
+    return spelled([own.get(name, held) for name, held in zip(constants, formats, strict=True)])

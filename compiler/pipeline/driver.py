@@ -23,7 +23,7 @@ from ...ir.storage.formats import AUTO
 from ...passes.additive import Additive
 from ...passes.quantise import held_constants
 from ...passes.rate_coding import summed
-from ..choosing.unmeasured import by_weights
+from ..choosing.unmeasured import by_weights, with_rules
 from ..frontend.read import to_onnx
 from ..targets.kinds import CROSSBAR, kind_of
 from .choices import Choice, Point
@@ -160,7 +160,7 @@ def _measured(
         if weights == AUTO:
             with clock("choose"):
                 weights = by_weights(prepared.network)
-        return options.with_formats(weights), None, prepared
+        return options.with_formats(with_rules(prepared.network, weights)), None, prepared
     from ..choosing.choose import Wish, decide
     from ..choosing.meter import Meter
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import nir
 import numpy as np
 import pytest
 from backends.learning_by_the_manual import LearningChip
@@ -12,18 +13,23 @@ from numpy.typing import NDArray
 from snc.backends.analysis.listing import disassemble
 from snc.backends.exchange.assembler import assemble
 from snc.backends.exchange.export import export, imported
-from snc.backends.image.container import read_image, write_image
+from snc.backends.image.container import joined, payloads, read_image, write_image
 from snc.backends.image.image import Image
 from snc.backends.image.lessons import lesson_words, lessons
 from snc.backends.machine.machine import Machine
 from snc.backends.words.words import Course, Learning, Plastic, Step
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
+from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_cores, load_target
 from snc.ir.errors import BadImage, BadInput, Unsupported
 from snc.ir.firing.learning import NOISE_PARTS, moved
 from snc.ir.firing.learning import Rounding as Written
-from snc.models.stdp.rule import Rule, _rounded
+from snc.models.digits import training_images
+from snc.models.stdp.network import RULE
+from snc.models.stdp.rule import Learner, Rule, _rounded, encoded
+from snc.models.stdp.untrained import untrained as untrained_digits
 
 from .learners import INPUTS, SMALL, Rounding, image_of, rule_of, spikes, untrained
 from .nir_graphs import saved
@@ -242,5 +248,63 @@ def test_rules_that_an_image_cannot_have(tmp_path: Path) -> None:
         Machine(doubled, learns=True)
     with pytest.raises(BadImage, match="pairs are said to follow"):
         Machine(_changed(image, pairs=2))
+    with pytest.raises(BadImage, match="pairs are said to follow"):
+        Machine(replace(image, learning=image.learning[:1]))
+    with pytest.raises(BadImage, match="its threshold would become infinite"):
+        Machine(_changed(image, growth=float("inf")), learns=True)
+    with pytest.raises(BadImage, match="LERN is not made of whole words"):
+        read_image(joined([*payloads(image)[:-1], ("LERN", 0, b"half")]))
+    with pytest.raises(BadImage, match="LERN says nothing"):
+        read_image(joined([*payloads(image)[:-1], ("LERN", 0, b"")]))
     with pytest.raises(BadImage, match="pair 0"):
         Machine(_changed(image, source_core=9))
+
+
+@pytest.mark.parametrize("weights", ["auto", "fixed4", "adaptive8e2s"])
+def test_what_is_not_trained_is_its_model(weights: str, tmp_path: Path) -> None:
+    """Whatever format others have, weights that learn have their rule's, and the image says so."""
+    found, _ = untrained(SMALL)
+    path = saved(tmp_path, found)
+    options = Options(weights=weights, learning=rule_of(SMALL))
+    image = compile_model(path, load_target("grai-vip"), options).image
+    assert "fixed8" in image.about.weights
+    assert verify(path, image, random_frames(image, 30, 3)).is_mapped_right
+
+
+@pytest.mark.slow
+def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> None:
+    """All 1,437: spikes of each step, weights, thresholds and the generator, by each rounding."""
+    images = training_images().images
+    for rounding in Rounding:
+        rule = replace(RULE, rounding=rounding)
+        path = tmp_path / "digits.nir"
+        nir.write(path, untrained_digits(rule))
+        image = compile_model(path, load_target("grai-vip"), Options(learning=rule_of(rule))).image
+        random = np.random.default_rng(0)
+        phases = random.random(64)
+        learner = Learner.new(rule, 64, random)
+        machine = Machine(image, learns=True)
+        counts = np.zeros(4, dtype=np.int64)
+        for digit in images:
+            given = encoded(digit / 16, rule, phases)
+            expected, found = learner.present(given, learns=True)
+            counts += np.array(found)
+            machine.restart()
+            for step, frame in enumerate(given):
+                inputs = {"input": frame.reshape(1, 1, 8, 8).astype(np.float32)}
+                (answer,) = machine.run(inputs).outputs.values()
+                assert np.array_equal(answer.reshape(-1), expected[step])
+        assert machine.pupil is not None
+        assert machine.pupil.learnt.weight_reads == counts[2] > 100_000
+        trained = machine.trained()
+        (lesson,) = lessons(trained.learning)
+        assert lesson.course.noise == learner.noise
+        held = Machine(trained)
+        (pair,) = lesson.pairs
+        for pixel, weights in enumerate(learner.weights):
+            held.restart()
+            held.run({"input": np.eye(64, dtype=np.float32)[pixel].reshape(1, 1, 8, 8)})
+            voltages = held.states(pair.core, pair.population)[0].reshape(-1)
+            assert np.array_equal(voltages, weights)
+        chip = LearningChip(write_image(trained))
+        assert np.array_equal(chip.population(pair.core, pair.population).parameters[1], learner.thresholds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ Integers = NDArray[np.int64]
 INTEGERS = tuple(WEIGHTS.numbers[name] for name in ("fixed8", "fixed"))
 PARAMETERS = ExtensionKind.PARAMETER, ExtensionKind.PARAMETERS
 THRESHOLD = "threshold"
+EXPONENT_MAX = 8  # beyond it, every weight is more than any maximum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +112,13 @@ class _Decoder:
                 neurons += self.program.blocks[target].neurons
             first = np.array([firsts[source], learners[target].first, 0, 0, 0])[:, None]
             parts += [held + first for held in self._synapses(source, target)]
+        block = self.program.blocks[next(iter(learners))]
+        if not parts:
+            raise self._fault(block, "learns, and has no synapse")
         sources, targets, kernels, places, slots = np.concatenate(parts, axis=1)
         order = np.lexsort((sources, targets))
         kernel = self.program.kernels[kernels[0]]
         formats = self.program.kernels[kernels][:, [KERNEL_CODE, KERNEL_BITS, KERNEL_EXPONENT, KERNEL_LAYOUT]]
-        block = self.program.blocks[next(iter(learners))]
         if (formats != formats[0]).any() or kernel[KERNEL_CODE] not in INTEGERS or kernel[KERNEL_LAYOUT]:
             raise self._fault(block, "learns, and its weights are not of one format of whole numbers")
         if np.unique(targets * count + sources).size < targets.size:
@@ -198,8 +202,10 @@ class _Decoder:
     def _check_numbers(self, block: Block, lesson: Lesson, bits: int, exponent: int, slots: Integers) -> None:
         """Raises where a weight is below 0, or would leave its bits."""
         rule, most = lesson.rule, int(FORMATS[f"fixed{bits}"].largest)
-        if (self.program.weights[slots] < 0).any() or exponent < 0:
+        if (self.program.weights[slots] < 0).any() or not 0 <= exponent <= EXPONENT_MAX:
             raise self._fault(block, "learns, and has weights that are no whole numbers from 0 on")
+        if not isfinite(rule.growth):
+            raise self._fault(block, "learns, and its threshold would become infinite")
         for code in range(most + 1):
             for part in (0, NOISE_PARTS - 1):
                 for drawn in (True, False):

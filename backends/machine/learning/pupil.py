@@ -146,7 +146,9 @@ class Pupil:
         if block not in self._learners:
             return
         run, learner = self._learners[block]
-        beyond = voltages.reshape(-1).astype(np.float64) - self._thresholds(learner)
+        held, thresholds = voltages.reshape(-1), self._thresholds(learner)
+        with np.errstate(invalid="ignore"):
+            beyond = np.where(held > thresholds, held.astype(np.float64) - thresholds, 0.0)
         first = int(np.argmax(beyond))
         if beyond[first] > 0 and (run.winner is None or run.winner.is_behind(beyond[first], learner)):
             run.winner = _Winner(float(beyond[first]), learner, first)
