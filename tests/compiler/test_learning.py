@@ -1,5 +1,6 @@
 """Learning on the chip: the machine's words are the learner's numbers, bit for bit."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from snc.backends.image.image import Image
 from snc.backends.image.lessons import lesson_words, lessons
 from snc.backends.machine.machine import Machine
 from snc.backends.words.words import Course, Learning, Plastic, Step
+from snc.compiler.billing.learning import Encoding, billed
 from snc.compiler.pipeline.driver import compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.training.votes import right, votes_of
 from snc.compiler.running.verify import verify
 from snc.compiler.targets.target import load_cores, load_target
 from snc.ir.errors import BadImage, BadInput, Unsupported
 from snc.ir.firing.learning import NOISE_PARTS, moved
 from snc.ir.firing.learning import Rounding as Written
-from snc.models.digits import training_images
+from snc.models.digits import digits_images, training_images
 from snc.models.stdp.network import RULE
 from snc.models.stdp.rule import Learner, Rule, _rounded, encoded
 from snc.models.stdp.untrained import untrained as untrained_digits
@@ -271,40 +274,82 @@ def test_what_is_not_trained_is_its_model(weights: str, tmp_path: Path) -> None:
     assert verify(path, image, random_frames(image, 30, 3)).is_mapped_right
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "stdp.md"
+BEGIN, END = "<!-- table: on the chip -->\n", "<!-- end of this table -->\n"
+HEAD = (
+    "| stored as | words | events read and write | nJ | learning reads and writes | nJ |\n"
+    "| --- | --- | --- | --- | --- | --- |\n"
+)
+
+
 @pytest.mark.slow
 def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> None:
-    """All 1,437: spikes of each step, weights, thresholds and the generator, by each rounding."""
-    images = training_images().images
-    for rounding in Rounding:
-        rule = replace(RULE, rounding=rounding)
-        path = tmp_path / "digits.nir"
-        nir.write(path, untrained_digits(rule))
-        image = compile_model(path, load_target("grai-vip"), Options(learning=rule_of(rule))).image
-        random = np.random.default_rng(0)
-        phases = random.random(64)
-        learner = Learner.new(rule, 64, random)
-        machine = Machine(image, learns=True)
-        counts = np.zeros(4, dtype=np.int64)
-        for digit in images:
-            given = encoded(digit / 16, rule, phases)
-            expected, found = learner.present(given, learns=True)
-            counts += np.array(found)
-            machine.restart()
-            for step, frame in enumerate(given):
-                inputs = {"input": frame.reshape(1, 1, 8, 8).astype(np.float32)}
-                (answer,) = machine.run(inputs).outputs.values()
-                assert np.array_equal(answer.reshape(-1), expected[step])
-        assert machine.pupil is not None
-        assert machine.pupil.learnt.weight_reads == counts[2] > 100_000
-        trained = machine.trained()
-        (lesson,) = lessons(trained.learning)
-        assert lesson.course.noise == learner.noise
-        held = Machine(trained)
-        (pair,) = lesson.pairs
-        for pixel, weights in enumerate(learner.weights):
-            held.restart()
-            held.run({"input": np.eye(64, dtype=np.float32)[pixel].reshape(1, 1, 8, 8)})
-            voltages = held.states(pair.core, pair.population)[0].reshape(-1)
-            assert np.array_equal(voltages, weights)
-        chip = LearningChip(write_image(trained))
-        assert np.array_equal(chip.population(pair.core, pair.population).parameters[1], learner.thresholds)
+    """All 1,437: spikes of each step, weights, thresholds and the generator; and what the page says of it."""
+    path = tmp_path / "digits.nir"
+    nir.write(path, untrained_digits(RULE))
+    image = compile_model(path, load_target("grai-vip"), Options(learning=rule_of(RULE))).image
+    random = np.random.default_rng(0)
+    phases = random.random(64)
+    learner = Learner.new(RULE, 64, random)
+    before = learner_right(learner, phases)
+    machine = Machine(image, learns=True)
+    shown = training_images().images
+    for digit in shown:
+        given = encoded(digit / 16, RULE, phases)
+        expected, _ = learner.present(given, learns=True)
+        machine.restart()
+        for step, frame in enumerate(given):
+            inputs = {"input": frame.reshape(1, 1, 8, 8).astype(np.float32)}
+            (answer,) = machine.run(inputs).outputs.values()
+            assert np.array_equal(answer.reshape(-1), expected[step])
+    pupil = machine.pupil
+    assert pupil is not None
+    trained = machine.trained()
+    (lesson,) = lessons(trained.learning)
+    assert lesson.course.noise == learner.noise
+    held_by = Machine(trained)
+    (pair,) = lesson.pairs
+    for pixel, weights in enumerate(learner.weights):
+        held_by.restart()
+        held_by.run({"input": np.eye(64, dtype=np.float32)[pixel].reshape(1, 1, 8, 8)})
+        voltages = held_by.states(pair.core, pair.population)[0].reshape(-1)
+        assert np.array_equal(voltages, weights)
+    chip = LearningChip(write_image(trained))
+    assert np.array_equal(chip.population(pair.core, pair.population).parameters[1], learner.thresholds)
+    text = PAGE.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    said, tail = rest.split(END)
+    made = HEAD + "".join(row(each, len(shown)) for each in billed(trained, pupil.taught, pupil.learnt))
+    if os.environ.get("SNC_BLESS"):
+        PAGE.write_text(f"{head}{BEGIN}{made}{END}{tail}", encoding="utf-8")
+    else:
+        assert said == made, "SNC_BLESS=1 pytest -m slow tests/compiler/test_learning.py writes it anew"
+    after = learner_right(learner, phases)
+    learnt = pupil.learnt
+    for words in (
+        f"{100 * before:.1f} % before",
+        f"{100 * after:.1f} %",
+        f"{learnt.updates:,} updates",
+        f"{learnt.weight_reads:,} weights",
+        f"{learnt.weight_writes:,}",
+    ):
+        assert words in text
+
+
+def learner_right(learner: Learner, phases: NDArray[np.float64]) -> float:
+    """The share of held-out digits that are right when a neuron's spikes vote as its training digits say."""
+    counts = []
+    for digits in (training_images(), digits_images()):
+        given = [encoded(image / 16, learner.rule, phases) for image in digits.images]
+        answers = [learner.present(each, learns=False)[0].sum(axis=0, dtype=np.float64) for each in given]
+        counts.append(np.array(answers))
+    votes = votes_of(counts[0], training_images().labels.astype(np.int64))
+    return right(counts[1], digits_images().labels.astype(np.int64), votes)
+
+
+def row(found: Encoding, digits: int) -> str:
+    events = "-", "-"
+    if found.forward is not None:
+        events = f"{found.forward.words / digits:,.0f}", f"{found.forward.energy_fj / 1e6 / digits:,.1f}"
+    learning = f"{found.learning.words / digits:,.0f}", f"{found.learning.energy_fj / 1e6 / digits:,.1f}"
+    return f"| {' | '.join((found.name, f'{found.stored_words:,}', *events, *learning))} |\n"
