@@ -31,6 +31,11 @@ def show_report(report: "Report") -> None:
     say(f"weights  {_formats(report.weights)}, states {report.states}")
     if sparse := _layouts(report):
         say(f"zeros    {sparse}")
+    for rule in report.learning:
+        way = (
+            f"{rule.window + 1} steps, 2^-{rule.shift} of the way to {rule.maximum}, {rule.rounding} rounding"
+        )
+        say(f"learning {rule.to} from {rule.source}: {way}")
     if report.precision is not None:
         _show_accuracy(report.precision)
     elif report.seconds is not None and not report.dynamics and report.weights not in EXACT:

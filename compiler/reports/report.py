@@ -7,7 +7,7 @@ is None until `compile_report` adds it.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ...backends.analysis.bill import Bill, bill
 from ...backends.analysis.traffic import Traffic, traffic
 from ...backends.image.faults import population_at
 from ...backends.image.image import About, Image, ImageFragment, ImageLayer
+from ...backends.image.lessons import Lesson, lessons
 from ...backends.words.words import Step
 from ...ir.counts import operations, synapses, trained_weights
 from ...ir.network import Neuron
@@ -133,11 +134,28 @@ class TensorReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleReport:
+    """A rule by which weights between two layers learn on the chip. `settled`: the threshold from which
+    on updates are half as large, None for none; `noise`: the generator's state.
+    """
+
+    source: str
+    to: str
+    window: int
+    shift: int
+    maximum: int
+    growth: float
+    settled: float | None
+    rounding: str
+    noise: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything there is to say of an image. `mesh`: cores in X and Y. `dynamics`: how it runs over
     time. `fidelity`: how true each of its nodes is to the file, known when it is compiled. `precision`:
     what the formats of its weights cost, where the compiler had frames to measure it on. `layouts`: bytes of
-    weights by how their kernels are stored.
+    weights by how their kernels are stored. `learning`: the rules by which weights change on the chip.
     """
 
     model: str
@@ -165,6 +183,7 @@ class Report:
     dynamics: str = ""
     fidelity: Mapping[str, str] | None = None
     precision: "Precision | None" = None
+    learning: tuple[RuleReport, ...] = ()
 
 
 def report(image: Image, path: Path) -> Report:
@@ -210,6 +229,24 @@ def report(image: Image, path: Path) -> Report:
         traffic=traffic(image),
         layouts={layout.name.lower(): count for layout, count in found.layouts.items()},
         dynamics=about.dynamics,
+        learning=tuple(_rule(image, lesson) for lesson in lessons(image.learning)),
+    )
+
+
+def _rule(image: Image, lesson: Lesson) -> RuleReport:
+    """A rule, and the layers that its first pair of populations belongs to."""
+    layer_of = {(f.core, f.population): layer.name for layer in image.about.layers for f in layer.fragments}
+    pair, settled = lesson.pairs[0], lesson.course.settled
+    return RuleReport(
+        layer_of.get((pair.source_core, pair.source), ""),
+        layer_of.get((pair.core, pair.population), ""),
+        lesson.rule.window,
+        lesson.rule.shift,
+        lesson.rule.maximum,
+        lesson.rule.growth,
+        settled if isfinite(settled) else None,
+        str(lesson.rule.rounding),
+        lesson.course.noise,
     )
 
 

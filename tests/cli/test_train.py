@@ -77,6 +77,8 @@ def test_an_image_learns_and_is_written_back(run: Run, learning: Path, folder: P
     # The same by hand: a machine that is shown the same frames.
     again = tmp_path / "again.snc"
     found = json.loads(run("train", learning, *options, "-o", again, "--passes", 2, "--json").out)
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in page for key in (*found, *found["learnt"], *found["encodings"][0]))
     assert again.read_bytes() == out.read_bytes() != learning.read_bytes()
     learnt = found["learnt"]
     assert learnt["weight_reads"] == learnt["updates"] * INPUTS
@@ -96,6 +98,17 @@ def test_an_image_learns_and_is_written_back(run: Run, learning: Path, folder: P
     more = run("train", out, *options, "-o", tmp_path / "more.snc", "--json")
     assert json.loads(more.out)["learnt"]["updates"] > 0
     assert (tmp_path / "more.snc").read_bytes() != out.read_bytes()
+
+
+def test_reports_show_the_rule(run: Run, learning: Path, net: Path, tmp_path: Path) -> None:
+    said = "\nlearning neurons from input: 4 steps, 2^-2 of the way to 127, stochastic rounding\n"
+    assert said in run("inspect", learning).out
+    (found,) = json.loads(run("inspect", learning, "--json").out)["learning"]
+    assert (found["source"], found["to"], found["noise"], found["settled"]) == ("input", "neurons", 1, None)
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in page for key in found)
+    plain = tmp_path / "plain.snc"
+    assert "learning" not in run("compile", net, "-o", plain).out
 
 
 def test_nothing_is_learnt_in_no_pass(run: Run, learning: Path, folder: Path, tmp_path: Path) -> None:
