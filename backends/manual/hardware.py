@@ -67,6 +67,12 @@ populations have no order. A chip whose sources may overlap keeps those of the l
 source, until the mark of the former is there. In a maximum or minimum no order shows, and in float32 mode
 none that matters.
 
+**Learning** takes for each source of a rule a count of the frames since it fired, up to `window` + 1, in the
+core that has it; and in a FIRE step of a population that learns, a register for the largest voltage -
+threshold so far and its channel. Behind the last step, whoever holds `ORDR` and `LERN` compares what the
+populations of a rule found; the sources' cores say which of them are drawn, and the winner's core reads and
+writes its weights and its threshold. What of the next frame reads these words waits for it.
+
 ### A checker
 
 It finds everything that is listed at the end of section 3 as invalid, before the first frame, by
