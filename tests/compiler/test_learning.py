@@ -324,11 +324,13 @@ def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> Non
         PAGE.write_text(f"{head}{BEGIN}{made}{END}{tail}", encoding="utf-8")
     else:
         assert said == made, "SNC_BLESS=1 pytest -m slow tests/compiler/test_learning.py writes it anew"
-    after = learner_right(learner, phases)
-    learnt = pupil.learnt
+    after, learnt = learner_right(learner, phases), pupil.learnt
+    for digit in [*shown] * 3:
+        learner.present(encoded(digit / 16, RULE, phases), learns=True)
     for words in (
         f"{100 * before:.1f} % before",
-        f"{100 * after:.1f} %",
+        f"{100 * after:.1f} % afterwards",
+        f"{100 * learner_right(learner, phases):.1f} % after four times",
         f"{learnt.updates:,} updates",
         f"{learnt.weight_reads:,} weights",
         f"{learnt.weight_writes:,}",
