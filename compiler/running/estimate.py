@@ -7,7 +7,7 @@ from ...ir.chip import Chip
 from ...ir.crossbar.chip import CrossbarChip
 from ...ir.storage.bitrun import WORD_BITS
 from .crossbar.simulation import CrossbarEstimates, CrossbarSimulation, estimated
-from .prices import NANO, STATE_ACCESSES, event_words, operation_fj, word_fj
+from .simulating.prices import NANO, STATE_ACCESSES, event_words, operation_fj, word_fj
 from .simulating.simulation import AnySimulation, LayerCount, Simulation
 
 ENERGY = (

@@ -18,9 +18,9 @@ from ...frontend.runtime import Arrays
 from ..chain import runner_of
 from ..crossbar.simulation import CrossbarSimulation, counted
 from ..engines import AnyImage
-from ..prices import Prices
 from .answers import Answers
 from .blocks import Block, Energy, OnStep, run_blocks
+from .prices import Prices
 
 
 @dataclass(frozen=True, slots=True)

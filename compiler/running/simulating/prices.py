@@ -5,11 +5,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ...backends.analysis.widths import bits_of_weights
-from ...backends.image.image import Image
-from ...backends.machine.counters import Counters
-from ...ir.chip import Chip
-from ...ir.storage.bitrun import WORD_BITS
+from ....backends.analysis.widths import bits_of_weights
+from ....backends.image.image import Image
+from ....backends.machine.counters import Counters
+from ....ir.chip import Chip
+from ....ir.storage.bitrun import WORD_BITS
 
 # Words that an event reads: its axon, the port, the population descriptor and the kernel descriptor.
 EVENT_WORDS = 4
