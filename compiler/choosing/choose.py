@@ -22,6 +22,7 @@ from .unmeasured import EIGHT_BITS, by_weights
 
 LADDER = ("float16", START, "adaptive7e2s", "adaptive6e2s", "adaptive5e2s", "adaptive4e2s")
 WANTED_DB, WARNED_DB, REFUSED_DB = 30.0, 25.0, 20.0
+TIED_DB = 40.0  # an answer that changes even so is a tie: it is not worth more bits
 ROUNDS = 8  # of choosing and confirming, or of choosing and mapping
 NEAR = 0.98  # of a budget: what is left is not worth another mapping
 NOISE_UNITS = 10**9
@@ -144,16 +145,17 @@ class Choosing:
         return sum(size * codec_of(name).bits for size, name in pairs)
 
     def promoted(self) -> tuple[str, ...]:
-        """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR. Eight
-        are of adaptive float, or where that is nearer, for each constant of what errs least on its weights.
+        """Eight bits, and sixteen where that takes most of the noise away, until the wanted SQNR, and until
+        no answer of a classifier changes. Eight are of adaptive float, or where that is nearer, for each
+        constant of what errs least on its weights.
         """
         meter = self.meter
         formats = [START] * len(meter.constants)
-        if not formats or self.sqnr(formats) >= WANTED_DB:
+        if not formats or self._is_enough(formats):
             return tuple(formats)
         others = list(formats_of(by_weights(meter.network), len(formats)))
         formats = max(formats, others, key=self.sqnr)
-        if self.sqnr(formats) >= WANTED_DB:
+        if self._is_enough(formats):
             return tuple(formats)
         noise = self._noise(EIGHT_BITS)
         if noise is None:
@@ -165,10 +167,17 @@ class Choosing:
             formats[index] = LADDER[0]
             left -= parts[index]
             if left <= limit and not self.is_over():
-                if self.sqnr(formats) >= WANTED_DB:
+                if self._is_enough(formats):
                     break
                 limit = left / 2  # the constants' noise does not quite add up
         return tuple(formats)
+
+    def _is_enough(self, formats: Sequence[str]) -> bool:
+        """Whether a choice is near enough, and a classifier's answers on the frames to choose by stay."""
+        reached = self.sqnr(formats)
+        if not self.meter.is_classifier or reached >= TIED_DB:
+            return reached >= WANTED_DB
+        return reached >= WANTED_DB and self.meter.whole(formats)[0].agreement == 1
 
     def cheapest(self, sqnr_db: float) -> tuple[str, ...]:
         """The fewest bits that keep an SQNR. Raises DoesNotFit where no formats do."""

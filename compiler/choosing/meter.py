@@ -3,6 +3,7 @@
 Trained constants are inputs of the model, so that one session runs all formats.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -103,6 +104,12 @@ class Meter:
     def _constants(self, weights: str, added: Biases) -> Mapping[str, NDArray[Any]]:
         held = held_constants(Quantise(weights)(Correct(added)(self.network)), dict(self.graph.constants))
         return {name: array.astype(np.float32) for name, array in held.items()}
+
+    @cached_property
+    def is_classifier(self) -> bool:
+        """Whether a frame has one answer: the largest element of the only output, a vector."""
+        shapes = [value.shape for value in self.graph.outputs]
+        return len(shapes) == 1 and 1 < math.prod(shapes[0]) == max(shapes[0])
 
     @cached_property
     def weights(self) -> int:

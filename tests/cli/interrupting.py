@@ -116,6 +116,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
     return {
         "compile": ["compile", model, *files],
         "compile, searched": ["compile", *many, *files],
+        "compile, solved": ["compile", *many, "--objective", "memory", *files],
         "compile, measured": ["compile", *many, "--data", str(folder / "searched.npz"), *files],
         "simulate": ["simulate", image, "-i", data, "-o", "d.npz", "--report", "d.json"],
         "verify": ["verify", model, image, "-i", data],

@@ -12,7 +12,7 @@ from oracle.writer import Writer
 
 from snc.backends.analysis.bill import bill
 from snc.compiler.choosing.choose import LADDER, Choosing, Taken, Wish, decide
-from snc.compiler.choosing.frames import EXACT_DB
+from snc.compiler.choosing.frames import EXACT_DB, Measured
 from snc.compiler.choosing.meter import LAYER_FRAMES, Meter
 from snc.compiler.frontend.read import to_onnx
 from snc.compiler.frontend.runtime import reference_outputs
@@ -110,6 +110,29 @@ def test_only_what_must_be_is_promoted(meter: Meter, monkeypatch: pytest.MonkeyP
     chosen = Choosing(meter).promoted()
     assert meter.whole(chosen)[0].sqnr_db >= reached.sqnr_db + 3
     assert 0 < chosen.count("float16") < len(chosen)
+
+
+def test_answers_of_a_classifier_stay(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bits are added beyond the wanted SQNR while an answer changes; for a tie, only so many."""
+    assert meter.is_classifier
+    monkeypatch.setattr("snc.compiler.choosing.choose.WANTED_DB", 1.0)
+    monkeypatch.setattr("snc.compiler.choosing.choose.TIED_DB", 1e3)
+    plain = Choosing(meter).promoted()
+    whole, reached = meter.whole, meter.whole(plain)[0].sqnr_db
+
+    def changed(formats: Sequence[str]) -> tuple[Measured, Measured | None]:
+        found, held_out = whole(formats)
+        return replace(found, agreement=1.0 if found.sqnr_db >= reached + 2 else 0.5), held_out
+
+    monkeypatch.setattr(meter, "whole", changed)
+    more = Choosing(meter).promoted()
+    assert whole(more)[0].sqnr_db >= reached + 2
+    assert plain.count("float16") < more.count("float16") < len(more)
+    with monkeypatch.context() as other:
+        other.setattr("snc.compiler.choosing.choose.TIED_DB", reached)
+        assert Choosing(meter).promoted() == plain
+    monkeypatch.setattr(meter, "is_classifier", False)
+    assert Choosing(meter).promoted() == plain
 
 
 def test_where_time_is_over_no_constant_is_measured_alone(

@@ -31,7 +31,10 @@ CORRECTED = {
     "mlperf_vww_96_float": 4.0,
     "squeezenet_fp16": 3.0,
 }
-CLASSIFIERS = ("squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float")
+CLASSIFIERS = (
+    *("squeezenet_fp16", "mlperf_pretrainedResnet", "mlperf_vww_96_float"),
+    *("cifar_imageclassifier", "mnist8_cntk", "ppocr_cls_v2"),
+)
 TIE = 0.002  # of the largest element: a held-out answer so near the second best needs weights of 16 bits
 
 
