@@ -6,6 +6,7 @@ their sum, which is confirmed on the whole network.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -273,6 +274,8 @@ class Choosing:
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = 0
         solver.parameters.max_deterministic_time = SOLVER_TIME
+        if -inf < self.is_over.end < inf:
+            solver.parameters.max_time_in_seconds = self.is_over.left
         solver.parameters.catch_sigint_signal = False  # an interrupt is not the end of a search
         if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
