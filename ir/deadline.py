@@ -36,6 +36,7 @@ class Deadline:
         return max(0.0, self.end - time.perf_counter()) if self.end < inf else inf
 
 
+MORE_TIME = "give it more time"
 NEVER = Deadline()
 OVER = Deadline(-inf)
 
@@ -68,4 +69,4 @@ def in_time(doing: str) -> None:
     around = _around.get()
     if around is not None and around.is_over():
         rule = f"no mapping was found within {around.is_over.limit:g} s, which were over while {doing}"
-        raise OutOfTime(Origin(file=around.file), rule, hint="give it more time")
+        raise OutOfTime(Origin(file=around.file), rule, hint=MORE_TIME)

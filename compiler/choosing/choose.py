@@ -201,7 +201,7 @@ class Choosing:
         least = (LADDER[-1],) * len(self.meter.constants)
         taken = mapped(spelled(least))
         self.sqnr(least, taken)
-        if not _keeps(taken, wish):
+        if not keeps(taken, wish):
             rule = f"takes {taken.bytes} bytes and {taken.cores} cores with weights of 4 bits"
             asked = f"{wish.budget} bytes" if wish.budget is not None else f"{wish.cores} cores"
             raise DoesNotFit(Origin(file=self.meter.graph.name), f"{rule}, {asked} are allowed")
@@ -219,7 +219,7 @@ class Choosing:
                 break
             except DoesNotFit:
                 taken = NOWHERE
-            if _keeps(taken, wish):
+            if keeps(taken, wish):
                 self.sqnr(found, taken)
                 best, low = found, bits
                 if found == most or (wish.budget is not None and taken.bytes >= NEAR * wish.budget):
@@ -329,5 +329,6 @@ class Choosing:
         )
 
 
-def _keeps(taken: Taken, wish: Wish) -> bool:
+def keeps(taken: Taken, wish: Wish) -> bool:
+    """Whether a mapping is within what is wished for."""
     return taken.bytes <= (wish.budget or taken.bytes) and taken.cores <= (wish.cores or taken.cores)

@@ -27,8 +27,13 @@ class Clock:
         self._begun = time.perf_counter()
 
     def deadline(self, limit: float | None, part: float = 1.0) -> Deadline:
-        """Over once this part of so many seconds has passed since the clock began; None: no limit."""
-        return NEVER if limit is None else Deadline(self._begun + part * limit, limit)
+        """Over once this part has passed of what is left of so many seconds since the clock began; None: no
+        limit.
+        """
+        if limit is None:
+            return NEVER
+        now = time.perf_counter()
+        return Deadline(now + part * (self._begun + limit - now), limit)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

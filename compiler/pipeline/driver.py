@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...backends.image.image import Image
 from ...ir.aims import NeuronUse
 from ...ir.chip import Chip
-from ...ir.deadline import limited
-from ...ir.errors import BadInput, Origin, SncError
+from ...ir.deadline import MORE_TIME, limited
+from ...ir.errors import BadInput, DoesNotFit, Origin, SncError
 from ...ir.layers import LayerGraph
 from ...ir.mapping import Mapping as Mapped
 from ...ir.mapping import core_size
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..choosing.choose import Precision, Taken
 
 Refused = Callable[[SncError], None]
-MEASURING_PART = 0.5  # of a time limit, when formats are chosen; the rest is for their mapping
+MEASURING_PART = 0.6  # of the time that is left, when formats are chosen; the rest is for their mapping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +118,7 @@ def compile_layers(
             attempts = steps.attempts(graph, prepared, is_over, clock.progress)
             raise remedied(error, chip, chosen, attempts) from None
     done = _emitted(found, chip, chosen, network, choice, clock, watch)
-    return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
+    return done if precision is None else replace(done, precision=_kept(precision, options, chip, choice))
 
 
 def compile_prepared(
@@ -130,7 +130,7 @@ def compile_prepared(
         chosen, precision, found = _measured(prepared, chip, options, clock)
         network, choice = pipeline_of(chip).map(found, chip, chosen, clock, watch)
     done = _emitted(found, chip, chosen, network, choice, clock, watch)
-    return done if precision is None else replace(done, precision=precision.mapped(_taken(chip, choice)))
+    return done if precision is None else replace(done, precision=_kept(precision, options, chip, choice))
 
 
 def _unmeasured(options: Options) -> Options:
@@ -165,13 +165,16 @@ def _measured(
     from ..choosing.meter import Meter
 
     is_over = clock.deadline(options.time_limit, MEASURING_PART)
+    made: list[Taken] = []
 
     def mapped(weights: str) -> "Taken":
         tried = options.with_formats(weights)
         if options.time_limit is not None:
             tried = replace(tried, time_limit=max(is_over.left, TIME_LEAST))
-        with limited(is_over, prepared.name):
-            return _taken(chip, pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)[1])
+        # Without the first of them there is nothing to be taken.
+        with limited(is_over if made else clock.deadline(options.time_limit), prepared.name):
+            made.append(_taken(chip, pipeline_of(chip).map(prepared, chip, tried, Clock(), unwatched)[1]))
+        return made[-1]
 
     with clock("measure"), _given(prepared, options.data) as frames:
         meter = Meter(prepared.graph, prepared.network, frames)
@@ -179,6 +182,20 @@ def _measured(
         found = decide(meter, wish, mapped, is_over)
         added = meter.added(found.weights)
     return options.with_formats(found.weights), found, prepared.corrected(added)
+
+
+def _kept(precision: "Precision", options: Options, chip: Chip, choice: Choice) -> "Precision":
+    """What a choice of formats costs and takes. Raises DoesNotFit where that is more than was wished for, as
+    where there was less time for the last mapping than for the one that the choice relies on.
+    """
+    from ..choosing.choose import Wish, keeps
+
+    taken = _taken(chip, choice)
+    if not keeps(taken, Wish(options.weights, options.budget, options.cores)):
+        rule = f"its mapping takes {taken.bytes} bytes and {taken.cores} cores, more than is allowed"
+        hint = "allow more" if options.time_limit is None else MORE_TIME
+        raise DoesNotFit(Origin(file=choice.mapping.network.name), rule, hint)
+    return precision.mapped(taken)
 
 
 def _taken(chip: Chip, choice: Choice) -> "Taken":

@@ -28,7 +28,7 @@ from .options import Options
 from .prepare import Prepared
 from .steps import Step, Watch, unwatched, verified
 
-PACKING_PART, PLACING_PART = 0.6, 0.9  # of a time limit, when searches end; the rest is for the image
+PACKING_PART, PLACING_PART = 0.6, 0.8  # of the time that is left, when searches end
 
 
 def map_network(

@@ -16,6 +16,7 @@ from snc.compiler.choosing.frames import EXACT_DB, Measured
 from snc.compiler.choosing.meter import LAYER_FRAMES, Meter
 from snc.compiler.frontend.read import to_onnx
 from snc.compiler.frontend.runtime import reference_outputs
+from snc.compiler.pipeline import driver
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
@@ -212,6 +213,14 @@ def test_cores_are_kept(path: Path) -> None:
     mapped = [point for point in found.precision.front if point.cores is not None]
     assert len(mapped) > 1
     assert all(point.bytes for point in mapped)
+
+
+def test_a_last_mapping_beyond_the_budget_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there was less time for it than for those that the choice was made by."""
+    budget, sizes = 10**6, iter((10**5, 10**6, 10**6 + 1))
+    monkeypatch.setattr(driver, "_taken", lambda *_: Taken(next(sizes), 1))
+    with pytest.raises(DoesNotFit, match="its mapping takes 1000001 bytes and 1 cores, more than is"):
+        made(path, budget=budget, force=True)
 
 
 def test_a_budget_that_nothing_keeps_is_refused(path: Path) -> None:
