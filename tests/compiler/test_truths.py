@@ -1,5 +1,6 @@
 """Comparisons, what is made of their results, choices by them, and masks of infinities, on the chip."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,14 @@ import pytest
 from onnx import helper, numpy_helper
 
 from snc.compiler.frontend.read import to_layers
+from snc.compiler.pipeline.driver import compile_model
+from snc.compiler.running.inputs import random_frames
+from snc.compiler.running.runner import Runner
+from snc.compiler.running.verify import verify
 from snc.ir.errors import SncError
 from snc.passes.lowering.lower import Lower
 
-from .reference import compiled, run, truth
+from .reference import CHIP, compiled, options, run, truth
 
 SUBNORMAL = np.float32(2.0**-149)
 LARGEST = np.finfo(np.float32).max
@@ -203,3 +208,43 @@ def test_infinite_padding_is_infinite() -> None:
     nodes = [helper.make_node("Pad", ["x", "p", "v"], ["y"])]
     held = {"p": np.array([0, 0, 1, 0, 0, 2]), "v": np.float32(-np.inf)}
     assert_same(model(nodes, {"x": (1, 2, 3)}, held), {"x": np.ones((1, 2, 3), np.float32)})
+
+
+@pytest.mark.parametrize("engine", ["walk", "literal", "dense"])
+@pytest.mark.parametrize("kind", ["causal", "full row"])
+def test_every_engine_takes_masks(engine: str, kind: str) -> None:
+    mask = np.triu(np.full((4, 5), -np.inf, dtype=np.float32), 1)
+    mask[2] = -np.inf if kind == "full row" else mask[2]
+    x = np.random.default_rng(3).standard_normal((1, 4, 5)).astype(np.float32)
+    made = masked(mask)
+    got = Runner(compiled(made).image, engine=engine)({"x": x}).outputs["y"]
+    np.testing.assert_allclose(got, truth(made, {"x": x}, inner=False)["y"], rtol=2e-6)
+
+
+def test_constants_are_compared_as_they_are_with_weights_of_eight_bits() -> None:
+    bound = np.random.default_rng(5).standard_normal((1, 11)).astype(np.float32)
+    near = np.nextafter(bound, np.float32(9)).astype(np.float32)
+    made = model([helper.make_node("Less", ["c", "x"], ["y"])], {"x": (1, 11)}, {"c": bound}, BOOL)
+    image = compiled(made, choices=options("fixed8")).image
+    assert run(image, {"x": near})["y"].all()
+    assert not run(image, {"x": bound})["y"].any()
+
+
+@pytest.mark.parametrize("operator", COMPARISONS)
+def test_halves_are_compared_exactly(operator: str) -> None:
+    """In chip arithmetic, with values that a half holds."""
+    halves = np.array([0, 2.0**-24, 1, np.nextafter(np.float16(1), np.float16(2)), -1, 60000], np.float32)
+    first, second = np.meshgrid(halves, halves)
+    frame = {"a": first[None], "b": second[None]}
+    nodes = [helper.make_node(operator, ["a", "b"], ["y"])]
+    made = model(nodes, {"a": (1, 6, 6), "b": (1, 6, 6)}, {}, BOOL)
+    got = run(compiled(made).image, frame, "chip")["y"]
+    np.testing.assert_array_equal(got, truth(made, frame, inner=False)["y"])
+
+
+def test_what_is_masked_is_verified(tmp_path: Path) -> None:
+    """Equal infinities differ by nothing."""
+    path = tmp_path / "masked.onnx"
+    path.write_bytes(masked(np.triu(np.full((4, 5), -np.inf, dtype=np.float32), 1)).SerializeToString())
+    image = compile_model(path, CHIP, options()).image
+    assert verify(path, image, random_frames(image, 2, 3)).is_right
