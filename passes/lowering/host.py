@@ -122,6 +122,7 @@ class Flow:
         for index, sources in enumerate(self.sources):
             for source in sources:
                 self.targets[source].add(index)
+        self._weighted = {index for index, layer in enumerate(graph.layers) if _has_weights(graph, layer)}
 
     def ancestors(self, index: int) -> set[int]:
         """Everything that a layer's result depends on."""
@@ -132,9 +133,8 @@ class Flow:
         return _closure(index, self.targets)
 
     def is_weighted(self, index: int) -> bool:
-        """Whether a layer multiplies by constants: the chip's own work."""
-        layer = self.graph.layers[index]
-        return layer.op in WEIGHTED and any(name in self.graph.constants for name in layer.inputs[:2])
+        """Whether a layer multiplies by constants that are not all 0: the chip's own work."""
+        return index in self._weighted
 
     def is_between(self, index: int) -> bool:
         """Whether layers with weights stand before a layer, and behind it: the host cannot have it."""
@@ -155,6 +155,11 @@ class Flow:
         made = {name for i in makers for name in self.graph.layers[i].outputs}
         read = dict.fromkeys(name for i in sorted(readers) for name in self.graph.layers[i].inputs)
         return [name for name in read if name in made]
+
+
+def _has_weights(graph: LayerGraph, layer: Layer) -> bool:
+    held = (graph.constants[name] for name in layer.inputs[:2] if name in graph.constants)
+    return layer.op in WEIGHTED and any(bool(array.any()) for array in held)
 
 
 def _closure(index: int, edges: Sequence[set[int]]) -> set[int]:

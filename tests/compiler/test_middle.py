@@ -184,3 +184,10 @@ def test_attention_of_too_many_tokens_is_refused_with_the_figure() -> None:
     """Every row times every column is a neuron each: 2 heads of 300 x 300 x 4."""
     with pytest.raises(SncError, match="its 720000 values would take"):
         compiled(attention_alone(300, 8))
+
+
+def test_zeros_are_no_weights() -> None:
+    """A network without weights is the chip's whole, also where it multiplies by a constant of zeros."""
+    net = Net(17, (1, 4, 6))
+    nothing = net.add("MatMul", "x", net.constant(np.zeros((6, 6), np.float32)))
+    is_computed(net.model(net.add("Add", net.add("Softmax", "x"), nothing)))
