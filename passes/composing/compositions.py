@@ -29,6 +29,35 @@ def div(w: Writer, layer: Layer) -> str | None:
     return w.add("Mul", dividend, inverse)
 
 
+@composes("Mod")
+def mod(w: Writer, layer: Layer) -> str | None:
+    """Of floats, with the sign of either, by a constant or a map without zeros."""
+    dividend, divisor = layer.inputs
+    if not layer.integer("fmod", 0):
+        return _modulo(w, dividend, divisor)
+    magnitude = (w.constant(np.abs(w.held(x))) if w.is_constant(x) else w.add("Abs", x) for x in layer.inputs)
+    sign = w.constant(np.sign(w.held(dividend))) if w.is_constant(dividend) else w.add("Sign", dividend)
+    return w.add("Mul", _modulo(w, *magnitude), sign)
+
+
+def _modulo(w: Writer, x: str, y: str) -> str:
+    """What is left of x, with the sign of y; a quotient that was rounded to one too much, or too little, is
+    made good.
+    """
+    if w.is_constant(y):
+        held = w.held(y)
+        inverse, sign, size = (w.constant(each) for each in (1 / held, np.sign(held), np.abs(held)))
+    else:
+        inverse, sign, size = (w.add(op, y) for op in ("Reciprocal", "Sign", "Abs"))
+    quotient = w.add("Floor", w.add("Mul", x, inverse))
+    rest = w.add("Sub", x, w.add("Mul", quotient, y))
+    turned = w.add("Mul", rest, sign)
+    below = w.add("Relu", w.add("Neg", w.add("Sign", turned)))
+    beyond = w.add("Sign", w.add("Sub", turned, size))
+    above = w.add("Ceil", w.add("Mul", w.add("Add", beyond, w.constant(1.0)), w.constant(0.5)))
+    return w.add("Add", rest, w.add("Mul", w.add("Sub", below, above), y))
+
+
 @composes("MatMul")
 def matmul(w: Writer, layer: Layer) -> str | None:
     """Product with a constant: rows are pixels, batches groups of channels; or of two maps, M N K neurons."""

@@ -116,6 +116,31 @@ def agrees_to_the_last_bit(model: onnx.ModelProto, x: Array) -> None:
             np.testing.assert_array_equal(got[name], want)
 
 
+@pytest.mark.parametrize("fmod", [0, 1])
+def test_a_remainder_is_right_where_a_quotient_is_rounded(fmod: int) -> None:
+    """By a constant, and by a map: multiples among them, of which 49 * (1 / 49) is below 1."""
+    x = np.asarray([[49, -49, 98, 7.5, -7.5, 3, -3, 0, 147, 1e-3]], np.float32)
+    y = np.asarray([[49, 49, -49, 2, 2, -5, 5, 3, 49, 0.25]], np.float32)
+    want = np.fmod(x, y) if fmod else np.mod(x, y)
+    for model in (remainder(y, fmod), remainder(None, fmod)):
+        got = Runner(compiled(model).image)({"x": x, "z": y} if len(model.graph.input) > 1 else {"x": x})
+        np.testing.assert_allclose(got.outputs["y"], want, atol=1e-6)
+
+
+def remainder(divisor: Array | None, fmod: int) -> onnx.ModelProto:
+    held = [] if divisor is None else [onnx.numpy_helper.from_array(divisor, "z")]
+    names = ["x", "z"] if divisor is None else ["x"]
+    graph = helper.make_graph(
+        [helper.make_node("Mod", ["x", "z"], ["y"], "n", fmod=fmod)],
+        "remainder",
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 10]) for name in names],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 10])],
+        held,
+    )
+    opset = 13 if fmod else 28
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
 def test_what_is_not_sorted_or_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unsupported, match="it does not sort"):
         compiled(sorted_maps(2, sorted=0))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from .drawing import Draw, Drawing, Rejected
+from .function_nodes import positive
 
 GAP = 1e-3  # between elements that are compared: a rounding decides nothing
 
@@ -61,9 +62,31 @@ def det(d: Drawing) -> None:
     d.add("Det", [matrices])
 
 
+def mod(d: Drawing) -> None:
+    """By a constant, or by a tensor that is above zero; away from where the result jumps."""
+    x = d.tensor()
+    if d.chance(0.5):
+        size = d.shape(x)[-1] if d.shape(x) and d.chance(0.5) else 1
+        divisor = np.asarray(d.random.uniform(0.5, 2, size) * d.pick(1, -1), np.float32)
+        y, held = d.constant(divisor), [divisor] * d.frames
+    else:
+        y = positive(d)
+        held = d.values[y]
+    for one, other in zip(d.values[x], held, strict=True):
+        with np.errstate(all="ignore"):
+            try:
+                turns = np.asarray(one, np.float64) / other
+            except ValueError:
+                raise Rejected("other shapes") from None
+        if np.abs(turns).max() > 100 or (np.abs(turns - np.round(turns)) < GAP).any():
+            raise Rejected("near a jump")
+    d.add("Mod", [x, y], fmod=1)
+
+
 ORDER_NODES: dict[str, Draw] = {
     "Hardmax": hardmax,
     "TopK": top_k,
     "ReduceProd": reduce_prod,
     "Det": det,
+    "Mod": mod,
 }
