@@ -33,6 +33,7 @@ NODES: Mapping[str, Draw] = {
 }
 OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs
 OLD = range(7, 10)  # with Upsample, and most other operators in another form
+NEW = range(23, 27)  # with operators that no other opset has
 NODES_MAX = 8
 TRIES = 12  # for a node, before the graph does without it
 ROWS = 0.4  # of the networks of one row, those of longer rows
@@ -60,7 +61,8 @@ def graph(seed: int) -> onnx.ModelProto:
 def case(seed: int) -> Case:
     """The case of a seed."""
     random = np.random.default_rng((seed, 1))
-    opsets = OPSETS if random.random() < 0.8 else OLD
+    share = random.random()
+    opsets = OLD if share < 0.18 else NEW if share < 0.36 else OPSETS
     d = Drawing((seed, 2), opset=int(random.choice(opsets)), frames=int(random.integers(2, 4)))
     for _ in range(d.pick(1, 1, 1, 2, 2, 3)):
         d.input(_input_shape(d))

@@ -30,7 +30,7 @@ def scatter_elements(name: str, d: Drawing) -> None:
     x = d.tensor(lambda shape: len(shape) > 0)
     shape = d.shape(x)
     axis = d.between(0, len(shape) - 1)
-    form = [d.between(1, size) for size in shape]
+    form = [d.between(1, min(size, 4)) for size in shape]
     if math.prod(form) > UPDATES_MAX:
         raise Rejected("too many updates")
     options = _reduction(d) if name == "ScatterElements" else {}
@@ -60,10 +60,11 @@ def tensor_scatter(d: Drawing) -> None:
     x = d.tensor(lambda shape: len(shape) > 1)
     shape = d.shape(x)
     axis = d.between(1, len(shape) - 1)
-    length = d.between(1, shape[axis])
-    form = tuple(length if each == axis else size for each, size in enumerate(shape))
-    if math.prod(form) > UPDATES_MAX:
+    most = UPDATES_MAX * shape[axis] // math.prod(shape)
+    if most == 0:
         raise Rejected("too many updates")
+    length = d.between(1, min(most, shape[axis]))
+    form = tuple(length if each == axis else size for each, size in enumerate(shape))
     is_circular = d.chance(0.5)
     most = shape[axis] - 1 if is_circular else shape[axis] - length
     begins = d.constant(d.random.integers(0, most + 1, shape[0]))
