@@ -1,5 +1,6 @@
 """Operator sets: old models, and very new ones, are brought to one that ONNX Runtime knows."""
 
+import numpy as np
 import onnx
 from onnx import numpy_helper
 
@@ -10,6 +11,10 @@ RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed r
 IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
 # Operators that ONNX Runtime has not from an opset on, though they mean the same before.
 LACKING = {"RoiAlign": 22}
+# The integers that ONNX Runtime has no exponents of.
+NARROW = {
+    onnx.TensorProto.DataType.Value(name) for name in ("INT8", "INT16", "UINT8", "UINT16", "UINT32", "UINT64")
+}
 NUMPY_SINCE = 7  # the first opset whose operators broadcast as numpy does
 
 
@@ -17,6 +22,7 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
     """The model at an opset that every ONNX Runtime knows, or at its own where newer operators need that.
     Raises Unsupported for older ones that cannot be brought there.
     """
+    model = _known_exponents(model)
     opset = opset_of(model)
     operators = {node.op_type for node in model.graph.node if not node.domain}
     newest = min((RUNTIME_OPSETS[-1], *(LACKING[name] - 1 for name in operators if name in LACKING)))
@@ -37,6 +43,24 @@ def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:
             f"cannot be brought from opset {opset} to {RUNTIME_OPSETS[0]}..{RUNTIME_OPSETS[-1]}",
             hint="export the model at another opset",
         ) from None
+
+
+def _known_exponents(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with constant exponents of a type that ONNX Runtime knows."""
+    held = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type in NARROW}
+    powers = [node for node in model.graph.node if node.op_type == "Pow" and node.input[1:2]]
+    names = {node.input[1] for node in powers if node.input[1] in held}
+    if not names:
+        return model
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    for name in sorted(names):
+        array = numpy_helper.to_array(held[name]).astype(np.int64)
+        found.graph.initializer.append(numpy_helper.from_array(array, f"{name}/exponent"))
+    for node in found.graph.node:
+        if node.op_type == "Pow" and node.input[1] in names:
+            node.input[1] = f"{node.input[1]}/exponent"
+    return found
 
 
 def _slopes_along_channels(model: onnx.ModelProto) -> None:

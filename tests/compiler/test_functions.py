@@ -94,6 +94,19 @@ def test_a_power_has_one_constant_exponent(exponent: float, low: float) -> None:
     holds(model)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint32, np.uint64])
+def test_an_exponent_is_an_integer_of_any_type(kind: type) -> None:
+    """ONNX Runtime has no kernel for these."""
+    model = between([helper.make_node("Pow", ["a", "e"], ["b"], "f")], -3, 3, 15)
+    as_float = onnx.ModelProto()
+    as_float.CopyFrom(model)
+    for each, made in ((model, kind), (as_float, np.float32)):
+        each.graph.initializer.append(numpy_helper.from_array(np.array(3, dtype=made), "e"))
+    image = compiled(model).image
+    assert image.about.host_before == image.about.host_after == ()
+    assert_computes(image, as_float, random_frames(image, 1, 3)[0])
+
+
 def test_exponents_of_each_channel() -> None:
     model = between([helper.make_node("Pow", ["a", "e"], ["b"], "f")], 0, 3)
     exponents = np.array([2, 1, 3, 0.5], dtype=np.float32).reshape(4, 1, 1)
