@@ -11,10 +11,10 @@ What the compiler maps onto the chip. Everything else, and whatever a line rules
 it stands before the chip's first layer or behind its last, and is refused elsewhere. `snc check` says which,
 for every node of a model. What is made of other operators, as Softmax and the normalisations are, is the
 chip's only between its layers: where the host can have it, it has. Operators have the meaning that ONNX gives
-them, opsets 6 to 28; weights, axes, sizes and scales are constants. QuantizeLinear, DequantizeLinear and the
-operators of quantised models (QLinearConv, ConvInteger, MatMulInteger, ...) are not in the table: such models
-are rewritten while they are read, and so are RNN, GRU, LSTM, Scan and Loop, whose steps are frames, or whose
-sequences are where a node runs backwards ([time.md](time.md)).
+them, opsets 6 to 28; weights, axes, sizes and scales are constants. QuantizeLinear, DequantizeLinear of what
+is computed, and the operators of quantised models (QLinearConv, ConvInteger, MatMulInteger, ...) are not in
+the table: such models are rewritten while they are read, and so are RNN, GRU, LSTM, Scan and Loop, whose
+steps are frames, or whose sequences are where a node runs backwards ([time.md](time.md)).
 
 | operator | what is mapped |
 | --- | --- |

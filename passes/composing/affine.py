@@ -71,8 +71,8 @@ class AffineMap:
 
 
 def affine(w: Writer, layer: Layer, form: Form) -> str | None:
-    """A layer that is affine in its first input, as other layers; None where it is not, or is too large."""
-    source = layer.inputs[0]
+    """A layer that is affine in its one map, as other layers; None where it is not, or is too large."""
+    (source,) = _maps(w, layer)
     slices, elements, results = form.sizes
     if w.alone is None or elements * results > MATRIX_MAX:
         return None
@@ -151,12 +151,18 @@ def _written(w: Writer, x: str, found: AffineMap, slices: int, elements: int, re
     return w.add("Add", made, w.constant(found.shift)) if bias else made
 
 
+def _maps(w: Writer, layer: Layer) -> list[str]:
+    """The inputs that are not constant."""
+    return [name for name in layer.inputs if name and not w.is_constant(name)]
+
+
 def _by_channel(w: Writer, layer: Layer) -> Form:
     return Form(w.shape(layer.inputs[0]), w.graph.shape(layer.outputs[0]), ((1, 1),))
 
 
 def _as_one(w: Writer, layer: Layer) -> Form:
-    return Form(w.shape(layer.inputs[0]), w.graph.shape(layer.outputs[0]))
+    (source,) = _maps(w, layer)
+    return Form(w.shape(source), w.graph.shape(layer.outputs[0]))
 
 
 def _by_block(w: Writer, layer: Layer) -> Form:
@@ -194,13 +200,15 @@ AFFINE: tuple[tuple[str, Callable[[Writer, Layer], Form], str], ...] = (
     ("DeformConv", _as_one, "Constant offsets, weights and mask: a product with a constant."),
     ("RoiAlign", _by_channel, "Means of constant regions: a product with a constant."),
     ("AffineGrid", _as_one, "A constant size: a product with a constant."),
+    ("DequantizeLinear", _as_one, "Constant integers, and a computed scale: a product with a constant."),
 )
+MAPS = {"DequantizeLinear": 1}  # which input is the map, where it is not the first
 
 
 def _enter(operator: str, form: Callable[[Writer, Layer], Form], summary: str) -> None:
     def compose(w: Writer, layer: Layer) -> str | None:
-        is_held = all(w.is_constant(name) for name in layer.inputs[1:] if name)
-        return affine(w, layer, form(w, layer)) if is_held else None
+        is_alone = _maps(w, layer) == [layer.inputs[MAPS.get(operator, 0)]]
+        return affine(w, layer, form(w, layer)) if is_alone else None
 
     COMPOSITIONS[operator] = Composition(operator, compose, summary)
 

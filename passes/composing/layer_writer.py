@@ -24,7 +24,7 @@ Alone = Callable[[LayerGraph, Layer], Callable[[Array], Array]]
 class Writer:
     """The layers that one layer becomes, while they are written, with constants and tensors of their own.
 
-    `alone`: what a layer makes of its first input, the others being constant, if there is who computes it.
+    `alone`: what a layer makes of its one map, the other inputs being constant, if there is who computes it.
     """
 
     def __init__(self, graph: LayerGraph, layer: Layer, taken: set[str], alone: Alone | None = None) -> None:

@@ -92,6 +92,17 @@ def grid() -> onnx.ModelProto:
     return net.model(net.add("MatMul", flat, net.weights(24, 2)))
 
 
+def scales() -> onnx.ModelProto:
+    """Constant integers by a computed scale of each channel."""
+    net = Net(13, (1, 5))
+    integers = net.constant(RANDOM.integers(-8, 8, (1, 4, 3)).astype(np.int8))
+    scale = net.add("Reshape", net.add("MatMul", "x", net.weights(5, 4)), net.constant(np.asarray([4])))
+    zero = net.constant(np.full(4, 2, np.int8))
+    found = net.add("DequantizeLinear", integers, scale, zero, axis=1)
+    flat = net.add("Reshape", found, net.constant(np.asarray([1, 12])))
+    return net.model(net.add("MatMul", flat, net.weights(12, 2)))
+
+
 AXIS = np.asarray(1)
 CASES: dict[str, onnx.ModelProto] = {
     "linear grid": sampled("linear"),
@@ -108,6 +119,7 @@ CASES: dict[str, onnx.ModelProto] = {
     "deformed": deformed(),
     "regions": regions(16),
     "grid of a computed transformation": grid(),
+    "integers by a computed scale": scales(),
 }
 
 

@@ -100,6 +100,18 @@ def grid(d: Drawing) -> None:
     d.add("AffineGrid", [theta, size], align_corners=d.pick(0, 1))
 
 
+def scaled(d: Drawing) -> None:
+    """Constant integers by a computed scale."""
+    if d.opset < 13:
+        raise Rejected("one scale for all")
+    x = d.tensor(lambda shape: math.prod(shape) < 40)
+    count = math.prod(d.shape(x))
+    scale = d.add("Reshape", [x, d.constant([count])])
+    integers = f"c{len(d.constants)}"
+    d.constants[integers] = d.random.integers(-4, 5, (1, count, d.between(1, 3))).astype(np.int8)
+    d.add("DequantizeLinear", [integers, scale], axis=1)
+
+
 AFFINE_NODES: dict[str, Draw] = {
     "GridSample": grid_sample,
     "Col2Im": columns_to_image,
@@ -108,4 +120,5 @@ AFFINE_NODES: dict[str, Draw] = {
     "DeformConv": deformed,
     "RoiAlign": regions,
     "AffineGrid": grid,
+    "DequantizeLinear": scaled,
 }
