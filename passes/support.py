@@ -14,7 +14,8 @@ chip's only between its layers: where the host can have it, it has. Operators ha
 them, opsets 6 to 28; weights, axes, sizes and scales are constants. QuantizeLinear, DequantizeLinear of what
 is computed, and the operators of quantised models (QLinearConv, ConvInteger, MatMulInteger, ...) are not in
 the table: such models are rewritten while they are read, and so are RNN, GRU, LSTM, Scan and Loop, whose
-steps are frames, or whose sequences are where a node runs backwards ([time.md](time.md)).
+steps are frames, or whose sequences are where a node runs backwards ([time.md](time.md)). Where a line says
+that an operator is a product with a constant, the constant has at most 4,194,304 elements.
 
 | operator | what is mapped |
 | --- | --- |

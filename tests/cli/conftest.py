@@ -78,7 +78,12 @@ def write_model(
     nodes = [helper.make_node("Conv", ["x", "w"], ["t0"], name="conv", pads=[1, 1, 1, 1])]
     for index, operator in enumerate(operators):
         nodes.append(
-            helper.make_node(operator, [f"t{index}"], [f"t{index + 1}"], name=f"{operator.lower()}{index}")
+            helper.make_node(
+                operator,
+                [f"t{index}", *(["axis"] if operator == "CumSum" else [])],
+                [f"t{index + 1}"],
+                name=f"{operator.lower()}{index}",
+            )
         )
     end = f"t{len(operators)}"
     if closed:
@@ -91,6 +96,7 @@ def write_model(
         [helper.make_tensor_value_info(end, TensorProto.FLOAT, [batch, 4, size, size])],
         [
             numpy_helper.from_array(weights, "w"),
+            numpy_helper.from_array(np.array(2), "axis"),
             numpy_helper.from_array(
                 weights[:, :1, :1, :1] * np.eye(4, dtype=np.float32)[:, :, None, None], "v"
             ),

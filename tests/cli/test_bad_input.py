@@ -19,7 +19,7 @@ def bad(tmp_path: Path, image: Path, digits: Path, monkeypatch: pytest.MonkeyPat
     Path("empty.onnx").touch()
     Path("truncated.onnx").write_bytes(digits.read_bytes()[:3000])
     write_model(Path("unknown.onnx"), "Relu", "Fancy")
-    write_model(Path("unmappable.onnx"), "Sinh", closed=True)
+    write_model(Path("unmappable.onnx"), "CumSum", closed=True)
     write_model(Path("large.onnx"), "Relu", size=256)
     write_model(Path("free.onnx"), "Relu", free=(2, 3))
     write_model(Path("batch.onnx"), "Relu", batch=4)

@@ -21,7 +21,7 @@ from .table import lowers
 
 Matrix = NDArray[np.float32]
 
-WEIGHTS_MAX = 2**20  # of the largest of the kernels
+WEIGHTS_MAX = 2**16  # of the largest of the kernels
 
 
 @lowers("TopK")
