@@ -70,17 +70,18 @@ def alive(values: Floats, first: int, count: int) -> Any:
 def sum_by_pixel(
     values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, populations: Integers,
     cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
-) -> int:  # fmt: skip
-    """Sums of planes over the neurons of some populations that are not 0, for each run of channels. These lie
-    side by side, those of a population from `firsts` on. Gives how many neurons fire.
+) -> None:  # fmt: skip
+    """Sums of planes over the neurons of some populations that are not 0, for each frame and run of channels.
+    These lie side by side, those of a population from `firsts` on.
     """
-    firing = 0
-    for m in range(members.size):
+    size = values.size // sums.shape[0]
+    for each in range(sums.shape[0] * members.size):
+        frame, m = each // members.size, each % members.size
         own = populations[members[m]]
-        height, width, count = own[HEIGHT], own[WIDTH], own[COUNT]
+        height, width = own[HEIGHT], own[WIDTH]
         tally = np.zeros(own[CLASSES], np.int64)
         for r in range(own[RUNS]):
-            first = firsts[m] + cuts[own[CUTS] + r]
+            first = frame * size + firsts[m] + cuts[own[CUTS] + r]
             channels = cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
             total = np.int64(0)
             if own[ALL]:
@@ -96,9 +97,7 @@ def sum_by_pixel(
             for i in range(own[ODD], own[ODD] + 3 * own[ODDS], 3):
                 at = first + odd[i] * row + odd[i + 1] * pixel
                 tally[odd[i + 2]] += channels if own[ALL] else alive(values, at, channels)
-            add_up(own, r, total, tally, usual, planes, sums)
-            firing += sums[own[SUMS] + r * count]
-    return firing
+            add_up(own, r, total, tally, usual, planes, sums[frame])
 
 
 @compiled
@@ -181,7 +180,8 @@ class Census:
         self._clock = Clock(program)
         cores = dict.fromkeys((i, w.core) for i, works in enumerate(self._clock.works) for w in works)
         self._busy = {key: COUNTS * len(self._keys) + number for number, key in enumerate(cores)}
-        self._senders = np.array([index for index, _ in self._busy], dtype=np.int64)
+        senders = np.array([index for index, _ in self._busy], dtype=np.int64)
+        self._senders, self._starts = np.unique(senders, return_index=True)
         shares = [
             _share(i, program, out.get(i, ()), [(self._busy[i, w.core], w) for w in self._clock.works[i]])
             for i in range(len(program.blocks))
@@ -215,40 +215,46 @@ class Census:
             [share.sums + begin for share, begin in zip(shares, begins[:-1, -1], strict=True)]
         )
 
-    def none(self) -> Integers:
-        """Sums of nothing yet, to be added to."""
-        return np.zeros(self._size, dtype=np.int64)
+    def none(self, frames: int = 1) -> Integers:
+        """Sums of nothing yet, to be added to, [frames, sums]."""
+        return np.zeros((frames, self._size), dtype=np.int64)
 
     def by_pixel(
         self, values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, sums: Integers
-    ) -> int:
-        """Counts populations whose values begin at `firsts` and lie pixel by pixel; gives how many fire."""
-        return sum_by_pixel(values, row, pixel, members, firsts, *self._arrays, sums)
+    ) -> None:
+        """Counts populations whose values begin at `firsts` and lie pixel by pixel, frame by frame."""
+        sum_by_pixel(values, row, pixel, members, firsts, *self._arrays, sums)
 
     def by_channel(
         self, values: Floats, channel: int, row: int, members: Integers, firsts: Integers, sums: Integers
     ) -> None:
         """Counts populations whose values begin at `firsts` and lie channel by channel."""
-        sum_by_channel(values, channel, row, members, firsts, *self._arrays, sums)
+        sum_by_channel(values, channel, row, members, firsts, *self._arrays, sums[0])
 
-    def counters(self, sums: Integers) -> Counters:
-        """The counters as the machine gives them."""
-        size = COUNTS * len(self._keys)
-        counts = np.zeros(size + len(self._busy), dtype=np.int64)
-        weighed(self._rows, self._sums, self._factors, sums, counts)
-        found = counts[:size].reshape(COUNTS, -1)
-        busiest = np.zeros(len(self._keys), dtype=np.int64)
-        np.maximum.at(busiest, self._senders, counts[size:])
-        return Counters(
-            populations=self._keys,
-            inputs=self._inputs,
-            firing=found[FIRING],
-            events=found[EVENTS],
-            hops=found[HOPS],
-            empty_events=found[EMPTY],
-            synaptic_operations=found[OPERATIONS],
-            cycles=self._clock.cycles(found[FIRING], found[EVENTS], busiest),
-        )
+    def counters(self, sums: Integers) -> list[Counters]:
+        """The counters as the machine gives them, frame by frame."""
+        frames, size = len(sums), COUNTS * len(self._keys)
+        counts = np.zeros((frames, size + len(self._busy)), dtype=np.int64)
+        for frame in range(frames):
+            weighed(self._rows, self._sums, self._factors, sums[frame], counts[frame])
+        found = counts[:, :size].reshape(frames, COUNTS, -1)
+        busiest = np.zeros((frames, len(self._keys)), dtype=np.int64)
+        if self._senders.size:
+            busiest[:, self._senders] = np.maximum.reduceat(counts[:, size:], self._starts, axis=1)
+        cycles = self._clock.cycles(found[:, FIRING], found[:, EVENTS], busiest)
+        return [
+            Counters(
+                populations=self._keys,
+                inputs=self._inputs,
+                firing=own[FIRING],
+                events=own[EVENTS],
+                hops=own[HOPS],
+                empty_events=own[EMPTY],
+                synaptic_operations=own[OPERATIONS],
+                cycles=taken,
+            )
+            for own, taken in zip(found, cycles, strict=True)
+        ]
 
 
 def _share(index: int, program: Program, edges: Sequence[Edge], works: Sequence[tuple[int, Work]]) -> Share:

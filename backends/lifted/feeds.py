@@ -229,7 +229,8 @@ class Recipes:
     def _feed(self, draft: _Draft) -> Feed:
         own = None if draft.sources is None else draft.sources.tobytes()
         shape = tuple((axon.sl, axon.kh, axon.kw) for axon in draft.axons)
-        key = shape, draft.targets[1] - draft.targets[0], own, tuple(piece.mark for piece in draft.pieces)
+        count, cut = draft.targets[1] - draft.targets[0], _is_cut(draft.axons, draft.sources)
+        key = shape, count, cut, own, tuple(piece.mark for piece in draft.pieces)
         if key not in self.kept:
             self.kept[key] = self._weights(draft)
         return Feed(

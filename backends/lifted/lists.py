@@ -40,11 +40,11 @@ else:
 
 @compiled
 def taps_of(
-    row: int, column: int, axons: Integers, window: Integers, width: int, depth: int,
+    row: int, column: int, axons: Integers, window: Integers, width: int, depth: int, begin: int,
     place: Integers, unit: Integers, which: Integers, first: int,
 ) -> int:  # fmt: skip
     """The source pixels of a window that a target pixel hears, in their order, for each along the axons in
-    theirs: where the pixel's values begin, the tap's first unit of weights, and the axon. Gives their number.
+    theirs: where the pixel's values begin, those of the frame from `begin` on, the tap's first unit of weights, and the axon. Gives their number.
     """
     top, bottom, left, right = window[1], window[0], window[3], window[2]
     for a in range(axons.shape[0]):
@@ -63,7 +63,7 @@ def taps_of(
                 dy = (row << sl) - axons[a, Y_OFF] - (y << us)
                 dx = (column << sl) - axons[a, X_OFF] - (x << us)
                 if 0 <= dy < axons[a, KH] and 0 <= dx < axons[a, KW]:
-                    place[n] = (y * width + x) * depth
+                    place[n] = begin + (y * width + x) * depth
                     unit[n] = axons[a, BASE] + dy * axons[a, KW] + dx
                     which[n] = a
                     n += 1

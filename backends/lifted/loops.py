@@ -66,17 +66,19 @@ def update_all(
 
 @kept(codes, events)
 def hear(
-    states: States, target_w: int, target_d: int, values: Floats, source_w: int, source_d: int, zero: bool,
-    window: Integers, channels: Integers, tiles: Integers, box: Integers, axons: Integers, weights: Floats,
-    chip: Flag, bounded: Flag, mixed: Flag,
+    states: States, target_h: int, target_w: int, target_d: int, values: Floats, source_h: int, source_w: int,
+    source_d: int, zero: bool, window: Integers, channels: Integers, tiles: Integers, frames: Integers,
+    box: Integers, axons: Integers, weights: Floats, chip: Flag, bounded: Flag, mixed: Flag,
 ) -> None:  # fmt: skip
-    """Neurons of the pixels of a box, tile by tile, hear source channels of a window, each of them all.
+    """Neurons of the pixels of a box in some frames, tile by tile, hear source channels of a window, each of
+    them all.
 
-    States are flat [H, W, D], values likewise. `mixed`: some update is not ADD.
+    States are flat [frames, H, W, D], values likewise. `mixed`: some update is not ADD.
     """
     most = taps_most(axons)
     across = box[3] - box[2]
-    pixels = (box[1] - box[0]) * across
+    area = (box[1] - box[0]) * across
+    pixels = (frames[1] - frames[0]) * area
     at_once = max(1, min(pixels, min(PIXELS, TABLE // most)))
     channels_at_once = 1 if most > WORD else max(1, min(channels[1] - channels[0], LISTED // most))
     slots = channels_at_once * most + 1
@@ -95,11 +97,13 @@ def hear(
         some = min(at_once, pixels - begin)
         listed[some:] = 0
         for p in range(some):
-            row, column = box[0] + (begin + p) // across, box[2] + (begin + p) % across
-            where[p] = (row * target_w + column) * target_d
+            frame, pixel = frames[0] + (begin + p) // area, (begin + p) % area
+            row, column = box[0] + pixel // across, box[2] + pixel % across
+            where[p] = ((frame * target_h + row) * target_w + column) * target_d
             number[p] = taps_of(
-                row, column, axons, window, source_w, source_d, place, unit, which, p * most
-            )
+                row, column, axons, window, source_w, source_d, frame * source_h * source_w * source_d,
+                place, unit, which, p * most,
+            )  # fmt: skip
         for low in range(channels[0], channels[1], channels_at_once):
             high = min(low + channels_at_once, channels[1])
             list_events(
@@ -142,22 +146,27 @@ def hear(
 
 @kept(codes, events)
 def hear_single(
-    states: States, target_w: int, target_d: int, values: Floats, source_w: int, source_d: int, zero: bool,
-    window: Integers, sources: Integers, tile: Integers, box: Integers, axons: Integers, weights: Floats,
-    chip: Flag, bounded: Flag, mixed: Flag, apart: Flag,
+    states: States, target_h: int, target_w: int, target_d: int, values: Floats, source_h: int, source_w: int,
+    source_d: int, zero: bool, window: Integers, sources: Integers, tile: Integers, frames: Integers,
+    box: Integers, axons: Integers, weights: Floats, chip: Flag, bounded: Flag, mixed: Flag, apart: Flag,
 ) -> None:  # fmt: skip
-    """Neurons of the pixels of a box, those of a tile, hear one source channel each, `sources`. `apart`: these
-    are not side by side.
+    """Neurons of the pixels of a box in some frames, those of a tile, hear one source channel each, `sources`.
+    `apart`: these are not side by side.
     """
     most = taps_most(axons)
     place, weight, which = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     count = np.uintp(tile[COUNT])
-    for row in range(box[0], box[1]):
+    height = box[1] - box[0]
+    for line in range(frames[0] * height, frames[1] * height):
+        frame, row = line // height, box[0] + line % height
+        first = frame * source_h * source_w * source_d
         for column in range(box[2], box[3]):
-            found = taps_of(row, column, axons, window, source_w, source_d, place, weight, which, 0)
+            found = taps_of(
+                row, column, axons, window, source_w, source_d, first, place, weight, which, 0
+            )  # fmt: skip
             for j in range(found):
                 weight[j] = weight[j] * tile[LANES] + tile[WEIGHTS]
-            s = np.uintp((row * target_w + column) * target_d + tile[NEURON])
+            s = np.uintp(((frame * target_h + row) * target_w + column) * target_d + tile[NEURON])
             j = 0
             if mixed is None and apart is None:
                 while j + 4 <= found:

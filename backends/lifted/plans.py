@@ -1,11 +1,14 @@
 """What the walk does for each map, made ready once: the arguments of the compiled loops."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.activations import Activation
 from ..machine.decode import Block
 from .edges import ADD, Geometry
 from .feeds import Feed, Recipes
@@ -15,6 +18,8 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Span = tuple[int, int]
 Box = tuple[int, int, int, int]  # rows, then columns: the first one, and the one behind the last
+
+WORTH = 1 << 19  # synapses that are worth another thread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +40,21 @@ class Call:
     most: float
 
 
+class Reached(NamedTuple):
+    """A call for some frames, pixels and tiles. `sources`: of these targets, where each hears one channel."""
+
+    call: Call
+    frames: Integers
+    box: Integers
+    tiles: Integers
+    sources: Integers | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """How a map is run: its first states, scale and parameters by channel, what it hears, which maps nobody
-    hears of behind it. `members`: its populations, and where their values begin.
+    hears of behind it. `members`: its populations, and where their values begin. `limits`: the least and the
+    largest value of an activation function that does nothing else.
     """
 
     map: Map
@@ -48,8 +64,37 @@ class Plan:
     initial: Floats
     scale: float | Floats
     parameters: tuple[float | Floats, ...]
+    limits: tuple[np.float32, np.float32] | None
     calls: tuple[Call, ...]
     done: tuple[int, ...]
+    held: dict[tuple[int, int], tuple[tuple[Reached, ...], ...]] = field(default_factory=dict)
+
+    @property
+    def neurons(self) -> int:
+        """Of the map."""
+        return self.map.height * self.map.width * self.map.depth
+
+    def parts(self, frames: int, threads: int) -> tuple[tuple[Reached, ...], ...]:
+        """What threads do for so many frames: each hears for neurons that no other one writes."""
+        key = frames, threads
+        if key not in self.held:
+            self.held[key] = tuple(
+                tuple(_reaching(self.calls, *part)) for part in self._cut(frames, threads)
+            )
+        return self.held[key]
+
+    def _cut(self, frames: int, threads: int) -> Iterator[tuple[Span, Box, Span]]:
+        """Frames, boxes and channels of the map."""
+        sizes = frames, self.map.height, self.map.width, self.map.depth
+        synapses = frames * sum(call.synapses for call in self.calls)
+        count = min(threads, 1 + synapses // WORTH)
+        axis = next((axis for axis in range(3) if sizes[axis] >= 4 * count), 3)
+        cuts = [sizes[axis] * part // count for part in range(count + 1)]
+        for span in pairwise(cuts):
+            if span[1] > span[0]:
+                whole = [(0, size) for size in sizes]
+                whole[axis] = span
+                yield whole[0], (*whole[1], *whole[2]), whole[3]
 
 
 def plans(gathered: Maps, blocks: Sequence[Block], recipes: Recipes) -> tuple[Plan, ...]:
@@ -70,11 +115,45 @@ def plans(gathered: Maps, blocks: Sequence[Block], recipes: Recipes) -> tuple[Pl
                 np.array(standing, dtype=np.int64),
                 np.array([(at.y * map_.width + at.x) * map_.depth + at.c for at in places], dtype=np.int64),
                 *of_all_channels(map_, blocks),
+                _limits(map_, blocks),
                 tuple(_call(feed, map_) for feed in own),
                 tuple(index for index, final in enumerate(last) if final == map_.index),
             )
         )
     return tuple(found)
+
+
+def _reaching(calls: Sequence[Call], frames: Span, box: Box, targets: Span) -> Iterator[Reached]:
+    """What calls do within frames, a box and channels."""
+    for call in calls:
+        feed = call.feed
+        first, last = max(feed.targets[0], targets[0]), min(feed.targets[1], targets[1])
+        rows = max(call.box[0], box[0]), min(call.box[1], box[1])
+        columns = max(call.box[2], box[2]), min(call.box[3], box[3])
+        if first < last and rows[0] < rows[1] and columns[0] < columns[1]:
+            sources = None
+            if feed.sources is not None:
+                sources = feed.sources[first - feed.targets[0] : last - feed.targets[0]]
+            yield Reached(
+                call,
+                np.array(frames, dtype=np.int64),
+                np.array([*rows, *columns], dtype=np.int64),
+                np.array(list(feed.tiles(first, last)), dtype=np.int64),
+                sources,
+            )
+
+
+def _limits(map_: Map, blocks: Sequence[Block]) -> tuple[np.float32, np.float32] | None:
+    """The least and the largest value of an activation function that does nothing else."""
+    _, scale, parameters = of_all_channels(map_, blocks)
+    activation = blocks[map_.first].activation
+    if np.ndim(scale):
+        return None
+    if activation is Activation.CLIP and not any(np.ndim(each) for each in parameters):
+        return np.float32(parameters[0]), np.float32(parameters[1])
+    if activation in (Activation.RELU, Activation.IDENTITY):
+        return np.float32(0 if activation is Activation.RELU else -np.inf), np.float32(np.inf)
+    return None
 
 
 def of_all_channels(

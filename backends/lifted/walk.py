@@ -11,12 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...ir.activations import Activation
 from ...ir.errors import Origin
 from ..image.image import Image
 from ..machine.decode import decode
@@ -28,12 +26,13 @@ from .census import Census
 from .edges import edges
 from .feeds import Recipes
 from .maps import gathered as gather_maps
-from .plans import Box, Floats, Plan, Span, plans
+from .plans import Floats, Plan, Reached, plans
 from .threads import processors
 
 HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
-WORTH = 1 << 19  # synapses that are worth another thread
+FRAMES = 32  # that are run together at most, and neurons of all their maps
+NEURONS = 1 << 20
 
 
 class NotFiniteError(Exception):
@@ -89,10 +88,23 @@ class Walk:
         self._unseen = None
         if trace is None:
             with suppress(NotFiniteError):
-                run = self._run(inputs, keep_layers, on_step)
+                (run,) = self._run([inputs], keep_layers, on_step)
                 self._unseen = {name: np.array(array) for name, array in inputs.items()}
                 return run
         return self._literal.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
+
+    @property
+    def together(self) -> int:
+        """How many frames `run_several` takes at once: as many as leave the cache no worse."""
+        return max(1, min(FRAMES, NEURONS // sum(plan.neurons for plan in self._plans)))
+
+    def run_several(self, frames: Sequence[Mapping[str, ArrayLike]]) -> list[Run]:
+        """What `run` gives for each of these frames, all map by map together, which is quicker."""
+        with suppress(NotFiniteError):
+            runs = self._run(frames, False, None)
+            self._unseen = {name: np.array(array) for name, array in frames[-1].items()}
+            return runs
+        return [self.run(frame) for frame in frames]
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
         """What the states of a population hold now, [D, H, W] each."""
@@ -110,10 +122,10 @@ class Walk:
 
     def _run(
         self,
-        inputs: Mapping[str, ArrayLike],
+        frames: Sequence[Mapping[str, ArrayLike]],
         keep_layers: bool,
         on_step: Callable[[int, int], None] | None,
-    ) -> Run:
+    ) -> list[Run]:
         kinds = ("output", "layer") if keep_layers else ("output",)
         tensors = {kind: [each for each in self.image.tensors if each.kind == kind] for kind in kinds}
         wanted: dict[int, set[int]] = defaultdict(set)
@@ -121,12 +133,12 @@ class Walk:
             block = self._at[piece.core, piece.population]
             wanted[self._places[block].map].add(block)
         kept: dict[tuple[int, int], Floats] = {}
-        sums, steps = self._census.none(), len(self.image.steps)
-        values = self._given(inputs)
+        sums, steps = self._census.none(len(frames)), len(self.image.steps)
+        values = self._given(frames)
         for number, plan in enumerate(self._plans, 1):
             index, row = plan.map.index, plan.map.width * plan.map.depth
             if index not in values:
-                values[index] = self._values(plan, values)
+                values[index] = self._values(plan, values, len(frames))
             found = values[index]
             if not found.peak < np.inf:
                 raise NotFiniteError
@@ -138,59 +150,71 @@ class Walk:
                 del values[done]
             if on_step is not None:
                 on_step(steps * number // len(self._plans), steps)
-        return Run(
-            outputs={tensor.name: gathered(tensor, kept) for tensor in tensors["output"]},
-            layers={tensor.name: gathered(tensor, kept) for tensor in tensors.get("layer", [])},
-            counters=self._census.counters(sums),
-            engine="walk",
-        )
+        runs = []
+        for frame, counters in enumerate(self._census.counters(sums)):
+            own = {key: array[frame] for key, array in kept.items()}
+            outputs, layers = (
+                {tensor.name: gathered(tensor, own) for tensor in tensors.get(kind, [])}
+                for kind in ("output", "layer")
+            )
+            runs.append(Run(outputs, layers, counters, engine="walk"))
+        return runs
 
     def _view(self, block: int, values: Floats) -> Floats:
-        """A population's values [D, H, W] in those of its map, flat [H, W, D]."""
+        """A population's values [frames, D, H, W] in those of its map, flat [frames, H, W, D]."""
         place, word = self._places[block], self._blocks[block].word
         map_ = self._plans[place.map].map
-        box = values.reshape(map_.height, map_.width, map_.depth)[
-            place.y : place.y + word.height, place.x : place.x + word.width, place.c : place.c + word.depth
+        box = values.reshape(-1, map_.height, map_.width, map_.depth)[
+            :,
+            place.y : place.y + word.height,
+            place.x : place.x + word.width,
+            place.c : place.c + word.depth,
         ]
-        return box.transpose(2, 0, 1)
+        return box.transpose(0, 3, 1, 2)
 
-    def _given(self, inputs: Mapping[str, ArrayLike]) -> dict[int, _Values]:
+    def _given(self, frames: Sequence[Mapping[str, ArrayLike]]) -> dict[int, _Values]:
         """The values of the maps that the host feeds."""
         found = {
-            plan.map.index: np.zeros(plan.map.height * plan.map.width * plan.map.depth, dtype=np.float32)
+            plan.map.index: np.zeros(len(frames) * plan.neurons, dtype=np.float32)
             for plan in self._plans
             if plan.block.is_input
         }
-
-        def at(core: int, population: int) -> Floats:
-            block = self._at[core, population]
-            return self._view(block, found[self._places[block].map])
-
         tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
-        fed(tensors, inputs, self._origin, lambda piece: at(piece.core, piece.population))
+        views = {}
+        for piece in (piece for tensor in tensors for piece in tensor.pieces):
+            block = self._at[piece.core, piece.population]
+            views[piece.core, piece.population] = self._view(block, found[self._places[block].map])
+        for number, inputs in enumerate(frames):
+            fed(
+                tensors,
+                inputs,
+                self._origin,
+                lambda piece, number=number: views[piece.core, piece.population][number],  # type: ignore[misc]
+            )
         largest = rounding.halves if self._chip else rounding.peak
         return {index: _Values(numbers, largest(numbers)) for index, numbers in found.items()}
 
-    def _values(self, plan: Plan, values: Mapping[int, _Values]) -> _Values:
+    def _values(self, plan: Plan, values: Mapping[int, _Values], frames: int) -> _Values:
         """The values of a map."""
         map_, block = plan.map, plan.block
         half = self._chip if not block.word.neuron.is_wide else None
         states = np.empty(
-            (map_.height * map_.width, map_.depth), dtype=np.float64 if half is None else np.float32
+            (frames * map_.height * map_.width, map_.depth),
+            dtype=np.float64 if half is None else np.float32,
         )
         first = plan.initial if half is None else rounded(plan.initial)
         states[:] = first
         flat = states.ravel()
-        parts = self._parts(plan)
         bounded = None if half is None else _bounded(plan, values)
         hear = partial(self._hear, plan, flat, values, half, bounded)
+        parts = plan.parts(frames, self._threads)
         if len(parts) == 1 or self._pool is None:
-            for box, targets in parts:
-                hear(box, targets)
+            for part in parts:
+                hear(part)
         else:
-            for future in [self._pool.submit(hear, box, targets) for box, targets in parts]:
+            for future in [self._pool.submit(hear, part) for part in parts]:
                 future.result()
-        limits = None if np.ndim(plan.scale) else _limits(block.activation, plan.parameters)
+        limits = plan.limits
         if limits is not None:
             found = np.empty(flat.size, dtype=np.float32)
             peak = rounding.clipped(flat, found, np.float32(plan.scale), *limits, self._chip)
@@ -203,24 +227,6 @@ class Walk:
             peak = rounding.halves(found) if self._chip else rounding.peak(found)
         return _Values(found, peak)
 
-    def _parts(self, plan: Plan) -> list[tuple[Box, Span]]:
-        """Boxes and channels of a map for the threads: neurons that none of the others writes."""
-        map_ = plan.map
-        if self._pool is None:
-            return [((0, map_.height, 0, map_.width), (0, map_.depth))]
-        count = min(self._threads, 1 + sum(call.synapses for call in plan.calls) // WORTH)
-        for axis, size in enumerate((map_.height, map_.width, map_.depth)):
-            if size >= 4 * count or axis == 2:
-                cuts = [size * part // count for part in range(count + 1)]
-                spans = [(first, last) for first, last in pairwise(cuts) if last > first]
-                rows, columns, channels = (0, map_.height), (0, map_.width), (0, map_.depth)
-                if axis == 0:
-                    return [((*span, *columns), channels) for span in spans]
-                if axis == 1:
-                    return [((*rows, *span), channels) for span in spans]
-                return [((*rows, *columns), span) for span in spans]
-        raise AssertionError("a map has channels")
-
     def _hear(
         self,
         plan: Plan,
@@ -228,34 +234,25 @@ class Walk:
         values: Mapping[int, _Values],
         half: bool | None,
         bounded: bool | None,
-        box: Box,
-        targets: Span,
+        part: Sequence[Reached],
     ) -> None:
-        """What a box of a map hears, feed by feed."""
+        """What a part of a map hears, feed by feed."""
         map_ = plan.map
-        for call in plan.calls:
+        for call, frames, box, tiles, sources in part:
             feed = call.feed
-            first, last = max(feed.targets[0], targets[0]), min(feed.targets[1], targets[1])
-            rows = max(call.box[0], box[0]), min(call.box[1], box[1])
-            columns = max(call.box[2], box[2]), min(call.box[3], box[3])
-            if first >= last or rows[0] >= rows[1] or columns[0] >= columns[1]:
-                continue
             source = self._plans[feed.source]
-            tiles = np.array(list(feed.tiles(first, last)), dtype=np.int64)
-            pixels = np.array([*rows, *columns])
             heard, zero = values[feed.source].numbers, source.block.fires_on_zero
-            if feed.sources is None:
+            if sources is None:
                 loops.hear(
-                    states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
-                    call.window, call.channels, tiles, pixels, call.axons, feed.weights,
-                    half, bounded, call.mixed,
+                    states, map_.height, map_.width, map_.depth, heard, source.map.height, source.map.width,
+                    source.map.depth, zero, call.window, call.channels, tiles, frames, box, call.axons,
+                    feed.weights, half, bounded, call.mixed,
                 )  # fmt: skip
             else:
-                sources = feed.sources[first - feed.targets[0] : last - feed.targets[0]]
                 loops.hear_single(
-                    states, map_.width, map_.depth, heard, source.map.width, source.map.depth, zero,
-                    call.window, sources, tiles[0], pixels, call.axons, feed.weights,
-                    half, bounded, call.mixed, call.apart,
+                    states, map_.height, map_.width, map_.depth, heard, source.map.height, source.map.width,
+                    source.map.depth, zero, call.window, sources, tiles[0], frames, box, call.axons,
+                    feed.weights, half, bounded, call.mixed, call.apart,
                 )  # fmt: skip
 
 
@@ -269,12 +266,3 @@ def _bounded(plan: Plan, values: Mapping[int, _Values]) -> bool | None:
     return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
 
 
-def _limits(
-    activation: Activation, parameters: Sequence[float | Floats]
-) -> tuple[np.float32, np.float32] | None:
-    """The least and the largest value of an activation function that does nothing else."""
-    if activation is Activation.CLIP and not any(np.ndim(each) for each in parameters):
-        return np.float32(parameters[0]), np.float32(parameters[1])
-    if activation in (Activation.RELU, Activation.IDENTITY):
-        return np.float32(0 if activation is Activation.RELU else -np.inf), np.float32(np.inf)
-    return None

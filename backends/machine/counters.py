@@ -1,6 +1,6 @@
 """What a run is counted in: events and hops by the population that fires, the rest by the one reached."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -54,6 +54,14 @@ class Counters:
     empty_events: Integers
     synaptic_operations: Integers
     cycles: Integers
+
+    @classmethod
+    def summed(cls, counters: Sequence[Self]) -> Self:
+        """Those of some runs of one image together."""
+        first = counters[0]
+        assert all(each.populations == first.populations for each in counters), "counters of two images"
+        found = {name: np.sum([getattr(each, name) for each in counters], axis=0) for name in cls.COUNTS}
+        return cls(first.populations, first.inputs, **found)
 
     def __add__(self, other: Self) -> Self:
         assert self.populations == other.populations, "counters of two images"

@@ -30,6 +30,23 @@ class Runs(Protocol):
     def restart(self) -> None:
         """The next frame is the first of a run."""
 
+    @property
+    def together(self) -> int:
+        """How many frames are quicker together than one by one."""
+
+    def several(self, frames: Sequence[Arrays]) -> list[Result]:
+        """Frames that follow one another, as many as `together`. Raises BadInput where one of them would."""
+
+
+class _OneByOne:
+    """Frames that are not quicker together."""
+
+    together = 1
+
+    def several(self: Runs, frames: Sequence[Arrays]) -> list[Result]:
+        """Frames that follow one another."""
+        return [self(frame) for frame in frames]
+
 
 def runner_of(image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> Runs:
     """An image, or the parts of a network, ready to run by one of `ENGINES`."""
@@ -40,7 +57,7 @@ def runner_of(image: AnyImage, arithmetic: "Arithmetic" = "float32", engine: str
     return runner if steps == 1 else Shown(runner, steps)
 
 
-class Shown:
+class Shown(_OneByOne):
     """An image of rates: each frame begins anew, and is shown for some steps."""
 
     def __init__(self, runner: Runner, steps: int) -> None:
@@ -65,7 +82,7 @@ class Shown:
         """The next frame is the first of a run; each is."""
 
 
-class Chain:
+class Chain(_OneByOne):
     """The parts of a network, ready to run one after the other."""
 
     def __init__(self, image: SplitImage, arithmetic: "Arithmetic" = "float32", engine: str = "walk") -> None:

@@ -1,7 +1,7 @@
 """What runs the chip's part of an image, by name: two engines with the same results, one with near ones."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ...backends.crossbar.image import CrossbarImage
 from ...backends.image.image import Image
@@ -43,6 +43,18 @@ class Engine(Protocol):
     def restart(self) -> None:
         """The next frame is the first of a run."""
         ...
+
+
+@runtime_checkable
+class Several(Protocol):
+    """An engine for frames that do not depend on each other, quicker with some together."""
+
+    @property
+    def together(self) -> int:
+        """How many."""
+
+    def run_several(self, frames: "Sequence[Mapping[str, ArrayLike]]") -> "list[Run]":
+        """What `run` gives for each."""
 
 
 def walk(image: Image, arithmetic: "Arithmetic") -> Engine:

@@ -1,6 +1,6 @@
 """Running an image: inputs in, the simulator, the host's part behind it, the network's outputs out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +10,7 @@ from ...backends.image.image import ImageTensor
 from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
 from ..frontend.runtime import Arrays, HostPart, host_graph
-from .engines import AnyImage, Engine, engine_of
+from .engines import AnyImage, Engine, Several, engine_of
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
@@ -69,13 +69,37 @@ class Runner:
         on_fire: "Callable[[Fire], None] | None" = None,
     ) -> Result:
         """One frame. Raises BadInput for arrays that are not the network's inputs."""
+        known = self._known(inputs)
+        run = self.machine.run(self._fed(known), keep_layers=keep_layers, on_step=on_step, trace=on_fire)
+        return self._result(known, run)
+
+    @property
+    def together(self) -> int:
+        """How many frames are quicker together than one by one."""
+        return self.machine.together if isinstance(self.machine, Several) else 1
+
+    def several(self, frames: Sequence[Arrays]) -> list[Result]:
+        """Frames that follow one another, as many as `together`. Raises BadInput where one of them would."""
+        if not isinstance(self.machine, Several):
+            return [self(frame) for frame in frames]
+        known = [self._known(frame) for frame in frames]
+        runs = self.machine.run_several([self._fed(each) for each in known])
+        return [self._result(*each) for each in zip(known, runs, strict=True)]
+
+    def _known(self, inputs: Arrays) -> Arrays:
+        """The inputs, and what the host makes of them before the chip."""
         known = dict(inputs)
-        if self.before is not None:
-            known |= self.before(known)
+        return known if self.before is None else known | self.before(known)
+
+    def _fed(self, known: Arrays) -> Arrays:
+        """What the chip is given of it, and what nobody knows, which it refuses."""
         reads = {} if self.after is None else self.after.inputs
         hosts = {*reads, *(() if self.before is None else (*self.before.inputs, *self.before.outputs))}
-        fed = {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
-        run = self.machine.run(fed, keep_layers=keep_layers, on_step=on_step, trace=on_fire)
+        return {name: array for name, array in known.items() if name in self.inputs or name not in hosts}
+
+    def _result(self, known: Arrays, run: "Run") -> Result:
+        """What the network gives, with the host's part behind the chip."""
+        reads = {} if self.after is None else self.after.inputs
         outputs: Arrays = {name: cast_to(run.outputs[name], dtype) for name, dtype in self.dtypes.items()}
         if self.after is not None:
             behind = self.after({**known, **outputs})

@@ -43,15 +43,21 @@ def assert_same(got: Run, want: Run) -> None:
 def agree(
     image: Image, frames: Iterable[Inputs], arithmetics: Iterable[Arithmetic] = ARITHMETICS, threads: int = 2
 ) -> str:
-    """Runs frames on both. Gives why the image is not lifted, or nothing."""
-    seen = watched(image)
+    """Runs frames on both, one by one and together. Gives why the image is not lifted, or nothing."""
+    seen, held = watched(image), list(frames)
     for arithmetic in arithmetics:
         try:
             walk = Walk(seen, arithmetic, threads=threads)
         except Unliftable as why:
             return str(why)
         machine = Machine(seen, arithmetic)
-        for frame in frames:
+        wanted = []
+        for frame in held:
             got, want = walk.run(frame, keep_layers=True), machine.run(frame, keep_layers=True)
+            assert_same(got, want)
+            wanted.append(replace(want, layers={}))
+        opposite = [{name: -array for name, array in frame.items()} for frame in held]
+        wanted += [machine.run(frame) for frame in opposite]
+        for got, want in zip(walk.run_several([*held, *opposite]), wanted, strict=True):
             assert_same(got, want)
     return ""

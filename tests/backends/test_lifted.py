@@ -239,3 +239,13 @@ def test_a_zero_with_a_sign_is_no_event() -> None:
     toy.join(negated, target, np.full((2, 1, 1, 1), 3), first=np.arange(2), update=Update.MULTIPLY)
     toy.output("y", target)
     assert agree(toy.image(), [{"x": np.eye(8)[:3].sum(axis=0).reshape(1, 2, 2, 2)}]) == ""
+
+
+def test_one_kernel_of_two_updates() -> None:
+    """Weights that are the same lie in memory as the loops of each update take them."""
+    toy = Toy()
+    source, weights = toy.input("x", (2, 4, 4)), random((5, 2, 3, 3), 1)
+    for number, update in enumerate((Update.ADD, Update.MAXIMUM)):
+        target = toy.population((5, 4, 4))
+        toy.join(source, target, event_view(weights), pad=(1, 1), update=update).output(f"y{number}", target)
+    assert agree(toy.image(), [{"x": random((1, 2, 4, 4), zeros=0.4)}]) == ""

@@ -191,7 +191,7 @@ class Dense:
                 for piece in tensor.pieces:
                     kept[piece.core, piece.population] = self._box(values, frame, self._block(piece))
                 found[tensor.kind][tensor.name] = tensor_of(tensor, kept)
-        return Run(found["output"], found["layer"], self._census.counters(sums), "dense")
+        return Run(found["output"], found["layer"], self._census.counters(sums)[0], "dense")
 
 
 def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:

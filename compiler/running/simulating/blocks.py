@@ -63,26 +63,39 @@ def run_blocks(
     """
     held: list[Result] = []
     start, begun, most = first, time.perf_counter(), FRAMES_MAX
+    index = first
     try:
-        for index in range(first, len(frames)):
-
-            def step(done: int, total: int, frame: int = index) -> None:
-                on_step(frame, done, total)
-
+        while index < len(frames):
             if begins(index):
                 runner.restart()
-            held.append(runner(frames[index], on_step=step))
+            stop = index + 1
+            # The first frame is run alone: its outputs say how many are a block.
+            while index > first and stop < len(frames) and stop - index < runner.together:
+                if begins(stop) or len(held) + stop - index >= most:
+                    break
+                stop += 1
+            held += _run(runner, frames, index, stop, on_step)
             if index == first:
                 most = min(FRAMES_MAX, max(1, BYTES_MAX // _size(held[0])))
-            now = time.perf_counter()
-            if len(held) >= most or now - begun >= SECONDS_MAX or index + 1 == len(frames):
+            index, now = stop, time.perf_counter()
+            if len(held) >= most or now - begun >= SECONDS_MAX or index == len(frames):
                 done, held = held, []
                 yield _block(start, done, now - begun, energy_nj)
-                start, begun = index + 1, time.perf_counter()
+                start, begun = index, time.perf_counter()
     except BaseException:
         if held:
             yield _block(start, held, time.perf_counter() - begun, energy_nj)
         raise
+
+
+def _run(runner: Runs, frames: Sequence[Arrays], first: int, stop: int, on_step: OnStep) -> list[Result]:
+    """Frames from one on, together or one by one."""
+    if stop - first > 1:
+        results = runner.several([frames[index] for index in range(first, stop)])
+        for index in range(first, stop):
+            on_step(index, 1, 1)
+        return results
+    return [runner(frames[first], on_step=lambda done, total: on_step(first, done, total))]
 
 
 def _size(result: Result) -> int:
@@ -90,9 +103,7 @@ def _size(result: Result) -> int:
 
 
 def _block(first: int, results: Sequence[Result], seconds: float, energy_nj: Energy) -> Block:
-    counters = results[0].run.counters
-    for result in results[1:]:
-        counters += result.run.counters
+    counters = Counters.summed([result.run.counters for result in results])
     outputs: dict[str, NDArray[Any]] = {}
     for name in results[0].outputs:
         arrays = [np.asarray(result.outputs[name]) for result in results]
@@ -114,4 +125,4 @@ def _classes(results: Sequence[Result]) -> NDArray[np.int64] | None:
 def work(results: Sequence[Result], energy_nj: Energy) -> NDArray[np.float64]:
     """Events, synaptic operations and nanojoules of each frame."""
     counters = [result.run.counters for result in results]
-    return np.array([(c.total.events, c.total.synaptic_operations, energy_nj(c)) for c in counters])
+    return np.array([(c.events.sum(), c.synaptic_operations.sum(), energy_nj(c)) for c in counters])
