@@ -33,8 +33,8 @@ class Share:
     """What the neurons of a population that fire add to the counters.
 
     `cuts`: channels from one on are alike up to the next. Planes are `usual` numbers, and by how much pixels
-    that are `odd` (row, column and class) differ from them: `planes` [classes, planes]. Term i adds factors[i]
-    times the sum (runs of channels x planes, flat) numbered sums[i] to the counter numbered rows[i].
+    that are `odd` (row, column and class) differ from them: `planes` [classes, planes]. Term i adds
+    factors[i] times the sum (runs of channels x planes, flat) numbered sums[i] to counter rows[i].
     """
 
     cuts: Integers
@@ -52,8 +52,8 @@ class Share:
 
 
 # Columns of a population: its size; where its cuts, usual numbers, odd pixels, planes and sums begin; how
-# many runs, planes, odd pixels and classes of these it has; whether some number is usual (if none is, all pixels
-# are odd), and whether all its neurons fire.
+# many runs, planes, odd pixels and classes of these it has; whether some number is usual (if none is, all
+# pixels are odd), and whether all its neurons fire.
 HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
 
 

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from ..machine.decode import Program
 from . import layout
+from .boxes import boxes, filled, hull, is_single, runs
 from .edges import ADD, Edge, Geometry, Unliftable, fired, reaches, weights_of
 from .maps import Map, Maps, seen
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Span = tuple[int, int]
-
-FULL = 0.75  # of a box of channels that is worth its zeros
-SPLIT = 1000  # synapses of a pixel that take as long as one more feed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +55,10 @@ class Feed:
     def tiles(self, first: int, last: int) -> Iterator[layout.Tile]:
         """The tiles of target channels `first` .. `last` - 1."""
         begin, end = self.targets
-        for tile in layout.within(layout.tiles(self.units, end - begin, self.is_cut), first - begin, last - begin):
-            yield tile._replace(neuron=tile.neuron + begin)
+        for tile in layout.within(
+            layout.tiles(self.units, end - begin, self.is_cut), first - begin, last - begin
+        ):
+            yield tile._replace(first=tile.first + begin)
 
     def by_axon(self) -> Iterator[tuple[Geometry, Floats]]:
         """Each axon with its weights, [channels, KH, KW, targets] or [KH, KW, targets]."""
@@ -195,18 +195,16 @@ class Recipes:
         """The feeds of one population along the same axons: `stacks` are edges by first target channel."""
         place, word = self.maps.places[source], self.program.blocks[source].word
         window = place.y, place.y + word.height, place.x, place.x + word.width
-        hulls = [
-            (k, edges, _hull(edges, word.depth)) for k, edges in sorted(stacks, key=lambda each: each[0])
-        ]
-        single = [(k, edges, low) for k, edges, (low, high) in hulls if _is_single(low, high)]
+        hulls = [(k, edges, hull(edges, word.depth)) for k, edges in sorted(stacks, key=lambda each: each[0])]
+        single = [(k, edges, low) for k, edges, (low, high) in hulls if is_single(low, high)]
         if sum(int((low >= 0).sum()) for _, _, low in single) < 2:
             single = []
         alone = {k for k, _, _ in single}
         targets = np.concatenate([np.zeros(0, np.int64), *(k + low[low >= 0] for k, _, low in single)])
         sources = np.concatenate([np.zeros(0, np.int64), *(np.flatnonzero(low >= 0) for _, _, low in single)])
         order = np.argsort(targets)
-        targets, sources = _filled(targets[order], sources[order], word.depth)
-        for first, last in _runs(np.diff(targets) != 1, targets.size):
+        targets, sources = filled(targets[order], sources[order], word.depth)
+        for first, last in runs(np.diff(targets) != 1, targets.size):
             begin = int(targets[first])
             span = begin, int(targets[last - 1]) + 1
             near = [
@@ -221,7 +219,7 @@ class Recipes:
         if not rest:
             return
         taps = sum(axon.kh * axon.kw for axon in axons)
-        for (first, last), span, members in _boxes(rest, word.depth, taps):
+        for (first, last), span, members in boxes(rest, word.depth, taps):
             held = tuple((k - span[0], tuple(edges.get(axon) for axon in axons)) for k, edges, _ in members)
             piece = _Piece(first, last, held)
             yield _Draft(place.map, window, span, axons, [piece], None, (place.c + first, place.c + last))
@@ -269,7 +267,7 @@ class Recipes:
         chosen = np.flatnonzero((edge.live >= piece.first) & (edge.live < piece.last))
         changes = (np.diff(edge.firsts[chosen]) != 0) | (np.diff(edge.depths[chosen]) != 0)
         changes |= np.diff(edge.live[chosen]) != 1
-        for first, last in _runs(changes, chosen.size):
+        for first, last in runs(changes, chosen.size):
             some = chosen[first:last]
             begin, c = k + int(edge.firsts[some[0]]), int(edge.live[some[0]]) - piece.first
             taken = weights_of(edge, self.program, some)
@@ -290,74 +288,6 @@ def _append(drafts: list[_Draft], draft: _Draft) -> None:
         if old.targets[0] < draft.targets[1] and draft.targets[0] < old.targets[1]:
             break
     drafts.append(draft)
-
-
-_Hulled = tuple[int, dict[Geometry, Edge], tuple[Integers, Integers]]
-
-
-def _hull(edges: dict[Geometry, Edge], depth: int) -> tuple[Integers, Integers]:
-    """For each source channel the first target channel that it reaches and the one behind the last, or -1."""
-    low, high = np.full(depth, 1 << 30, dtype=np.int64), np.full(depth, -1, dtype=np.int64)
-    for edge in edges.values():
-        low[edge.live] = np.minimum(low[edge.live], edge.firsts)
-        high[edge.live] = np.maximum(high[edge.live], edge.firsts + edge.depths)
-    low[high < 0] = -1
-    return low, high
-
-
-def _boxes(
-    stacks: Sequence[_Hulled], depth: int, taps: int
-) -> Sequence[tuple[Span, Span, Sequence[_Hulled]]]:
-    """Boxes of source channels and target channels that hold what stacks reach, with the stacks in them.
-
-    One box is quicker than many: where not much of it is empty, its weights there are zeros. Else each is full.
-    """
-    rows = np.stack([side for _, _, hull in stacks for side in hull])
-    found: list[tuple[Span, Span, Sequence[_Hulled]]] = []
-    for first, last in _runs((rows[:, 1:] != rows[:, :-1]).any(axis=0), depth):
-        spans: list[tuple[Span, list[_Hulled]]] = []
-        for stack in stacks:
-            k, _, (low, high) = stack
-            if low[first] < 0:
-                continue
-            begin, end, members = k + int(low[first]), k + int(high[first]), [stack]
-            if spans and spans[-1][0][1] == begin:
-                (begin, _), before = spans.pop()
-                members = [*before, stack]
-            spans.append(((begin, end), members))
-        for span, members in spans:
-            found.append(((first, last), span, members))
-    channels = found[0][0][0], found[-1][0][1]
-    targets = min(begin for _, (begin, _), _ in found), max(end for _, (_, end), _ in found)
-    reached = sum((last - first) * (end - begin) for (first, last), (begin, end), _ in found)
-    size = (channels[1] - channels[0]) * (targets[1] - targets[0])
-    if reached >= FULL * size or (size - reached) * taps <= SPLIT * (len(found) - 1):
-        return [(channels, targets, stacks)]
-    return found
-
-
-def _is_single(low: Integers, high: Integers) -> bool:
-    """Whether each channel reaches one target channel of its own."""
-    heard = low >= 0
-    own = low[heard]
-    return bool((high[heard] - own == 1).all()) and np.unique(own).size == own.size
-
-
-def _filled(targets: Integers, sources: Integers, depth: int) -> tuple[Integers, Integers]:
-    """Targets that hear a channel each, those in between too, if these are not many: with weights of zero, they
-    may hear any.
-    """
-    if targets.size == 0 or targets[-1] - targets[0] >= 8 * targets.size:
-        return targets, sources
-    every = np.arange(targets[0], targets[-1] + 1)
-    before = np.searchsorted(targets, every, side="right") - 1
-    return every, np.clip(sources[before] + every - targets[before], 0, depth - 1)
-
-
-def _runs(changes: NDArray[np.bool_], count: int) -> Iterator[Span]:
-    """Where runs begin and end: between two items a change begins another."""
-    if count:
-        yield from pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), count])
 
 
 def _ordered(lists: Sequence[Sequence[Geometry]]) -> tuple[Geometry, ...]:

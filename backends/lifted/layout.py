@@ -1,8 +1,8 @@
 """How the weights of a feed lie in memory: as the loops take them.
 
-A unit is what one event brings: a weight for each target neuron. Where events add, targets are cut into tiles,
-whose units lie side by side: a row of weights for so many lanes, some of them empty in the last tile. Where
-they do something else, or each target hears a channel of its own, one tile holds all.
+A unit is what one event brings: a weight for each target neuron. Where events add, targets are cut into
+tiles, whose units lie side by side: a row of weights for so many lanes, some of them empty in the last tile.
+Where they do something else, or each target hears a channel of its own, one tile holds all.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ LINE = 16  # numbers in a line of the cache, at whose beginning arrays begin
 
 
 class Tile(NamedTuple):
-    """`count` targets from `neuron` on, in as many lanes or a few more: their weights begin at `base`."""
+    """`neurons` targets from `first` on, in as many lanes or a few more: their weights begin at `base`."""
 
-    neuron: int
-    count: int
+    first: int
+    neurons: int
     lanes: int
     base: int
 
@@ -43,16 +43,19 @@ def tiles(units: int, count: int, cut: bool) -> Iterator[Tile]:
 
 def laid_out(weights: Floats, cut: bool) -> Floats:
     """Weights [units, targets], tile by tile."""
-    cuts = list(tiles(*weights.shape, cut))
-    size = len(weights) * sum(tile.lanes for tile in cuts)
+    units, count = weights.shape
+    cuts = list(tiles(units, count, cut))
+    size = units * sum(tile.lanes for tile in cuts)
     raw = np.empty(size + TILE + LINE, dtype=np.float32)
     begin = -(raw.ctypes.data // raw.itemsize) % LINE
-    found = raw[begin : begin + size + TILE]  # a tile's first neurons may be left out: then as many more are read
+    found = raw[
+        begin : begin + size + TILE
+    ]  # a tile's first neurons may be left out: then as many more are read
     found[size:] = 0
     for tile in cuts:
-        rows = found[tile.base : tile.base + len(weights) * tile.lanes].reshape(len(weights), tile.lanes)
-        rows[:, : tile.count] = weights[:, tile.neuron : tile.neuron + tile.count]
-        rows[:, tile.count :] = 0
+        rows = found[tile.base : tile.base + units * tile.lanes].reshape(units, tile.lanes)
+        rows[:, : tile.neurons] = weights[:, tile.first : tile.first + tile.neurons]
+        rows[:, tile.neurons :] = 0
     return found
 
 
@@ -61,7 +64,7 @@ def plain(weights: Floats, units: int, count: int, cut: bool) -> Floats:
     found = np.empty((units, count), dtype=np.float32)
     for tile in tiles(units, count, cut):
         rows = weights[tile.base : tile.base + units * tile.lanes].reshape(units, tile.lanes)
-        found[:, tile.neuron : tile.neuron + tile.count] = rows[:, : tile.count]
+        found[:, tile.first : tile.first + tile.neurons] = rows[:, : tile.neurons]
     return found
 
 

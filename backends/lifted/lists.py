@@ -44,7 +44,8 @@ def taps_of(
     place: Integers, unit: Integers, which: Integers, first: int,
 ) -> int:  # fmt: skip
     """The source pixels of a window that a target pixel hears, in their order, for each along the axons in
-    theirs: where the pixel's values begin, those of the frame from `begin` on, the tap's first unit of weights, and the axon. Gives their number.
+    theirs: where the pixel's values begin, in a frame whose own begin at `begin`, the tap's first unit of
+    weights, and the axon. Gives their number.
     """
     top, bottom, left, right = window[1], window[0], window[3], window[2]
     for a in range(axons.shape[0]):
@@ -91,7 +92,8 @@ def list_events(
 
     All in one function: numba counts references to the arrays of a call, which takes longer than a list.
     """
-    one, step = axons.shape[0] == 1, axons[0, KH] * axons[0, KW]
+    one = axons.shape[0] == 1
+    step: Any = axons[0, KH] * axons[0, KW]
     for p in range(pixels):
         n = np.uintp(p * slots)
         for group in range(0, number[p], WORD):  # more than one only where channels are listed one by one
@@ -100,10 +102,10 @@ def list_events(
             if many > 1:
                 # For each channel a bit for each tap.
                 count = np.uintp(high - low)
-                for j in range(many):
-                    v, mine = np.uintp(place[first + j] + low), np.uint64(1) << np.uint64(j)
+                for t in range(many):
+                    v, mine = np.uintp(place[first + t] + low), np.uint64(1) << np.uint64(t)
                     for i in range(count):
-                        others = np.uint64(0) if j == 0 else alive[i]
+                        others = np.uint64(0) if t == 0 else alive[i]
                         alive[i] = others | (mine if (values[v + i] != 0) | zero else np.uint64(0))
             together, reciprocal = WORD // many, 65536 // many + 1
             for c in range(low, high, together):
@@ -116,12 +118,12 @@ def list_events(
                     v = np.uintp(place[first] + c)
                     for i in range(np.uintp(some)):
                         word |= np.uint64((values[v + i] != 0) | zero) << np.uint64(i)
-                before = c - low + passed
+                before: Any = c - low + passed
                 while word != 0:
                     bit = np.int64(lowest(word))
                     word &= word - np.uint64(1)
                     channel = (bit * reciprocal) >> 16  # bit // many
-                    j = np.uintp(first + bit - channel * many)
+                    j: Any = np.uintp(first + bit - channel * many)
                     if not one:
                         step = axons[which[j], KH] * axons[which[j], KW]
                     if mixed is not None:

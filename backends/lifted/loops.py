@@ -150,8 +150,8 @@ def hear_single(
     source_d: int, zero: bool, window: Integers, sources: Integers, tile: Integers, frames: Integers,
     box: Integers, axons: Integers, weights: Floats, chip: Flag, bounded: Flag, mixed: Flag, apart: Flag,
 ) -> None:  # fmt: skip
-    """Neurons of the pixels of a box in some frames, those of a tile, hear one source channel each, `sources`.
-    `apart`: these are not side by side.
+    """Neurons of the pixels of a box in some frames, those of a tile, hear one source channel each,
+    `sources`. `apart`: these are not side by side.
     """
     most = taps_most(axons)
     place, weight, which = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)

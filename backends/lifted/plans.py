@@ -78,9 +78,7 @@ class Plan:
         """What threads do for so many frames: each hears for neurons that no other one writes."""
         key = frames, threads
         if key not in self.held:
-            self.held[key] = tuple(
-                tuple(_reaching(self.calls, *part)) for part in self._cut(frames, threads)
-            )
+            self.held[key] = tuple(tuple(_reaching(self.calls, *part)) for part in self._cut(frames, threads))
         return self.held[key]
 
     def _cut(self, frames: int, threads: int) -> Iterator[tuple[Span, Box, Span]]:

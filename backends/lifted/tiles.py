@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as untyped
 from numba.extending import intrinsic
 
 from ...ir.compiled import config
@@ -19,6 +19,8 @@ from .layout import TILE
 from .rounding import LEAST, SPREAD, TOO_LARGE, added
 
 Tile = Callable[..., None]
+
+cgutils: Any = untyped
 
 
 def tile(pixels: int) -> Tile:
@@ -56,7 +58,20 @@ def _vectorised(pixels: int, lanes: int) -> Tile:
     ) -> Any:  # fmt: skip
         flags = (not isinstance(each, types.NoneType) for each in (chip, bounded))
         arithmetic, kept = _Arithmetic(doubles, *flags), singles if states.dtype == types.float32 else doubles
-        names = "states where neuron count weights base at sent first last slots events".split()
+        names = [
+            "states",
+            "where",
+            "neuron",
+            "count",
+            "weights",
+            "base",
+            "at",
+            "sent",
+            "first",
+            "last",
+            "slots",
+            "events",
+        ]
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             given = dict(zip(names, arguments, strict=False))
@@ -101,7 +116,7 @@ def _vectorised(pixels: int, lanes: int) -> Tile:
             states, integers, i64, i64, floats, i64, integers, floats, i64, i64, i64, i64, chip, bounded
         ), code
 
-    return reach  # type: ignore[no-any-return]
+    return reach
 
 
 class _Arithmetic:
@@ -124,9 +139,7 @@ class _Arithmetic:
         if self.bounded:
             return near
         infinite = builder.fmul(exact, self._number(np.inf))
-        return builder.select(
-            builder.fcmp_ordered(">=", magnitude, self._number(TOO_LARGE)), infinite, near
-        )
+        return builder.select(builder.fcmp_ordered(">=", magnitude, self._number(TOO_LARGE)), infinite, near)
 
     def _called(self, builder: Any, name: str, *arguments: Any) -> Any:
         function = cgutils.get_or_insert_function(
