@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from snc.backends.image.container import load
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.simulating import blocks
+from snc.ir.errors import BadInput
 
 from .conftest import MODELS, Run
 
@@ -27,8 +29,11 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]]:
-    """`interrupted(n)`: the n-th call of a runner is interrupted. Hands on the calls since."""
+    """`interrupted(n)`: the n-th call of a runner is interrupted. Hands on the calls since. Frames are run
+    one by one, as large ones are.
+    """
     whole = Runner.__call__
+    monkeypatch.setattr(Runner, "together", 1)
 
     def at(last: int | None) -> list[int]:
         calls: list[int] = []
@@ -193,3 +198,36 @@ def test_memory_does_not_grow_with_the_frames(
     # synaptic operations, 24 bytes, some of them twice while they are put together.
     most = peak(4000) + 48 * (16000 - 4000)
     assert any(peak(16000) < most for _ in range(3)), "Python's own tables may grow in one run, not in all"
+
+
+def test_frames_that_run_together_are_finished_together(
+    run: Run, image: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = Runner.several, []
+
+    def several(self: Runner, frames: Any) -> Any:
+        calls.append(len(frames))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(self, frames)
+
+    assert run("simulate", image, "-i", data, "-o", tmp_path / "wanted.npz").code == 0
+    monkeypatch.setattr(Runner, "together", 3)
+    monkeypatch.setattr(Runner, "several", several)
+    out = tmp_path / "out.npz"
+    done = run("simulate", image, "-i", data, "-o", out)
+    assert done.code == 130
+    assert "4 of 7 frames are kept" in done.err
+    assert run("simulate", image, "-i", data, "-o", out, "--resume").code == 0
+    assert calls == [3, 3, 2]
+    assert out.read_bytes() == (tmp_path / "wanted.npz").read_bytes()
+
+
+def test_frames_before_one_that_is_refused_are_finished(image: Path, data: Path) -> None:
+    with np.load(data) as archive:
+        frames = [{"image": frame[None].astype(np.float32)} for frame in archive["image"]]
+    frames[5]["image"][0, 0, 0] = np.nan
+    finished: list[int] = []
+    with pytest.raises(BadInput, match="not finite"):
+        finished.extend(block.frames for block in blocks.run_blocks(Runner(load(image)), frames))
+    assert finished == [5]

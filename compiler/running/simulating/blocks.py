@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....backends.machine.counters import Counters
-from ....ir.errors import BadInput, Origin
+from ....ir.errors import BadInput, Origin, SncError
 from ...frontend.runtime import Arrays
 from ..chain import Runs
 from ..runner import Result
@@ -74,7 +76,7 @@ def run_blocks(
                 if begins(stop) or len(held) + stop - index >= most:
                     break
                 stop += 1
-            held += _run(runner, frames, index, stop, on_step)
+            _run(runner, frames, range(index, stop), on_step, held)
             if index == first:
                 most = min(FRAMES_MAX, max(1, BYTES_MAX // _size(held[0])))
             index, now = stop, time.perf_counter()
@@ -88,14 +90,16 @@ def run_blocks(
         raise
 
 
-def _run(runner: Runs, frames: Sequence[Arrays], first: int, stop: int, on_step: OnStep) -> list[Result]:
-    """Frames from one on, together or one by one."""
-    if stop - first > 1:
-        results = runner.several([frames[index] for index in range(first, stop)])
-        for index in range(first, stop):
-            on_step(index, 1, 1)
-        return results
-    return [runner(frames[first], on_step=lambda done, total: on_step(first, done, total))]
+def _run(runner: Runs, frames: Sequence[Arrays], indices: range, on_step: OnStep, held: list[Result]) -> None:
+    """Adds the results of frames, run together, or one by one up to the one that is refused."""
+    if len(indices) > 1:
+        with suppress(SncError):
+            held += runner.several([frames[index] for index in indices])
+            for index in indices:
+                on_step(index, 1, 1)
+            return
+    for index in indices:
+        held.append(runner(frames[index], on_step=partial(on_step, index)))
 
 
 def _size(result: Result) -> int:
