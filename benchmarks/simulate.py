@@ -5,7 +5,8 @@
 
 Each network is compiled for a mesh that holds it. Frames are normal noise of which a share is zero; simulator
 and ONNX Runtime take them in turn, so that a busy machine is busy for both. Stated are medians of the
-processor's seconds and their ratio. `--frames`: of one measurement, which ONNX Runtime takes in one batch
+processor's seconds and their ratio, and of the simulator's seconds by the clock, which show what threads
+bring where nothing else runs. `--frames`: of one measurement, which ONNX Runtime takes in one batch
 where the model leaves the batch open, else one by one. `--threads`: of both.
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -38,11 +39,19 @@ from snc.models.catalogue import CATALOGUE
 MESH = (24, 24)
 
 
-def processor_seconds(work: Callable[[], object]) -> float:
-    """Of all threads of this process."""
-    start = time.process_time()
+class Measured(NamedTuple):
+    """Medians of seconds: the simulator's, of the processor and of the clock, and ONNX Runtime's."""
+
+    snc: float
+    clock: float
+    ort: float
+
+
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Of the processor, in all threads of this process, and of the clock."""
+    start, clock = time.process_time(), time.perf_counter()
     work()
-    return time.process_time() - start
+    return time.process_time() - start, time.perf_counter() - clock
 
 
 def frames_of(image: Image, zeros: float, count: int) -> list[Arrays]:
@@ -77,8 +86,8 @@ def batched(runtime: Any, frames: Sequence[Arrays]) -> list[Arrays]:
 
 def measured(
     image: Image, path: Path, row: tuple[Arithmetic, float, int, int], repeats: int, engine: str
-) -> tuple[float, float]:
-    """The medians of the simulator's and ONNX Runtime's seconds; the first turn only warms up."""
+) -> Measured:
+    """The medians; the first turn only warms up."""
     arithmetic, zeros, count, threads = row
     frames = frames_of(image, zeros, count)
     runner, runtime = Runner(image, arithmetic, engine), session(path, threads)
@@ -89,9 +98,18 @@ def measured(
     batches = batched(runtime, frames)
     ours, theirs = [], []
     for _ in range(repeats + 1):
-        ours.append(processor_seconds(lambda: [runner(frame) for frame in frames]))
-        theirs.append(processor_seconds(lambda: [runtime.run(None, each) for each in batches]))
-    return statistics.median(ours[1:]), statistics.median(theirs[1:])
+        ours.append(seconds(lambda: run_frames(runner, frames)))
+        theirs.append(seconds(lambda: [runtime.run(None, each) for each in batches]))
+    return Measured(
+        *(statistics.median(each) for each in zip(*ours[1:], strict=True)),
+        statistics.median(each for each, _ in theirs[1:]),
+    )
+
+
+def run_frames(runner: Runner, frames: Sequence[Arrays]) -> None:
+    """Runs them as a data set is run: as many together as are quicker so."""
+    for first in range(0, len(frames), runner.together):
+        runner.several(frames[first : first + runner.together])
 
 
 def main() -> None:
@@ -105,7 +123,9 @@ def main() -> None:
     parser.add_argument("--engine", choices=sorted(ENGINES), default="walk")
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
-    print(f"{'network':28} arithmetic  zeros frames threads {'snc s':>8} {'ORT s':>8} {'ratio':>7}")
+    print(
+        f"{'network':28} arithmetic  zeros frames threads {'snc s':>8} {'clock':>8} {'ORT s':>8} {'ratio':>7}"
+    )
     for name in chosen.networks:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(name)
@@ -116,10 +136,10 @@ def main() -> None:
             image = compile_model(path, chip, Options("fixed8")).image
             for row in product(chosen.arithmetic, chosen.zeros, chosen.frames, chosen.threads):
                 arithmetic, zeros, count, threads = row
-                snc, ort = measured(image, path, row, chosen.repeats, chosen.engine)
+                found = measured(image, path, row, chosen.repeats, chosen.engine)
                 print(
                     f"{path.stem:28} {arithmetic:10} {zeros:6.2f} {count:6} {threads:7} "
-                    f"{snc:8.4f} {ort:8.4f} {snc / ort:7.1f}",
+                    f"{found.snc:8.4f} {found.clock:8.4f} {found.ort:8.4f} {found.snc / found.ort:7.2f}",
                     flush=True,
                 )
 

@@ -82,7 +82,7 @@ def test_batches_are_frame_by_frame() -> None:
     image = compiled(digits_model(), CHIP).image
     frames = [{"image": each.reshape(1, 1, 8, 8)} for each in digits_images().images[:7]]
     dense = Dense(image)
-    for got, frame in zip(dense.run_all(frames), frames, strict=True):
+    for got, frame in zip(dense.run_several(frames), frames, strict=True):
         want = dense.run(frame)
         for name in COUNTERS:
             np.testing.assert_array_equal(getattr(got.counters, name), getattr(want.counters, name))

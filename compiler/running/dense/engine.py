@@ -35,6 +35,9 @@ from .windows import Operand, Operands
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+TOGETHER = 8  # frames at most, and the neurons of all
+NEURONS = 1 << 26
+
 NOTHING = np.zeros(0, dtype=np.float32)
 
 
@@ -78,12 +81,20 @@ class Dense:
         """The next frame; `trace` has the walk run it."""
         if trace is not None:
             return self._exact.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
-        (run,) = self.run_all([inputs], keep_layers=keep_layers)
+        (run,) = self.run_several([inputs], keep_layers=keep_layers)
         if on_step is not None:
             on_step(len(self.image.steps), len(self.image.steps))
         return run
 
-    def run_all(self, frames: Sequence[Mapping[str, ArrayLike]], *, keep_layers: bool = False) -> list[Run]:
+    @property
+    def together(self) -> int:
+        """How many frames `run_several` takes at once: ONNX Runtime keeps the values of all their neurons."""
+        neurons = sum(each.depth * each.height * each.width for each in self._maps)
+        return max(1, min(TOGETHER, NEURONS // neurons))
+
+    def run_several(
+        self, frames: Sequence[Mapping[str, ArrayLike]], *, keep_layers: bool = False
+    ) -> list[Run]:
         """Frames, all at once."""
         values = {
             each.index: np.zeros((len(frames), each.depth, each.height, each.width), dtype=np.float32)
