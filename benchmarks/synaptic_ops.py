@@ -1,14 +1,16 @@
-"""How fast the machine is: synaptic operations a second on layers like those of ResNet50 and MobileNet.
+"""How fast the walk is: synaptic operations a second on layers like those of ResNet50 and MobileNet.
 
-    python benchmarks/synaptic_ops.py [--zeros 0.5] [--repeats 5]
+    python benchmarks/synaptic_ops.py [--zeros 0.5] [--fewer 0.9] [--repeats 5]
 
 The images are built here by hand: the layer's input in core 0, its channels in as many others as they need.
-Beside each stands ONNX Runtime's time for the same convolution, dense and on one thread.
+Beside each stands what its time becomes where a share `--fewer` is zero, of its time at `--zeros`, and ONNX
+Runtime's time for the same convolution, dense and on one thread. Seconds are the processor's: the least of
+some turns, which take all of these in turn.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from snc.backends.image.image import About, CoreImage, Image, ImagePiece, ImageTensor, Solver
-from snc.backends.machine.machine import ARITHMETICS, Machine
+from snc.backends.lifted.walk import Walk
+from snc.backends.machine.machine import ARITHMETICS
 from snc.backends.words.bits import Word, pack, words_for
 from snc.backends.words.limits import widest
 from snc.backends.words.words import Axon, BiasFormat, Kernel, Order, Population, Port, Step
@@ -29,6 +32,8 @@ CORE_WORDS = 2**15
 MESH = (8, 8)  # within reach of core (0, 0)
 BYTE = 8
 EXPONENT = -7  # of the weights
+
+Key = str | tuple[str, bool]  # an arithmetic, and whether fewer neurons fire
 
 CHIP = widest("benchmark", MESH, CORE_WORDS)
 ABOUT = About(
@@ -223,16 +228,19 @@ def dense(layer: Layer, weights: NDArray[np.float32]) -> onnxruntime.InferenceSe
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
-def fastest(run: Callable[[], float], repeats: int) -> float:
-    """The least of some runs' seconds, after a run that compiles."""
-    run()
-    return min(run() for _ in range(repeats))
+def measured(runs: Mapping[Key, Callable[[], float]], repeats: int) -> dict[Key, float]:
+    """The least seconds that each takes, all run in turn, after a turn that compiles."""
+    found: dict[Key, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats + 1):
+        for name, run in runs.items():
+            found[name].append(run())
+    return {name: min(times[1:]) for name, times in found.items()}
 
 
-def steps_seconds(machine: Machine, x: NDArray[np.float32]) -> float:
+def steps_seconds(walk: Walk, x: NDArray[np.float32]) -> float:
     """Processor time of all steps of a frame, without what the host does before and after them."""
-    times = []
-    machine.run({"x": x}, on_step=lambda index, total: times.append(time.process_time()))
+    times: list[float] = []
+    walk.run({"x": x}, on_step=lambda index, total: times.append(time.process_time()))
     return times[-1] - times[0]
 
 
@@ -247,38 +255,42 @@ def main() -> None:
     """Prints a line for each layer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--zeros", type=float, default=0.5, help="share of the inputs that are zero")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--fewer", type=float, default=0.9, help="the same, where fewer neurons fire")
+    parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    titles = ["float32 G/s", "chip G/s", "M events/s", "dense ms", "against dense"]
+    titles = ["float32 G/s", "fewer", "chip G/s", "fewer", "M events/s", "dense ms", "against dense"]
     print(f"{'layer':32}{'cores':>6}" + "".join(f"{title:>14}" for title in titles))
     for layer in LAYERS:
         groups = layer.channels_in if layer.depthwise else 1
         shape = layer.channels_out, layer.channels_in // groups, layer.kernel, layer.kernel
         weights = rng.integers(-127, 128, shape).astype(np.int8)
-        x = rng.standard_normal((1, layer.channels_in, layer.size, layer.size)).astype(np.float32)
-        x[rng.random(x.shape) < options.zeros] = 0
+        noise = rng.standard_normal((1, layer.channels_in, layer.size, layer.size)).astype(np.float32)
+        drawn = rng.random(noise.shape)
+        x, fewer = (np.where(drawn < share, np.float32(0), noise) for share in (options.zeros, options.fewer))
         image = image_of(layer, weights)
-        seconds, operations, events = {}, 0, 0
-        for arithmetic in ARITHMETICS:
-            machine = Machine(image, arithmetic)
-            run = machine.run({"x": x})
-            operations, events = run.counters.total.synaptic_operations, run.counters.total.events
-            seconds[arithmetic] = fastest(partial(steps_seconds, machine, x), options.repeats)
-            if arithmetic == "float32":
-                got = run.outputs["y"]
         session = dense(layer, weights.astype(np.float32) * np.float32(2.0**EXPONENT))
+        walks = {arithmetic: Walk(image, arithmetic, threads=1) for arithmetic in ARITHMETICS}
+        run = walks["float32"].run({"x": x})
         want = session.run(None, {"x": x})[0]
-        assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max(), layer
-        by_dense = fastest(partial(dense_seconds, session, x), options.repeats)
+        assert np.abs(run.outputs["y"] - want).max() <= 1e-5 * np.abs(want).max(), layer
+        runs: dict[Key, Callable[[], float]] = {"dense": partial(dense_seconds, session, x)}
+        for name, walk in walks.items():
+            runs |= {(name, few): partial(steps_seconds, walk, fewer if few else x) for few in (False, True)}
+        seconds = measured(runs, options.repeats)
+        total, float32, chip = run.counters.total, seconds["float32", False], seconds["chip", False]
         figures = [
-            f"{operations / seconds['float32'] / 1e9:.2f}",
-            f"{operations / seconds['chip'] / 1e9:.2f}",
-            f"{events / seconds['float32'] / 1e6:.0f}",
-            f"{by_dense * 1e3:.2f}",
-            f"{seconds['float32'] / by_dense:.1f} x",
+            f"{total.synaptic_operations / float32 / 1e9:.2f}",
+            f"{seconds['float32', True] / float32:.2f}",
+            f"{total.synaptic_operations / chip / 1e9:.2f}",
+            f"{seconds['chip', True] / chip:.2f}",
+            f"{total.events / float32 / 1e6:.0f}",
+            f"{seconds['dense'] * 1e3:.2f}",
+            f"{float32 / seconds['dense']:.1f} x",
         ]
-        print(f"{layer!s:32}{len(image.cores):>6}" + "".join(f"{figure:>14}" for figure in figures))
+        print(
+            f"{layer!s:32}{len(image.cores):>6}" + "".join(f"{figure:>14}" for figure in figures), flush=True
+        )
 
 
 if __name__ == "__main__":

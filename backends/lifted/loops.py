@@ -13,16 +13,17 @@ from ..machine.loops import events
 from ..machine.loops.columns import Flag, Floats, Integers
 from ..machine.loops.events import ADD, half, product, updated
 from ..words import codes
-from .layout import TILE
-from .lists import UPDATE, WORD, list_events, taps_most, taps_of
+from .layout import LINE, TILE
+from .lists import BASE, KH, KW, UPDATE, WORD, list_events, taps_most, taps_of
 from .rounding import States, added
-from .tiles import Tile, tile
+from .tiles import Tile, fetch, tile
 
 # Columns of a tile: its first neuron, how many, of how many lanes, where its weights begin.
 NEURON, COUNT, LANES, WEIGHTS = range(4)
 
 PIXELS = 128  # that hear of the same channels before the next ones are looked at: weights stay in the cache
 LISTED = 512  # events of a pixel that are listed together at most, or those of a channel
+FEW = 16  # pixels that do not hear of most weights
 TABLE = 1 << 14  # taps of all these pixels
 
 one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(4))
@@ -48,6 +49,16 @@ def add_to(
             reach(
                 states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
             )  # fmt: skip
+
+
+@compiled
+def fetch_units(weights: Floats, base: int, lanes: int, axons: Integers, low: int, high: int) -> None:
+    """Weights of some channels come into the cache: events ask for them here and there, and would wait."""
+    for a in range(axons.shape[0]):
+        step = axons[a, KH] * axons[a, KW]
+        first = base + (axons[a, BASE] + low * step) * lanes
+        for place in range(first, first + (high - low) * step * lanes, LINE):
+            fetch(weights, place)
 
 
 @compiled
@@ -115,6 +126,8 @@ def hear(
                     tiles[t, NEURON], tiles[t, COUNT], tiles[t, LANES], tiles[t, WEIGHTS],
                 )  # fmt: skip
                 if mixed is None:
+                    if some >= FEW:
+                        fetch_units(weights, base, lanes, axons, low - channels[0], high - channels[0])
                     if lanes == TILE:
                         add_to(
                             states, where, some, neuron, count, weights, base, at, sent, listed, slots,

@@ -45,6 +45,32 @@ def tile(pixels: int) -> Tile:
     return reach if config.DISABLE_JIT else _vectorised(pixels, lanes)
 
 
+if config.DISABLE_JIT:
+
+    def fetch(weights: Any, place: Any) -> None:
+        """Weights will be read from a place on."""
+
+else:
+
+    @intrinsic
+    def fetch(_context: Any, weights: Any, place: Any) -> Any:
+        """Weights will be read from a place on: a line of them comes into the cache meanwhile."""
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+            number = ir.IntType(32)
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number]),
+                "llvm.prefetch.p0",
+            )
+            builder.call(function, [pointer, number(0), number(3), number(1)])
+            return context.get_dummy_value()
+
+        return types.void(weights, types.int64), code
+
+
 def _vectorised(pixels: int, lanes: int) -> Tile:
     """The same with a vector for each pixel."""
     index = ir.IntType(64)
