@@ -25,13 +25,8 @@ MAPPINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "cores": {"states": (StateUse.BANDED,)},
     "energy": {"states": (StateUse.SHARED, StateUse.BANDED)},
 }
-# Few bits, and shares of the weights that are in the smallest constants.
-SMALL = {
-    "int8": (0.02, 0.05, 0.1, 0.2),
-    LADDER[1]: (0.02, 0.05, 0.1, 0.2),
-    LADDER[2]: (0.1,),
-    LADDER[3]: (0.1,),
-}
+SMALL = (0.05, 0.1)  # of all weights: the smallest constants, which have 16 bits
+FIRST = (1, 2, 3)  # constants that have 16 bits, and the last one with them
 THRESHOLDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of sigma-delta neurons
 
 Numbers = Mapping[str, int]  # of each choice, which of its values
@@ -81,7 +76,7 @@ def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "
     starts: list[dict[str, int]] = [{}]
     if constants:
         starts = [dict.fromkeys(constants, step) for step in range(len(FORMATS))]
-        starts += _small_ones_wide(material, constants)
+        starts += _few_wide(material, constants)
         starts += _solved(material, constants)
         choices["biases"] = (CORRECTED, KEPT)
         starts = [{**start, "biases": 0} for start in starts]
@@ -99,20 +94,20 @@ def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "
     return Space(choices, tuple(unique.values()), constants)
 
 
-def _small_ones_wide(material: Material, constants: Sequence[str]) -> list[dict[str, int]]:
-    """The widest format for the smallest constants, which together are some share of all weights, and few
-    bits for the others.
+def _few_wide(material: Material, constants: Sequence[str]) -> list[dict[str, int]]:
+    """The widest format for constants that take little, or that much depends on: the smallest, and the first
+    and the last; eight bits for the others.
     """
     sizes = {name: material.prepared.graph.constants[name].size for name in constants}
     order = sorted(constants, key=lambda name: sizes[name])
-    before = [0, *accumulate(sizes[name] for name in order)]
+    ends = dict(zip(order, accumulate(sizes[name] for name in order), strict=True))
+    total = sum(sizes.values())
+    wide = [{name for name in constants if ends[name] <= share * total} for share in SMALL]
+    wide += [{*constants[:count], constants[-1]} for count in FIRST]
     return [
-        {
-            name: 0 if end <= share * before[-1] else FORMATS.index(few)
-            for name, end in zip(order, before[1:], strict=True)
-        }
-        for few, shares in SMALL.items()
-        for share in shares
+        {name: 0 if name in chosen else FORMATS.index(few) for name in constants}
+        for few in ("int8", LADDER[1])
+        for chosen in wide
     ]
 
 
