@@ -26,7 +26,9 @@ class Cluster:
     def __call__(self, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]:
         """Outcomes in the order in which they come. Raises BadInput where there is no cluster."""
         with self._client() as client:
+            begun = [client.submit(_ready, workers=[worker], pure=False) for worker in client.nthreads()]
             yield from _work(client, tasks)
+            client.cancel(begun)
 
     def _client(self) -> Any:
         try:
@@ -64,6 +66,10 @@ def _work(client: Any, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]
         point = under_way.pop(future)
         error = future.exception()
         yield point, future.result() if error is None else Outcome({}, LOST, f"the cluster lost it: {error}")
+
+
+def _ready() -> None:
+    """Where it is run, all is imported that points need: while the model is still being read here."""
 
 
 def _made(point: Point, material: Any, code: Code) -> Outcome:

@@ -45,6 +45,7 @@ class _Crew:
 
     def work(self, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]:
         self.start(self.jobs)
+        self.ready()
         waiting = next(tasks, None)
         while waiting is not None or self.running:
             while waiting is not None and len(self.running) <= self.jobs and not self.suspects:
@@ -59,6 +60,11 @@ class _Crew:
         self.pool = ProcessPoolExecutor(
             jobs, mp_context=get_context("spawn"), initializer=follow, initargs=(self.jobs,)
         )
+
+    def ready(self) -> None:
+        """Has the processes begin, and import what they need, while the model is still being read here."""
+        assert self.pool is not None
+        self.pool.submit(int)
 
     def submit(self, task: Task) -> bool:
         assert self.pool is not None
