@@ -18,6 +18,7 @@ from .proposals import Proposals
 from .space import space_of
 
 FIGURES = {"memory": "memory_bytes", "energy": "energy_nj", "cores": "cores"}
+DIGITS = 9  # of a share of frames
 ROUND = 8  # tries that are proposed together
 DEFAULT: Stated = {}
 
@@ -147,6 +148,7 @@ class _Bench:
             hint = "bound the error of its outputs: snc compile --weights auto --data .. --min-sqnr .."
             raise BadInput(Origin(file=self.task.model.name), rule, hint=hint)
         value = figures[FIGURES[self.task.minimise]]
+        loss = round(loss, DIGITS)  # one of a hundred is no more than 1 %
         return Try(point, outcome, loss, math.inf if value is None else float(value))
 
 

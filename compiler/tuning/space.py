@@ -18,6 +18,7 @@ from ..sweeping.measure import Material
 from ..sweeping.spec import CORRECTED, KEPT, Stated
 
 FORMATS = (LADDER[0], "int8", *LADDER[1:], "adaptive3e1s")  # from more bits to fewer
+EIGHT = (LADDER[1], "int8")  # formats of eight bits
 STARTS_DB = (45.0, 40.0, 35.0, 30.0, 25.0, 20.0, 15.0, 12.0, 10.0)
 # Of mappings, by what is to be little: bands never take more memory, and more cores may take less of it.
 MAPPINGS: Mapping[str, Mapping[str, Sequence[str]]] = {
@@ -79,7 +80,8 @@ def space_of(material: Material, neurons: Sequence[NeuronUse], minimise: str = "
         starts += _few_wide(material, constants)
         starts += _solved(material, constants)
         choices["biases"] = (CORRECTED, KEPT)
-        starts = [{**start, "biases": 0} for start in starts]
+        kept = [dict.fromkeys(constants, FORMATS.index(few)) | {"biases": 1} for few in EIGHT]
+        starts = [*kept, *({**start, "biases": 0} for start in starts)]
     if len(neurons) > 1 or neurons[0] is not NeuronUse.STANDARD:
         choices |= {"neurons": tuple(neurons), "threshold": THRESHOLDS}
         count = len(neurons)
@@ -106,7 +108,7 @@ def _few_wide(material: Material, constants: Sequence[str]) -> list[dict[str, in
     wide += [{*constants[:count], constants[-1]} for count in FIRST]
     return [
         {name: 0 if name in chosen else FORMATS.index(few) for name in constants}
-        for few in ("int8", LADDER[1])
+        for few in EIGHT
         for chosen in wide
     ]
 

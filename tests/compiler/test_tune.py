@@ -12,8 +12,10 @@ import pytest
 
 from snc.cli.main import main
 from snc.compiler.sweeping.measure import outcome
-from snc.compiler.sweeping.spec import Measure
-from snc.compiler.tuning.search import Try, fewest
+from snc.compiler.sweeping.spec import Measure, Model, Target
+from snc.compiler.sweeping.store import Outcome
+from snc.compiler.targets.target import load_target
+from snc.compiler.tuning.search import Task, Try, _Bench, fewest
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "digits.onnx"
@@ -148,6 +150,15 @@ def test_the_search_needs_its_library(
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert main(["tune", str(MODEL), "-i", str(DIGITS), "-o", str(tmp_path / "x.snc")]) == 2
     assert "snc[tune]" in capsys.readouterr().err
+
+
+def test_one_of_a_hundred_is_one_per_cent() -> None:
+    task = Task(
+        Model("m", MODEL), Target("grai-vip", {}, load_target("grai-vip")), Measure(), "memory", 0.01, 2, 0
+    )
+    bench = _Bench(task, Measure(), None, lambda *_: {}, lambda *_: None)
+    figures = {"memory_bytes": 8, "agreement": 0.99, "accuracy": None}
+    assert bench._try(None, Outcome(figures)).loss == 0.01  # type: ignore[arg-type]
 
 
 def test_no_other_takes_and_loses_less() -> None:
