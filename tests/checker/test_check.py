@@ -14,6 +14,7 @@ from oracle.writer import Writer
 
 from snc.backends.image.container import write_image
 from snc.backends.image.image import Image
+from snc.backends.machine.machine import Machine
 from snc.backends.words.bits import Word
 from snc.backends.words.words import (
     Axon,
@@ -28,6 +29,7 @@ from snc.backends.words.words import (
 )
 from snc.compiler.reports.report import report
 from snc.ir.activations import Activation
+from snc.ir.errors import SncError
 
 from .check import assert_obeys, check
 from .reading import STRIDE, Picture, Wire, decoded, wires
@@ -48,6 +50,16 @@ def strided() -> Image:
     """The same with strided kernel tables and weights of 8 bits, whose exponents lie apart."""
     chip = replace(CHIP, core_words=300, strided_tables=1)
     return compiled(network(), chip, options("fixed8")).image
+
+
+@pytest.fixture(scope="module")
+def listed() -> Image:
+    """A layer whose kernels list their weights: three of 90 each."""
+    w = Writer(13, 4)
+    weights = np.zeros((90, 2, 1, 1), dtype=np.float32)
+    weights[[5, 40, 77]] = 0.5
+    model = w.model([w.add("Conv", w.input((1, 2, 2, 2)), w.constant(weights))], "listed")
+    return compiled(model, CHIP, options("fixed8")).image
 
 
 def network() -> onnx.ModelProto:
@@ -115,6 +127,19 @@ def a_kernel(image: Image, **fields: object) -> Image:
                 if code:
                     return edited(image, wire.target.core.index, entry, Kernel, **fields)
     raise AssertionError
+
+
+def a_list(image: Image, number: int, other: int) -> Image:
+    """Another number of 7 bits in the list of a kernel: its length, less 1, is number 0."""
+    picture = Picture(write_image(image))
+    wire = next(wire for p in picture.populations.values() for wire in wires(picture, p))
+    core, address = wire.target.core.index, int(wire.kernels["address"][0])
+    words = image.cores[core].words.copy()
+    held = (int(words[address]) >> 7 * number) % 2**7
+    words[address] = int(words[address]) + ((other - held) << 7 * number)
+    cores = list(image.cores)
+    cores[core] = replace(cores[core], words=words)
+    return replace(image, cores=tuple(cores))
 
 
 def a_pair(image: Image) -> Wire:
@@ -275,10 +300,21 @@ STRIDED_FAULTS: dict[str, tuple[str, Change]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["image", "strided"])
+LIST_FAULTS: dict[str, tuple[str, Change]] = {
+    "a list of weights that are all stored": ("field", lambda image: a_kernel(image, skips=0)),
+    "a bitmap in place of a list": ("memory", lambda image: a_kernel(image, lists=0)),
+    "a place is beyond the last weight": ("field", lambda image: a_list(image, 3, 90)),
+    "a place is there twice": ("field", lambda image: a_list(image, 2, 5)),
+    "places go down": ("field", lambda image: a_list(image, 1, 41)),
+    "a list is longer than its kernel": ("field", lambda image: a_list(image, 0, 127)),
+    "a list is longer than it was": ("field", lambda image: a_list(image, 0, 3)),
+}
+
+
+@pytest.mark.parametrize("name", ["image", "strided", "listed"])
 def test_an_image_that_is_right_has_no_fault(name: str, request: pytest.FixtureRequest) -> None:
     image: Image = request.getfixturevalue(name)
-    assert len(image.cores) > 3
+    assert len(image.cores) > 3 or name == "listed"
     assert check(write_image(image)).faults == ()
 
 
@@ -286,6 +322,14 @@ def test_an_image_that_is_right_has_no_fault(name: str, request: pytest.FixtureR
 def test_a_fault_of_a_strided_table_is_found(name: str, strided: Image) -> None:
     rule, change = STRIDED_FAULTS[name]
     assert rule in rules(change(strided))
+
+
+@pytest.mark.parametrize("name", LIST_FAULTS)
+def test_a_fault_of_a_list_is_found(name: str, listed: Image) -> None:
+    rule, change = LIST_FAULTS[name]
+    assert rule in rules(change(listed))
+    with pytest.raises(SncError):
+        Machine(change(listed))
 
 
 @pytest.mark.parametrize("name", FAULTS)
