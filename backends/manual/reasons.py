@@ -149,16 +149,16 @@ simulators of such networks, and needs no buffer: the states of its target take 
 else has their words. Its RESET stands behind its FIRE, so that a neuron type with one accumulator does. A
 population does not feed itself, for its neurons fire one after the other: an identity between does that.
 
-**25. Zeros are skipped kernel by kernel.** A bitmap costs a bit for each weight and saves a zero's bits: of
-8 bits, it pays from one zero in eight on. Trained networks have fewer after rounding, pruned ones far more.
-A list of places, the paper's absolute synapses (5.1), costs the bits of a place for each weight that is
-stored: less than a bitmap where not one in as many is, 10 in 1,000 channels. It serves networks without any
-order, and what pruning leaves. Places are absolute and all of one width, so that a core needs no sum and no
-code of its own to follow them. Two bits of the kernel descriptor say which form it is, and our writer takes
-the one with the fewest words. Bitmap and list come first, because a core must know which neuron a number is
-for before it can use it. What has weights of zero alone is `NULL`. Kernels of unequal lengths have no stride,
-so strided tables hold all zeros; our writer takes a list of descriptors in place of one where that is
-smaller.
+**25. Zeros are skipped kernel by kernel.** A bitmap costs a bit for each weight and saves a zero's bits: of 8
+bits, it pays from one zero in eight on. Trained networks have fewer after rounding, pruned ones far more. A
+list of places, the paper's absolute synapses (5.1), costs the bits of a place for each weight that is stored:
+less than a bitmap where fewer are than one in as many as these bits. A place in 1,000 channels has 10, so a
+list pays from 90 % zeros on. It serves networks without any order, and what pruning leaves. Places are
+absolute and all of one width, so that a core needs no sum and no code of its own to follow them. Two bits of
+the kernel descriptor say which form it is, and our writer takes the one with the fewest words. Bitmap and
+list come first, because a core must know which neuron a number is for before it can use it. What has weights
+of zero alone is `NULL`. Kernels of unequal lengths have no stride, so strided tables hold all zeros; our
+writer takes a list of descriptors in place of one where that is smaller.
 
 **26. Whole numbers are numbers.** A network that was quantised to integers needs no second machine. Its
 events carry integers less their zero point, so that what is zero sends none and a border is zero; its weights
