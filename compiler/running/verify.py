@@ -165,15 +165,15 @@ def load_models(path: Path, image: AnyImage, reference: Path | None, frames: int
         given = whole_model(given, course, shapes, path.name)
         return Models(given, read, held, rounds_to(given), None, course, initial)
     given = fix_shapes(given, shapes, path.name)
-    integers = _integers(given, path.name) if graph.is_whole else None
+    integers = _integers(given, path.name, graph.twins) if graph.is_whole else None
     return Models(given, read, held, rounds_to(given), integers)
 
 
-def _integers(model: onnx.ModelProto, file: str) -> Integers:
+def _integers(model: onnx.ModelProto, file: str, twins: Mapping[str, tuple[str, ...]]) -> Integers:
     single = widen(model)
     form = whole_form(single, file)
     assert isinstance(form, WholeForm), "it was read so"
-    return Integers(IntegerReference(single), form)
+    return Integers(IntegerReference(single), form.with_twins(twins))
 
 
 def _prepared(path: Path, shapes: Shapes, image: AnyImage) -> tuple[LayerGraph, tuple[Prepared, ...]]:

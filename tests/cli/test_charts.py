@@ -22,6 +22,7 @@ def test_charts_are_drawings_and_tables_by_themselves(
     drawings = sorted((tmp_path / "c").glob("*.svg"))
     assert [path.stem for path in drawings] == [
         "activation-sparsity",
+        "energy-of-each-frame",
         "energy-of-each-layer-in-a-frame",
         "events-of-each-frame",
         "operations-of-each-frame",

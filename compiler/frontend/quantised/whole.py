@@ -12,7 +12,7 @@ its float form.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -49,6 +49,16 @@ class WholeForm:
     model: onnx.ModelProto
     tensors: Mapping[str, tuple[str, int]]
     loose: frozenset[str]
+
+    def with_twins(self, twins: Mapping[str, tuple[str, ...]]) -> "WholeForm":
+        """The same, with tensors that others are the same as, by the names that are no more."""
+        known = self.tensors
+        added = {
+            name: known[gone[0]]
+            for name, others in twins.items()
+            if name not in known and (gone := [other for other in others if other in known])
+        }
+        return replace(self, tensors=MappingProxyType({**known, **added}))
 
 
 def whole_form(model: onnx.ModelProto, file: str = "") -> WholeForm | str:
