@@ -16,6 +16,7 @@ from ..ir.errors import BadInput, SncError, raise_all
 from ..ir.layers import OPEN_ENDED, Array, Attribute, Layer, LayerGraph, Value
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "BatchNormalization")
+SUMS = ("Add", "Sub", "Sum")  # whose constants may be minus infinity, which masks
 AGAIN = "train or export the model again"  # the way out where numbers are none
 
 
@@ -42,7 +43,8 @@ def _not_numbers(graph: LayerGraph) -> Iterator[SncError]:
             array = np.asarray(value)
             if array.dtype.kind != "f" or np.isfinite(array).all():
                 continue
-            if not np.isnan(array).any() and layer.op in OPEN_ENDED:
+            is_mask = layer.op not in SUMS or not np.isposinf(array).any()
+            if layer.op in OPEN_ENDED and is_mask and not np.isnan(array).any():
                 continue
             yield BadInput(layer.origin, f"{name!r} holds NaN or infinity", hint=AGAIN)
 
