@@ -264,5 +264,3 @@ def _bounded(plan: Plan, values: Mapping[int, _Values]) -> bool | None:
         most += call.most * values[call.feed.source].peak
         events += call.events
     return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
-
-

@@ -90,7 +90,9 @@ class Kernels:
             columns = ("kd", "kw", "kh", "sl", "first")
             stores = fields["bits"], fields["skips"] + fields["lists"]
             formats = (fields[name] for name in ("place", "code", "exponent"))
-            kernels.append(np.stack([*(fields[name] for name in columns), offsets, *stores, *formats], axis=1))
+            kernels.append(
+                np.stack([*(fields[name] for name in columns), offsets, *stores, *formats], axis=1)
+            )
             weights += numbers
             skipped += silent
             known += keys.size

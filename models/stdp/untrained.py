@@ -10,8 +10,8 @@ from .rule import Counts, Learner, Rule
 
 
 def untrained(rule: Rule | None = None, seed: int = 0, lesson: Lesson = DIGITS) -> Any:
-    """The graph, for `nir.write`: Input [1, side, side], the spikes of a step; Output [neurons], their spikes.
-    It begins with the weights that `train` does.
+    """The graph, for `nir.write`: Input [1, side, side], the spikes of a step; Output [neurons], their
+    spikes. It begins with the weights that `train` does.
     """
     import nir
 

@@ -16,8 +16,8 @@ from ..loops.columns import (
     KERNEL_KD,
     KERNEL_KH,
     KERNEL_KW,
-    KERNEL_PLACE,
     KERNEL_LAYOUT,
+    KERNEL_PLACE,
     KERNEL_WEIGHTS,
     ROW,
 )

@@ -18,8 +18,8 @@ X_OFF, Y_OFF, WIDTH, HEIGHT, KW, KH, US, ROW, UPDATE, STATES, TARGET_D, TARGET_H
 )
 
 # Columns of a kernel. KERNEL_WEIGHTS: where its weights begin, -1 for a null kernel; KERNEL_BITS: of each;
-# KERNEL_LAYOUT: which of them are stored, as a `Layout`; KERNEL_PLACE: the byte of its core's memory where they
-# begin; KERNEL_CODE, KERNEL_EXPONENT: their format.
+# KERNEL_LAYOUT: which of them are stored, as a `Layout`; KERNEL_PLACE: the byte of its core's memory where
+# they begin; KERNEL_CODE, KERNEL_EXPONENT: their format.
 (
     KERNEL_KD,
     KERNEL_KW,
