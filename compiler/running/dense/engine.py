@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 TOGETHER = 8  # frames at most, and the neurons of all
-NEURONS = 1 << 26
+NEURONS = 2**26
 
 NOTHING = np.zeros(0, dtype=np.float32)
 
