@@ -235,9 +235,9 @@ def _activated(each: Population, more: tuple[object, ...], numbers: Floats) -> F
     one, *others = (np.float32(n) for n in (*more, 0))  # type: ignore[arg-type]
     match each.activation:
         case Activation.RELU:
-            return np.maximum(s, np.float32(0))
+            return np.asarray(np.maximum(s, np.float32(0)))
         case Activation.CLIP:
-            return np.minimum(np.maximum(s, one), others[0])
+            return np.asarray(np.minimum(np.maximum(s, one), others[0]))
         case Activation.LEAKY_RELU:
             return np.where(s < 0, one * s, s)
     return s

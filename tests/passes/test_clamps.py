@@ -16,7 +16,7 @@ Build = Callable[[Writer, str], str]
 
 
 def clip(w: Writer, x: str, low: float, high: float) -> str:
-    return w.add("Clip", x, w.constant(np.float32(low)), w.constant(np.float32(high)))
+    return w.add("Clip", x, *(w.constant(np.array(each, np.float32)) for each in (low, high)))
 
 
 def pool(w: Writer, x: str) -> str:
