@@ -13,13 +13,20 @@ from tempfile import TemporaryDirectory
 
 from ratios import Cost, cost, snc
 
+# Of workers: by default they give memory back again and again, and look every 10 ms at what they are doing.
+LEAN = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27,
+    "distributed.worker.profile.enabled": False,
+}
 SPEC = Path(__file__).parents[1] / "examples" / "chips.toml"
 
 
 def on_cluster(command: list[str], workers: int) -> Cost:
     """What a command takes with this scheduler's workers, theirs and the scheduler's own time with it."""
+    import dask
     from distributed import Client, LocalCluster
 
+    dask.config.set(LEAN)
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
