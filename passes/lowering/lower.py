@@ -27,19 +27,18 @@ from .operators import (
     reduce,
     rounding,
     shapes,
-    sorting,
     spatial,
     spiking,
 )
 from .operators.table import HANDLERS
-from .operators.truth import combining, comparing
+from .operators.truth import combining, comparing, sorting
 
 __all__ = ["HANDLERS", "Lower"]
 
 # Importing them fills HANDLERS.
 FAMILIES = (
-    *(functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, sorting),
-    *(spatial, spiking, combining, comparing),
+    *(functions, linear, normalise, picking, pointwise, reduce, rounding, shapes, spatial, spiking),
+    *(combining, comparing, sorting),
 )
 
 

@@ -45,10 +45,12 @@ class LearningChip(Chip):
                 )
                 for word in self.learning[at + 2 : at + 2 + count]
             ]
-            numbers = [bits(rule, low, high) for low, high in ((32, 39), (40, 47), (48, 51), (52, 53))]
+            maximum, window = bits(rule, 32, 39), bits(rule, 40, 47)
+            shift, rounding = bits(rule, 48, 51), bits(rule, 52, 53)
             growth = f32(struct.unpack("<f", struct.pack("<I", bits(rule, 0, 31)))[0])
             settled = f32(struct.unpack("<f", struct.pack("<I", bits(course, 32, 63)))[0])
-            self.rules.append(Rule(growth, *numbers, bits(course, 0, 30), settled, pairs, at + 1))
+            noise = bits(course, 0, 30)
+            self.rules.append(Rule(growth, maximum, window, shift, rounding, noise, settled, pairs, at + 1))
             at += 2 + count
         self.voltages: dict[tuple[tuple[int, int], Neuron], np.float32] = {}
         self.fired: dict[tuple[tuple[int, int], Neuron], int] = {}  # the frame in which a source last did

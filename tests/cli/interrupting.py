@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -96,7 +97,8 @@ def searched(folder: Path) -> None:
     onnx.save(model, folder / "searched.onnx")
     (folder / "small.toml").write_text('name = "small"\ncore_words = 700\nmesh = [6, 6]\n', encoding="utf-8")
     frames = random.normal(0, 1, (8, 3, 8, 8)).astype(np.float32)
-    np.savez(folder / "searched.npz", **{model.graph.input[0].name: frames})
+    arrays: dict[str, Any] = {model.graph.input[0].name: frames}
+    np.savez(folder / "searched.npz", **arrays)
 
 
 def prepared(folder: Path) -> None:

@@ -45,7 +45,9 @@ def folded(channels: int) -> onnx.ModelProto:
     return net.model(net.add("Conv", found, net.weights(2, channels, 3, 3)))
 
 
-def transformed(opset: int, parts: int, inputs: tuple[Array, ...] = (), **said: Any) -> onnx.ModelProto:
+def transformed(
+    opset: int, parts: int, inputs: tuple[Array | None, ...] = (), **said: Any
+) -> onnx.ModelProto:
     """The spectrum of rows, and what a dense layer makes of it."""
     net = Net(opset, (1, 3, 10))
     rows = net.add("MatMul", "x", net.weights(10, 8 * parts))

@@ -90,7 +90,7 @@ def test_attention_with_a_mask_of_the_first_keys_alone() -> None:
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)], ir_version=10)
         found.append(run(compiled(model).image, frame)["y"])
-    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 
 def test_a_fault_within_a_body_is_the_nodes() -> None:

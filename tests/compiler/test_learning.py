@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
@@ -30,7 +31,7 @@ from snc.ir.errors import BadImage, BadInput, Unsupported
 from snc.ir.firing.learning import NOISE_PARTS, moved
 from snc.ir.firing.learning import Rounding as Written
 from snc.models.digits import digits_images, training_images
-from snc.models.stdp.network import RULE
+from snc.models.stdp.lessons import DIGITS
 from snc.models.stdp.rule import Learner, Rule, _rounded, encoded
 from snc.models.stdp.untrained import untrained as untrained_digits
 
@@ -147,7 +148,7 @@ def test_an_update_is_the_learners(rounding: Written) -> None:
     ("limit", "rounding"), [({"depth_max": 12}, Rounding.STOCHASTIC), ({"width_max": 2}, Rounding.NEAREST)]
 )
 def test_a_cut_network_learns_as_a_whole_one(
-    limit: dict[str, int], rounding: Rounding, tmp_path: Path
+    limit: dict[str, Any], rounding: Rounding, tmp_path: Path
 ) -> None:
     """Neurons or inputs in several populations: one neuron wins over all of them."""
     rule = replace(SMALL, neurons=24, rounding=rounding)
@@ -211,7 +212,7 @@ def test_a_listing_and_an_export_keep_the_rule(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_learn_is_refused_when_it_is_compiled(
-    changes: dict[str, object], rule: str, tmp_path: Path
+    changes: dict[str, Any], rule: str, tmp_path: Path
 ) -> None:
     with pytest.raises((Unsupported, BadInput)) as error:
         image_of(tmp_path, SMALL, **changes)
@@ -286,16 +287,16 @@ HEAD = (
 def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> None:
     """All 1,437: spikes of each step, weights, thresholds and the generator; and what the page says of it."""
     path = tmp_path / "digits.nir"
-    nir.write(path, untrained_digits(RULE))
-    image = compile_model(path, load_target("grai-vip"), Options(learning=rule_of(RULE))).image
+    nir.write(path, untrained_digits(DIGITS.rule))
+    image = compile_model(path, load_target("grai-vip"), Options(learning=rule_of(DIGITS.rule))).image
     random = np.random.default_rng(0)
     phases = random.random(64)
-    learner = Learner.new(RULE, 64, random)
+    learner = Learner.new(DIGITS.rule, 64, random)
     before = learner_right(learner, phases)
     machine = Machine(image, learns=True)
     shown = training_images().images
     for digit in shown:
-        given = encoded(digit / 16, RULE, phases)
+        given = encoded(digit / 16, DIGITS.rule, phases)
         expected, _ = learner.present(given, learns=True)
         machine.restart()
         for step, frame in enumerate(given):
@@ -326,7 +327,7 @@ def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> Non
         assert said == made, "SNC_BLESS=1 pytest -m slow tests/compiler/test_learning.py writes it anew"
     after, learnt = learner_right(learner, phases), pupil.learnt
     for digit in [*shown] * 3:
-        learner.present(encoded(digit / 16, RULE, phases), learns=True)
+        learner.present(encoded(digit / 16, DIGITS.rule, phases), learns=True)
     for words in (
         f"{100 * before:.1f} % before",
         f"{100 * after:.1f} % afterwards",

@@ -48,12 +48,17 @@ CASES: dict[str, onnx.ModelProto] = {
 }
 
 
+UNPOOLED = (  # where each of [1, 8, 6, 7] elements goes
+    (np.arange(8) * 12 * 14 + np.arange(8) % 3)[np.newaxis, :, np.newaxis, np.newaxis]
+    + np.arange(6)[:, np.newaxis] * 28
+    + np.arange(7) * 2
+)
 CASES |= {
     "compressed channels": between("Compress", [np.asarray([True, False, True, True])], 3, axis=1),
     "compressed rows": between("Compress", [np.arange(6) % 2 == 0], 8, axis=-2),
     "unpooled": between(
         "MaxUnpool",
-        [sum(np.ix_([0], np.arange(8) * 12 * 14 + np.arange(8) % 3, np.arange(6) * 28, np.arange(7) * 2))],
+        [UNPOOLED],
         8,
         kernel_shape=[2, 2],
         strides=[2, 2],

@@ -1,5 +1,6 @@
 """Comparisons, what is made of their results, choices by them, and masks of infinities, on the chip."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ FLOAT, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.BOOL
 
 
 def model(
-    nodes: list[onnx.NodeProto], shapes: dict[str, tuple[int, ...]], held: dict[str, Any], kind: int = FLOAT
+    nodes: list[onnx.NodeProto],
+    shapes: Mapping[str, tuple[int, ...]],
+    held: dict[str, Any],
+    kind: int = FLOAT,
 ) -> onnx.ModelProto:
     """Nodes that make y of inputs and constants."""
     graph = helper.make_graph(
