@@ -15,16 +15,16 @@ from ..ir.activations import Activation
 from ..ir.chip import SIZE_STEP
 from ..ir.mapping import CoreId, FragmentId, Mapping, Plan, core_size
 from ..ir.network import Population as Source
-from ..ir.network import Tensor, Update
+from ..ir.network import Update
 from ..ir.storage.bitrun import BitRun, words_for
 from ..ir.storage.formats import bias_codec
 from ..ir.storage.skipping import Layout
 from ..ir.storage.states import region
 from ..ir.storage.tables import Block, Descriptor, Strided
 from ..ir.storage.weights import FORMATS, Codec
-from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer, ImageTensor
+from .image.image import About, CoreImage, Image, ImageFragment, ImageLayer
 from .image.lessons import lesson_words, lessons_of
-from .image.pieces import piece_within
+from .image.pieces import image_tensor
 from .words.bits import Word, pack
 from .words.codes import ACTIVATIONS
 from .words.words import (
@@ -69,7 +69,7 @@ def emit(
         memory = _memory(mapping, held, index, layouts, core_of)
         x, y = mapping.places[index]
         cores.append(CoreImage(x, y, memory))
-    tensors = tuple(_tensor(tensor, mapping, core_of, address) for tensor in mapping.network.tensors)
+    tensors = tuple(image_tensor(tensor, mapping, core_of, address) for tensor in mapping.network.tensors)
     steps = _steps(mapping, core_of, address)
     learning = lesson_words(lessons_of(mapping, core_of, address))
     hosts = host_before, host_after
@@ -318,19 +318,6 @@ def _steps(mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[Fr
             word = Step(order=Order[action.name], core=core_of[each], population=address[each], **when)
             words.append(word.encode())
     return np.array(words, dtype=np.uint64)
-
-
-def _tensor(
-    tensor: Tensor, mapping: Mapping, core_of: dict[FragmentId, CoreId], address: dict[FragmentId, int]
-) -> ImageTensor:
-    fragments = mapping.of_population()
-    pieces = [
-        cut
-        for piece in tensor.pieces
-        for f in fragments[piece.population]
-        if (cut := piece_within(piece, mapping.plans[f], core_of[f], address[f])) is not None
-    ]
-    return ImageTensor(tensor.name, tensor.kind, tensor.shape, tensor.dtype, tuple(pieces), tensor.layer)
 
 
 def image_layers(mapping: Mapping) -> tuple[ImageLayer, ...]:

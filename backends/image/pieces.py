@@ -1,8 +1,25 @@
-"""Pieces of tensors in the coordinates of the fragments that they lie in."""
+"""Tensors of an image: their pieces in the coordinates of the fragments that they lie in."""
 
-from ...ir.mapping import Plan
-from ...ir.network import Piece
-from .image import ImagePiece
+from collections.abc import Mapping
+
+from ...ir.mapping import CoreId, FragmentId, Plan
+from ...ir.mapping import Mapping as Mapped
+from ...ir.network import Piece, Tensor
+from .image import ImagePiece, ImageTensor
+
+
+def image_tensor(
+    tensor: Tensor, mapping: Mapped, core_of: Mapping[FragmentId, CoreId], address: Mapping[FragmentId, int]
+) -> ImageTensor:
+    """A tensor of a mapped network, fragment by fragment."""
+    fragments = mapping.of_population()
+    pieces = [
+        cut
+        for piece in tensor.pieces
+        for f in fragments[piece.population]
+        if (cut := piece_within(piece, mapping.plans[f], core_of[f], address[f])) is not None
+    ]
+    return ImageTensor(tensor.name, tensor.kind, tensor.shape, tensor.dtype, tuple(pieces), tensor.layer)
 
 
 def piece_within(piece: Piece, plan: Plan, core: int, population: int) -> ImagePiece | None:
