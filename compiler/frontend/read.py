@@ -32,10 +32,10 @@ from .quantised import qdq, whole
 from .quantised.qdq import float_form, is_quantised
 from .quantised.rewriting import OWN
 from .quantised.whole import WholeForm, whole_form
+from .recurrent.backwards import NOTE as BACKWARDS
+from .recurrent.backwards import goes_backwards, written_out
 from .recurrent.reading import step_of, with_carried
 from .recurrent.scans import unrolled
-from .recurrent.unrolling import NOTE as UNROLLED
-from .recurrent.unrolling import goes_backwards, written_out
 from .simplify import of_output, simplified
 from .sizes import Scope, shape_of, survey
 
@@ -73,10 +73,10 @@ def read_model(
     """
     source = converted(load_model(path), path.name)
     step, unmapped = step_of(widen(source), input_shapes, path.name)
-    is_unrolled = goes_backwards(source)
+    is_backwards = goes_backwards(source)
     if step is not None:
         loaded = step.model
-    elif is_unrolled:
+    elif is_backwards:
         loaded, unmapped = written_out(widen(source), input_shapes, path.name)
     else:
         loaded = fix_shapes(source, input_shapes, path.name)
@@ -93,7 +93,7 @@ def read_model(
         raise
     notes = (
         *notes,
-        *[UNROLLED] * (is_unrolled and not unmapped),
+        *[BACKWARDS] * (is_backwards and not unmapped),
         *precision_notes(source),
         *found.graph.notes,
     )

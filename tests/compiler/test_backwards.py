@@ -10,7 +10,7 @@ import pytest
 from snc.backends.analysis.bill import bill
 from snc.backends.image.image import Image
 from snc.compiler.frontend.read import read_onnx
-from snc.compiler.frontend.recurrent.unrolling import GATES_MOST, NOTE
+from snc.compiler.frontend.recurrent.backwards import GATES_MOST, NOTE
 from snc.compiler.running.runner import Runner
 from snc.compiler.running.simulating.simulation import has_memory
 from snc.compiler.running.verify import verify

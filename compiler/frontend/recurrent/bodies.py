@@ -31,7 +31,7 @@ def is_whole(node: onnx.NodeProto) -> bool:
     if node.op_type == "Loop":
         return len(node.input) >= LOOP_INPUTS and len(bodies[0].output) >= len(node.input) - 1
     count = _integer(node, "num_scan_inputs")
-    listed = (_integers(node, "scan_input_axes", count), _integers(node, "scan_input_directions", count))
+    listed = (integers(node, "scan_input_axes", count), integers(node, "scan_input_directions", count))
     if not 0 < count <= len(node.input) or any(len(each) != count for each in listed):
         return False
     return len(bodies[0].output) >= len(node.input) - count
@@ -41,7 +41,7 @@ def sequences(node: onnx.NodeProto) -> Iterator[tuple[str, int]]:
     """The tensors that a Scan or Loop reads step by step, with the axis of the steps."""
     if node.op_type == "Scan":
         count = _integer(node, "num_scan_inputs")
-        axes = _integers(node, "scan_input_axes", count)
+        axes = integers(node, "scan_input_axes", count)
         yield from zip(node.input[len(node.input) - count :], axes, strict=True)
         return
     body = body_of(node)
@@ -98,7 +98,7 @@ def _scan(
         raise Unsupported(origin, "it is a Scan of opset 8", hint="export the model at a later opset")
     count = _integer(node, "num_scan_inputs")
     for what in ("scan_input_directions", "scan_output_directions"):
-        if any(_integers(node, what, 0)):
+        if any(integers(node, what, 0)):
             rule = "it runs backwards: its first step needs the last one of the sequence"
             raise Unsupported(origin, rule, hint="scan forwards")
     states = len(node.input) - count
@@ -131,7 +131,7 @@ def _loop(
 
 
 def _output_axis(node: onnx.NodeProto, index: int) -> int:
-    axes = _integers(node, "scan_output_axes", 0)
+    axes = integers(node, "scan_output_axes", 0)
     return axes[index] if index < len(axes) else 0
 
 
@@ -139,5 +139,6 @@ def _integer(node: onnx.NodeProto, name: str) -> int:
     return next((int(a.i) for a in node.attribute if a.name == name), 0)
 
 
-def _integers(node: onnx.NodeProto, name: str, count: int) -> list[int]:
+def integers(node: onnx.NodeProto, name: str, count: int) -> list[int]:
+    """The numbers of an attribute; as many zeros where a node does not have it."""
     return next((list(a.ints) for a in node.attribute if a.name == name), [0] * count)

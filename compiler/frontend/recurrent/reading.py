@@ -9,9 +9,9 @@ import onnx
 from ....ir.errors import SncError, each_of
 from ....ir.layers import Carried, LayerGraph
 from ..inline import with_first_outputs
+from .backwards import goes_backwards
 from .sequence import BODIES, Shapes, origin_of, recurrent_nodes, steps_first
 from .stepping import Stepped, stepped
-from .unrolling import goes_backwards
 
 
 def step_of(

@@ -4,12 +4,11 @@ that a model has itself go through a stream, step by step.
 
 from collections.abc import Mapping
 
-import numpy as np
 import onnx
 
 from ..inline import made_names, renamed
 from ..onnx_file import opset_of
-from .bodies import body_of, sequences
+from .bodies import body_of, integers, sequences
 from .writing import Writer
 
 
@@ -36,24 +35,23 @@ def _write(node: onnx.NodeProto, count: int, writer: Writer) -> None:
     body = body_of(node)
     read = list(sequences(node))
     states = list(node.input[: len(node.input) - len(read)])
-    backwards, left_backwards, axes = (
-        _listed(node, name)
-        for name in ("scan_input_directions", "scan_output_directions", "scan_output_axes")
+    left: list[list[str]] = [[] for _ in body.output[len(states) :]]
+    backwards = integers(node, "scan_input_directions", len(read))
+    left_backwards, axes = (
+        integers(node, name, len(left)) for name in ("scan_output_directions", "scan_output_axes")
     )
     held = {tensor.name for tensor in body.initializer}
     for tensor in body.initializer:
         writer.constants.append(onnx.TensorProto.FromString(tensor.SerializeToString()))
         writer.constants[-1].name = f"{writer.base}/{tensor.name}"
-    left: list[list[str]] = [[] for _ in body.output[len(states) :]]
     for step in range(count):
         new = {
             name: f"{writer.base}/{name if name in held else f'{step}/{name}'}" for name in made_names(body)
         }
         new |= {value.name: given for value, given in zip(body.input, states, strict=False)}
         for index, (tensor, axis) in enumerate(read):
-            at = count - 1 - step if index < len(backwards) and backwards[index] else step
-            place = writer.constant(f"place{at}", np.asarray(at, dtype=np.int64))
-            new[body.input[len(states) + index].name] = writer.add("Gather", tensor, place, axis=axis)
+            at = count - 1 - step if backwards[index] else step
+            new[body.input[len(states) + index].name] = writer.picked(tensor, at, axis=axis)
         for each in body.node:
             writer.nodes.append(renamed(each, lambda name, new=new: new.get(name, name)))  # type: ignore[misc]
             writer.nodes[-1].name = f"{writer.base}/{step}/{each.name or each.output[0]}"
@@ -66,11 +64,6 @@ def _write(node: onnx.NodeProto, count: int, writer: Writer) -> None:
             writer.add("Identity", state, output=output)
     for index, output in enumerate(node.output[len(states) :]):
         if output:
-            axis = axes[index] if index < len(axes) else 0
-            parts = [writer.moved("Unsqueeze", end, axis) for end in left[index]]
-            is_backwards = index < len(left_backwards) and left_backwards[index]
-            writer.add("Concat", *(reversed(parts) if is_backwards else parts), output=output, axis=axis)
-
-
-def _listed(node: onnx.NodeProto, name: str) -> list[int]:
-    return next((list(a.ints) for a in node.attribute if a.name == name), [])
+            parts = [writer.moved("Unsqueeze", end, axes[index]) for end in left[index]]
+            ordered = list(reversed(parts)) if left_backwards[index] else parts
+            writer.joined(ordered, axes[index], output=output)

@@ -1,4 +1,4 @@
-"""Nodes that are written in place of one node: its step."""
+"""Nodes that are written in place of one node: its step, or all its steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -62,10 +62,10 @@ class Writer:
         held = self.constant(f"shape{sizes}", np.asarray(shape, dtype=np.int64))
         return self.add("Reshape", tensor, held, output=output)
 
-    def picked(self, tensor: str, index: int, name: str) -> str:
-        """One of what lies along the first axis, without that axis."""
+    def picked(self, tensor: str, index: int, name: str = "", axis: int = 0) -> str:
+        """One of what lies along an axis, without that axis."""
         held = self.constant(f"at{index}", np.asarray(index, dtype=np.int64))
-        return self.add("Gather", tensor, held, name=name, axis=0)
+        return self.add("Gather", tensor, held, name=name, axis=axis)
 
     def joined(self, tensors: Sequence[str], axis: int, output: str = "") -> str:
         """Tensors side by side."""
