@@ -58,7 +58,7 @@ KEYS = {
     "rounding": _Key(
         "rounding",
         f"one of {', '.join(ROUNDINGS)}",
-        ROUNDINGS.__contains__,
+        lambda value: isinstance(value, str) and value in ROUNDINGS,
         lambda value: ROUNDINGS[str(value)],
     ),
     "seed": _whole("noise", 0, NOISE_MODULUS - 1),

@@ -196,6 +196,7 @@ def test_what_cannot_be_trained(
         (f"{RULE}window = 300", "is no TOML file"),
         (RULE.replace("3", "300"), "window = 300 is not what it takes (give a whole number from 0 to 255)"),
         (f"{RULE}rounding = 3", "rounding = 3 is not what it takes (give one of truncate, nearest, stoch"),
+        (f"{RULE}rounding = []", "rounding = [] is not what it takes (give one of truncate, nearest, stoch"),
         (f"{RULE}speed = 1", "'speed' says nothing of a rule of learning"),
         (RULE.replace("neurons", "input"), "is of INPUT neurons, of which none learns"),
     ):
