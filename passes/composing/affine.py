@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from ...ir.errors import SncError
-from ...ir.layers import Array, Layer
+from ...ir.layers import Array, Layer, LayerGraph
 from .layer_writer import COMPOSITIONS, Composition, Writer
 
 MATRIX_MAX = 2**22  # elements of A
@@ -72,7 +72,7 @@ class AffineMap:
 
 def affine(w: Writer, layer: Layer, form: Form) -> str | None:
     """A layer that is affine in its one map, as other layers; None where it is not, or is too large."""
-    (source,) = _maps(w, layer)
+    (source,) = _maps(w.graph, layer)
     slices, elements, results = form.sizes
     if w.alone is None or elements * results > MATRIX_MAX:
         return None
@@ -151,9 +151,9 @@ def _written(w: Writer, x: str, found: AffineMap, slices: int, elements: int, re
     return w.add("Add", made, w.constant(found.shift)) if bias else made
 
 
-def _maps(w: Writer, layer: Layer) -> list[str]:
+def _maps(graph: LayerGraph, layer: Layer) -> list[str]:
     """The inputs that are not constant."""
-    return [name for name in layer.inputs if name and not w.is_constant(name)]
+    return [name for name in layer.inputs if name and name not in graph.constants]
 
 
 def _by_channel(w: Writer, layer: Layer) -> Form:
@@ -161,7 +161,7 @@ def _by_channel(w: Writer, layer: Layer) -> Form:
 
 
 def _as_one(w: Writer, layer: Layer) -> Form:
-    (source,) = _maps(w, layer)
+    (source,) = _maps(w.graph, layer)
     return Form(w.shape(source), w.graph.shape(layer.outputs[0]))
 
 
@@ -207,10 +207,12 @@ MAPS = {"DequantizeLinear": 1}  # which input is the map, where it is not the fi
 
 def _enter(operator: str, form: Callable[[Writer, Layer], Form], summary: str) -> None:
     def compose(w: Writer, layer: Layer) -> str | None:
-        is_alone = _maps(w, layer) == [layer.inputs[MAPS.get(operator, 0)]]
-        return affine(w, layer, form(w, layer)) if is_alone else None
+        return affine(w, layer, form(w, layer))
 
-    COMPOSITIONS[operator] = Composition(operator, compose, summary)
+    def applies(graph: LayerGraph, layer: Layer) -> bool:
+        return _maps(graph, layer) == [layer.inputs[MAPS.get(operator, 0)]]
+
+    COMPOSITIONS[operator] = Composition(operator, compose, summary, applies=applies)
 
 
 for _operator, _form, _summary in AFFINE:

@@ -83,4 +83,5 @@ def _is_weighted(graph: LayerGraph, layer: Layer) -> bool:
 
 def _is_composed(graph: LayerGraph, layer: Layer) -> bool:
     """Whether a layer of single-precision floats is made of others."""
-    return layer.op in COMPOSITIONS and graph.values[layer.result].dtype == "float32"
+    found = COMPOSITIONS.get(layer.op)
+    return found is not None and graph.values[layer.result].dtype == "float32" and found.applies(graph, layer)

@@ -141,13 +141,14 @@ Composed = Callable[[Writer, Layer], str | tuple[str, ...] | None]
 @dataclass(frozen=True, slots=True)
 class Composition:
     """What an operator is made of, and the words that the support table says of it. `is_weighted`: its
-    constants may be weights, which are the chip's wherever it stands.
+    constants may be weights, which are the chip's wherever it stands. `applies`: to which layers of it.
     """
 
     operator: str
     compose: Composed
     summary: str
     is_weighted: bool = False
+    applies: Callable[[LayerGraph, Layer], bool] = lambda graph, layer: True
 
 
 COMPOSITIONS: dict[str, Composition] = {}
