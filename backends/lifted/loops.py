@@ -16,7 +16,7 @@ from ..words import codes
 from .layout import LINE, TILE
 from .lists import BASE, KH, KW, UPDATE, WORD, list_events, taps_most, taps_of
 from .rounding import States, added
-from .tiles import Tile, fetch, tile
+from .tiles import Reach, fetch, tile
 
 # Columns of a tile: its first neuron, how many, of how many lanes, where its weights begin.
 NEURON, COUNT, LANES, WEIGHTS = range(4)
@@ -33,7 +33,7 @@ one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(
 def add_to(
     states: States, where: Integers, some: int, neuron: int, count: int, weights: Floats, base: int,
     at: Integers, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag, pixels: int,
-    reach: Tile,
+    reach: Reach,
 ) -> None:  # fmt: skip
     """`count` neurons of `some` pixels hear their events, so many pixels at once by a tile's `reach`."""
     for first in range(0, some, pixels):

@@ -18,12 +18,12 @@ from ...ir.compiled import config
 from .layout import TILE
 from .rounding import LEAST, SPREAD, TOO_LARGE, added
 
-Tile = Callable[..., None]
+Reach = Callable[..., None]
 
 cgutils: Any = untyped
 
 
-def tile(pixels: int) -> Tile:
+def tile(pixels: int) -> Reach:
     """A compiled function: events reach `TILE` neurons of so many pixels, as many events for each."""
     lanes = TILE // pixels
 
@@ -71,7 +71,7 @@ else:
         return types.void(weights, types.int64), code
 
 
-def _vectorised(pixels: int, lanes: int) -> Tile:
+def _vectorised(pixels: int, lanes: int) -> Reach:
     """The same with a vector for each pixel."""
     index = ir.IntType(64)
     indices = ir.VectorType(index, lanes)
