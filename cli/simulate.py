@@ -158,10 +158,7 @@ def simulate_command(
     is_spiking = Dynamics.says(loaded.about.dynamics)
     step = seconds or (Dynamics.parsed(loaded.about.dynamics).dt if is_spiking else STEP)
     data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels, step))
-
-    def begins(frame: int) -> bool:
-        return data.begins(frame) or (refresh is not None and frame % refresh == 0)
-
+    begins = data.anew(refresh)
     warn_of_bytes(ctx, data)
     known = None if labels is None else load_labels(labels, data)
     of_streams = data.has_streams

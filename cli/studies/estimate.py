@@ -88,12 +88,8 @@ def estimate_command(
     if data.has_streams and labels is not None:
         raise BadInput(None, "labels of recordings are not of frames", hint="simulate each form")
     known = None if labels is None else load_labels(labels, data)
-
-    def begins(frame: int) -> bool:
-        return data.begins(frame) or (refresh is not None and frame % refresh == 0)
-
     with frames_bar("estimate", len(data)) as at:
-        found = run_forms(forms, model, data, known, at, begins)
+        found = run_forms(forms, model, data, known, at, data.anew(refresh))
     result = {"model": str(model), "frames": len(data), "forms": plain(found.rows)}
     if report_file is not None:
         _report(found, image, report_file, result)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from snc.cli.main import main
+from snc.compiler.running.runner import Runner
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -36,6 +37,29 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Done(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]]:
+    """`interrupted(n)`: the n-th call of a runner is interrupted. Hands on the calls since. Frames are run
+    one by one, as large ones are.
+    """
+    whole = Runner.__call__
+    monkeypatch.setattr(Runner, "together", 1)
+
+    def at(last: int | None) -> list[int]:
+        calls: list[int] = []
+
+        def call(self: Runner, *arguments: Any, **options: Any) -> Any:
+            calls.append(len(calls))
+            if len(calls) == last:
+                raise KeyboardInterrupt
+            return whole(self, *arguments, **options)
+
+        monkeypatch.setattr(Runner, "__call__", call)
+        return calls
+
+    return at
 
 
 @pytest.fixture

@@ -27,29 +27,6 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data.npz"
 
 
-@pytest.fixture
-def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]]:
-    """`interrupted(n)`: the n-th call of a runner is interrupted. Hands on the calls since. Frames are run
-    one by one, as large ones are.
-    """
-    whole = Runner.__call__
-    monkeypatch.setattr(Runner, "together", 1)
-
-    def at(last: int | None) -> list[int]:
-        calls: list[int] = []
-
-        def run(self: Runner, *arguments: Any, **options: Any) -> Any:
-            calls.append(len(calls))
-            if len(calls) == last:
-                raise KeyboardInterrupt
-            return whole(self, *arguments, **options)
-
-        monkeypatch.setattr(Runner, "__call__", run)
-        return calls
-
-    return at
-
-
 def counts(text: str) -> dict[str, Any]:
     """What is printed as JSON, without what depends on time and place."""
     found: dict[str, Any] = json.loads(text)

@@ -12,7 +12,6 @@ from compiler.nir_graphs import saved
 
 from snc.backends.image.container import load, save, write_image
 from snc.backends.machine.machine import Machine
-from snc.compiler.running.runner import Runner
 from snc.compiler.running.training import train as training
 from snc.models.stdp.network import EVENT
 
@@ -116,26 +115,6 @@ def test_nothing_is_learnt_in_no_pass(run: Run, learning: Path, folder: Path, tm
     done = run("train", learning, "-i", folder, "--bin", 0.001, "-o", out, "--passes", 0)
     assert done.code == 0
     assert out.read_bytes() == learning.read_bytes()
-
-
-@pytest.fixture
-def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[int]]:
-    """`interrupted(n)`: the n-th frame is interrupted. Hands on the frames since."""
-    whole = Runner.__call__
-
-    def at(last: int | None) -> list[int]:
-        calls: list[int] = []
-
-        def call(self: Runner, *arguments: Any, **options: Any) -> Any:
-            calls.append(len(calls))
-            if len(calls) == last:
-                raise KeyboardInterrupt
-            return whole(self, *arguments, **options)
-
-        monkeypatch.setattr(Runner, "__call__", call)
-        return calls
-
-    return at
 
 
 def without_time(done: Done) -> dict[str, Any]:

@@ -91,6 +91,10 @@ class DataSet(Sequence[Arrays]):
         offset = index - self._ends[number] + source.frames
         return index == 0 or (source.streams > 0 and offset % (source.frames // source.streams) == 0)
 
+    def anew(self, refresh: int | None) -> Callable[[int], bool]:
+        """Whether a frame begins anew: where a stream begins, and every `refresh` frames if that is given."""
+        return lambda index: self.begins(index) or (refresh is not None and index % refresh == 0)
+
     @property
     def has_streams(self) -> bool:
         """Whether its files hold whole streams: recordings, or sequences."""
