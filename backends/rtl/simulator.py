@@ -11,7 +11,6 @@ from typing import Literal
 from ...ir.errors import BadInput, Origin
 
 Tool = Literal["verilator", "iverilog"]
-TOOLS: tuple[Tool, ...] = ("verilator", "iverilog")
 PACKAGE = "words.sv"  # comes first: the modules use it
 TOP = "bench"
 

@@ -89,7 +89,7 @@ def estimate_command(
         raise BadInput(None, "labels of recordings are not of frames", hint="simulate each form")
     known = None if labels is None else load_labels(labels, data)
     with frames_bar("estimate", len(data)) as at:
-        found = run_forms(forms, model, data, known, at, data.anew(refresh))
+        found = run_forms(forms, data, known, at, data.anew(refresh))
     result = {"model": str(model), "frames": len(data), "forms": plain(found.rows)}
     if report_file is not None:
         _report(found, image, report_file, result)

@@ -82,7 +82,7 @@ def train_command(
     from ...compiler.running.data.dataset import check_apart, open_data
     from ...compiler.running.data.labels import load_labels
     from ...compiler.running.data.recordings import STEP
-    from ...compiler.running.training.partial import Kept
+    from ...compiler.running.training.partial import PartialTraining
     from ...compiler.running.training.train import Lessons, train
     from ...compiler.running.training.votes import answers, right, votes_of
 
@@ -109,7 +109,7 @@ def train_command(
         "bin": step,
         "passes": passes,
     }
-    kept = Kept(output, run, streams)
+    kept = PartialTraining(output, run, streams)
     begun = Lessons(loaded)
     if resume and loaded.learning.size:
         pupil = Machine(loaded, learns=True, file=image.name).pupil

@@ -15,7 +15,6 @@ from .small import MAP, MICROSOFT, RANDOM, Case, frames, model, node, run
 CHIP = load_target("grai-vip")
 WEIGHTS = RANDOM.normal(size=(5, 4, 3, 3)).astype(np.float32)
 MATRIX = RANDOM.normal(size=(16, 5)).astype(np.float32)
-CLIPPED = {"activation": "Clip", "activation_params": [-0.5, 1.5]}
 FUSED: dict[str, Case] = {
     "conv and relu": (node("FusedConv", "x w", "y", MICROSOFT, activation="Relu"), {"w": WEIGHTS}, MAP),
     "conv, sum and clip": (

@@ -81,7 +81,6 @@ FORMS: Mapping[str, Form] = {
     "MatMulIntegerToFloat": Form("MatMul", (Operand(0, 2, 4, -2), Operand(1, 3, 5, -1)), None, shift=6),
     "DynamicQuantizeMatMul": Form("MatMul", (Operand(0, -1, -1), Operand(1, 2, 3, -1)), None, shift=4),
 }
-OWN_FORMS = ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
 DROPPED = ("channels_last", "opset")
 QUANTISED = (*FORMS, "QLinearConcat", "DynamicQuantizeLinear")
 

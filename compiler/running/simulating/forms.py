@@ -87,7 +87,6 @@ def forms_of(
 
 def run_forms(
     forms: Sequence[Form],
-    model: Path,
     frames: Sequence[Arrays],
     labels: Labels | None = None,
     on_step: OnStep = lambda frame, done, of: None,

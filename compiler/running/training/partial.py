@@ -19,7 +19,7 @@ from .train import Lessons
 HINT = "remove it, or leave --resume away"
 
 
-class Kept:
+class PartialTraining:
     """The file: written while the training runs, and gone with the end of a `with` block that is no error."""
 
     def __init__(self, target: Path, run: Mapping[str, object], streams: int) -> None:
