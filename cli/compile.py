@@ -48,8 +48,8 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
     type=click.Choice(["shared", "banded", "persistent"]),
     default="shared",
     show_default=True,
-    help="Whether populations that live at different times share memory, or each neuron has its own state; "
-    "banded: shared, with feature maps cut into bands of rows, of which few live at a time.",
+    help="Whether populations in use at different times share memory, or each neuron has its own state; "
+    "banded: shared, with feature maps cut into bands of rows, of which few are in use at a time.",
 )
 @click.option(
     "--objective",
