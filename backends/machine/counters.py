@@ -60,8 +60,8 @@ class Counters:
         """Those of some runs of one image together."""
         first = counters[0]
         assert all(each.populations == first.populations for each in counters), "counters of two images"
-        found = {name: np.sum([getattr(each, name) for each in counters], axis=0) for name in cls.COUNTS}
-        return cls(first.populations, first.inputs, **found)
+        found = {name: np.sum([getattr(each, name) for each in counters], axis=0) for name in first.COUNTS}
+        return type(first)(first.populations, first.inputs, **found)
 
     def __add__(self, other: Self) -> Self:
         assert self.populations == other.populations, "counters of two images"

@@ -31,7 +31,7 @@ from .operators import (
     spiking,
 )
 from .operators.table import HANDLERS
-from .operators.truth import combining, comparing, sorting
+from .truth import combining, comparing, sorting
 
 __all__ = ["HANDLERS", "Lower"]
 

@@ -11,7 +11,7 @@ from onnx import helper
 
 from snc.compiler.running.runner import Runner
 from snc.ir.errors import Unsupported
-from snc.passes.lowering.operators.truth import sorting
+from snc.passes.lowering.truth import sorting
 
 from .reference import compiled
 from .test_families import Net

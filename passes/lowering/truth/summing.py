@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .....ir.errors import Unsupported
-from .....ir.layers import Layer
-from .....ir.network import Activation, Shape, Update
-from ...arrangement import Stack
-from ...builder import Builder
-from ...views import Ids
-from ..pointwise import drawn_together, join
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Activation, Shape, Update
+from ..arrangement import Stack
+from ..builder import Builder
+from ..operators.pointwise import drawn_together, join
+from ..views import Ids
 
 TYPES = ("float32", "bool")  # of what is compared and combined
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .....ir.errors import Unsupported
-from .....ir.layers import Layer
-from .....ir.network import Activation, Shape, Update
-from ...arrangement import Stack
-from ...builder import Builder
-from ...views import Ids
-from ..pointwise import drawn_together, join
-from ..table import lowers
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Activation, Shape, Update
+from ..arrangement import Stack
+from ..builder import Builder
+from ..operators.pointwise import drawn_together, join
+from ..operators.table import lowers
+from ..views import Ids
 from .summing import operands, positive, summed
 
 FLOATS = ("float16", "float32", "float64")

@@ -8,16 +8,16 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .....ir.errors import Unsupported
-from .....ir.layers import Layer
-from .....ir.network import Activation, Shape
-from ... import axis as axes
-from ...arrangement import Arrangement, apart, arrangements
-from ...builder import Builder
-from ...views import Ids, NotPlanar
-from ...weights import Weights
-from ..pointwise import multiplied
-from ..table import lowers
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Activation, Shape
+from .. import axis as axes
+from ..arrangement import Arrangement, apart, arrangements
+from ..builder import Builder
+from ..operators.pointwise import multiplied
+from ..operators.table import lowers
+from ..views import Ids, NotPlanar
+from ..weights import Weights
 
 Matrix = NDArray[np.float32]
 

@@ -6,13 +6,13 @@ pass.
 
 import numpy as np
 
-from .....ir.errors import Unsupported
-from .....ir.layers import Layer
-from .....ir.network import Activation
-from ...arrangement import Stack
-from ...builder import Builder
-from ...views import Ids
-from ..table import lowers
+from ....ir.errors import Unsupported
+from ....ir.layers import Layer
+from ....ir.network import Activation
+from ..arrangement import Stack
+from ..builder import Builder
+from ..operators.table import lowers
+from ..views import Ids
 from .summing import operands, positive, summed
 
 LARGEST = float(np.finfo(np.float32).max)
