@@ -172,3 +172,20 @@ def test_another_loop_beside_it_is_refused(tmp_path: Path) -> None:
     model = net.model(*ends, *scan(net, flat, net.weights(HIDDEN)))
     with pytest.raises(SncError, match="goes through a sequence beside a node that goes backwards"):
         read_onnx(saved(tmp_path, model))
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("direction", r"\(RNN\): the shape of its output"), ("activations", "refuses the model")],
+)
+def test_words_that_are_no_text_are_refused(tmp_path: Path, name: str, rule: str) -> None:
+    net = Net(STEPS)
+    model = net.model(*cell(net, "RNN", "x", "reverse", activations=["Relu"]))
+    (held,) = (each for node in model.graph.node for each in node.attribute if each.name == name)
+    if name == "direction":
+        held.s = b"\xff"
+    else:
+        held.strings[0] = b"\xff"
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(SncError, match=rule):
+        read_onnx(tmp_path / "model.onnx")

@@ -49,7 +49,7 @@ NODES = {
 
 def directions(node: onnx.NodeProto) -> tuple[bool, ...]:
     """Of each direction of a recurrent node, whether it goes backwards through the sequence."""
-    said = next((a.s.decode() for a in node.attribute if a.name == "direction"), "forward")
+    said = next((a.s.decode(errors="replace") for a in node.attribute if a.name == "direction"), "forward")
     return DIRECTIONS.get(said, (False,))
 
 
@@ -239,7 +239,7 @@ class Cell:
 
     def _functions(self) -> Iterator[tuple[str, dict[str, float]]]:
         """The activation functions with their numbers. Raises Unsupported for one that is not known."""
-        given = [bytes(name).decode() for name in self.attributes.get("activations", ())]
+        given = [bytes(name).decode(errors="replace") for name in self.attributes.get("activations", ())]
         alphas = [float(a) for a in self.attributes.get("activation_alpha", ())]
         betas = [float(b) for b in self.attributes.get("activation_beta", ())]
         for name in given or DEFAULTS[self.node.op_type] * len(self.directions):
