@@ -6,6 +6,7 @@ bounds what may be run; what the tensors' shapes are, ONNX Runtime says.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -227,9 +228,10 @@ def _compressed(node: onnx.NodeProto, scope: Scope) -> Iterable[tuple[str, onnx.
     shape, condition = scope.shape(node.input[0]), scope.values.get(node.input[1])
     if shape is None or condition is None:
         return
-    axis, kept = _integer(node, "axis"), int(np.count_nonzero(condition))
+    axis = _integer(node, "axis")
     if axis is not None and not -len(shape) <= axis < len(shape):
         return
+    kept = int(np.count_nonzero(condition.ravel()[: prod(shape) if axis is None else shape[axis]]))
     sizes = [kept] if axis is None else [*shape]
     sizes[axis or 0] = kept
     kind = scope.types[node.input[0]].tensor_type.elem_type

@@ -33,6 +33,8 @@ def div(w: Writer, layer: Layer) -> str | None:
 def mod(w: Writer, layer: Layer) -> str | None:
     """Of floats, with the sign of either, by a constant or a map without zeros."""
     dividend, divisor = layer.inputs
+    if w.is_constant(divisor) and not w.held(divisor).all():
+        return None
     if not layer.integer("fmod", 0):
         return _modulo(w, dividend, divisor)
     magnitude = (w.constant(np.abs(w.held(x))) if w.is_constant(x) else w.add("Abs", x) for x in layer.inputs)

@@ -55,6 +55,7 @@ UNPOOLED = (  # where each of [1, 8, 6, 7] elements goes
 )
 CASES |= {
     "compressed channels": between("Compress", [np.asarray([True, False, True, True])], 3, axis=1),
+    "compressed, longer than its axis": between("Compress", [np.arange(9) != 1], 7, axis=1),
     "compressed rows": between("Compress", [np.arange(6) % 2 == 0], 8, axis=-2),
     "unpooled": between(
         "MaxUnpool",

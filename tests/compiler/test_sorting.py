@@ -146,6 +146,9 @@ def test_what_is_not_sorted_or_is_too_much_is_refused(monkeypatch: pytest.Monkey
         compiled(sorted_maps(2, sorted=0))
     with pytest.raises(Unsupported, match="the operator cannot be mapped"):
         compiled(determinants(6))
+    zero = np.arange(10, dtype=np.float32)[None]
+    with pytest.raises(Unsupported, match="has no layer that the chip can compute"):
+        compiled(remainder(zero, 1))
     monkeypatch.setattr(sorting, "WEIGHTS_MAX", 100)
     with pytest.raises(Unsupported, match="its 6 elements, each compared with every other, take too many"):
         compiled(sorted_maps(2))

@@ -130,7 +130,9 @@ def max_unpool(builder: Builder, layer: Layer) -> None:
 @lowers("Compress")
 def compress(builder: Builder, layer: Layer) -> None:
     """A constant condition: a view."""
-    ids, kept = builder.operand(layer, 0), np.flatnonzero(builder.constant(layer, 1))
-    is_flat = "axis" not in layer.attributes
-    found = ids.ravel()[kept] if is_flat else np.take(ids, kept, axis=layer.integer("axis", 0))
-    builder.define(layer.outputs[0], found)
+    ids, condition = builder.operand(layer, 0), builder.constant(layer, 1)
+    axis = layer.integer("axis", 0)
+    if "axis" not in layer.attributes:
+        ids, axis = ids.ravel(), 0
+    kept = np.flatnonzero(condition[: ids.shape[axis]])  # ONNX Runtime does not read what is beyond
+    builder.define(layer.outputs[0], np.take(ids, kept, axis=axis))
