@@ -1,1 +1,3 @@
-"""What is true: comparisons, and what is made of their results. A truth is a neuron with the value 1 or 0."""
+"""What is true: comparisons, what is made of their results, and orders. A truth is a neuron with the value 1
+or 0.
+"""
