@@ -140,20 +140,29 @@ def main(arguments: Sequence[str] | None = None, is_interrupted: Callable[[], bo
         exit_code = _run(given)
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        return _interrupted(interrupt.args)
+        return _interrupted(*interrupt.args, *_notes(interrupt))
     except Exception as error:
-        return _interrupted() if is_interrupted() else _failed(error, given)
+        return _interrupted(*_notes(error)) if is_interrupted() else _failed(error, given)
     return exit_code
 
 
-def _interrupted(known: Sequence[object] = ()) -> int:
+def _notes(end: BaseException) -> Sequence[str]:
+    """What is there all the same."""
+    found: Sequence[str] = getattr(end, "__notes__", ())
+    return found
+
+
+def _interrupted(*known: object) -> int:
     """One line, with what the interrupt itself says."""
-    click.echo(": ".join(("snc: interrupted", *filter(None, map(str, known)))), err=True)
+    said = ", ".join(filter(None, map(str, known)))
+    click.echo(f"snc: interrupted: {said}" if said else "snc: interrupted", err=True)
     return INTERRUPTED
 
 
 def _failed(error: Exception, given: Sequence[str]) -> int:
     """The exit code of a command that did not come to its end, and why."""
+    for note in _notes(error):
+        click.echo(f"snc: note: {note}", err=True)
     match error:
         case NoArgsIsHelpError():
             error.show()

@@ -255,12 +255,12 @@ def say_json(value: object) -> None:
 
 @contextmanager
 def kept_all_the_same(*written: Path) -> Iterator[None]:
-    """Where what else is to be written fails, says what is there already."""
+    """Where what else is to be written fails or is interrupted, notes what is there already."""
     try:
         yield
-    except Exception:
+    except BaseException as end:
         for path in written:
-            click.echo(f"snc: note: {path} is written", err=True)
+            end.add_note(f"{path} is written")
         raise
 
 

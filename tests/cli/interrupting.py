@@ -133,7 +133,7 @@ def faults(found: Ended, folder: Path) -> Iterator[str]:
     if found.code == 130 and not (len(lines) == 1 and lines[0].startswith("snc: interrupted")):
         yield f"said {found.err!r}"
     for path in folder.iterdir():
-        if str(path.name) in found.err:
+        if path.suffix == ".part" and path.name in found.err:
             continue  # kept for --resume
         try:
             match path.suffix:

@@ -51,6 +51,18 @@ def test_an_interrupt_ends_the_process_whatever_becomes_of_it(way: str) -> None:
     assert done.stderr == "snc: interrupted\n"
 
 
+@pytest.mark.parametrize("way", ["goes through", "becomes an error"])
+def test_its_line_says_what_is_there_all_the_same(way: str) -> None:
+    begins = (
+        "from snc.cli.views.show import kept_all_the_same\n"
+        "    with kept_all_the_same('d.snc', 'd.onnx'):\n        "
+    )
+    program = [sys.executable, "-c", CODE.format(begins + ENDS[way].replace("\n", "\n    "))]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "snc: interrupted: d.snc is written, d.onnx is written\n"
+
+
 def test_half_a_file_is_removed_where_the_process_must_be_ended(tmp_path: Path) -> None:
     way = (
         "from snc.backends.image.container import whole\n"
