@@ -100,10 +100,8 @@ def measured(
     for _ in range(repeats + 1):
         ours.append(seconds(lambda: run_frames(runner, frames)))
         theirs.append(seconds(lambda: [runtime.run(None, each) for each in batches]))
-    return Measured(
-        *(statistics.median(each) for each in zip(*ours[1:], strict=True)),
-        statistics.median(each for each, _ in theirs[1:]),
-    )
+    processor, clock = (statistics.median(each) for each in zip(*ours[1:], strict=True))
+    return Measured(processor, clock, statistics.median(each for each, _ in theirs[1:]))
 
 
 def run_frames(runner: Runner, frames: Sequence[Arrays]) -> None:
