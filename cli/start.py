@@ -17,6 +17,8 @@ from typing import NoReturn
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 GRACE = 1.0  # seconds that the main thread has to end by itself
+# A library whose functions are called by machine code of its own, which an exception leaves with nothing.
+CALLED_BACK, LATER = f"{os.sep}llvmlite{os.sep}", 0.01  # its folder; seconds after which it is likely done
 WRITERS = "backends.image.container"  # the module that knows of half-written files
 SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
 
@@ -43,9 +45,13 @@ class Interrupts:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
-        if not self.is_any:  # the second must not disturb what the first has begun
-            self.is_any = True
-            raise KeyboardInterrupt
+        if self.is_any:  # the second must not disturb what the first has begun
+            return
+        if _is_called_back(frame):
+            threading.Timer(LATER, signal.raise_signal, (number,)).start()
+            return
+        self.is_any = True
+        raise KeyboardInterrupt
 
     def _watch(self, receiver: int) -> None:
         """Ends the process where an interrupt has not."""
@@ -64,6 +70,15 @@ class Interrupts:
             cursor = SHOW_CURSOR if os.isatty(2) else b""
             os.write(2, cursor + b"snc: interrupted\n")
         os._exit(INTERRUPTED)
+
+
+def _is_called_back(frame: FrameType | None) -> bool:
+    """Whether a frame, or one that has called it, is the library's."""
+    while frame is not None:
+        if CALLED_BACK in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def main() -> int:
