@@ -172,9 +172,9 @@ def _alike(kernels: Integers, skipped: Integers) -> list[tuple[tuple[int, ...], 
     live = kernels[:, KERNEL_WEIGHTS] >= 0
     columns = KERNEL_KD, KERNEL_KW, KERNEL_KH, KERNEL_SL, KERNEL_BITS, KERNEL_LAYOUT, KERNEL_LAYOUT
     shapes = kernels[:, columns] * live[:, None]
-    if skipped.size:
+    if shapes[:, -1].any():
         first, counts = kernels[:, KERNEL_WEIGHTS], np.prod(shapes[:, :3], axis=1)
-        lost = np.where(live, skipped[first + counts] - skipped[first], 0)
+        lost = np.where(live, skipped[first + counts] - skipped[first], 0) if skipped.size else 0
         step = np.where(shapes[:, -1] == Layout.LIST, 1, SHARES // BITMAP_SHARES)
         stored = -(-SHARES * (counts - lost) // np.maximum(counts * step, 1)) * step
         shapes[:, -1] = np.where(shapes[:, -1] > 0, stored, 0)

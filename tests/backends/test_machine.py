@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from snc.backends.image.container import write_image
 from snc.backends.image.image import Image
 from snc.backends.machine.counters import Counters
+from snc.backends.machine.decode import decode
 from snc.backends.machine.machine import Arithmetic, Fire, Machine, Run
 from snc.backends.machine.tensors import cast_to
+from snc.backends.machine.timing import Clock
 from snc.backends.words.words import BiasFormat, Order
-from snc.ir.errors import BadInput
+from snc.ir.errors import BadInput, Origin
 from snc.ir.network import Activation, Update
+from snc.ir.storage.skipping import Layout
 
 from .by_the_manual import Chip as ByTheManual
 from .machine_toys import Toy, about
@@ -463,6 +466,23 @@ def test_bad_inputs(inputs: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=r"a\.snc") as error:
         Machine(toy_image(), file="a.snc").run(inputs)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("layout", [Layout.BITMAP, Layout.LIST])
+def test_a_kernel_that_might_skip_and_does_not_takes_its_time(layout: Layout) -> None:
+    """The same, whether another kernel of the image skips a weight or none does."""
+    planes = []
+    for skipped in (0, 1):
+        toy = Toy()
+        source = toy.input("x", (1, 1, 1))
+        for count in (0, skipped):
+            target, weights = toy.population((32, 1, 1)), np.ones((1, 32, 1, 1))
+            weights[0, :count] = 0
+            toy.join(source, target, weights, code="fixed8", layout=layout).output(f"y{target}", target)
+        works = next(filter(None, Clock(decode(toy.image(), Origin())).works))
+        planes.append(works[0].plane)
+    dense, beside = planes
+    assert np.array_equal(dense, beside)
 
 
 def test_bad_arithmetic() -> None:
