@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.storage.bitrun import BYTE_BITS
-from ...ir.storage.skipping import Layout, list_bits, place_bits
+from ...ir.storage.skipping import Layout, place_bits, skipped_bits
 from ...ir.storage.weights import EXPONENTS, PARAMETER_CODEC, Codec
 from ..image.image import Image
 from ..words.bits import WORD_BITS, Word, WordError, unpack, words_for
@@ -263,10 +263,9 @@ class Atlas:
                 if skips:
                     if (present := _present(words[address:], items, lists)) is None:
                         continue
-                    before = int(list_bits(items, present)) if lists else items
-                    count = words_for(before + present * form.bits, 1)
-                    note = f"{form.name}, {items - present} zeros skipped{', the others listed' * lists}"
                     layout = Layout.LIST if lists else Layout.BITMAP
+                    count = words_for(int(skipped_bits(items, present, form.bits, layout)), 1)
+                    note = f"{form.name}, {items - present} zeros skipped{', the others listed' * lists}"
                     claim = Claim(Role.WEIGHTS, address, count, population, items, note=note, layout=layout)
                     found.setdefault((address, -count), claim)
                     continue

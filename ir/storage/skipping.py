@@ -29,6 +29,11 @@ def list_bits(count: Any, present: Any) -> Any:
     return (present + 1) * place_bits(count)
 
 
+def skipped_bits(count: Any, present: Any, bits: int, layout: Layout) -> Any:
+    """The bits of a kernel that stores `present` of its `count` numbers and says which. Of arrays, too."""
+    return (list_bits(count, present) if layout == Layout.LIST else count) + present * bits
+
+
 def skipping(codes: NDArray[Any], present: NDArray[np.bool_], bits: int, layout: Layout) -> BitRun:
     """The codes that are present, of `bits` bits each, behind what says which of all they are."""
     if layout is Layout.LIST:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..deadline import in_time
 from .bitrun import CODE_TYPES, BitRun, code_type, words_for
-from .skipping import Layout, list_bits, place_bits
+from .skipping import Layout, place_bits, skipped_bits
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
 WORDS_MOST = 2**31  # more than any kernel takes
@@ -139,12 +139,11 @@ class Codec:
 
     def _sizes(self, count: Any, present: Any) -> NDArray[np.int64]:
         """The words of such a kernel, layout by layout."""
-        numbers = present * self.bits
         whole = words_for(count, self.bits)
         if not self.has_zero:
             whole = np.where(present < count, WORDS_MOST, whole)
-        skipping = (words_for(before + numbers, 1) for before in (count, list_bits(count, present)))
-        return np.stack(np.broadcast_arrays(whole, *skipping))
+        sizes = (skipped_bits(count, present, self.bits, each) for each in (Layout.BITMAP, Layout.LIST))
+        return np.stack(np.broadcast_arrays(whole, *(words_for(size, 1) for size in sizes)))
 
     def least_bits(self, count: Any, present: Any) -> Any:
         """The bits of so many weights in any layout, at least, as a part of any kernel."""

@@ -79,14 +79,15 @@ class _Decoder:
     def __init__(self, image: Image, program: Program, origin: Origin) -> None:
         self.image, self.program, self.origin = image, program, origin
         self.learns: set[int] = set()
-        self.taught: set[tuple[int, int]] = set()  # sources and targets of synapses that learn
+        self.taught: dict[int, set[int]] = {}  # of populations that learn, whose synapses do
 
     def rules(self) -> tuple[Rule, ...]:
         found = tuple(self._rule(lesson) for lesson in lessons(self.image.learning))
         for rule in found:
             for learner in rule.learners:
                 own = rule.places[rule.begins[learner.first] : rule.begins[learner.first + learner.neurons]]
-                what = fault_of(self.image, self.program, learner, own, self.taught)
+                taught = self.taught[learner.block]
+                what = fault_of(self.image, self.program, learner, own, rule.bits, taught)
                 if what:
                     raise self._fault(self.program.blocks[learner.block], f"learns, and {what}")
         return found
@@ -167,7 +168,7 @@ class _Decoder:
         block = self.program.blocks[target]
         if not found:
             raise self._fault(block, "learns from a population that has no axon to it")
-        self.taught.add((source, target))
+        self.taught.setdefault(target, set()).add(source)
         for bundle in found:
             if (bundle.axons[:, UPDATE] != ADD).any():
                 raise self._fault(block, "learns, and the update of its synapses is not ADD")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....ir.storage.bitrun import BYTE_BITS, WORD_BITS
+from ....ir.storage.skipping import Layout, skipped_bits
 from ....ir.storage.weights import PARAMETER_CODEC
 from ...image.image import Image
 from ...words.words import Extension, ExtensionKind
@@ -41,24 +42,24 @@ class Learner:
 
 
 def fault_of(
-    image: Image, program: Program, learner: Learner, weights: Integers, taught: Set[tuple[int, int]]
+    image: Image, program: Program, learner: Learner, weights: Integers, bits: int, taught: Set[int]
 ) -> str:
-    """What is wrong with a learner's places, "" for nothing. `weights`: the bits at which they begin.
-    `taught`: sources and targets of synapses that learn.
+    """What is wrong with a learner's places, "" for nothing. `weights`: the bits at which they begin, so many
+    each. `taught`: the populations whose synapses to it learn.
     """
     block = program.blocks[learner.block]
     held = np.sort(weights)
-    if (np.diff(held) == 0).any():
+    if (np.diff(held) < bits).any():
         return "synapses of it share a weight"
     thresholds = _list_span(learner.thresholds, block)
     lists = list(_lists(image, program, block.core))
     if lists.count(thresholds) > 1 or any(_meet(thresholds, each) for each in lists if each != thresholds):
         return "others have its thresholds"
-    kernels = list(_kernels(program, block.core, taught))
+    kernels = list(_kernels(program, learner.block, taught))
     if any(_meet(thresholds, each) for each in kernels):
         return "others have its thresholds"
     for begin, end in (*lists, *kernels):
-        first, last = np.searchsorted(held, [begin, end])
+        first, last = np.searchsorted(held, [begin - bits + 1, end])
         if first < last:
             return "others have some of its weights"
     return ""
@@ -85,11 +86,13 @@ def _list_span(address: int, block: Block) -> Span:
     return begin, begin + int(PARAMETER_CODEC.size_bits(block.word.depth))
 
 
-def _kernels(program: Program, core: int, taught: Set[tuple[int, int]]) -> Iterator[Span]:
-    """Weights of a core that do not learn."""
+def _kernels(program: Program, learner: int, taught: Set[int]) -> Iterator[Span]:
+    """Weights of a population's core that are not those which it learns."""
+    core = program.blocks[learner].core
     for source, bundles in enumerate(program.bundles):
         for bundle in bundles:
-            if program.blocks[bundle.target].core == core and (source, bundle.target) not in taught:
+            is_own = bundle.target == learner and source in taught
+            if program.blocks[bundle.target].core == core and not is_own:
                 yield from _of_bundle(program, program.blocks[source], bundle)
 
 
@@ -100,11 +103,13 @@ def _of_bundle(program: Program, source: Block, bundle: Bundle) -> Iterator[Span
             if kernel[KERNEL_WEIGHTS] < 0:
                 continue
             count = int(kernel[KERNEL_KD] * kernel[KERNEL_KW] * kernel[KERNEL_KH])
-            size = count * int(kernel[KERNEL_BITS])
-            if kernel[KERNEL_LAYOUT]:
+            bits, layout = int(kernel[KERNEL_BITS]), Layout(kernel[KERNEL_LAYOUT])
+            size = count * bits
+            if layout:
                 first = kernel[KERNEL_WEIGHTS]
-                missing = int(program.skipped[first + count] - program.skipped[first])
-                size = count + (count - missing) * int(kernel[KERNEL_BITS])
+                skipped = program.skipped  # of nothing where all that may be left out is there
+                missing = int(skipped[first + count] - skipped[first]) if skipped.size else 0
+                size = int(skipped_bits(count, count - missing, bits, layout))
             begin = int(kernel[KERNEL_PLACE]) * BYTE_BITS
             yield begin, begin + size
 
