@@ -24,15 +24,15 @@ class Lesson:
 
 def lessons(words: NDArray[np.uint64]) -> tuple[Lesson, ...]:
     """What the words of a LERN section say. Raises WordError."""
-    left = words.tolist()
+    numbers, at = words.tolist(), 0
     found = []
-    while left:
-        rule = Learning.decode(left[0])
-        held = left[2 : 2 + rule.pairs]
+    while at < len(numbers):
+        rule = Learning.decode(numbers[at])
+        held = numbers[at + 2 : at + 2 + rule.pairs]
         if len(held) < rule.pairs:
             raise WordError(f"{rule.pairs} pairs are said to follow, {len(held)} do")
-        found.append(Lesson(rule, Course.decode(left[1]), tuple(map(Plastic.decode, held))))
-        left = left[2 + rule.pairs :]
+        found.append(Lesson(rule, Course.decode(numbers[at + 1]), tuple(map(Plastic.decode, held))))
+        at += 2 + rule.pairs
     return tuple(found)
 
 

@@ -20,7 +20,7 @@ Hulled = tuple[int, dict[Geometry, Edge], tuple[Integers, Integers]]
 
 def hull(edges: dict[Geometry, Edge], depth: int) -> tuple[Integers, Integers]:
     """For each source channel the first target channel that it reaches and the one behind the last, or -1."""
-    low, high = np.full(depth, 1 << 30, dtype=np.int64), np.full(depth, -1, dtype=np.int64)
+    low, high = np.full(depth, np.iinfo(np.int64).max), np.full(depth, -1, dtype=np.int64)
     for edge in edges.values():
         low[edge.live] = np.minimum(low[edge.live], edge.firsts)
         high[edge.live] = np.maximum(high[edge.live], edge.firsts + edge.depths)

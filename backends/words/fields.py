@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.compiled import compiled
+from .bits import WORD_BITS
 
 Words = NDArray[np.uint64]
 
 
 @compiled
 def number(memory: Words, word: int, first: int, bits: int) -> int:
-    """The number in fewer than 64 bits of a word, from bit `first` on, without a sign."""
+    """The number in some bits of a word, but not all, from bit `first` on, without a sign."""
     mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
     return int(np.int64((memory[word] >> np.uint64(first)) & mask))
 
@@ -35,8 +36,8 @@ def put(memory: Words, word: int, first: int, bits: int, value: int) -> None:
 @compiled
 def packed(memory: Words, place: int, bits: int) -> int:
     """The number that begins at a bit of a memory, in one word or in two, without a sign."""
-    word, first = place // 64, place % 64
-    low = min(bits, 64 - first)
+    word, first = place // WORD_BITS, place % WORD_BITS
+    low = min(bits, WORD_BITS - first)
     found = number(memory, word, first, low)
     if low < bits:
         found += 2**low * number(memory, word + 1, 0, bits - low)
@@ -46,8 +47,8 @@ def packed(memory: Words, place: int, bits: int) -> int:
 @compiled
 def pack_in(memory: Words, place: int, bits: int, value: int) -> None:
     """Sets the number that begins at a bit of a memory."""
-    word, first = place // 64, place % 64
-    low = min(bits, 64 - first)
+    word, first = place // WORD_BITS, place % WORD_BITS
+    low = min(bits, WORD_BITS - first)
     put(memory, word, first, low, value % 2**low)
     if low < bits:
         put(memory, word + 1, 0, bits - low, value // 2**low)

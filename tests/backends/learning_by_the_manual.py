@@ -123,7 +123,7 @@ class LearningChip(Chip):
             if (core.index, bits(port, 0, 14)) != target.key:
                 continue
             kernel, first, place, exponent = self.kernel(core, port, c + bits(axon, 18, 27))
-            code, sl = bits(kernel, 29, 32), bits(kernel, 18, 18)
+            code, sl = bits(kernel, 29, 31), bits(kernel, 18, 18)
             kd, kw, kh = bits(kernel, 0, 9) + 1, bits(kernel, 10, 13) + 1, bits(kernel, 14, 17) + 1
             if code == 0 or not first <= channel < first + kd:
                 continue

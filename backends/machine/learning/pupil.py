@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....ir.errors import Origin
+from ....ir.storage.bitrun import WORD_BITS
+from ....ir.storage.weights import PARAMETER_CODEC
 from ...image.image import Image
 from ...image.lessons import Lesson, lesson_words
 from ...words.words import Course
@@ -188,5 +190,7 @@ class Pupil:
             int(held.rounding), run.noise, run.counts,
         )  # fmt: skip
         thresholds[neuron] = thresholds[neuron] + np.float32(held.growth)
-        rise(memory, learner.thresholds, neuron, int(thresholds[neuron : neuron + 1].view(np.uint32)[0]))
+        bits = PARAMETER_CODEC.bits
+        place = learner.thresholds * WORD_BITS + neuron * bits
+        rise(memory, place, bits, int(thresholds[neuron : neuron + 1].view(np.uint32)[0]))
         run.learnt[number] += 1

@@ -56,6 +56,6 @@ def update(
 
 
 @kept(fields)
-def rise(memory: Words, address: int, number: int, raw: int) -> None:
-    """Writes a threshold's 32 bits."""
-    fields.pack_in(memory, address * 64 + number * 32, 32, raw)
+def rise(memory: Words, place: int, bits: int, raw: int) -> None:
+    """Writes a threshold, which begins at a bit of the memory."""
+    fields.pack_in(memory, place, bits, raw)
