@@ -85,7 +85,8 @@ class Program:
     """An image as arrays: blocks, the bundles of each, and the steps, those before the first frame apart.
 
     `at`: the block of a population, by core and address. `skipped`: how many weights before each one are
-    skipped; empty where none is. `states`: how many numbers all cores' states take.
+    skipped; empty where none is. `facts`: the words of each core that hold anything but weights and lists of
+    parameters. `states`: how many numbers all cores' states take.
     """
 
     blocks: tuple[Block, ...]
@@ -96,6 +97,7 @@ class Program:
     kernels: Integers
     weights: Floats
     skipped: Integers
+    facts: tuple[NDArray[np.bool_], ...]
     states: int
     at: dict[tuple[int, int], int]
 
@@ -158,9 +160,9 @@ class _Decoder:
                     own[i] = replace(
                         bundle, shortcut=shortcut(chosen, kernels, weights, skipped, bundle.mixed)
                     )
-        bundled = tuple(map(tuple, bundles))
-        states = self.first_state[-1]
-        return Program(self.blocks, bundled, prologue, body, rows, kernels, weights, skipped, states, self.at)
+        bundled, facts = tuple(map(tuple, bundles)), tuple(memory.facts for memory in self.memories)
+        held = rows, kernels, weights, skipped, facts
+        return Program(self.blocks, bundled, prologue, body, *held, self.first_state[-1], self.at)
 
     def _block(self, core: int, address: int) -> Block:
         memory = self.memories[core]

@@ -90,7 +90,7 @@ def _activation(memory: Memory, word: Population, function: Extension | None, ad
 def _numbers(memory: Memory, at: int, count: int, population: int) -> Floats:
     """One number for each channel, that an extension word points to."""
     bits = PARAMETER_CODEC.bits
-    words = memory.take(at, words_for(count, bits), "parameter words", population)
+    words = memory.numbers(at, words_for(count, bits), "parameter words", population)
     found = PARAMETER_CODEC.from_codes(unpack(words, bits, count)).astype(np.float32)
     if np.isnan(found).any():
         raise memory.fault(at, "a parameter is not a number")

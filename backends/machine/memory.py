@@ -14,12 +14,15 @@ Integers = NDArray[np.int64]
 
 
 class Memory:
-    """The words of one core, and which of them something was read from."""
+    """The words of one core, and which of them something was read from: `read`, and of these `facts`, which
+    are more than numbers that stand side by side, as weights do.
+    """
 
     def __init__(self, index: int, core: CoreImage, origin: Origin) -> None:
         self.index = index
         self.words = core.words
         self.read = np.zeros(core.words.size, dtype=np.bool_)
+        self.facts = self.read.copy()
         self._origin = origin
 
     def fault(self, address: int, what: str) -> BadImage:
@@ -37,6 +40,12 @@ class Memory:
 
     def take(self, address: int, count: int, what: str, pointer: int) -> NDArray[np.uint64]:
         """The words of a span, marked as read."""
+        words = self.numbers(address, count, what, pointer)
+        self.facts[address : address + count] = True
+        return words
+
+    def numbers(self, address: int, count: int, what: str, pointer: int) -> NDArray[np.uint64]:
+        """The same of numbers that stand side by side."""
         span = self.span(address, count, what, pointer)
         self.read[span] = True
         return self.words[span]
@@ -53,7 +62,7 @@ class Memory:
         """Many decoded words, as one array for each field."""
         if addresses.size:
             self.span(int(addresses.max()), 1, f"the {kind.__name__.lower()} word", pointer)
-        self.read[addresses] = True
+        self.read[addresses] = self.facts[addresses] = True
         try:
             return kind.decode_array(self.words[addresses])
         except WordError:

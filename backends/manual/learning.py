@@ -39,10 +39,10 @@ What learning changes is in one place each, and nobody else's. A population that
 `LIF`, with H = W = 1 and a `PARAMETERS` word for its thresholds; it learns by one rule. Every `Plastic` word
 names two populations with steps, and axons from the one to the other, with the update `ADD`. Two neurons are
 joined by one such synapse at most. The weights of a rule are all of the code `FIXED8`, or all of `FIXED` with
-one n; they have one exponent, $exponents, do not skip zeros, and are not negative. No bit of such a
-weight, or
-of such a list of thresholds, belongs to another weight, parameter or scale. From whatever number that is not
-negative, no update leads out of these numbers. `growth` is finite. A run that learns refuses any other image.
+one n; they have one exponent, $exponents, do not skip zeros, and are not negative. No bit of such a weight,
+or of such a list of thresholds, belongs to another weight, parameter or scale, and none of their words is of
+another kind. From whatever number that is not negative, no update leads out of these numbers. `growth` is
+finite. A run that learns refuses any other image.
 
 | counter of learning | counts |
 | --- | --- |

@@ -122,6 +122,18 @@ def threshold_in_weights(pair: Pair) -> Image:
     return pair.written(pair.list_at(first, pair.at("weights", FIRST)))
 
 
+def thresholds_in_kernels(pair: Pair) -> Image:
+    """Thresholds that stand where another population has its kernel words."""
+    first = pair.populations[FIRST]
+    return pair.written(pair.list_at(first, pair.at("table", SECOND)))
+
+
+def weights_in_a_block(pair: Pair) -> Image:
+    """Weights that stand where the population says what its parameters are."""
+    first = pair.populations[FIRST]
+    return pair.written(pair.kernel(FIRST, 0, address=pair.at("block", first)))
+
+
 @pytest.mark.parametrize("code", ["fixed8", "fixed5"])
 @pytest.mark.parametrize(
     ("change", "what"),
@@ -131,6 +143,8 @@ def threshold_in_weights(pair: Pair) -> Image:
         (beside, "others have some of its weights"),
         (one_threshold, "others have its thresholds"),
         (threshold_in_weights, "others have"),
+        (thresholds_in_kernels, "words of another kind"),
+        (weights_in_a_block, "words of another kind"),
     ],
 )
 def test_words_of_two_are_refused(change: Callable[[Pair], Image], what: str, code: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ....ir.storage.bitrun import BYTE_BITS, WORD_BITS
+from ....ir.storage.bitrun import BYTE_BITS, WORD_BITS, words_for
 from ....ir.storage.skipping import Layout, skipped_bits
 from ....ir.storage.weights import PARAMETER_CODEC
 from ...image.image import Image
@@ -62,6 +62,10 @@ def fault_of(
         first, last = np.searchsorted(held, [begin - bits + 1, end])
         if first < last:
             return "others have some of its weights"
+    first, behind = thresholds[0] // WORD_BITS, words_for(thresholds[1], 1)
+    words = np.concatenate([held // WORD_BITS, (held + bits - 1) // WORD_BITS, np.arange(first, behind)])
+    if program.facts[block.core][words].any():
+        return "words of another kind are its weights or thresholds"
     return ""
 
 
