@@ -1,4 +1,5 @@
 """The walk: an image, lifted, runs map by map, with the literal machine's results to the last bit.
+The sign of a zero alone may differ: events of nothing are added, too.
 
 What cannot be lifted, and a frame in which a number is not finite (then weights of zero that maps add would
 show), is left to the literal machine.
