@@ -10,6 +10,7 @@ Where weights are shared, the pointer comes before the weight. This is what lear
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from ...ir.storage.bitrun import WORD_BITS
 from ..words import fields
 from .forms import Layout, Stored, Words
 from .layer import Integers
@@ -50,7 +51,7 @@ def _rank(layout: Layout, memory: Words, row: int, target: int, held: Integers, 
     """Which of a row's synapses leads to a target, or NOWHERE."""
     start, _, count = head(memory, row)
     if layout.form == INDEX:
-        each = 64 // layout.index_bits
+        each = WORD_BITS // layout.index_bits
         for i in range(count):
             read(held, counts, NAMES, start + i // each)
             name = fields.number(memory, start + i // each, i % each * layout.index_bits, layout.index_bits)
@@ -58,12 +59,12 @@ def _rank(layout: Layout, memory: Words, row: int, target: int, held: Integers, 
                 return i if name == target else NOWHERE
         return NOWHERE
     rank = 0
-    for word in range(target // 64 + 1):
+    for word in range(target // WORD_BITS + 1):
         read(held, counts, NAMES, start + word)
-        last = 63 if word < target // 64 else target % 64
+        last = WORD_BITS - 1 if word < target // WORD_BITS else target % WORD_BITS
         for bit in range(last + 1):
             rank += fields.number(memory, start + word, bit, 1)
-    is_there = fields.number(memory, start + target // 64, target % 64, 1)
+    is_there = fields.number(memory, start + target // WORD_BITS, target % WORD_BITS, 1)
     return rank - 1 if is_there else NOWHERE
 
 
@@ -78,7 +79,7 @@ def _place(
     targets: Integers,
     places: Integers,
 ) -> int:
-    """Where a row's weight to a target lies: 64 * word + place, or NOWHERE."""
+    """Where a row's weight to a target lies: WORD_BITS * word + place, or NOWHERE."""
     if layout.form == FUNCTIONAL:
         for i in range(computed(layout, memory, row, counts, targets, places)):
             if targets[i] == target:
@@ -92,15 +93,15 @@ def _place(
         return NOWHERE
     after = start + names
     if not layout.shared:
-        each = 64 // layout.weight_bits
-        return (after + rank // each) * 64 + rank % each
-    each = 64 // layout.pointer_bits
+        each = WORD_BITS // layout.weight_bits
+        return (after + rank // each) * WORD_BITS + rank % each
+    each = WORD_BITS // layout.pointer_bits
     read(held, counts, POINTERS, after + rank // each)
     pointer = fields.number(
         memory, after + rank // each, rank % each * layout.pointer_bits, layout.pointer_bits
     )
     slots: int = 2**layout.slot_bits
-    return (layout.kernel + pointer // slots) * 64 + pointer % slots
+    return (layout.kernel + pointer // slots) * WORD_BITS + pointer % slots
 
 
 @kept(fields)
@@ -121,7 +122,7 @@ def _column(
         place = _place(layout, memory, rows[event], target, held, counts, targets, places)
         if place == NOWHERE:
             continue
-        word, slot = place // 64, place % 64
+        word, slot = place // WORD_BITS, place % WORD_BITS
         read(held, counts, WEIGHTS, word)
         counts[OPERATIONS] += 1
         weight = fields.signed(memory, word, slot * layout.weight_bits, layout.weight_bits)

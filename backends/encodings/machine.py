@@ -18,6 +18,7 @@ from enum import IntEnum
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from ...ir.storage.bitrun import WORD_BITS
 from ..words import fields
 from . import forms
 from .forms import Form, Layout, Stored, Words
@@ -141,7 +142,7 @@ def computed(
     y, x = position // layout.source_width, position % layout.source_width
     counts[TABLE_READS] += 1
     kernel, first, depth = head(memory, channel)
-    each = 64 // layout.weight_bits
+    each = WORD_BITS // layout.weight_bits
     block = -(-depth // each)
     begin_y, begin_x = y * layout.spread_y - layout.base_y, x * layout.spread_x - layout.base_x
     count = 0
@@ -157,7 +158,7 @@ def computed(
             word = kernel + (ky * layout.taps_x + kx) * block
             for d in range(depth):
                 targets[count] = target + d
-                places[count] = (word + d // each) * 64 + d % each
+                places[count] = (word + d // each) * WORD_BITS + d % each
                 count += 1
     return count
 
@@ -169,7 +170,7 @@ def _listed(
     """The targets of a row with indices. How many there are, and the address of what follows them."""
     counts[TABLE_READS] += 1
     start, names, count = head(memory, row)
-    each = 64 // layout.index_bits
+    each = WORD_BITS // layout.index_bits
     for i in range(count):
         read(held, counts, NAMES, start + i // each)
         targets[i] = fields.number(memory, start + i // each, i % each * layout.index_bits, layout.index_bits)
@@ -186,9 +187,9 @@ def _mapped(
     count = 0
     for word in range(words):
         read(held, counts, NAMES, start + word)
-        for bit in range(64):
+        for bit in range(WORD_BITS):
             if fields.number(memory, start + word, bit, 1):
-                targets[count] = word * 64 + bit
+                targets[count] = word * WORD_BITS + bit
                 count += 1
     return count, start + words
 
@@ -203,7 +204,7 @@ def _walk(
     targets: Integers,
     places: Integers,
 ) -> int:
-    """All synapses of a row: their targets, and where their weights lie: 64 * word + place."""
+    """All synapses of a row: their targets, and where their weights lie: WORD_BITS * word + place."""
     if layout.form == FUNCTIONAL:
         return computed(layout, memory, row, counts, targets, places)
     if layout.form == INDEX:
@@ -211,18 +212,18 @@ def _walk(
     else:
         count, after = _mapped(layout, memory, row, held, counts, targets)
     if layout.shared:
-        each = 64 // layout.pointer_bits
+        each = WORD_BITS // layout.pointer_bits
         for i in range(count):
             read(held, counts, POINTERS, after + i // each)
             pointer = fields.number(
                 memory, after + i // each, i % each * layout.pointer_bits, layout.pointer_bits
             )
             slots = 2**layout.slot_bits
-            places[i] = (layout.kernel + pointer // slots) * 64 + pointer % slots
+            places[i] = (layout.kernel + pointer // slots) * WORD_BITS + pointer % slots
     else:
-        each = 64 // layout.weight_bits
+        each = WORD_BITS // layout.weight_bits
         for i in range(count):
-            places[i] = (after + i // each) * 64 + i % each
+            places[i] = (after + i // each) * WORD_BITS + i % each
     return count
 
 
@@ -246,7 +247,7 @@ def _pass(
         held[:] = -1
         weights_changed = states_changed = total = 0
         for i in range(_walk(layout, memory, rows[event], held, counts, targets, places)):
-            word, slot = places[i] // 64, places[i] % 64
+            word, slot = places[i] // WORD_BITS, places[i] % WORD_BITS
             if held[WEIGHTS] != word:
                 counts[TABLE_WRITES] += weights_changed
                 weights_changed = 0
@@ -297,5 +298,5 @@ def _put(layout: Layout, memory: Words, states: Integers) -> None:
 def _weights(layout: Layout, memory: Words, places: Integers, weights: Integers) -> None:
     for i in range(len(weights)):
         weights[i] = fields.signed(
-            memory, places[i] // 64, places[i] % 64 * layout.weight_bits, layout.weight_bits
+            memory, places[i] // WORD_BITS, places[i] % WORD_BITS * layout.weight_bits, layout.weight_bits
         )
