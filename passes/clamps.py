@@ -50,7 +50,8 @@ class Unclamp:
             if own is not None:
                 bounds[layer.result] = _clamped(source, own)
             elif (of := _passed_on(found, bounds)) != ANY:
-                bounds.update(dict.fromkeys(layer.outputs, of))
+                named = layer.outputs[:1] if layer.op in MAXIMA else layer.outputs  # the others are indices
+                bounds.update(dict.fromkeys(named, of))
         if not instead:
             return graph
         same = MappingProxyType({name: tuple(held) for name, held in twins.items()})

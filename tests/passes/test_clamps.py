@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 from oracle.graphs import random_input
 from oracle.writer import Writer
 
@@ -23,6 +24,12 @@ def pool(w: Writer, x: str) -> str:
     return w.add("MaxPool", x, kernel_shape=[2, 2])
 
 
+def largest(w: Writer, x: str) -> str:
+    """Where the largest elements are, but for 3 beyond it."""
+    indices = w.add_many("MaxPool", (x,), 2, kernel_shape=[2, 2])[1]
+    return w.add("Clip", indices, *(w.constant(np.array(each, np.int64)) for each in (0, 3)))
+
+
 CASES: dict[str, tuple[Build, list[str]]] = {
     "behind views": (
         lambda w, x: w.add("Neg", clip(w, w.add("Flatten", pool(w, clip(w, x, -1, 1))), -1, 2)),
@@ -37,6 +44,10 @@ CASES: dict[str, tuple[Build, list[str]]] = {
     "of anything": (
         lambda w, x: w.add("Neg", w.add("Relu", w.add("Neg", w.add("Relu", x)))),
         ["Relu", "Neg", "Relu", "Neg"],
+    ),
+    "of indices": (
+        lambda w, x: w.add("Cast", largest(w, clip(w, x, 0, 1)), to=TensorProto.FLOAT),
+        ["Clip", "MaxPool", "Clip", "Cast"],
     ),
     "an output": (lambda w, x: w.add("Relu", w.add("Relu", x)), ["Relu", "Relu"]),
 }
