@@ -20,7 +20,7 @@ def scatter(w: Writer, layer: Layer) -> str | None:
     shape, form = w.shape(data), w.shape(updates)
     places = scattered(layer, shape, w.held(indices).astype(np.int64)).ravel()
     turn = turns(places)
-    for each in range(int(turn.max()) + 1):
+    for each in range(int(turn.max(initial=-1)) + 1):
         now = np.flatnonzero(turn == each)
         there = w.constant(np.stack(np.unravel_index(places[now], shape), axis=-1), np.int64)
         from_ = w.constant(np.stack(np.unravel_index(now, form), axis=-1), np.int64)

@@ -106,6 +106,14 @@ def test_updates_that_meet_are_reduced_one_after_the_other(reduction: str) -> No
     is_computed(net.model(net.add("Conv", found, net.weights(2, 6, 3, 3))))
 
 
+def test_where_nothing_is_scattered_all_stays() -> None:
+    net = Net(OPSET, (1, 3, 4, 5))
+    maps = net.add("Conv", "x", net.weights(6, 3, 3, 3), pads=[1] * 4)
+    none = net.constant(np.zeros((0, 2), np.int64)), net.constant(np.zeros((0, 4, 5), np.float32))
+    found = net.add("ScatterND", maps, *none, reduction="add")
+    is_computed(net.model(net.add("Conv", found, net.weights(2, 6, 3, 3))))
+
+
 @pytest.mark.parametrize("mode", ["linear", "circular"])
 def test_a_cache_is_written_at_constant_positions(mode: str) -> None:
     net = Net(24, (1, 6, 4))
