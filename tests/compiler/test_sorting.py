@@ -1,5 +1,6 @@
 """Products, determinants, the largest elements and where they are, between layers with weights."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,15 @@ from .test_middle import is_computed
 Array = npt.NDArray[Any]
 
 
-def sorted_maps(count: int, axis: int = 1, **said: Any) -> onnx.ModelProto:
+def sorted_maps(count: int, axis: int = 1, channels: int = 6, **said: Any) -> onnx.ModelProto:
     net = Net(13, (1, 3, 4, 5))
-    maps = net.add("Conv", "x", net.weights(6, 3, 3, 3), pads=[1] * 4)
+    maps = net.add("Conv", "x", net.weights(channels, 3, 3, 3), pads=[1] * 4)
     name = f"t{len(net.nodes)}"
     k = net.constant(np.asarray([count]))
     net.nodes.append(helper.make_node("TopK", [maps, k], [name, f"{name}i"], name, axis=axis, **said))
-    channels = count if axis == 1 else 6
+    kept = count if axis == 1 else channels
     kernel = (1, 1) if axis != 1 else (3, 3)
-    return net.model(net.add("Conv", name, net.weights(2, channels, *kernel)))
+    return net.model(net.add("Conv", name, net.weights(2, kept, *kernel)))
 
 
 def reduced(operator: str, **said: Any) -> onnx.ModelProto:
@@ -152,3 +153,15 @@ def test_what_is_not_sorted_or_is_too_much_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sorting, "WEIGHTS_MAX", 100)
     with pytest.raises(Unsupported, match="its 6 elements, each compared with every other, take too many"):
         compiled(sorted_maps(2))
+
+
+def test_what_is_too_much_is_refused_before_it_is_listed() -> None:
+    """500 elements have 124,750 pairs: a matrix of these and the elements would take 250 megabytes."""
+    model = sorted_maps(2, channels=500)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unsupported, match="its 500 elements, each compared with every other"):
+            compiled(model)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()

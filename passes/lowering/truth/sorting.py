@@ -63,6 +63,7 @@ class _Sorting:
         size = self.size
         if size == 1:
             return self.maps, np.full_like(self.maps, -1)
+        self._check(len(self.maps), size * (size - 1) // 2)  # before pairs are listed
         low, high = np.triu_indices(size, 1)
         pairs = np.arange(len(low))
         apart_ = np.zeros((len(low), size), np.float32)
@@ -86,6 +87,12 @@ class _Sorting:
         products = self.builder.ids(multiplied(self.builder, self.layer, stack, repeated, chosen))
         return self._made(products, of_rank), indices
 
+    def _check(self, channels: int, results: int) -> None:
+        """Raises Unsupported where a step has too many weights."""
+        if channels * results > WEIGHTS_MAX:
+            rule = f"its {self.size} elements, each compared with every other, take too many synapses"
+            raise Unsupported(self.layer.origin, rule, hint=f"{WEIGHTS_MAX} for each step are the most")
+
     def _made(
         self,
         maps: Ids,
@@ -96,9 +103,7 @@ class _Sorting:
         """A population that hears a product of each group with a matrix [results, channels]."""
         results, _ = matrix.shape
         _, height, width = maps.shape
-        if len(maps) * results > WEIGHTS_MAX:
-            rule = f"its {self.size} elements, each compared with every other, take too many synapses"
-            raise Unsupported(self.layer.origin, rule, hint=f"{WEIGHTS_MAX} for each step are the most")
+        self._check(len(maps), results)
         tiled = None if bias is None else np.tile(bias, self.groups)
         shape = Shape(self.groups * results, height, width)
         target = self.builder.add(self.layer, shape, activation=activation, bias=tiled)
