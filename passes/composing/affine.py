@@ -93,17 +93,24 @@ def probed(alone: Callable[[Array], Array], form: Form) -> AffineMap | None:
     """What an operator computes, if it is affine, and does the same with all slices."""
     slices, elements, results = form.sizes
     shift = _rows(alone, np.zeros((1, elements), np.float32), form)[0]
+    if not np.isfinite(shift).all():
+        return None
     matrix = np.empty((results, elements))
     for begin, end in _batches(form):
         unit = np.zeros((end - begin, elements), np.float32)
         unit[np.arange(end - begin), np.arange(begin, end)] = 1
         matrix[:, begin:end] = (_rows(alone, unit, form) - shift).T
-    drawn = np.random.default_rng(SEED).standard_normal((slices, elements)).astype(np.float32)
-    got = _rows(alone, drawn, form, is_whole=True)
-    want = drawn @ matrix.T + shift
-    bound = np.abs(drawn) @ np.abs(matrix.T) + np.abs(shift)
-    if not (np.isfinite(matrix).all() and (np.abs(got - want) <= TOLERANCE * bound.max(initial=1.0)).all()):
+    if not np.isfinite(matrix).all():
         return None
+    drawn = np.random.default_rng(SEED).standard_normal((slices, elements)).astype(np.float32)
+    bound = np.abs(drawn) @ np.abs(matrix.T) + np.abs(shift)
+    for given in (
+        drawn,
+        -drawn,
+    ):  # what is linear on each side of 0 alone, as the largest of elements, is not
+        got, want = _rows(alone, given, form, is_whole=True), given @ matrix.T + shift
+        if not (np.abs(got - want) <= TOLERANCE * bound.max(initial=0)).all():
+            return None
     peak = NOISE * np.abs(matrix).max(initial=0)
     matrix, shift = (np.where(np.abs(each) < peak, 0, each) for each in (matrix, shift))
     return AffineMap(matrix.astype(np.float32), shift.astype(np.float32))

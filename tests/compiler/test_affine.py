@@ -170,3 +170,18 @@ def test_an_operator_that_only_seems_to_treat_slices_alike_is_found_out() -> Non
     assert affine.probed(lambda x: 2 * x + 1, form) is not None
     assert affine.probed(lambda x: x - x.mean(axis=1, keepdims=True), form) is None
     assert affine.probed(np.abs, form) is None
+
+
+def test_what_is_linear_on_each_side_of_zero_alone_is_not_affine() -> None:
+    """Whatever numbers are drawn: one of them may have been above 0."""
+    form = affine.Form((1, 1), (1, 1))
+    for scale in (1.0, -1.0, 1e-7):
+        assert affine.probed(lambda x, scale=scale: np.maximum(scale * x, 0), form) is None
+        assert affine.probed(lambda x, scale=scale: scale * x + scale, form) is not None
+
+
+def test_an_infinite_answer_is_not_affine() -> None:
+    form = affine.Form((1, 2), (1, 2))
+    for value in (np.inf, np.nan):
+        assert affine.probed(lambda x, value=value: np.full_like(x, value), form) is None
+        assert affine.probed(lambda x, value=value: np.where(x == 1, value, x), form) is None
