@@ -72,7 +72,7 @@ def cast(builder: Builder, layer: Layer) -> None:
 
 @lowers("Where")
 def where(builder: Builder, layer: Layer) -> None:
-    """Of feature maps and constants: a view where the condition is constant, else exact, infinities too."""
+    """Maps and constants: a view by a constant condition, else exact; but a chosen NaN becomes infinite."""
     if layer.input(0) in builder.views:
         _chosen(builder, layer)
         return
