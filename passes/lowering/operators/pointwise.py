@@ -198,22 +198,28 @@ def drawn_together(builder: Builder, layer: Layer, maps: Ids) -> Ids:
 @lowers("Max")
 def maximum(builder: Builder, layer: Layer) -> None:
     """The larger of feature maps and constants, each of the full shape or broadcast along whole axes."""
-    _extreme(builder, layer, Update.MAXIMUM, -math.inf)
+    _extreme(builder, layer, Update.MAXIMUM)
 
 
 @lowers("Min")
 def minimum(builder: Builder, layer: Layer) -> None:
     """The smaller of feature maps and constants, each of the full shape or broadcast along whole axes."""
-    _extreme(builder, layer, Update.MINIMUM, math.inf)
+    _extreme(builder, layer, Update.MINIMUM)
 
 
-def _extreme(builder: Builder, layer: Layer, update: Update, neutral: float) -> None:
+def _extreme(builder: Builder, layer: Layer, update: Update) -> None:
     stack, operands = _operands(builder, layer)
+    builder.define(layer.outputs[0], stack.tensor(extreme(builder, layer, stack, operands, update)))
+
+
+def extreme(builder: Builder, layer: Layer, stack: Stack, operands: Sequence[Ids], update: Update) -> Ids:
+    """A population that holds the least or the largest of some stacks of maps."""
     operands = [builder.heard(layer, maps) for maps in operands]
+    neutral = math.inf if update is Update.MINIMUM else -math.inf
     target = builder.add(layer, Shape(*stack.sizes), initial=neutral)
     for maps in operands:
         join(builder, layer, maps, target, update)
-    builder.define(layer.outputs[0], stack.tensor(builder.ids(target)))
+    return builder.ids(target)
 
 
 def product(builder: Builder, layer: Layer) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 
 from ....ir.errors import Unsupported
 from ....ir.layers import Layer
-from ....ir.network import Activation, Shape, Update
+from ....ir.network import Activation, Update
 from ..arrangement import Stack
 from ..builder import Builder
-from ..operators.pointwise import drawn_together, join
+from ..operators.pointwise import drawn_together, extreme
 from ..operators.table import lowers
 from ..views import Ids
 from .summing import operands, positive, summed
@@ -112,9 +112,4 @@ def _extreme(builder: Builder, layer: Layer, stack: Stack, operands: Sequence[Id
     """The least or the largest of some maps; one alone is what it is."""
     if len(operands) == 1 and operands[0].shape == stack.sizes:
         return operands[0]
-    operands = [builder.heard(layer, maps) for maps in operands]
-    neutral = math.inf if update is Update.MINIMUM else -math.inf
-    target = builder.add(layer, Shape(*stack.sizes), initial=neutral)
-    for maps in operands:
-        join(builder, layer, maps, target, update)
-    return builder.ids(target)
+    return extreme(builder, layer, stack, operands, update)
