@@ -26,7 +26,7 @@ WEIGHTS_MAX = 2**16  # of the largest of the kernels
 
 @lowers("TopK")
 def top_k(builder: Builder, layer: Layer) -> None:
-    """A constant number, sorted, values and indices: every element is compared with every other."""
+    """A constant number of finite elements, sorted, with indices: each is compared with every other."""
     ids = builder.operand(layer, 0)
     if not layer.integer("sorted", 1):
         raise Unsupported(layer.origin, "it does not sort", hint="set sorted to 1")
