@@ -142,9 +142,11 @@ class _Rewriter:
 
     def _parts(self, projection: Projection) -> Iterator[_Term]:
         """A projection as several, each of one source for a target at most."""
-        family = _Family(tuple(_ways(projection.y)), tuple(_ways(projection.x)), projection.kernel)
-        for i, j in product(range(len(family.y)), range(len(family.x))):
-            yield _Term(self.number[projection.source], family, i, j)
+        y, x = tuple(_ways(projection.y)), tuple(_ways(projection.x))
+        for kernel in _ways_of_channels(projection.kernel):
+            family = _Family(y, x, kernel)
+            for i, j in product(range(len(y)), range(len(x))):
+                yield _Term(self.number[projection.source], family, i, j)
 
     def _add(self, population: Population, terms: Sum) -> PopulationId:
         """A population that sums the terms: those of one family through one kernel."""
@@ -299,3 +301,26 @@ def _ways(axis: AxisMap) -> Iterator[AxisMap]:
             taps=axis.taps[chosen],
             factors=axis.factors[chosen],
         )
+
+
+def _ways_of_channels(kernel: Kernel) -> Iterator[Kernel]:
+    """A kernel as several, in each of which every target channel hears one source channel at most."""
+    live = (kernel.weights != 0).any(axis=(2, 3))
+    ways: list[tuple[list[int], set[int]]] = []
+    for channel, first in enumerate(kernel.first.tolist()):
+        if first < 0:
+            continue
+        reached = set((first + np.flatnonzero(live[channel])).tolist())
+        way = next((way for way in ways if not way[1] & reached), None)
+        if way is None:
+            ways.append(([channel], reached))
+        else:
+            way[0].append(channel)
+            way[1].update(reached)
+    if len(ways) < 2:
+        yield kernel
+        return
+    for channels, _ in ways:
+        first = np.full_like(kernel.first, -1)
+        first[channels] = kernel.first[channels]
+        yield replace(kernel, first=first)

@@ -91,6 +91,21 @@ def test_whole_numbers_are_equal_in_every_frame(chip: Chip, products: bool) -> N
     assert events[0] > max(events[3:]) > 0
 
 
+@pytest.mark.parametrize("operator", ["ReduceMax", "ReduceMin", "ReduceProd"])
+@pytest.mark.parametrize("shape", [(1, 5, 1, 1), (1, 4, 2, 3)])
+def test_channels_are_compared_and_multiplied_one_with_the_other(
+    operator: str, shape: tuple[int, ...]
+) -> None:
+    w = Writer(18, 1)
+    model = w.model([w.add(operator, w.add("Neg", w.input(shape)), w.integers([1]))], "reduced")
+    runner, random = Runner(changing(model).image), np.random.default_rng(5)
+    for _ in range(3):
+        frame = {"input0": random.integers(-3, 4, shape).astype(np.float32)}
+        want = truth(model, frame)
+        for name, got in runner(frame).outputs.items():
+            np.testing.assert_array_equal(got, want[name])
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_random_networks_are_what_they_are_frame_by_frame(seed: int) -> None:
     model = random_model(seed)
