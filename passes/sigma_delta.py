@@ -5,6 +5,7 @@ The connectivity stays as it is, for accumulating is linear (paper, 3.2.1).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from ..ir.network import (
 from .additive import Additive
 
 STEP = 2.0**-8  # of the largest value: as fine as numbers of eight bits are
+MASK = 6e4  # in the place of a mask's infinity: its exponential is 0, and sums with it keep eight bits
+LARGEST = float(np.finfo(np.float32).max)  # what is above it is infinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ class SigmaDelta:
     """A network that computes in every frame what it did, from the changes since the frame before.
 
     A change of at most `threshold` is not sent until there is more of it: what receivers hold is never
-    further off. With 0, every change is sent. Raises Unsupported for neurons that run over time themselves.
+    further off. With 0, every change is sent. Raises Unsupported for neurons that run over time themselves,
+    and for infinities: their changes are not numbers. Constant ones, which mask, become large numbers, of
+    which a step of eight bits would be too much.
 
     Where a neuron has one synapse, its weight multiplies what it has received, not each change: changes of
     whole numbers then add up to whole numbers, and what these are multiplied by is rounded as in frames.
@@ -48,7 +53,7 @@ class SigmaDelta:
             if population.neuron not in (Neuron.STANDARD, Neuron.WIDE, Neuron.INPUT):
                 rule = f"it is of {population.neuron.name} neurons, which run over time themselves"
                 raise Unsupported(population.origin, rule, hint="compile with --neurons standard")
-        summed = Additive()(network)
+        summed = Additive()(_finite(network, takes_masks=not self.peaks))
         named = {
             piece.population for tensor in summed.tensors if tensor.kind != "layer" for piece in tensor.pieces
         }
@@ -80,6 +85,27 @@ class SigmaDelta:
             return replace(population, changes_above=threshold)
         parameters = (threshold, *population.parameters)
         return replace(population, neuron=Neuron.SIGMA_DELTA, parameters=parameters)
+
+
+def _finite(network: Network, *, takes_masks: bool) -> Network:
+    """The network with large numbers for constant infinities, if it `takes_masks`. Raises Unsupported for
+    others.
+    """
+    constant: set[PopulationId] = set()
+    found: list[Population] = []
+    for index, each in enumerate(network.populations):
+        number = PopulationId(index)
+        if each.neuron is not Neuron.INPUT and constant.issuperset(p.source for p in network.into(number)):
+            constant.add(number)
+        is_infinite = each.activation is Activation.SHRINK and inf in map(abs, each.parameters[1:])
+        if is_infinite and takes_masks and number in constant:
+            found.append(replace(each, parameters=(each.parameters[0], MASK)))
+            continue
+        if is_infinite or (each.activation is Activation.THRESHOLDED_RELU and LARGEST in each.parameters):
+            rule = "it computes with infinities, whose changes are not numbers"
+            raise Unsupported(each.origin, rule, hint="compile with --neurons standard")
+        found.append(each)
+    return replace(network, populations=tuple(found))
 
 
 def _is_linear(population: Population) -> bool:

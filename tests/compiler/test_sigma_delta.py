@@ -24,6 +24,7 @@ from snc.ir.chip import Chip
 from snc.ir.errors import SncError
 from snc.ir.network import PopulationId, Update
 from snc.models.digits import digits_images, digits_model
+from snc.passes.sigma_delta import SigmaDelta
 
 from .movies import movie
 from .reference import CHIP, compiled, difference, options, shrunken, truth
@@ -104,6 +105,25 @@ def test_channels_are_compared_and_multiplied_one_with_the_other(
         want = truth(model, frame)
         for name, got in runner(frame).outputs.items():
             np.testing.assert_array_equal(got, want[name])
+
+
+def test_a_mask_is_a_large_number_and_other_infinities_are_refused() -> None:
+    w = Writer(18, 1)
+    mask = np.triu(np.full((4, 5), -np.inf, dtype=np.float32), 1)
+    masked = w.model([w.add("Softmax", w.add("Add", w.input((1, 4, 5)), w.constant(mask)))], "masked")
+    runner, random = Runner(changing(masked).image), np.random.default_rng(5)
+    for _ in range(3):
+        frame = {"input0": random.normal(0, 2, (1, 4, 5)).astype(np.float32)}
+        assert difference(runner(frame).outputs, masked, frame).error <= 1e-5
+    for operator in ("Where", "IsInf"):
+        w = Writer(20, 1)
+        x, zero = w.input((1, 4)), w.constant(np.zeros(1, np.float32))
+        made = w.add("Where", w.add("Less", zero, x), x, zero) if operator == "Where" else w.add("IsInf", x)
+        with pytest.raises(SncError, match="computes with infinities, whose changes are not numbers"):
+            changing(w.model([w.add("Cast", made, to=onnx.TensorProto.FLOAT)], "infinite"))
+    peaks = SigmaDelta(peaks=[1.0] * 99)
+    with pytest.raises(SncError, match="computes with infinities"):
+        peaks(compiled(masked).network)
 
 
 @pytest.mark.parametrize("seed", range(16))
