@@ -5,7 +5,6 @@ The connectivity stays as it is, for accumulating is linear (paper, 3.2.1).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf
 
 import numpy as np
 
@@ -97,7 +96,7 @@ def _finite(network: Network, *, takes_masks: bool) -> Network:
         number = PopulationId(index)
         if each.neuron is not Neuron.INPUT and constant.issuperset(p.source for p in network.into(number)):
             constant.add(number)
-        is_infinite = each.activation is Activation.SHRINK and inf in map(abs, each.parameters[1:])
+        is_infinite = each.activation is Activation.SHRINK and np.isinf(each.parameters[1]).any()
         if is_infinite and takes_masks and number in constant:
             found.append(replace(each, parameters=(each.parameters[0], MASK)))
             continue
