@@ -92,6 +92,11 @@ class Population:
     ends: Cycle | None = None
     learns: bool = False
 
+    @property
+    def makes_infinities(self) -> bool:
+        """Whether it makes infinities of numbers: what opens and closes, or masks."""
+        return self.activation is Activation.SHRINK and bool(np.isinf(self.parameters[-1]).any())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AxisMap:

@@ -96,11 +96,13 @@ def _finite(network: Network, *, takes_masks: bool) -> Network:
         number = PopulationId(index)
         if each.neuron is not Neuron.INPUT and constant.issuperset(p.source for p in network.into(number)):
             constant.add(number)
-        is_infinite = each.activation is Activation.SHRINK and np.isinf(each.parameters[1]).any()
-        if is_infinite and takes_masks and number in constant:
-            found.append(replace(each, parameters=(each.parameters[0], MASK)))
+        if each.makes_infinities and takes_masks and number in constant:
+            found.append(
+                replace(each, parameters=(each.parameters[0], float(np.sign(each.parameters[1])) * MASK))
+            )
             continue
-        if is_infinite or (each.activation is Activation.THRESHOLDED_RELU and LARGEST in each.parameters):
+        finds_some = each.activation is Activation.THRESHOLDED_RELU and LARGEST in each.parameters
+        if each.makes_infinities or finds_some:
             rule = "it computes with infinities, whose changes are not numbers"
             raise Unsupported(each.origin, rule, hint="compile with --neurons standard")
         found.append(each)

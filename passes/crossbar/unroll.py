@@ -41,6 +41,9 @@ class Unroll:
         rule: list[Integers] = []
         bias: list[Floats] = []
         for population in network.populations:
+            if extreme and population.makes_infinities:
+                why = "it makes infinities, and a crossbar compares by differences"
+                raise Unsupported(population.origin, why, hint="compile it for a target of another kind")
             rule.append(_rules(population, rules))
             bias.append(_biases(population))
         edges = []

@@ -132,6 +132,16 @@ def test_an_activation_function_without_a_code_in_a_rule_is_refused(tmp_path: Pa
         Unroll()(prepare(path).network)
 
 
+def test_a_choice_by_what_is_computed_is_refused(tmp_path: Path) -> None:
+    """Its gates are infinite, and the difference of two infinities is no number."""
+    w = Writer(18, 3)
+    x, zero = w.input((1, 2, 5, 6)), w.constant(np.zeros(1, np.float32))
+    path = tmp_path / "model.onnx"
+    onnx.save(w.model([w.add("Where", w.add("Less", zero, x), x, zero)], "chosen"), path)
+    with pytest.raises(Unsupported, match="it makes infinities, and a crossbar compares by differences"):
+        Unroll()(prepare(path).network)
+
+
 def test_units_that_are_not_in_order_are_found() -> None:
     units = random_units(1)
     with pytest.raises(VerifyError, match="not in order"):
