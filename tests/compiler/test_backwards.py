@@ -115,6 +115,38 @@ def test_networks_of_several_nodes(tmp_path: Path) -> None:
     assert {"frontend", "mapping"} <= found.compared.keys()
 
 
+def test_what_the_network_answers_may_be_no_number(tmp_path: Path) -> None:
+    net = Net(STEPS)
+    ends = cell(net, "GRU", "x", "reverse")
+    above = net.add("Greater", ends[0], net.held(np.float32(0.1)))
+    model = net.model(*above)
+    model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.BOOL
+    graph = read_onnx(saved(tmp_path, model))
+    assert (graph.unmapped, graph.outputs[0].dtype) == ({}, "bool")
+
+
+def test_a_branch_that_goes_backwards_is_no_step(tmp_path: Path) -> None:
+    """A model of one step is a stream, of which the last step would have to come first."""
+    net = Net(1)
+    forward, backward = cell(net, "RNN", "x", "forward"), cell(net, "RNN", "x", "reverse")
+    node = net.nodes.pop()
+    taken = onnx.helper.make_graph(
+        [node], "taken", [], [onnx.helper.make_tensor_value_info(backward[0], onnx.TensorProto.FLOAT, None)]
+    )
+    chosen = net.add("If", net.held(np.asarray(True)), then_branch=taken, else_branch=taken)
+    model = net.model(*net.add("Add", forward[0], *chosen))
+    (problem,) = {str(each) for each in read_onnx(saved(tmp_path, model)).unmapped.values()}
+    assert "it goes backwards: its first step needs the last one" in problem
+
+
+@pytest.mark.parametrize("way", ["forward", "reverse", "bidirectional"])
+def test_too_few_activation_functions_are_refused(tmp_path: Path, way: str) -> None:
+    net = Net(STEPS)
+    model = net.model(*cell(net, "GRU", "x", way, activations=["Sigmoid"]))
+    with pytest.raises(SncError, match="refuses the model"):
+        read_onnx(saved(tmp_path, model))
+
+
 def test_the_batch_may_come_first(tmp_path: Path) -> None:
     net = Net(STEPS, seed=6)
     turned = net.add("Transpose", "x", perm=[1, 0, 2])[0]

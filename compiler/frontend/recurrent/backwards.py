@@ -16,7 +16,7 @@ from ..runtime import session
 from ..sizes import survey
 from .cells import GATES, INITIAL_C, INITIAL_H, Cell, directions
 from .sequence import BODIES, CELLS, Shapes, origin_of, recurrent_nodes, sequence_axes, steps_first
-from .stepping import TOLERANCE, Constants
+from .stepping import Constants, is_near
 from .writing import Writer
 
 NOTE = "a recurrent node goes backwards: a frame is a whole sequence, and each step takes memory of its own"
@@ -170,7 +170,6 @@ def _assert_agrees(given: onnx.ModelProto, found: onnx.ModelProto, file: str) ->
         rule, hint = "ONNX Runtime cannot run its sequence", "mend the model so that it does"
         raise Unsupported(Origin(file=file), rule, hint=hint) from None
     for name, one, other in zip(names, want, runs[1].run(names, fed), strict=True):
-        peak = float(np.abs(one).max(initial=1e-6)) if one.dtype.kind == "f" else 0.0
-        if one.shape != other.shape or not (np.abs(one - other) <= TOLERANCE * peak).all():
+        if not is_near(other, one):
             rule = f"its output {name!r} is not what its steps give"
             raise Unsupported(Origin(file=file), rule, hint="report the model: the steps are our own")

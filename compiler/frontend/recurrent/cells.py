@@ -90,7 +90,10 @@ class Cell:
         self.functions = list(self._functions())[number * each : (number + 1) * each]
 
     def write(self) -> None:
-        """The nodes of one step of a stream, which goes forward."""
+        """The nodes of one step of a stream. Raises Unsupported where the node goes backwards through it."""
+        if any(self.directions):
+            rule = "it goes backwards: its first step needs the last one of the sequence"
+            raise Unsupported(self.origin, rule, hint="take it out of its branch")
         writer, shape = self.writer, (self.batch, self.hidden)
         x = writer.reshape(self.node.input[0], (self.batch, self.features))
         h = writer.carry("h", self.input(INITIAL_H), shape)
@@ -238,11 +241,17 @@ class Cell:
         self.writer.reshape(state, [*ones, self.batch, self.hidden], output=name)
 
     def _functions(self) -> Iterator[tuple[str, dict[str, float]]]:
-        """The activation functions with their numbers. Raises Unsupported for one that is not known."""
+        """The activation functions with their numbers. Raises Unsupported for one that is not known,
+        BadInput where there are fewer than the node takes.
+        """
         given = [bytes(name).decode(errors="replace") for name in self.attributes.get("activations", ())]
         alphas = [float(a) for a in self.attributes.get("activation_alpha", ())]
         betas = [float(b) for b in self.attributes.get("activation_beta", ())]
-        for name in given or DEFAULTS[self.node.op_type] * len(self.directions):
+        taken = DEFAULTS[self.node.op_type] * len(self.directions)
+        if given and len(given) < len(taken):
+            rule = f"it states {len(given)} activation functions and takes {len(taken)}"
+            raise BadInput(self.origin, rule, hint="export it again")
+        for name in given or taken:
             numbers = FUNCTIONS.get(name.lower())
             if numbers is None:
                 raise Unsupported(
