@@ -70,7 +70,7 @@ def estimate_command(
     from ...compiler.running.data.labels import load_labels
     from ...compiler.running.data.pictures import Picture
     from ...compiler.running.simulating.forms import forms_of, run_forms
-    from ...compiler.targets.target import load_target
+    from ...compiler.targets.target import load_cores
     from ...ir.aims import NeuronUse
     from ...ir.errors import BadInput
 
@@ -80,7 +80,7 @@ def estimate_command(
     picture, kinds = Picture(resize, mean, scale, bgr), (NeuronUse.SIGMA_DELTA, NeuronUse.IF)
     frames = frames_for(data_path, picture, dict(names))
     with progress("estimate: compile"):
-        forms = forms_of(model, load_target(target), chosen, frames, kinds)
+        forms = forms_of(model, load_cores(target), chosen, frames, kinds)
     image = forms[0].image
     assert image is not None
     data = ctx.with_resource(open_data(data_path, image, picture, dict(names), labels))

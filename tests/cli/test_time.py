@@ -264,6 +264,9 @@ def test_an_estimate_is_one_table_of_the_forms(run: Run, digits: Path, model: Pa
     *_, refused = json.loads(run("estimate", path, "-i", data, "--json").out)["forms"]
     assert "it hears of the frame before" in refused["refusal"] or "no rate" in refused["refusal"]
     assert run("estimate", model, "-i", data).code == 2
+    crossbars = run("estimate", digits, "-i", stream, "--target", "crossbar-128")
+    assert (crossbars.code, crossbars.out) == (2, "")
+    assert "is a chip of crossbars, which this command does not take" in crossbars.err
 
 
 def test_a_page_shows_spikes_and_rates(run: Run, model: Path, tmp_path: Path) -> None:

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ....backends.image.image import Image
 from ....ir.aims import NeuronUse
 from ....ir.chip import Chip
 from ....ir.errors import SncError
 from ...frontend.runtime import Arrays
 from ...pipeline.driver import compile_model
 from ...pipeline.options import Frames, Options
-from ..engines import AnyImage
 from ..estimate import AnyEstimates, estimate
 from ..runner import network_inputs
 from .answers import Answers
 from .beside import Beside, Second, Tracker
 from .blocks import OnStep
-from .simulation import AnySimulation, Watcher, simulate
+from .simulation import AnySimulation, Simulation, Watcher, simulate
 
 Labels = NDArray[np.int64]
 
@@ -29,7 +29,7 @@ class Form:
     """A network with one kind of neurons. `refusal`: why there is no image."""
 
     neurons: NeuronUse
-    image: AnyImage | None
+    image: Image | None
     refusal: str = ""
 
 
@@ -59,7 +59,7 @@ class FormEstimate:
 class FormRuns:
     """The frame network's run, with those of the other forms beside it, and the table of all."""
 
-    plain: AnySimulation
+    plain: Simulation
     costs: AnyEstimates
     tracker: Tracker
     beside: tuple[Beside, ...]
@@ -69,8 +69,9 @@ class FormRuns:
 def forms_of(
     path: Path, chip: Chip, options: Options, data: Frames, kinds: Sequence[NeuronUse]
 ) -> tuple[Form, ...]:
-    """A model as frames, and in further forms with the same weights. `data`: what thresholds are made of.
-    Raises SncError where there are no frames to begin with; other forms may be refused.
+    """A model as frames, and in further forms with the same weights, for a chip of cores. `data`: what
+    thresholds are made of. Raises SncError where there are no frames to begin with; other forms may be
+    refused.
     """
     plain = compile_model(path, chip, replace(options, neurons=NeuronUse.STANDARD, data=None)).image
     found = [Form(NeuronUse.STANDARD, plain)]
@@ -94,7 +95,7 @@ def run_forms(
 ) -> FormRuns:
     """All forms on the same frames, the frame network first."""
     plain, *others = forms
-    image: AnyImage | None = plain.image
+    image = plain.image
     assert image is not None
     inputs = {tensor.name: tuple(tensor.shape) for tensor in network_inputs(image)}
     made = [(form, form.image) for form in others if form.image is not None]
@@ -102,9 +103,9 @@ def run_forms(
     answers, tracker = Answers(must_name_classes=labels is not None), Tracker()
     watchers: list[Watcher] = [answers, tracker, *seconds]
     found = simulate(image, Path(plain.neurons), frames, watchers=watchers, on_step=on_step, begins=begins)
-    costs = estimate(found, image.chip)
+    assert isinstance(found, Simulation)
+    costs, dense = estimate(found, image.chip), max(found.dense_events, 1)
     accuracy = None if labels is None else answers.accuracy(labels)
-    dense = getattr(found, "dense_events", 0) or 1
     rows = [_row(plain, image, found, costs, dense, len(frames), 0.0, accuracy)]
     beside = tuple(second.beside() for second in seconds)
     twins = dict(zip((form.neurons for form, _ in made), zip(seconds, beside, strict=True), strict=True))
@@ -121,7 +122,7 @@ def run_forms(
 
 def _row(
     form: Form,
-    image: AnyImage,
+    image: Image,
     run: AnySimulation,
     costs: AnyEstimates,
     dense: int,
@@ -129,11 +130,10 @@ def _row(
     error: float,
     accuracy: float | None,
 ) -> FormEstimate:
-    cores = getattr(image, "cores", ())
     return FormEstimate(
         neurons=str(form.neurons),
-        cores=len(cores),
-        words=sum(int(core.words.size) for core in cores),
+        cores=len(image.cores),
+        words=sum(core.words.size for core in image.cores),
         events=run.events,
         of_dense=run.events / dense,
         synaptic_operations=run.synaptic_operations,
