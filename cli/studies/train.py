@@ -8,7 +8,7 @@ import click
 
 from .. import options
 from ..views.show import Sheet, kept_all_the_same, plain, say, say_json
-from ..views.talk import frames_bar
+from ..views.talk import frames_bar, warn
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic
@@ -88,8 +88,10 @@ def train_command(
 
     if (held_out is None) != (held_out_labels is None) or (held_out is not None and labels is None):
         raise click.UsageError("--held-out needs --held-out-labels, and both need --labels")
-    outputs.plan((output,), (image, data_path))
-    check_apart(data_path, output)
+    read = (Path(name) for name in (labels, held_out_labels) if name)
+    outputs.plan((output,), (image, data_path, held_out, *read))
+    for each in filter(None, (data_path, held_out)):
+        check_apart(each, output)
     loaded = load(image)
     said = loaded.about.dynamics
     step = seconds or (Dynamics.parsed(said).dt if Dynamics.says(said) else STEP)
@@ -110,6 +112,8 @@ def train_command(
         "passes": passes,
     }
     kept = PartialTraining(output, run, streams)
+    if not resume and kept.path.exists():
+        warn(f"{kept.path}: replaced, though recordings are left in it that --resume would use")
     begun = Lessons(loaded)
     if resume and loaded.learning.size:
         pupil = Machine(loaded, learns=True, file=image.name).pupil

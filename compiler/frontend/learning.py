@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 from ...ir.errors import BadInput, Origin, raise_all
@@ -95,4 +94,4 @@ def read_rule(found: Mapping[str, object], origin: Origin) -> Learning:
     missing = (name for name in ("from", "to") if name not in found)
     problems += [BadInput(origin, f"does not say {name!r}", hint=START) for name in missing]
     raise_all(problems)
-    return Learning(**{"settled": inf, **facts})  # type: ignore[arg-type]
+    return Learning(**facts)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """`snc train`: an image that learns, its report, what it costs, and how it goes on after an interrupt."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,8 @@ def test_an_interrupt_keeps_what_is_learnt(
     assert not part.exists()
     part.write_bytes(b"{}\nnothing")
     assert "is no partial training" in run("train", *options, out, "--resume").err
+    assert "replaced, though recordings are left in it" in run("train", *options, out).err
+    assert not part.exists()
 
 
 def test_what_cannot_be_trained(
@@ -190,6 +193,13 @@ def test_what_cannot_be_trained(
     done = run("train", learning, "-i", folder, "-o", out, "--held-out", folder)
     assert done.code == 2
     assert not out.exists()
+    labels = folder / "labels.txt"
+    other = shutil.copy(labels, tmp_path / "other.txt")
+    tried = ("--labels", labels, "--held-out", folder, "--held-out-labels", other)
+    for path in (labels, other):
+        done = run("train", learning, "-i", folder, *tried, "-o", path)
+        assert (done.code, done.out) == (2, "")
+        assert "cannot be written: it is read by this command" in done.err
 
 
 def test_what_learns_is_the_machine(learning: Path, folder: Path, run: Run, tmp_path: Path) -> None:

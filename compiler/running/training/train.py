@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ....backends.image.image import Image
@@ -89,4 +89,4 @@ def train(
         if not is_kept:
             keep(so_far)
         raise
-    return finished(total) if total > begun.frames else replace(begun)
+    return finished(total) if total > begun.frames else begun
