@@ -278,6 +278,27 @@ def data(is_required: bool, text: str) -> Callable[[F], F]:
     return decorate
 
 
+def bins(function: F) -> F:
+    """--bin."""
+    return click.option(
+        "--bin",
+        "seconds",
+        type=click.FloatRange(0, min_open=True),
+        metavar="S",
+        help="Of recorded events: seconds of a frame. [default: a step of the network, or else 0.001]",
+    )(function)
+
+
+def refresh(function: F) -> F:
+    """--refresh."""
+    return click.option(
+        "--refresh",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Every N frames begin anew: states are set, and sigma-delta neurons send everything.",
+    )(function)
+
+
 def wishes(function: F) -> F:
     """--budget, --cores and --min-sqnr: what chosen weight formats are to keep."""
     decorators = (

@@ -29,19 +29,8 @@ if TYPE_CHECKING:
     "An .npy, .npz, picture, or a folder of these; arrays may hold many frames along their first axis, or "
     "recorded events with the fields t, x, y, p (so may N-MNIST's .bin, and cameras' .raw, .dat, .aedat4).",
 )
-@click.option(
-    "--bin",
-    "seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    help="Of recorded events: seconds of a frame. [default: a step of the network, or else 0.001]",
-)
-@click.option(
-    "--refresh",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Every N frames begin anew: states are set, and sigma-delta neurons send everything.",
-)
+@options.bins
+@options.refresh
 @click.option(
     "--spikes",
     type=options.FILE,
@@ -127,10 +116,9 @@ def simulate_command(
     from ..backends.image.parts import manifest_of
     from ..compiler.frontend.nir.dynamics import Dynamics
     from ..compiler.running import outputs
-    from ..compiler.running.data.dataset import check_apart, open_data
+    from ..compiler.running.data.dataset import check_apart, frame_seconds, open_data
     from ..compiler.running.data.labels import load_labels
     from ..compiler.running.data.pictures import Picture
-    from ..compiler.running.data.recordings import STEP
     from ..compiler.running.estimate import estimate
     from ..compiler.running.images import load_any, mesh_of
     from ..compiler.running.runner import network_inputs
@@ -156,7 +144,7 @@ def simulate_command(
     loaded = load_any(image)
     picture = Picture(resize, mean, scale, bgr)
     is_spiking = Dynamics.says(loaded.about.dynamics)
-    step = seconds or (Dynamics.parsed(loaded.about.dynamics).dt if is_spiking else STEP)
+    step = seconds or frame_seconds(loaded)
     data = ctx.with_resource(open_data(data_path, loaded, picture, dict(names), labels, step))
     begins = data.anew(refresh)
     warn_of_bytes(ctx, data)

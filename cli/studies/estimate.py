@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @form_options
 @click.option("--labels", metavar="FILE|KEY", help="The classes of the frames: says how many are right.")
-@click.option("--refresh", type=click.IntRange(1), metavar="N", help="Every N frames begin anew.")
+@options.refresh
 @click.option(
     "--report",
     "report_file",

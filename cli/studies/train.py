@@ -22,13 +22,7 @@ WHICH = {"shown": "those that it has learnt from", "held_out": "held out"}
 @click.command("train")
 @click.argument("image", type=options.FILE, metavar="IMAGE")
 @options.data(True, "Recorded events with the fields t, x, y, p, or a folder of them, or arrays of frames.")
-@click.option(
-    "--bin",
-    "seconds",
-    type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    help="Of recorded events: seconds of a frame. [default: a step of the network]",
-)
+@options.bins
 @click.option(
     "--passes", type=click.IntRange(0), default=1, show_default=True, help="How often all of them are shown."
 )
@@ -77,11 +71,9 @@ def train_command(
     from ...backends.image.container import load, save
     from ...backends.machine.machine import Machine
     from ...compiler.billing.learning import billed
-    from ...compiler.frontend.nir.dynamics import Dynamics
     from ...compiler.running import outputs
-    from ...compiler.running.data.dataset import check_apart, open_data
+    from ...compiler.running.data.dataset import check_apart, frame_seconds, open_data
     from ...compiler.running.data.labels import load_labels
-    from ...compiler.running.data.recordings import STEP
     from ...compiler.running.training.partial import PartialTraining
     from ...compiler.running.training.train import Lessons, train
     from ...compiler.running.training.votes import answers, right, votes_of
@@ -93,8 +85,7 @@ def train_command(
     for each in filter(None, (data_path, held_out)):
         check_apart(each, output)
     loaded = load(image)
-    said = loaded.about.dynamics
-    step = seconds or (Dynamics.parsed(said).dt if Dynamics.says(said) else STEP)
+    step = seconds or frame_seconds(loaded)
     data = ctx.with_resource(open_data(data_path, loaded, names=dict(names), labels=labels, step=step))
     known = None if labels is None else load_labels(labels, data)
     other = others = None

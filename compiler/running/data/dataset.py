@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ....backends.image.image import ImageTensor
 from ....ir.errors import BadInput, Origin
 from ....ir.layers import Value
+from ...frontend.nir.dynamics import Dynamics
 from ...frontend.runtime import Arrays
 from ..engines import AnyImage
 from ..runner import network_inputs
@@ -166,6 +167,12 @@ def open_frames(
             )
     sources = [_source(each, inputs, picture, names, labels, step, of_sequences) for each in paths]
     return DataSet(path, sources)
+
+
+def frame_seconds(image: AnyImage) -> float:
+    """Of recorded events, the seconds of a frame where nobody says: a step of a network that spikes."""
+    said = image.about.dynamics
+    return Dynamics.parsed(said).dt if Dynamics.says(said) else STEP
 
 
 def check_apart(path: Path, output: Path | None) -> None:
