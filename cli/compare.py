@@ -47,7 +47,7 @@ def image_options(function: F) -> F:
     """--weights, --states and --effort of the image whose bill stands beside the others."""
     function = click.option(
         "--effort",
-        type=click.FloatRange(0.1, 10000),
+        type=options.Real(0.1, 10000),
         default=1.0,
         show_default=True,
         help="How long the solver may search for the image's cuts, in its own time.",
@@ -75,14 +75,14 @@ def image_options(function: F) -> F:
 @widths
 @click.option(
     "--silent",
-    type=click.FloatRange(0, 1),
+    type=options.Real(0, 1),
     default=0.5,
     show_default=True,
     help="Share of neurons that do not fire, for the energy of other encodings.",
 )
 @click.option(
     "--zeros",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=options.Real(0, 1, max_open=True),
     default=0.0,
     show_default=True,
     help="Share of weights that are zero, for other encodings.",

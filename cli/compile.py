@@ -87,7 +87,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Real(min=0, min_open=True),
     metavar="S",
     help="Searches end so that the image is there after so many seconds: the best mapping found by then is "
     "taken, with its gap. Where there is none yet, the command ends, and says what it was doing. Without it, "
@@ -105,7 +105,7 @@ STEPS = ("layers", "network", "quantised", "packed", "placed", "image")
 @neuron_options
 @click.option(
     "--effort",
-    type=click.FloatRange(0.1, 10000),
+    type=options.Real(0.1, 10000),
     default=4.0,
     show_default=True,
     help="How long the solver may search, in its own time: the same on every machine.",

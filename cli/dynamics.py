@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from .options import Real
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -14,7 +16,7 @@ def steps(function: F) -> F:
     options = (
         click.option(
             "--dt",
-            type=click.FloatRange(0, min_open=True),
+            type=Real(0, min_open=True),
             default=1e-4,
             show_default=True,
             metavar="S",

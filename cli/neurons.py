@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .options import Real
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -17,7 +19,7 @@ class Threshold(click.ParamType[float | None]):
         """The number."""
         if value in (None, "auto"):
             return None
-        found: float = click.FloatRange(0).convert(value, param, ctx)
+        found: float = Real(0).convert(value, param, ctx)
         return found
 
 
@@ -47,7 +49,7 @@ def form_options(function: F) -> F:
         ),
         click.option(
             "--percentile",
-            type=click.FloatRange(50, 100),
+            type=Real(50, 100),
             default=99.9,
             show_default=True,
             metavar="P",

@@ -1,14 +1,26 @@
 """Options that several commands have, and the values they take."""
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., object])
 
 FILE = click.Path(path_type=Path)  # what is wrong with a path, the commands say in their own words
+
+
+class Real(click.FloatRange):
+    """A number in a range; NaN is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
 
 
 class LateChoice(click.Choice[str]):
@@ -283,7 +295,7 @@ def bins(function: F) -> F:
     return click.option(
         "--bin",
         "seconds",
-        type=click.FloatRange(0, min_open=True),
+        type=Real(0, min_open=True),
         metavar="S",
         help="Of recorded events: seconds of a frame. [default: a step of the network, or else 0.001]",
     )(function)
@@ -315,7 +327,7 @@ def wishes(function: F) -> F:
         ),
         click.option(
             "--min-sqnr",
-            type=click.FloatRange(0, 200),
+            type=Real(0, 200),
             metavar="DB",
             help="With --data: the fewest bits that keep the outputs so near to the model's.",
         ),

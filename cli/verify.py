@@ -48,7 +48,7 @@ FRONTEND_LIMITS = {
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0),
+    type=options.Real(0),
     default=1e-5,
     show_default=True,
     metavar="T",

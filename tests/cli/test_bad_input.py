@@ -1,12 +1,16 @@
 """Bad input: one clear error each, the right exit code, no traceback, and nothing written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
+
+from snc.cli.main import LazyCommand, snc
+from snc.cli.neurons import Threshold
 
 from .conftest import Run, write_model
 
@@ -116,6 +120,26 @@ def test_the_words_of_every_error(run: Run, bad: set[str], golden: Callable[[str
         said = re.sub(r"\d+(?= words)", "N", done.err)  # how many words it takes is the mapping's affair
         told.append(f"# {title}\n$ snc {command}\n{said}[{done.code}]\n")
     golden("errors.txt", "\n".join(told))
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    """All of them, those of groups within it, too."""
+    for each in group.commands.values():
+        command = each.load() if isinstance(each, LazyCommand) else each
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def test_no_option_takes_what_is_not_a_number() -> None:
+    tried = [
+        option
+        for command in commands(snc)
+        for option in command.params
+        if isinstance(option.type, click.types.FloatParamType | Threshold)
+    ]
+    assert {"dt", "percentile", "threshold", "time_limit"} <= {option.name for option in tried}
+    for option in tried:
+        with pytest.raises(click.BadParameter, match="'nan' is not a number"):
+            option.type.convert("nan", option, None)
 
 
 def test_a_model_may_not_belong_to_the_image(run: Run, bad: set[str]) -> None:
