@@ -96,6 +96,8 @@ def _walk(graph: onnx.GraphProto, scope: Scope) -> None:
         branches = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
         if branches and node.op_type == "Scan" and _count(node, branches[0], scope):
             continue
+        if branches and node.op_type != "If" and scope.steps:
+            continue  # what it reads may be known once the Scans before it are written step by step
         if branches and node.op_type != "If":
             raise Unsupported(
                 _origin(node, scope),
