@@ -16,7 +16,6 @@ from .bitrun import CODE_TYPES, BitRun, code_type, words_for
 from .skipping import Layout, place_bits, skipped_bits
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
-WORDS_MOST = 2**31  # more than any kernel takes
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
@@ -141,7 +140,7 @@ class Codec:
         """The words of such a kernel, layout by layout."""
         whole = words_for(count, self.bits)
         if not self.has_zero:
-            whole = np.where(present < count, WORDS_MOST, whole)
+            whole = np.where(present < count, np.iinfo(np.int64).max, whole)  # cannot be stored so
         sizes = (skipped_bits(count, present, self.bits, each) for each in (Layout.BITMAP, Layout.LIST))
         return np.stack(np.broadcast_arrays(whole, *(words_for(size, 1) for size in sizes)))
 
