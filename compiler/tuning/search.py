@@ -116,7 +116,7 @@ def _chosen(task: Task, tries: Sequence[Try], make: Make, on_try: Seen) -> Tuned
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class Bench:
     """Where tries are measured on a part of the frames. `accuracy`: the model's own, if there are labels."""
 
     task: Task
@@ -167,8 +167,8 @@ def fewest(tries: Sequence[Try]) -> set[int]:
     return found
 
 
-def _bench(task: Task, part: str, make: Make, on_try: Seen) -> tuple[_Bench, Material]:
+def _bench(task: Task, part: str, make: Make, on_try: Seen) -> tuple[Bench, Material]:
     """A part of the frames, and what is known of them."""
     measure = replace(task.measure, part=part)
     material = gather(task.model, measure)
-    return _Bench(task, measure, material.accuracy(), make, on_try), material
+    return Bench(task, measure, material.accuracy(), make, on_try), material

@@ -145,7 +145,7 @@ def _present(
                     for i in range(inputs):
                         if given[t, i]:
                             counts[2] += 1
-                            change, noise = _rounded(weights[i, j] / 2.0**shift, step, rounding, noise)
+                            change, noise = rounded(weights[i, j] / 2.0**shift, step, rounding, noise)
                             weights[i, j] -= change
         first, most = -1, 0.0
         for j in range(neurons):
@@ -166,13 +166,13 @@ def _present(
                 gains = age[i] <= window
                 counts[2] += 1
                 way = (TOP - weights[i, first] if gains else weights[i, first]) / 2.0**finer
-                change, noise = _rounded(way, step, rounding, noise)
+                change, noise = rounded(way, step, rounding, noise)
                 weights[i, first] += change if gains else -change
     return noise
 
 
 @njit(cache=True)
-def _rounded(change: float, step: float, rounding: int, noise: int) -> tuple[float, int]:
+def rounded(change: float, step: float, rounding: int, noise: int) -> tuple[float, int]:
     """A change of at least 0 as a multiple of the step, and the next random number."""
     if step == 0.0:
         return change, noise

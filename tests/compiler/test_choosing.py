@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from oracle.writer import Writer
 
 from snc.backends.analysis.bill import bill
+from snc.compiler.choosing import choose
 from snc.compiler.choosing.choose import LADDER, Choosing, Taken, Wish, decide
 from snc.compiler.choosing.frames import EXACT_DB, Measured
 from snc.compiler.choosing.meter import LAYER_FRAMES, Meter
 from snc.compiler.frontend.read import to_onnx
 from snc.compiler.frontend.runtime import reference_outputs
-from snc.compiler.pipeline import driver
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
 from snc.compiler.pipeline.prepare import prepare
@@ -218,7 +218,7 @@ def test_cores_are_kept(path: Path) -> None:
 def test_a_last_mapping_beyond_the_budget_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where there was less time for it than for those that the choice was made by."""
     budget, sizes = 10**6, iter((10**5, 10**6, 10**6 + 1))
-    monkeypatch.setattr(driver, "_taken", lambda *_: Taken(next(sizes), 1))
+    monkeypatch.setattr(choose, "Taken", lambda *_: Taken(next(sizes), 1))
     with pytest.raises(DoesNotFit, match="its mapping takes 1000001 bytes and 1 cores, more than is"):
         made(path, budget=budget, force=True)
 

