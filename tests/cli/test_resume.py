@@ -173,8 +173,8 @@ def test_memory_does_not_grow_with_the_frames(
     peak(64)  # modules and compiled functions are loaded
     # A frame takes 256 bytes and its outputs 40. What is kept of it is its class, its events and its
     # synaptic operations, 24 bytes, some of them twice while they are put together.
-    most = peak(4000) + 48 * (16000 - 4000)
-    assert any(peak(16000) < most for _ in range(3)), "Python's own tables may grow in one run, not in all"
+    most = peak(2000) + 48 * (8000 - 2000)
+    assert any(peak(8000) < most for _ in range(3)), "Python's own tables may grow in one run, not in all"
 
 
 def test_frames_that_run_together_are_finished_together(
