@@ -262,7 +262,7 @@ def test_an_estimate_is_one_table_of_the_forms(run: Run, digits: Path, model: Pa
     path.write_bytes(net.model(*net.cell("GRU", "x")[1:]).SerializeToString())
     np.save(data, np.random.default_rng(1).standard_normal((6, 1, FEATURES)).astype(np.float32))
     *_, refused = json.loads(run("estimate", path, "-i", data, "--json").out)["forms"]
-    assert "it hears of the frame before" in refused["refusal"] or "no rate" in refused["refusal"]
+    assert "it hears of the frame before" in refused["refusal"]
     assert run("estimate", model, "-i", data).code == 2
     crossbars = run("estimate", digits, "-i", stream, "--target", "crossbar-128")
     assert (crossbars.code, crossbars.out) == (2, "")
