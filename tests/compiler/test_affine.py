@@ -1,5 +1,6 @@
 """Operators that are affine in their one map, between layers with weights: as ONNX Runtime computes them."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -176,12 +177,24 @@ def test_what_is_linear_on_each_side_of_zero_alone_is_not_affine() -> None:
     """Whatever numbers are drawn: one of them may have been above 0."""
     form = affine.Form((1, 1), (1, 1))
     for scale in (1.0, -1.0, 1e-7):
-        assert affine.probed(lambda x, scale=scale: np.maximum(scale * x, 0), form) is None
-        assert affine.probed(lambda x, scale=scale: scale * x + scale, form) is not None
+        assert affine.probed(partial(_rectified, scale), form) is None
+        assert affine.probed(partial(_line, scale), form) is not None
+
+
+def _rectified(scale: float, x: Array) -> Array:
+    return np.maximum(scale * x, 0)
+
+
+def _line(scale: float, x: Array) -> Array:
+    return scale * x + scale
 
 
 def test_an_infinite_answer_is_not_affine() -> None:
     form = affine.Form((1, 2), (1, 2))
     for value in (np.inf, np.nan):
-        assert affine.probed(lambda x, value=value: np.full_like(x, value), form) is None
-        assert affine.probed(lambda x, value=value: np.where(x == 1, value, x), form) is None
+        assert affine.probed(partial(np.full_like, fill_value=value), form) is None
+        assert affine.probed(partial(_instead_of_one, value), form) is None
+
+
+def _instead_of_one(value: float, x: Array) -> Array:
+    return np.where(x == 1, value, x)

@@ -1,5 +1,7 @@
 """Scans by which ONNX defines operators are written step by step; every other one is a stream."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 import pytest
@@ -69,14 +71,16 @@ def attention(graph: onnx.GraphProto) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 28)], ir_version=10)
 
 
+def linear_attention(given: Sequence[str], *results: str) -> onnx.NodeProto:
+    return helper.make_node(
+        "LinearAttention", given, results, q_num_heads=1, kv_num_heads=1, update_rule="linear"
+    )
+
+
 def test_one_behind_another_is_its_steps_too() -> None:
     """The shape that the second reads is known once the first is written out."""
     names = ("query", "key", "value")
-    at = {"q_num_heads": 1, "kv_num_heads": 1, "update_rule": "linear"}
-    nodes = [
-        helper.make_node("LinearAttention", names, ["y", "state"], **at),
-        helper.make_node("LinearAttention", ["y", "key", "value"], ["z", "end"], **at),
-    ]
+    nodes = [linear_attention(names, "y", "state"), linear_attention(("y", "key", "value"), "z", "end")]
     given = [helper.make_tensor_value_info(name, FLOAT, (1, 3, 4)) for name in names]
     graph = helper.make_graph(nodes, "attention", given, [helper.make_tensor_value_info("z", FLOAT, None)])
     image = compiled(attention(graph)).image
@@ -93,11 +97,7 @@ def test_an_operator_that_onnx_defines_by_a_scan_is_the_chips() -> None:
     tokens, size = 3, 4
     names = ("query", "key", "value")
     graph = helper.make_graph(
-        [
-            helper.make_node(
-                "LinearAttention", names, ["y", "state"], q_num_heads=1, kv_num_heads=1, update_rule="linear"
-            )
-        ],
+        [linear_attention(names, "y", "state")],
         "attention",
         [helper.make_tensor_value_info(name, FLOAT, (1, tokens, size)) for name in names],
         [helper.make_tensor_value_info("y", FLOAT, None)],
