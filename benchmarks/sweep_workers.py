@@ -2,27 +2,52 @@
 
     python benchmarks/sweep_workers.py [SPEC.toml] [--workers 2]
 
-`processor s` has all processes; the cluster's workers are up before its clock starts, and have nothing loaded
-yet. Needs the extra `cluster`.
+`processor s` has all processes. The cluster's workers are up before its clock starts and have imported snc,
+but neither libraries nor compiled functions that only a point needs: `their next sweep` finds
+these loaded. Needs the extra `cluster`.
 """
 
 import argparse
+import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ratios import Cost, cost, snc
 
-# Of workers: by default they give memory back again and again, and look every 10 ms at what they are doing.
+# By default workers give memory back again and again and look every 10 ms at what they are doing, and every
+# process of the cluster looks every 20 ms whether it still can answer. What is preloaded is imported at a
+# worker's start.
 LEAN = {
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
+    "distributed.worker.preload": ["snc.compiler.sweeping.cluster"],
     "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "5s",
+    "distributed.admin.tick.interval": "5s",
+    "distributed.admin.system-monitor.interval": "5s",
 }
+# Runs a command and waits for what it leaves behind, too: the process that Python copies on Linux.
+WHOLE = """
+import ctypes, os, subprocess, sys
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+code = subprocess.call(sys.argv[1:])
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    sys.exit(code)
+"""
 SPEC = Path(__file__).parents[1] / "examples" / "chips.toml"
 
 
-def on_cluster(command: list[str], workers: int) -> Cost:
-    """What a command takes with this scheduler's workers, theirs and the scheduler's own time with it."""
+def on_cluster(commands: Sequence[list[str]], workers: int) -> list[Cost]:
+    """What each command takes, one after the other, with the workers of one scheduler, and these with it."""
     import dask
     from distributed import Client, LocalCluster
 
@@ -31,10 +56,18 @@ def on_cluster(command: list[str], workers: int) -> Cost:
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
-        before = time.process_time() + sum(client.run(time.process_time).values())
-        found = cost([*command, "--scheduler", cluster.scheduler_address])
-        after = time.process_time() + sum(client.run(time.process_time).values())
-    return Cost(found.wall, found.processor + after - before, found.megabytes)
+        spent = [_spent(client)]
+        found = []
+        for command in commands:
+            found.append(cost([*command, "--scheduler", cluster.scheduler_address]))
+            spent.append(_spent(client))
+    theirs = [after - before for before, after in pairwise(spent)]
+    return [replace(each, processor=each.processor + more) for each, more in zip(found, theirs, strict=True)]
+
+
+def _spent(client: Any) -> float:
+    """Seconds of the processor that the cluster has taken so far."""
+    return time.process_time() + sum(client.run(time.process_time).values())
 
 
 def main() -> None:
@@ -51,10 +84,13 @@ def main() -> None:
 
         found = {
             "one process": cost(command("one")),
-            f"{chosen.workers} processes": cost([*command("local"), "--jobs", str(chosen.workers)]),
-            f"{chosen.workers} Dask workers": on_cluster(command("dask"), chosen.workers),
+            f"{chosen.workers} processes": cost(
+                [sys.executable, "-c", WHOLE, *command("local"), "--jobs", str(chosen.workers)]
+            ),
         }
-        tables = {(Path(folder) / f"{name}.csv").read_bytes() for name in ("one", "local", "dask")}
+        first, next_one = on_cluster([command("dask"), command("next")], chosen.workers)
+        found |= {f"{chosen.workers} Dask workers": first, "their next sweep": next_one}
+        tables = {each.read_bytes() for each in Path(folder).glob("*.csv")}
     one = found["one process"]
     print(f"{'':16} {'wall s':>8} {'times as fast':>14} {'processor s':>12} {'to one':>7}")
     for name, each in found.items():

@@ -3,13 +3,14 @@
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ...ir.errors import BadInput, Origin
 from .measure import Code, outcome
 from .points import Point
-from .processes import LOST
+from .processes import IMPORTED, LOST
 from .run import Task
 from .store import Outcome
 
@@ -69,7 +70,9 @@ def _work(client: Any, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]
 
 
 def _ready() -> None:
-    """Where it is run, all is imported that points need: while the model is still being read here."""
+    """Imports what points need: while the model is still being read here."""
+    for name in IMPORTED:
+        import_module(name)
 
 
 def _made(point: Point, material: Any, code: Code) -> Outcome:

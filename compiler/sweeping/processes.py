@@ -2,12 +2,14 @@
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, forkserver, get_context, parent_process
+from multiprocessing.context import BaseContext
 from threading import Thread
 
 from ...backends.lifted.threads import share
@@ -15,6 +17,7 @@ from .points import Point
 from .run import Task
 from .store import Outcome
 
+IMPORTED = ("snc.compiler.sweeping.measure", "numba", "onnxruntime", "ortools.sat.python.cp_model")
 LOST = "lost"
 ENDED = "the process that made it ended before it was done: there may not be enough memory (use fewer --jobs)"
 
@@ -34,11 +37,21 @@ class Processes:
             crew.stop()
 
 
+def _context() -> BaseContext:
+    """How processes begin: on Linux as copies of one that has imported what points need."""
+    if sys.platform != "linux":
+        return get_context("spawn")
+    found = get_context("forkserver")
+    found.set_forkserver_preload(list(IMPORTED))
+    return found
+
+
 @dataclass(slots=True)
 class _Crew:
     """The processes, what they are at, and points that were under way when one of them ended."""
 
     jobs: int
+    context: BaseContext = field(default_factory=_context)
     running: dict[Future[Outcome], Task] = field(default_factory=dict)
     suspects: deque[Task] = field(default_factory=deque)
     pool: ProcessPoolExecutor | None = None
@@ -58,13 +71,19 @@ class _Crew:
 
     def start(self, jobs: int) -> None:
         self.pool = ProcessPoolExecutor(
-            jobs, mp_context=get_context("spawn"), initializer=follow, initargs=(self.jobs,)
+            jobs, mp_context=self.context, initializer=follow, initargs=(self.jobs,)
         )
 
     def ready(self) -> None:
-        """Has the processes begin, and import what they need, while the model is still being read here."""
+        """Has what processes need be imported while the model is still being read here."""
         assert self.pool is not None
-        self.pool.submit(int)
+        if self.context.get_start_method() == "forkserver":
+            # It would end by an interrupt, and say so, while it imports.
+            masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            forkserver.ensure_running()
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        else:
+            self.pool.submit(int)
 
     def submit(self, task: Task) -> bool:
         assert self.pool is not None
