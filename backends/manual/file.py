@@ -55,7 +55,7 @@ The sections, in this order:
 | kind | how many | payload |
 | --- | --- | --- |
 | `TARG` | one | JSON: the target chip |
-| `INFO` | one | JSON: where the image comes from; nothing that runs it needs this |
+| `INFO` | one | JSON: where the image comes from; what runs it needs its `dynamics` alone |
 | `TENS` | one | JSON: the tensors that name neurons |
 | `ORDR` | one | `Step` words, 8 bytes each: the firing order |
 | `CORE` | one for each core in use, index 0, 1, 2 .. | the core's memory |

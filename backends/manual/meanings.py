@@ -33,7 +33,7 @@ CODES: dict[type[IntEnum], dict[IntEnum, str]] = {
     ExtensionKind: {
         ExtensionKind.STATES: "the states lie at `address`, or else behind the axons",
         ExtensionKind.FIRING: "with `address` 1, neurons whose value is 0 send events too",
-        ExtensionKind.INITIAL: "`value`, or else 0, is all states' first value, where there are no biases",
+        ExtensionKind.INITIAL: "`value`, or else 0, is what first states begin at, where there are no biases",
         ExtensionKind.SCALE: "the state times `value`, or else 1, goes into the activation function",
         ExtensionKind.PARAMETER: "`value` is the activation function's next parameter, in the order above",
         ExtensionKind.PARAMETERS: "the next parameter, too: D float32 numbers at `address`, one a channel",
@@ -82,7 +82,7 @@ MEANINGS: dict[type, dict[str, str]] = {
         "cycle_ps": "for estimates: picoseconds of a cycle, in which a core does a synaptic operation",
     },
     ImageTensor: {
-        "name": "the tensor's name in the model",
+        "name": "the tensor's name in the model; of a step of a node, `/` and a name behind it",
         "kind": "`input`, `output` or `layer`",
         "shape": "the tensor's shape",
         "dtype": "element type, by numpy's name",

@@ -64,8 +64,9 @@ $roundings
 
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:
 
-1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL`, `SCALE` and `SCALES` are there at most
-   once each, the last two not both, and there are as many `PARAMETER` and `PARAMETERS` words as the neuron
+1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL`, `SCALE`, `SCALES`, `CHANGES` and
+   `FUNCTION` are there at most once each, `SCALE` and `SCALES` not both, and `FUNCTION` where the field
+   `activation` is 0. There are as many `PARAMETER` and `PARAMETERS` words as the neuron
    type has parameters of its own, and behind them as many as the activation function has. Order matters
    only among these. The numbers that a `PARAMETERS` or `SCALES` word points to lie outside the block, side
    by side like weights, in the order of channels. Each kind uses `address` or `value`, as the table says;
@@ -161,13 +162,17 @@ those frames whose number modulo `every` is `phase`; the first frame of a run ha
   activation function other than `IDENTITY`, or a `STATES`, `INITIAL`, `SCALE` or `SCALES` word it is
   invalid.
 - Where an input has a `CHANGES` word, its host keeps what each neuron has sent, 0 before the first frame of a
-  run: change = element - sent, in chip mode rounded to float16; value = change where abs(change) > the word's
-  number + abs(sent) * 2^-22, else 0; sent = sent + value, in chip mode rounded to float16. Each operation is
-  float32. Only inputs have such a word.
+  run: change = element - sent, in chip mode the element rounded to float16 before and the change behind;
+  value = change where abs(change) > the word's number + abs(sent) * 2^-22, else 0; sent = sent + value, in
+  chip mode rounded to float16. Each operation is float32. Only inputs have such a word.
 - `scale` is the number of the `SCALE` word, or channel c's of the `SCALES` word, or 1. `fires_on_zero`:
   there is a `FIRING` word with `address` 1.
 - In chip mode, what activation(scale * accumulator) of a `SIGMA_DELTA` neuron comes to is rounded to float16
-  before its change is computed: it is then silent as soon as that is what it has sent.
+  before its change is computed: it is then silent as soon as that is what it has sent. `sent` takes the value
+  as it is before it is rounded to be sent, and is itself rounded to float16.
+- So what rounding takes from a change is not made up for in chip mode, neither by these neurons nor by others
+  between them, such as sums of pools, which forget it with the frame: over many frames, errors add up as in
+  a walk at random. A stream that goes on for long begins anew now and then.
 - Outputs and layers take the values, of neuron type `SIGMA_DELTA` activation(scale * accumulator) as it then
   is, and of inputs that send changes what they have sent so far.
 - No event of a population changes its own states, so a chip may compute the values one by one, as their turn
@@ -185,8 +190,9 @@ those frames whose number modulo `every` is `phase`; the first frame of a run ha
   with states that live from frame to frame has one RESET with `once` 1, a population with states that live
   within a frame one with both 0. A RESET alone has an `every` other than 0, of a population with states that
   live from frame to frame; its `phase` is less than that, and it stands where no event is lost.
-- Every population has one FIRE step, with `once` 0, and any RESET step with `once` 0 stands before it.
-  Where a population has an axon to another, the other's RESET stands before its FIRE, and the other's FIRE
+- Every population has one FIRE step, with `once` 0. But for RESETs with an `every` and for late events (the
+  next point), any RESET step with `once` 0 stands before it; where a population has an axon to another, the
+  other's RESET stands before its FIRE, and the other's FIRE
   behind it. No population has an axon to itself. So a value is complete when it is sent.
 - **An event to a population that has fired is for the next frame.** This is how recurrent networks run. Such
   a population keeps its first state from frame to frame, or its RESET with `once` 0 stands behind its own
@@ -280,12 +286,18 @@ population that is reached.
 ### Inputs and outputs
 
 Tensors of kind `input` are what the chip is fed with: the value of a neuron is the element that a piece
-gives it, and is finite as float32 (our reader refuses other inputs). Tensors of kind `output` are what it
+gives it, and is finite as float32. What the tensor's type does not hold, such as a fraction where that is an
+integer, is no input; our reader refuses it. Tensors of kind `output` are what it
 computes, tensors of kind `layer` what a layer computes, found in the same way: an element is the value of
 the neuron that a piece names, a neuron of type `INPUT` included, and 0 where no piece names it. Elements
 become the tensor's type so: a float is rounded to the nearest; an integer is the number without its
 fraction, or the type's limit that it lies beyond, or 0 for a NaN; a bool is whether the number is other
 than 0, as a NaN is.
+
+A frame of the model is a frame of the chip. But where `dynamics` in `INFO` is `neurons=if steps=N`, it is a
+run of N frames, from the prologue on, all with the same inputs: its outputs are those of the last one, its
+counters the sums. Otherwise frame follows frame without another prologue, until whoever feeds the chip
+begins anew. Nothing else that `dynamics` says changes what is computed.
 
 A chip output may name the neurons of an input, and so repeat it; in chip mode its elements are then
 rounded to float16 like all values.

@@ -177,7 +177,7 @@ class Step(Word):
     population: int = bits(15, "address of the population's descriptor")
     once: int = bits(1, "1 in the prologue, 0 for each frame", default=0)
     every: int = bits(15, "0: in each frame, else in one of so many", default=0)
-    phase: int = bits(15, "in which of them, below `every`", default=0)
+    phase: int = bits(15, "in which of them, below `every`; 0 where that is 0", default=0)
 
 
 class Learning(Word):

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import onnx
+from numpy.typing import ArrayLike, NDArray
 
 from ...backends.image.image import ImageTensor
 from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
+from ...ir.errors import BadInput
 from ..frontend.runtime import Arrays, HostPart, host_graph
 from .engines import AnyImage, Engine, Several, engine_of
 
@@ -59,6 +62,7 @@ class Runner:
         self.before = None if image.host_before is None else HostPart(image.host_before)
         self.after = None if image.host_after is None else HostPart(image.host_after)
         self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]
+        self.types = {tensor.name: tensor.dtype for tensor in network_inputs(image)}
         self.dtypes = {t.name: t.dtype for t in image.tensors if t.kind == "output"}
 
     def __call__(
@@ -88,8 +92,22 @@ class Runner:
 
     def _known(self, inputs: Arrays) -> Arrays:
         """The inputs, and what the host makes of them before the chip."""
-        known = dict(inputs)
+        known = {name: self._typed(name, array) for name, array in inputs.items()}
         return known if self.before is None else known | self.before(known)
+
+    def _typed(self, name: str, array: ArrayLike) -> NDArray[Any]:
+        """An input's numbers, of integers in their own type. Raises BadInput for what that does not hold."""
+        given, kind = np.asarray(array), np.dtype(self.types.get(name, "float32"))
+        if kind.kind == "f" or given.dtype == kind or given.dtype.kind not in "biuf":
+            return given
+        with np.errstate(invalid="ignore"):
+            found = given.astype(kind)
+        if not np.array_equal(found, given):
+            number = given[found != given].flat[0]
+            rule = f"input {name!r} is made of {kind}, which has no {number:g}"
+            hint = "give whole numbers: of a quantised input, round(x / scale) + zero point"
+            raise BadInput(None, rule, hint)
+        return found
 
     def _fed(self, known: Arrays) -> Arrays:
         """What the chip is given of it, and what nobody knows, which it refuses."""

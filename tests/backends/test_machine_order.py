@@ -1,12 +1,13 @@
 """Orders of steps that are none: refused before the first frame, with the population and the step."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from snc.backends.machine.machine import Machine
-from snc.backends.words.words import BiasFormat, Order
+from snc.backends.words.words import BiasFormat, Order, Step
 from snc.ir.errors import BadImage
 from snc.ir.network import Activation
 
@@ -70,6 +71,17 @@ def test_a_population_without_sources_is_reset_before_it_fires() -> None:
     made.output("y", alone).order = [(FIRE, alone), (RESET, alone)]
     with pytest.raises(BadImage, match="address 0: is reset in step 1, behind step 0, in which it fires"):
         Machine(made.image())
+
+
+@pytest.mark.parametrize(("every", "phase"), [(0, 1), (4, 4)])
+def test_a_phase_is_below_its_cycle(every: int, phase: int) -> None:
+    image = toy().image()
+    steps = image.steps.copy()
+    first = Step.decode(int(steps[0]))
+    changed = Step(order=first.order, core=first.core, population=first.population, every=every, phase=phase)
+    steps[0] = changed.encode()
+    with pytest.raises(BadImage, match=f"step 0: is taken in frame {phase} of every {every}"):
+        Machine(replace(image, steps=steps))
 
 
 def test_no_population_feeds_itself() -> None:

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snc.compiler.pipeline.driver import Compiled
 from snc.compiler.running.inputs import random_frames
-from snc.compiler.running.runner import network_inputs
-from snc.ir.errors import ManyErrors, SncError, Unsupported
+from snc.compiler.running.runner import Runner, network_inputs
+from snc.ir.errors import BadInput, ManyErrors, SncError, Unsupported
 
 from .reference import assert_computes, compiled
 
@@ -86,6 +86,18 @@ def test_bytes_that_are_cast_stand_before_the_chip() -> None:
     found = holds(made)
     assert "BitShift_s" in found.image.about.host_before
     assert [(t.name, t.dtype) for t in network_inputs(found.image)] == [("x", "uint8")]
+
+
+def test_an_input_of_integers_takes_no_other_numbers() -> None:
+    nodes = [node("BitShift", "x one", "s", direction="RIGHT"), node("Cast", "s", "f", to=1), conv("f", "y")]
+    made = model(nodes, ["y"], TensorProto.UINT8, one=np.array(1, dtype=np.uint8))
+    runner = Runner(compiled(made).image)
+    whole = np.full(runner.image.tensors[0].shape, 200)
+    (want,), (got,) = (runner({"x": whole.astype(kind)}).outputs.values() for kind in ("uint8", "float32"))
+    np.testing.assert_array_equal(got, want)
+    for number in (0.5, 256, -1, np.nan):
+        with pytest.raises(BadInput, match=f"input 'x' is made of uint8, which has no {number:g}"):
+            runner({"x": np.where(np.arange(whole.size).reshape(whole.shape) == 3, number, whole)})
 
 
 def test_before_and_behind_at_once() -> None:
