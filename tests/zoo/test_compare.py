@@ -21,8 +21,9 @@ SHAPES = {"ppocr_cls_v2": {"x": (1, 3, 48, 192)}}  # of inputs that a model leav
 
 
 def compared(path: Path, *, ours: bool) -> Comparison:
-    options = Options(effort=0.5, input_shapes=SHAPES.get(path.stem, {}))
-    return compare(prepare(path), CHIP, options, Widths(), ours=ours)
+    shapes = SHAPES.get(path.stem, {})
+    options = Options(effort=0.5, input_shapes=shapes)
+    return compare(prepare(path, shapes), CHIP, options, Widths(), ours=ours)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
