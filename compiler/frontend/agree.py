@@ -3,7 +3,7 @@
 A rounding of one layer is not carried to the next, so what differs is the fault of the layer that is named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ import onnx
 from ...ir.deadline import in_time
 from ...ir.errors import Origin, VerifyError
 from ...ir.layers import Array, Layer, LayerGraph, Value
-from .observe import SEED, run_tensors
+from .observe import SEED, Seen, run_tensors
 from .read import Reading, to_layers, to_onnx
 from .sizes import RANDOM
 
@@ -48,7 +48,7 @@ def first_difference(
     made = {name for node in original.graph.node for name in node.output}
     for frame in frames:
         arrays = run_tensors(original, [name for name in names if name in made], frame, graph.name)
-        found = differing(graph, Reading(unfolded, {**frame, **arrays}))
+        found = differing(graph, Reading(unfolded, Seen.whole({**frame, **arrays})))
         if found is not None:
             return found
     return None
@@ -56,14 +56,69 @@ def first_difference(
 
 def assert_agrees(graph: LayerGraph, reading: Reading) -> None:
     """Raises VerifyError where a layer makes anything else than the model that was read, if that was run."""
-    found = differing(graph, reading) if reading.arrays else None
+    found = differing(graph, reading)
     if found is not None:
         raise VerifyError(f"{found} (snc has read the model wrong: please report it)")
 
 
 def differing(graph: LayerGraph, reading: Reading) -> Difference | None:
-    """The first layer that makes anything else than what the model's tensors held, or None."""
-    arrays = reading.arrays
+    """The first layer that makes anything else than what the model's tensors hold, or None."""
+    if reading.seen is None:
+        return None
+    checks = _checks(graph, reading.graph, reading.seen.names)
+    held: dict[str, Array] = {}
+    seen = iter(reading.seen.run())
+    for check, later in zip(checks, _later(checks), strict=True):
+        held |= next(seen)
+        found = _first_of(replace(graph, layers=check.layers), reading.graph, held) if check.layers else None
+        if found is not None:
+            return found
+        held = {name: array for name, array in held.items() if name in later}
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """The layers that can be compared once a piece of the model was seen, and the tensors that this takes."""
+
+    layers: tuple[Layer, ...]
+    reads: frozenset[str]
+
+
+def _checks(graph: LayerGraph, original: LayerGraph, pieces: Sequence[frozenset[str]]) -> tuple[Check, ...]:
+    """What is compared after each piece: every layer with the results that the model has, too, and with those
+    that make what the model has not.
+    """
+    piece_of = {name: number for number, names in enumerate(pieces) for name in names}
+    makers, models_makers = graph.producers(), original.producers()
+    layers: list[set[Layer]] = [set() for _ in pieces]
+    reads: list[set[str]] = [set() for _ in pieces]
+    for layer in graph.layers:
+        results = piece_of.keys() & set(layer.outputs)
+        if not results:
+            continue
+        part = _behind(makers, piece_of, results)
+        models = _behind(models_makers, piece_of, results)
+        read = {name for each in part | models for name in (*each.inputs, *each.outputs) if name in piece_of}
+        number = max(piece_of[name] for name in read)
+        layers[number] |= part
+        reads[number] |= read
+    return tuple(
+        Check(tuple(layer for layer in graph.layers if layer in chosen), frozenset(names))
+        for chosen, names in zip(layers, reads, strict=True)
+    )
+
+
+def _later(checks: Sequence[Check]) -> list[frozenset[str]]:
+    """For each check the tensors that later ones take."""
+    later: list[frozenset[str]] = [frozenset()]
+    for check in reversed(checks[1:]):
+        later.append(later[-1] | check.reads)
+    return later[::-1]
+
+
+def _first_of(graph: LayerGraph, original: LayerGraph, arrays: Mapping[str, Array]) -> Difference | None:
+    """The first of some layers that makes anything else than what the model's tensors hold, or None."""
     names = [name for layer in graph.layers for name in layer.outputs if name]
     got = _again(graph, arrays)
     suspects = [
@@ -80,20 +135,22 @@ def differing(graph: LayerGraph, reading: Reading) -> Difference | None:
         sums = ROUNDING * bounds.get(name, np.zeros(1))
         if _is_close(got[name], arrays[name], sums):
             continue
-        noise = np.fmax(_noise(reading.graph, arrays, name), _noise(graph, arrays, name))
+        noise = np.fmax(_noise(original, arrays, name), _noise(graph, arrays, name))
         if not _is_close(got[name], arrays[name], np.fmax(sums, CONDITION * noise)):
             return _difference(makers[name], name, got[name], arrays[name])
     return None
 
 
-def _behind(graph: LayerGraph, arrays: Mapping[str, Array], name: str) -> LayerGraph:
-    """The layers that make a tensor of what the model's tensors hold."""
-    wanted, layers = {name}, []
-    for layer in reversed(graph.layers):
-        if wanted & set(layer.outputs):
-            layers.append(layer)
-            wanted |= {each for each in layer.inputs if each not in arrays}
-    return replace(graph, layers=tuple(reversed(layers)))
+def _behind(makers: Mapping[str, Layer], known: Collection[str], names: Collection[str]) -> set[Layer]:
+    """The layers that make tensors of what is known."""
+    found: set[Layer] = set()
+    wanted = list(names)
+    while wanted:
+        maker = makers.get(wanted.pop())
+        if maker is not None and maker not in found:
+            found.add(maker)
+            wanted += [name for name in maker.inputs if name not in known]
+    return found
 
 
 def _noise(graph: LayerGraph, arrays: Mapping[str, Array], name: str) -> Array:
@@ -102,7 +159,8 @@ def _noise(graph: LayerGraph, arrays: Mapping[str, Array], name: str) -> Array:
     What is ill-conditioned (a normalisation of nearly equal values) is no fault.
     """
     found = np.zeros(arrays[name].shape, np.float32)
-    part = _behind(graph, arrays, name)
+    behind = _behind(graph.producers(), arrays, [name])
+    part = replace(graph, layers=tuple(layer for layer in graph.layers if layer in behind))
     if not part.layers:
         return found
     read = {each for layer in part.layers for each in layer.inputs}

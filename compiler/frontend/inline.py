@@ -116,7 +116,7 @@ def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in reversed(model.graph.node):
         if needed.intersection(filter(None, node.output)):
             kept.append(node)
-            needed |= _read(node)
+            needed |= read_by(node)
     found = onnx.ModelProto()
     found.CopyFrom(model)
     del found.graph.node[:], found.graph.initializer[:]
@@ -160,10 +160,10 @@ def without_empties(
     return without_unread(found)
 
 
-def _read(node: onnx.NodeProto) -> set[str]:
+def read_by(node: onnx.NodeProto) -> set[str]:
     """What a node reads, its branches included."""
     nested = [a.g for a in node.attribute if a.HasField("g")]
-    inner = {name for graph in nested for each in graph.node for name in _read(each)}
+    inner = {name for graph in nested for each in graph.node for name in read_by(each)}
     return {*node.input, *inner, *(value.name for graph in nested for value in graph.output)}
 
 

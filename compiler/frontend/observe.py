@@ -1,12 +1,14 @@
-"""A model run once as it is: the shape and type of every tensor, and the values of those that never change.
+"""A model run as it is: the shape and type of every tensor, and the values of those that never change.
 
-ONNX Runtime has the last word on both. What is too large to be tried has its constants computed alone.
+ONNX Runtime has the last word on both. A model runs piece by piece, so that its tensors are never held all at
+once. What is too large to be tried has its constants computed alone.
 """
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from onnx import numpy_helper
 
 from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError
-from ...ir.layers import Value
+from ...ir.layers import Array, Value
+from .inline import read_by
 from .runtime import Arrays, session
 from .sizes import Scope
 
-ELEMENTS_MAX = 2**27  # of all tensors together, that are kept at once
+ELEMENTS_MAX = 2**27  # of all tensors together
+PIECE_BYTES = 2**25  # of the tensors that a piece of a model makes, and of its weights
 MACS_MAX = 2**36  # about a second
 SEED = 0
 CULPRITS = (
@@ -31,21 +35,102 @@ CULPRITS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observed:
-    """What a model's tensors hold for one frame. `is_whole`: all of them, not the constants alone."""
+class Seen:
+    """What a model's tensors hold for one frame, piece by piece. `names`: the tensors of each piece.
 
-    arrays: Mapping[str, np.ndarray]
-    is_whole: bool
+    `run` runs the model anew, unless it is a single piece.
+    """
+
+    names: tuple[frozenset[str], ...]
+    run: Callable[[], Iterable[Mapping[str, Array]]]
+
+    @classmethod
+    def whole(cls, arrays: Mapping[str, Array]) -> "Seen":
+        """All tensors in one piece, which are held."""
+        return cls((frozenset(arrays),), lambda: (arrays,))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """What was seen of a model's tensors: their shapes and types, and those that are constant. `seen`: how to
+    see them all again, None where the model is too large to be tried.
+    """
+
+    values: Mapping[str, Value]
+    constants: Mapping[str, Array]
+    seen: Seen | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Consecutive nodes of a model. `kept`: what later pieces read of all that is known behind them."""
+
+    nodes: tuple[onnx.NodeProto, ...]
+    kept: frozenset[str]
 
 
 def observe(model: onnx.ModelProto, scope: Scope, file: str) -> Observed:
     """The tensors of a model for inputs drawn at random. Raises BadInput where it cannot be run."""
-    is_whole = _elements(model, scope) <= ELEMENTS_MAX and _macs(model, scope) <= MACS_MAX
-    if is_whole:
-        frame = random_inputs([declared(value) for value in model.graph.input], file)
-        return Observed({**frame, **run_tensors(model, wanted(model, scope), frame, file)}, True)
-    names = [name for name in wanted(model, scope) if name in scope.constants]
-    return Observed(run_tensors(constant_part(model, scope), names, {}, file) if names else {}, False)
+    names = wanted(model, scope)
+    if _elements(model, scope) > ELEMENTS_MAX or _macs(model, scope) > MACS_MAX:
+        held = [name for name in names if name in scope.constants]
+        arrays = run_tensors(constant_part(model, scope), held, {}, file) if held else {}
+        return Observed(_values(arrays), arrays, None)
+    frame = random_inputs([declared(value) for value in model.graph.input], file)
+    parts = pieces(model, scope)
+    run: Callable[[], Iterable[Arrays]] = partial(_run_pieces, model, parts, names, frame, file)
+    if len(parts) == 1:
+        run = partial(tuple, tuple(run()))
+    seen: list[frozenset[str]] = []
+    values: dict[str, Value] = {}
+    constants: Arrays = {}
+    for arrays in run():
+        seen.append(frozenset(arrays))
+        values |= _values(arrays)
+        constants |= {name: array for name, array in arrays.items() if name in scope.constants}
+        del arrays  # before the next piece runs
+    return Observed(values, constants, Seen(tuple(seen), run))
+
+
+def pieces(model: onnx.ModelProto, scope: Scope) -> tuple[Piece, ...]:
+    """The nodes of a model in pieces of PIECE_BYTES, or of one node; what goes on from piece to piece is
+    arrays alone, never lists of them.
+    """
+    nodes = model.graph.node
+    reads = [read_by(node) for node in nodes]
+    last = {name: index for index, names in enumerate(reads) for name in names}
+    weights = {tensor.name: tensor.ByteSize() for tensor in model.graph.initializer}
+    starts, bytes_, lists_end = [0], 0, 0
+    for index, node in enumerate(nodes):
+        made = [name for name in node.output if name]
+        size = sum(_bytes(name, scope) for name in made)
+        size += sum(weights.pop(name) for name in sorted(reads[index] & weights.keys()))
+        if bytes_ and bytes_ + size > PIECE_BYTES and index > lists_end:
+            starts.append(index)
+            bytes_ = 0
+        bytes_ += size
+        lists_end = max([lists_end, *(last.get(name, 0) for name in made if scope.shape(name) is None)])
+    ends = [*starts[1:], len(nodes)]
+    return tuple(
+        Piece(tuple(nodes[start:end]), frozenset(name for name, index in last.items() if index >= end))
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def _run_pieces(
+    model: onnx.ModelProto, parts: Sequence[Piece], names: Sequence[str], frame: Arrays, file: str
+) -> Iterator[Arrays]:
+    """What these tensors hold, and in the first piece the inputs."""
+    shown, known, wanted_ = frame, dict(frame), frozenset(names)
+    for part in parts:
+        made = [name for node in part.nodes for name in node.output if name]
+        asked = [name for name in made if name in wanted_ or name in part.kept]
+        found = run_tensors(model, asked, known, file, None if len(parts) == 1 else part.nodes)
+        known = {name: array for name, array in (known | found).items() if name in part.kept}
+        shown = shown | {name: array for name, array in found.items() if name in wanted_}
+        del found
+        yield shown
+        shown = {}
 
 
 def wanted(model: onnx.ModelProto, scope: Scope) -> list[str]:
@@ -63,35 +148,76 @@ def wanted(model: onnx.ModelProto, scope: Scope) -> list[str]:
 
 def accepted(model: onnx.ModelProto, file: str) -> Any:
     """The session of a model, nothing optimised. Raises BadInput with the node that ONNX Runtime refuses."""
+    return _opened(model.SerializeToString(), model, file)
+
+
+def _opened(data: bytes, model: onnx.ModelProto, file: str) -> Any:
+    """The session of a model's bytes, or of those of a part of it. Raises BadInput as `accepted` does."""
     try:
-        return session(model.SerializeToString(), optimised=False)
+        return session(data, optimised=False, keeps_buffers=False)
     except SncError as error:
         raise BadInput(_culprit(error.message, model, file), error.message, error.hint) from None
 
 
 def run_tensors(
-    model: onnx.ModelProto, names: Iterable[str], frame: Mapping[str, np.ndarray], file: str
+    model: onnx.ModelProto,
+    names: Iterable[str],
+    frame: Mapping[str, np.ndarray],
+    file: str,
+    nodes: Sequence[onnx.NodeProto] | None = None,
 ) -> Arrays:
-    """What these tensors hold in ONNX Runtime, nothing optimised. Raises BadInput."""
-    wide = onnx.ModelProto()
-    wide.CopyFrom(model)
+    """What these tensors hold in ONNX Runtime, nothing optimised. `nodes`: those that run, all by default;
+    they may read anything of the frame. Raises BadInput.
+    """
+    asked = _whole(model) if nodes is None else _part(model, nodes, frame)
     stated = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
-    del wide.graph.value_info[:], wide.graph.output[:]
     for name in names:
-        wide.graph.output.add().name = name
+        asked.graph.output.add().name = name
         if stated.get(name):
-            wide.graph.output[-1].type.tensor_type.elem_type = stated[name]
-    runtime = accepted(wide, file)
+            asked.graph.output[-1].type.tensor_type.elem_type = stated[name]
+    fed = dict(frame) if nodes is None else {value.name: frame[value.name] for value in asked.graph.input}
+    data = asked.SerializeToString()
+    del asked  # weights may be most of it
+    runtime = _opened(data, model, file)
+    del data
     in_time("the model was run")
     found = [value.name for value in runtime.get_outputs()]
     try:
-        made = zip(found, runtime.run(found, dict(frame)), strict=True)
+        made = zip(found, runtime.run(found, fed), strict=True)
         return {name: array for name, array in made if isinstance(array, np.ndarray)}  # no lists of tensors
     except Exception as error:  # onnxruntime raises a dozen kinds of its own
         said = str(error).strip().splitlines()
         rule = f"ONNX Runtime cannot run it: {_reason(said[0] if said else type(error).__name__)}"
         hint = "mend the model so that ONNX Runtime runs it"
         raise BadInput(_culprit(str(error), model, file), rule, hint=hint) from None
+
+
+def _whole(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A model without outputs, and without what it says of its tensors."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    del found.graph.value_info[:], found.graph.output[:]
+    return found
+
+
+def _part(
+    model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], frame: Mapping[str, np.ndarray]
+) -> onnx.ModelProto:
+    """Some nodes of a model, without outputs: what they read of the frame are inputs."""
+    read = {name for node in nodes for name in read_by(node)}
+    inputs = [
+        onnx.helper.make_tensor_value_info(
+            name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+        )
+        for name, array in frame.items()
+        if name in read
+    ]
+    found = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    found.graph.name = model.graph.name
+    found.graph.node.extend(nodes)
+    found.graph.input.extend(inputs)
+    found.graph.initializer.extend(each for each in model.graph.initializer if each.name in read)
+    return found
 
 
 def random_inputs(values: Sequence[Value], file: str) -> Arrays:
@@ -145,6 +271,19 @@ def constant_part(model: onnx.ModelProto, scope: Scope) -> onnx.ModelProto:
     del part.graph.initializer[:]
     part.graph.initializer.extend(kept)
     return part
+
+
+def _values(arrays: Mapping[str, Array]) -> dict[str, Value]:
+    return {name: Value(name, array.shape, str(array.dtype)) for name, array in arrays.items()}
+
+
+def _bytes(name: str, scope: Scope) -> int:
+    """How much memory a tensor takes, as far as that is known."""
+    shape = scope.shape(name)
+    if shape is None:
+        return 0
+    kind = scope.types[name].tensor_type.elem_type or onnx.TensorProto.FLOAT
+    return math.prod(shape) * np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).itemsize
 
 
 def _elements(model: onnx.ModelProto, scope: Scope) -> int:

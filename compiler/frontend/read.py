@@ -24,7 +24,7 @@ from .inline import (
     without_empties,
     without_unread,
 )
-from .observe import Observed, accepted, declared, observe
+from .observe import Observed, Seen, accepted, declared, observe
 from .onnx_file import fix_shapes, load_model, opset_of
 from .opset import converted
 from .precision import precision_notes, widen
@@ -51,10 +51,10 @@ GEMM_WITHOUT_BIAS = 11  # the first opset where Gemm need not have one
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """The layers of a model, and what its tensors held when it was run; none where it is too large."""
+    """The layers of a model, and what its tensors hold when it is run; None where it is too large."""
 
     graph: LayerGraph
-    arrays: Mapping[str, Array]
+    seen: Seen | None
 
 
 def read_onnx(path: Path, input_shapes: Shapes = MappingProxyType({})) -> LayerGraph:
@@ -161,7 +161,7 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
     in_time(READ)
     observed = observe(model, scope, file)
     in_time(READ)
-    constants = held | {n: array for n, array in observed.arrays.items() if n in scope.constants}
+    constants = {**held, **observed.constants}
     values = {value.name: value for value in _values(model, scope, observed)}
     values |= {name: Value(name, array.shape, str(array.dtype)) for name, array in constants.items()}
     raise_all(_misstated(model, scope, values, file))
@@ -177,21 +177,21 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
         tuple(declared(value) for value in model.graph.input),
         tuple(values[value.name] for value in model.graph.output),
         MappingProxyType(values),
-        () if observed.is_whole else (UNTRIED,),
+        () if observed.seen is not None else (UNTRIED,),
         MappingProxyType(twins),
     )
     graph.verify()
-    return Reading(graph, observed.arrays if observed.is_whole else {})
+    return Reading(graph, observed.seen)
 
 
 def _values(model: onnx.ModelProto, scope: Scope, observed: Observed) -> Iterator[Value]:
     """The tensors of a model with their shapes and types, as they were seen, or else as they are inferred."""
     yield from (declared(value) for value in model.graph.input)
     for name in (name for node in model.graph.node for name in node.output if name):
-        array, shape = observed.arrays.get(name), scope.shape(name)
-        if isinstance(array, np.ndarray):
-            yield Value(name, array.shape, str(array.dtype))
-        elif shape is not None and not observed.is_whole:
+        found, shape = observed.values.get(name), scope.shape(name)
+        if found is not None:
+            yield found
+        elif shape is not None and observed.seen is None:
             kind = scope.types[name].tensor_type.elem_type or onnx.TensorProto.FLOAT
             yield Value(name, shape, str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind))))
 

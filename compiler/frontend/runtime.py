@@ -47,14 +47,17 @@ def host_graph(model: bytes) -> onnx.GraphProto:
         raise BadImage(None, f"the host's part is no ONNX model ({first_line(error)})") from None
 
 
-def session(model: bytes, *, optimised: bool = True) -> Any:
-    """An ONNX Runtime session of a model's bytes, on two threads at most. Raises BadInput."""
+def session(model: bytes, *, optimised: bool = True, keeps_buffers: bool = True) -> Any:
+    """An ONNX Runtime session of a model's bytes, on two threads at most. `keeps_buffers`: for the next run,
+    and as long as one of its results is held. Raises BadInput.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others may use the processor
     options.log_severity_level = FATAL
+    options.enable_cpu_mem_arena = keeps_buffers
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:

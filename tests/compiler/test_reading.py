@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from snc.compiler.frontend import observe
 from snc.compiler.frontend.agree import assert_agrees, first_difference
-from snc.compiler.frontend.observe import random_inputs, run_tensors
+from snc.compiler.frontend.observe import Seen, random_inputs, run_tensors
 from snc.compiler.frontend.read import UNTRIED, Reading, original, read_model, read_onnx, to_layers
 from snc.compiler.pipeline.check import check
 from snc.compiler.pipeline.driver import compile_model
@@ -98,7 +98,7 @@ def seen(made: onnx.ModelProto) -> Reading:
     """The layers of a model, and what its tensors hold for one frame."""
     names = [name for node in made.graph.node for name in node.output]
     frame = inputs(made)
-    return Reading(to_layers(made, "m"), {**frame, **run_tensors(made, names, frame, "m")})
+    return Reading(to_layers(made, "m"), Seen.whole({**frame, **run_tensors(made, names, frame, "m")}))
 
 
 DATA: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
@@ -473,7 +473,7 @@ def test_what_is_ill_conditioned_is_no_difference() -> None:
     frame = {"x": np.array([[[0.6257302], [0.6321049]]], np.float32)}
     names = [name for node in made.graph.node for name in node.output]
     graph = to_layers(made, "m")
-    reading = Reading(graph, {**frame, **run_tensors(made, names, frame, "m")})
+    reading = Reading(graph, Seen.whole({**frame, **run_tensors(made, names, frame, "m")}))
     assert_agrees(Fold()(Compose()(graph)), reading)
     wrong = dict(graph.constants) | {"s": graph.constants["s"] * np.float32(1.1)}
     with pytest.raises(VerifyError, match="'y' is"):
@@ -487,7 +487,7 @@ def test_a_bias_that_is_lost_in_a_normalisation_is_no_difference() -> None:
     made = model(text, opset=13, s=scale, b=bias)
     frame = {"x": np.full((1, 1, 1, 1), -1.1022183, np.float32)}
     graph = to_layers(made, "m")
-    reading = Reading(graph, {**frame, **run_tensors(made, ["y"], frame, "m")})
+    reading = Reading(graph, Seen.whole({**frame, **run_tensors(made, ["y"], frame, "m")}))
     assert_agrees(Fold()(Compose()(graph)), reading)
     with pytest.raises(VerifyError, match="'y' is"):
         assert_agrees(Fold()(Compose()(graph.with_constants({"b": 1.1 * bias}))), reading)
