@@ -168,6 +168,12 @@ class LayerGraph:
         """The same layers with some constants replaced."""
         return replace(self, constants=MappingProxyType({**self.constants, **changed}))
 
+    def without_unread(self) -> "LayerGraph":
+        """The same layers without constants that none of them reads."""
+        read = {name for layer in self.layers for name in layer.inputs}
+        kept = {name: array for name, array in self.constants.items() if name in read}
+        return replace(self, constants=MappingProxyType(kept))
+
     def macs(self, layer: Layer) -> int:
         """Multiply-accumulate operations of a layer, dense; 0 for layers that have none."""
         if layer.op in WEIGHTS_OF_WINDOWS:

@@ -1,9 +1,11 @@
 """The seconds that stages take, the progress that is shown, and the deadline."""
 
+import ctypes
 import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from ...ir.deadline import NEVER, Deadline
 
@@ -18,7 +20,8 @@ class Clock:
     """Times the stages and reports each as progress. A stage that is entered again adds to its seconds.
 
     While a stage runs, cycles of garbage are not looked for: a mapping has a million objects and none in a
-    cycle, and to look at all of them again and again takes longer than to make them.
+    cycle, and to look at all of them again and again takes longer than to make them. The memory that it has
+    freed is given back behind it.
     """
 
     def __init__(self, progress: Progress = unreported) -> None:
@@ -46,4 +49,23 @@ class Clock:
         finally:
             if collects:
                 gc.enable()
+            give_back()
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def give_back() -> None:
+    """Memory that is free is the system's again: where arrays of all sizes come and go, GNU's C library keeps
+    several times as much as is in use. Others are left to themselves.
+    """
+    trim = getattr(_c_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _c_library() -> ctypes.CDLL | None:
+    """The library that allocates memory, or None where it is not known by this way."""
+    try:
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):  # Windows has no such name for it
+        return None

@@ -158,7 +158,7 @@ def folded(
     graph = reading.graph
     for rewrite in REWRITES:
         in_time(READ)
-        graph = rewrite(graph)
+        graph = rewrite(graph).without_unread()
     in_time(READ)
     assert_agrees(graph, reading)
     return graph

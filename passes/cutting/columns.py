@@ -86,7 +86,7 @@ class _Search:
             in_time("cores were filled")
             for column, count in self._whole(copies) or [(self._likely(copies), 1)]:
                 self.demand = self.demand - count * column
-                cores += [column] * count
+                cores += [column.copy()] * count  # a row of its own: the program's columns are let go
             if not self.demand.any():
                 return [{int(i): int(column[i]) for i in np.flatnonzero(column)} for column in cores]
             if self.is_over() or self.left < 0:

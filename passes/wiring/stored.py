@@ -89,7 +89,7 @@ class Stored:
             present = np.count_nonzero(
                 held if not self.kernel.is_plastic else np.ones_like(held), axis=(2, 3)
             )
-            found = np.zeros((len(present), present.shape[1] + 1), dtype=np.int64)
+            found = np.zeros((len(present), present.shape[1] + 1), dtype=np.int32)
             np.cumsum(present, axis=1, out=found[:, 1:])
             self._present[tile.key] = found
         return self._present[tile.key]

@@ -1,11 +1,13 @@
-"""What surrounds a stage: its seconds, and the rest of cycles of garbage."""
+"""What surrounds a stage: its seconds, the rest of cycles of garbage, and memory that is given back."""
 
 import gc
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from snc.compiler.pipeline.clock import Clock
+from snc.compiler.pipeline.clock import Clock, _c_library, give_back
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +47,25 @@ def test_a_clock_within_a_stage_leaves_it_as_it_was() -> None:
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+@pytest.mark.skipif(not hasattr(_c_library(), "malloc_trim"), reason="memory goes back by itself here")
+def test_what_a_stage_has_freed_is_the_systems_again() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    with Clock()("place"):
+        large = [bytearray(100_000)]
+        small = []
+        for _ in range(1000):  # too small for pages of their own, and something stays behind each
+            large.append(bytearray(100_000))
+            small.append(bytearray(600))
+        before = resident()
+        del large
+    assert resident() < before - 50_000_000
+    assert len(small) == 1000
+
+
+def test_a_library_that_keeps_nothing_back_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("snc.compiler.pipeline.clock._c_library", lambda: None)
+    give_back()
