@@ -1,5 +1,6 @@
 """Cuts and cores chosen together, and the bound they are held against."""
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +79,24 @@ def test_what_other_prices_have_found_serves_at_this_one() -> None:
     cheap = fill_cores(given, SPACE, 0.0, known=known)
     assert len(cheap) <= len(dear)
     assert all(sum(held.get(i, 0) for held in cheap) == item.demand for i, item in enumerate(given))
+
+
+def test_columns_that_are_no_longer_priced_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that is taken is a copy: a row of the array would hold all columns of its round."""
+    programs: list[weakref.ref[np.ndarray]] = []
+    held: list[int] = []
+    reduce = Prices.reduce
+
+    def counted(prices: Prices, demand: np.ndarray) -> None:
+        base = prices.columns if prices.columns.base is None else prices.columns.base
+        programs.append(weakref.ref(base))
+        held.append(sum(each() is not None for each in programs))
+        reduce(prices, demand)
+
+    monkeypatch.setattr(Prices, "reduce", counted)
+    fill_cores(items(7, 40), SPACE)
+    assert len(held) > 4
+    assert max(held) <= 2  # the first round's are kept for other prices
 
 
 def test_a_map_cut_along_rows_keeps_its_fragments_in_the_cores_that_were_chosen(tmp_path: Path) -> None:
