@@ -110,13 +110,15 @@ def with_branches(model: onnx.ModelProto, taken: Mapping[str, str]) -> onnx.Mode
 
 
 def without_unread(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without nodes and initializers that no output depends on."""
+    """The model without nodes and initializers that no output depends on, itself where there are none."""
     needed = {value.name for value in model.graph.output}
     kept = []
     for node in reversed(model.graph.node):
         if needed.intersection(filter(None, node.output)):
             kept.append(node)
             needed |= read_by(node)
+    if len(kept) == len(model.graph.node) and needed.issuperset(t.name for t in model.graph.initializer):
+        return model
     found = onnx.ModelProto()
     found.CopyFrom(model)
     del found.graph.node[:], found.graph.initializer[:]

@@ -24,9 +24,9 @@ MASK_OF_ATTENTION = "Attention", 3
 MASKED = (*OPEN_ENDED, *ARRANGEMENTS, "CastLike")  # operators whose constants may be infinite
 
 
-def _no_model(given: Origin, path: Path, data: bytes, rule: str) -> BadInput:
+def _no_model(given: Origin, path: Path, beginning: bytes, rule: str) -> BadInput:
     """What is said of a file that is no ONNX model: what it seems to be, and the way to one."""
-    kind = foreign(path.suffix, data[:BEGINNING])
+    kind = foreign(path.suffix, beginning)
     if kind is None:
         return BadInput(given, rule, hint=AS_ONNX)
     return BadInput(given, f"is {kind.what}, no ONNX model", hint=kind.way_out)
@@ -53,12 +53,14 @@ def load_model(path: Path) -> onnx.ModelProto:
         raise BadInput(
             given, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
         ) from None
+    beginning = data[:BEGINNING]
     try:
         model = onnx.load_model_from_string(data)
     except Exception:  # protobuf's own kinds of error are not a public API, and say nothing of the file
-        raise _no_model(given, path, data, "is no ONNX model, or only a part of one") from None
+        raise _no_model(given, path, beginning, "is no ONNX model, or only a part of one") from None
+    del data  # the model has a copy of all of it
     if not model.graph.node and not model.graph.output:
-        raise _no_model(given, path, data, "is no ONNX model: it has no graph")
+        raise _no_model(given, path, beginning, "is no ONNX model: it has no graph")
     origin = Origin(file=path.name or str(path))
     _load_external_data(model, path)
     if not _is_text(model):

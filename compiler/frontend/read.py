@@ -80,6 +80,8 @@ def read_model(
         loaded, unmapped = written_out(widen(source), input_shapes, path.name)
     else:
         loaded = fix_shapes(source, input_shapes, path.name)
+    precision = precision_notes(source)
+    del source  # weights are most of it, and `loaded` has them, too
     in_time(LOADED)
     rewritten, notes = _numbers(widen(loaded), path.name, as_float)
     in_time(LOADED)
@@ -94,7 +96,7 @@ def read_model(
     notes = (
         *notes,
         *[BACKWARDS] * (is_backwards and not unmapped),
-        *precision_notes(source),
+        *precision,
         *found.graph.notes,
     )
     graph = replace(found.graph, notes=notes, is_whole=is_whole, unmapped=unmapped)
