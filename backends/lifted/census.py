@@ -114,51 +114,6 @@ def add_up(
 
 
 @kept()
-def sum_by_channel(
-    values: Floats, channel: int, row: int, members: Integers, firsts: Integers, populations: Integers,
-    cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
-) -> None:  # fmt: skip
-    """The same, where the pixels of a row lie side by side."""
-    for m in range(members.size):
-        own = populations[members[m]]
-        height, width = own[HEIGHT], own[WIDTH]
-        tally = np.zeros(own[CLASSES], np.int64)
-        by_pixel = np.zeros(1 if own[SOME] else height * width, np.int32)
-        for r in range(own[RUNS]):
-            low, high = cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]
-            total = np.int64(high - low if own[ALL] and own[SOME] else 0) * height * width
-            by_pixel[:] = high - low if own[ALL] else 0
-            if not own[ALL]:
-                for c in range(low, high):
-                    for y in range(height):
-                        v = firsts[m] + c * channel + y * row
-                        if own[SOME]:
-                            total += alive(values, v, width)
-                        else:
-                            count_alive(values, v, width, by_pixel, y * width)
-            tally[:] = 0
-            for i in range(own[ODDS]):
-                y, x, each = odd[own[ODD] + 3 * i], odd[own[ODD] + 3 * i + 1], odd[own[ODD] + 3 * i + 2]
-                if not own[SOME]:
-                    tally[each] += by_pixel[i]
-                elif own[ALL]:
-                    tally[each] += high - low
-                else:
-                    v = firsts[m] + y * row + x
-                    for c in range(low, high):
-                        tally[each] += values[np.uintp(v + c * channel)] != 0
-            add_up(own, r, total, tally, usual, planes, sums)
-
-
-@compiled
-def count_alive(values: Floats, first: int, count: int, into: Any, begin: int) -> None:
-    """Adds 1 for each value that is not 0."""
-    v, n = np.uintp(first), np.uintp(begin)
-    for i in range(np.uintp(count)):
-        into[n + i] += np.int32(values[v + i] != 0)
-
-
-@kept()
 def weighed(rows: Integers, at: Integers, factors: Integers, sums: Integers, counts: Integers) -> None:
     """Adds to each counter its terms."""
     for i in range(rows.size):
@@ -210,7 +165,7 @@ class Census:
         cuts, usual, odd, planes, self._rows, self._factors = (
             np.concatenate([getattr(share, name).ravel() for share in shares]) for name in names
         )
-        self._arrays = populations, cuts, usual, odd, planes
+        self.arrays = populations, cuts, usual, odd, planes
         self._sums = np.concatenate(
             [share.sums + begin for share, begin in zip(shares, begins[:-1, -1], strict=True)]
         )
@@ -223,13 +178,7 @@ class Census:
         self, values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, sums: Integers
     ) -> None:
         """Counts populations whose values begin at `firsts` and lie pixel by pixel, frame by frame."""
-        sum_by_pixel(values, row, pixel, members, firsts, *self._arrays, sums)
-
-    def by_channel(
-        self, values: Floats, channel: int, row: int, members: Integers, firsts: Integers, sums: Integers
-    ) -> None:
-        """Counts populations whose values begin at `firsts` and lie channel by channel."""
-        sum_by_channel(values, channel, row, members, firsts, *self._arrays, sums[0])
+        sum_by_pixel(values, row, pixel, members, firsts, *self.arrays, sums)
 
     def counters(self, sums: Integers) -> list[Counters]:
         """The counters as the machine gives them, frame by frame."""

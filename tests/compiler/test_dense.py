@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
-from backends.agreement import COUNTERS, watched
+from backends.agreement import COUNTERS, assert_same, watched
 from backends.machine_toys import Toy
 from oracle.graphs import random_input, random_model, single_layer_cases
 from oracle.writer import Writer
@@ -22,6 +22,7 @@ from snc.ir.activations import Activation
 from snc.ir.errors import BadInput, Origin
 from snc.models.digits import digits_images, digits_model
 
+from .drawn_quantised import drawn
 from .reference import CANCELLED, CHIP, TOLERANCE, compiled, peak, reread
 from .test_lifted_images import fed
 from .test_random import THOROUGH, compiled_if_it_fits, drawn_chip
@@ -55,7 +56,9 @@ def agreed(image: Image, frame: Arrays) -> bool:
     assert got.engine == "dense"
     assert_near(got, want)
     assert_counted(got, seen)
-    counted = (np.array_equal(getattr(got.counters, each), getattr(want.counters, each)) for each in COUNTERS)
+    counted = [np.array_equal(getattr(got.counters, each), getattr(want.counters, each)) for each in COUNTERS]
+    fired = (np.array_equal(values != 0, want.layers[name] != 0) for name, values in got.layers.items())
+    assert all(counted) or not all(fired)
     return all(counted)
 
 
@@ -133,6 +136,48 @@ def test_every_function(activation: Activation, each: bool) -> None:
     assert agreed(toy.image(), {"x": x})
 
 
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize(("low", "high"), [(-128, 127), (0, 255), (-0.5, 90.25), (-(2.0**22), 2.0**22)])
+@pytest.mark.parametrize("depth", [3, 16, 48])
+def test_requantised_numbers_are_the_walks(depth: int, low: float, high: float, step: float) -> None:
+    """To the last bit, halves among them, and products that float32 rounds to halves."""
+    random = np.random.default_rng(depth)
+    factors = random.choice([0.5, 0.0251, 1 / 3, 7.3e-4, 2.5e-9, 40.7], depth).astype(np.float32)
+    toy = Toy()
+    source = toy.input("x", (depth, 64, 16))
+    parameters = tuple(factors.tolist()), step, low, high
+    target = toy.population((depth, 64, 16), activation=Activation.REQUANTISE, parameters=parameters)
+    toy.join(source, target, np.ones((depth, 1, 1, 1)), first=np.arange(depth)).output("y", target)
+    halves = (np.arange(-256, 256) + 0.5) / factors[:, None]
+    x = np.concatenate([halves, random.integers(-(2**16), 2**16, (depth, 512))], axis=1)
+    frame = {"x": x.reshape(1, depth, 64, 16).astype(np.float32)}
+    image = toy.image()
+    got, want = (engine(image).run(frame, keep_layers=True) for engine in (Dense, Walk))
+    assert_same(got, want)
+
+
+def test_quantised_networks_are_the_walks() -> None:
+    """To the last bit, counters too."""
+    for seed in range(6 * THOROUGH):
+        model, shape = drawn(seed)
+        image = watched(compiled(model, CHIP).image)
+        x = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+        frame = fed(image, {"x": x})
+        assert_same(Dense(image).run(frame, keep_layers=True), Walk(image).run(frame, keep_layers=True))
+
+
+def test_maps_that_hear_nothing_are_in_every_frame() -> None:
+    toy = Toy()
+    source, constant = toy.input("x", (2, 3, 4)), toy.population((2, 3, 4), bias=np.array([0.5, 0.0]))
+    target = toy.population((2, 3, 4))
+    for each in (source, constant):
+        toy.join(each, target, np.ones((2, 1, 1, 1)), first=np.arange(2))
+    image = watched(toy.output("y", target).image())
+    frames = [{"x": np.full((1, 2, 3, 4), value, np.float32)} for value in (0, 1, 2)]
+    for got, frame in zip(Dense(image).run_several(frames, keep_layers=True), frames, strict=True):
+        assert_same(got, Walk(image).run(frame, keep_layers=True))
+
+
 def test_what_has_no_graph_is_refused() -> None:
     image = compiled(digits_model(), CHIP).image
     with pytest.raises(BadInput, match="no chip arithmetic"):
@@ -146,6 +191,6 @@ def test_a_frame_with_infinities_is_the_walks() -> None:
     (name,) = (tensor.name for tensor in image.tensors if tensor.kind == "input")
     zero, one = (np.full((1, 2, 4, 4), value, dtype=np.float32) for value in (0, 1))
     assert Dense(image).run({name: one}).engine == "dense"
-    run = Dense(image).run({name: zero})
-    assert run.engine == "literal"
-    assert np.isneginf(next(iter(run.outputs.values()))).all()
+    runs = Dense(image).run_several([{name: one}, {name: zero}, {name: one}])
+    assert [run.engine for run in runs] == ["dense", "literal", "dense"]
+    assert np.isneginf(next(iter(runs[1].outputs.values()))).all()

@@ -5,40 +5,37 @@ the chip would do with these: a neuron that is 0 here and nearly 0 there is coun
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import ArrayLike, NDArray
 
-from ....backends.image.image import Image, ImagePiece, ImageTensor
+from ....backends.image.image import Image, ImagePiece
 from ....backends.lifted.census import Census
 from ....backends.lifted.edges import ADD, Unliftable, edges
 from ....backends.lifted.feeds import Recipes
-from ....backends.lifted.maps import Map, Place, gathered
+from ....backends.lifted.maps import Map, gathered
 from ....backends.lifted.plans import of_all_channels
-from ....backends.lifted.rounding import peak
 from ....backends.lifted.walk import Walk
 from ....backends.machine.decode import Program, decode
 from ....backends.machine.machine import Fire, Run
 from ....backends.machine.tensors import fed
 from ....backends.machine.tensors import gathered as tensor_of
 from ....ir.errors import BadInput, Origin
+from .counting import Counting
 from .functions import activated
 from .graph import Graph, Size
+from .session import Session
 from .sums import added
 from .terms import NotDenseError, stages
 from .updates import updated
 from .windows import Operand, Operands
 
 Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
 
-TOGETHER = 8  # frames at most, and the neurons of all
-NEURONS = 2**26
-
-NOTHING = np.zeros(0, dtype=np.float32)
+TOGETHER = 8  # frames at most, and the neurons of all: more leave the cache
+NEURONS = 2**18
 
 
 class Dense:
@@ -62,8 +59,7 @@ class Dense:
         self._census = Census(program, found)
         self._blocks, self._at, self._places = program.blocks, program.at, lifted.places
         self._maps = lifted.maps
-        self._members = [_members(each, lifted.places) for each in lifted.maps]
-        self._sessions: dict[bool, tuple[Any, list[int]]] = {}
+        self._sessions: dict[bool, tuple[Session, Counting]] = {}
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -88,7 +84,7 @@ class Dense:
 
     @property
     def together(self) -> int:
-        """How many frames `run_several` takes at once: ONNX Runtime keeps the values of all their neurons."""
+        """How many frames `run_several` takes at once: as many as leave the cache no worse."""
         neurons = sum(each.depth * each.height * each.width for each in self._maps)
         return max(1, min(TOGETHER, NEURONS // neurons))
 
@@ -96,25 +92,22 @@ class Dense:
         self, frames: Sequence[Mapping[str, ArrayLike]], *, keep_layers: bool = False
     ) -> list[Run]:
         """Frames, all at once."""
-        values = {
-            each.index: np.zeros((len(frames), each.depth, each.height, each.width), dtype=np.float32)
-            for each in self._maps
-            if self._blocks[each.first].is_input
-        }
-        tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
-        for number, frame in enumerate(frames):
-            self._feed(tensors, frame, values, number)
         if keep_layers not in self._sessions:
             self._sessions[keep_layers] = self._session(keep_layers)
-        session, made = self._sessions[keep_layers]
-        if made:
-            arrays = session.run(
-                [f"m{index}" for index in made], {f"m{index}": array for index, array in values.items()}
-            )
-            for index, array in zip(made, arrays, strict=True):
-                whole = np.broadcast_to(array, (len(frames), *array.shape[1:]))
-                values[index] = np.ascontiguousarray(whole)
-        return [self._run(values, n, frame, keep_layers) for n, frame in enumerate(frames)]
+        session, counting = self._sessions[keep_layers]
+        values = session.values(len(frames))
+        tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
+        for number, frame in enumerate(frames):
+            fed(tensors, frame, self._origin, partial(self._box, values.maps, number))
+        session.run(values)
+        sums, infinite = counting.sums(values.numbers, len(frames))
+        counters = self._census.counters(sums)
+        return [
+            self._exact.run(frame, keep_layers=keep_layers)
+            if infinite[number]
+            else Run(*self._tensors(values.maps, number, keep_layers), counters[number], "dense")
+            for number, frame in enumerate(frames)
+        ]
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
         """Nothing: what a population computes from is never kept here."""
@@ -130,17 +123,9 @@ class Dense:
     def _block(self, piece: ImagePiece) -> int:
         return self._at[piece.core, piece.population]
 
-    def _feed(
-        self,
-        tensors: Sequence[ImageTensor],
-        frame: Mapping[str, ArrayLike],
-        values: Mapping[int, Floats],
-        number: int,
-    ) -> None:
-        fed(tensors, frame, self._origin, lambda piece: self._box(values, number, self._block(piece)))
-
-    def _box(self, values: Mapping[int, Floats], frame: int, block: int) -> Floats:
-        """A population's values in a frame, [D, H, W]."""
+    def _box(self, values: Mapping[int, Floats], frame: int, piece: ImagePiece) -> Floats:
+        """The values of a piece's population in a frame, [D, H, W]."""
+        block = self._block(piece)
         place, word = self._places[block], self._blocks[block].word
         return values[place.map][
             frame,
@@ -149,8 +134,8 @@ class Dense:
             place.x : place.x + word.width,
         ]
 
-    def _session(self, keep_layers: bool) -> tuple[Any, list[int]]:
-        """A session, and the maps that it gives: those with outputs, and those whose events are counted."""
+    def _session(self, keep_layers: bool) -> tuple[Session, Counting]:
+        """A session that gives the maps with outputs, and those whose events are counted."""
         kinds = ("output", "layer") if keep_layers else ("output",)
         wanted = {
             self._places[self._block(piece)].map
@@ -158,51 +143,30 @@ class Dense:
             if tensor.kind in kinds
             for piece in tensor.pieces
         }
-        made = [
-            each.index
-            for each in self._maps
-            if not self._blocks[each.first].is_input
-            and (each.index in wanted or not self._blocks[each.first].fires_on_zero)
-        ]
-        sizes = {
-            f"m{each.index}": Size(each.depth, each.height, each.width)
-            for each in self._maps
-            if self._blocks[each.first].is_input
-        }
-        model, large = self._graph.model(sizes, [f"m{index}" for index in made])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 4
-        held = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in large.items()}
-        if held:
-            options.add_external_initializers(list(held), list(held.values()))
-        if not made:
-            return None, made
-        providers = ["CPUExecutionProvider"]
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers), made
-
-    def _run(
-        self, values: Mapping[int, Floats], frame: int, inputs: Mapping[str, ArrayLike], keep_layers: bool
-    ) -> Run:
-        sums = self._census.none()
+        inputs, outputs = {}, {}
         for each in self._maps:
-            members, firsts = self._members[each.index]
-            if each.index in values:
-                numbers = values[each.index][frame].ravel()
-                if not peak(numbers) < np.inf:
-                    return self._exact.run(inputs, keep_layers=keep_layers)
-            else:
-                numbers = NOTHING  # all its neurons fire
-            self._census.by_channel(numbers, each.height * each.width, each.width, members, firsts, sums)
-        kept: dict[tuple[int, int], Floats] = {}
+            block, size = self._blocks[each.first], Size(each.depth, each.height, each.width)
+            if block.is_input:
+                inputs[each.index] = size
+            elif each.index in wanted or not block.fires_on_zero:
+                outputs[each.index] = size
+        session = Session(self._graph, inputs, outputs, self._threads)
+        counting = Counting(self._census, self._maps, self._places, session.begins, session.constant)
+        return session, counting
+
+    def _tensors(
+        self, values: Mapping[int, Floats], frame: int, keep_layers: bool
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Outputs of a frame, and layers where they are kept."""
         kinds: tuple[Literal["output", "layer"], ...] = ("output", "layer") if keep_layers else ("output",)
         found: dict[str, dict[str, Floats]] = {"output": {}, "layer": {}}
         for tensor in self.image.tensors:
             if tensor.kind in kinds:
-                for piece in tensor.pieces:
-                    kept[piece.core, piece.population] = self._box(values, frame, self._block(piece))
+                kept = {
+                    (piece.core, piece.population): self._box(values, frame, piece) for piece in tensor.pieces
+                }
                 found[tensor.kind][tensor.name] = tensor_of(tensor, kept)
-        return Run(found["output"], found["layer"], self._census.counters(sums)[0], "dense")
+        return found["output"], found["layer"]
 
 
 def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
@@ -241,12 +205,6 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
         least[each.index] = block.activation.least(
             tuple(tuple(p.tolist()) if isinstance(p, np.ndarray) else p for p in parameters)
         )
-        graph.name(activated(graph, state, block.activation, parameters), f"m{each.index}")
+        value = activated(graph, state, block.activation, parameters, each.depth)
+        graph.name(value, f"m{each.index}")
     return graph
-
-
-def _members(map_: Map, places: Mapping[int, Place]) -> tuple[Integers, Integers]:
-    """The populations of a map, and where the values of each begin."""
-    blocks = [block for part in map_.parts for block in part.blocks]
-    firsts = [(places[b].c * map_.height + places[b].y) * map_.width + places[b].x for b in blocks]
-    return np.array(blocks, dtype=np.int64), np.array(firsts, dtype=np.int64)

@@ -1,6 +1,6 @@
 """An ONNX graph in the making: nodes by what they compute, initializers by what they hold, each made once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,14 @@ class Graph:
         if tensor in self.held or tensor in self.names or not any(tensor in n.output for n in self.nodes):
             tensor = self.node("Identity", [tensor], name=name)
         self.names[tensor] = name
+
+    def varying(self, inputs: Collection[str]) -> set[str]:
+        """The tensors that are made of some others, and these, by the names that they are called."""
+        found = set(inputs)
+        for node in self.nodes:
+            if any(self.names.get(name, name) in found for name in node.input):
+                found.update(self.names.get(name, name) for name in node.output)
+        return found
 
     def model(
         self, inputs: Mapping[str, Size], outputs: Sequence[str]

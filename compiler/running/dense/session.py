@@ -1,0 +1,85 @@
+"""A graph in ONNX Runtime, its maps in one array that is written anew in every run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from .graph import Graph, Size
+
+Floats = NDArray[np.float32]
+
+LINE = 16  # numbers of a cache line
+BEHIND = 64  # numbers behind all maps that may be read
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """The maps of some frames, [frames, D, H, W] each, one behind the other in `numbers`."""
+
+    numbers: Floats
+    maps: Mapping[int, Floats]
+    binding: Any  # ONNX Runtime's, None where it has nothing to do
+
+
+class Session:
+    """A graph whose inputs and outputs are maps. `threads`: as many as there are processors where it is 0."""
+
+    def __init__(
+        self, graph: Graph, inputs: Mapping[int, Size], outputs: Mapping[int, Size], threads: int
+    ) -> None:
+        self._sizes = {**inputs, **outputs}
+        self._inputs, self._outputs = inputs, outputs
+        lines = [-(-size.depth * size.height * size.width // LINE) for size in self._sizes.values()]
+        *begins, self._size = accumulate((LINE * count for count in lines), initial=0)
+        self.begins = dict(zip(self._sizes, begins, strict=True))
+        varying = graph.varying([f"m{index}" for index in inputs])
+        self.constant = frozenset(index for index in outputs if f"m{index}" not in varying)
+        self._values: Values | None = None
+        self._session = self._made(graph, threads) if outputs else None
+
+    def values(self, frames: int) -> Values:
+        """Where the inputs of so many frames are written, and their outputs found: until the next call."""
+        if self._values is None or len(next(iter(self._values.maps.values()))) != frames:
+            self._values = None  # its memory is free again
+            self._values = self._placed(frames)
+        return self._values
+
+    def run(self, values: Values) -> None:
+        """Makes the outputs of the inputs."""
+        if self._session is not None:
+            self._session.run_with_iobinding(values.binding)
+
+    def _made(self, graph: Graph, threads: int) -> Any:
+        sizes = {f"m{index}": size for index, size in self._inputs.items()}
+        model, large = graph.model(sizes, [f"m{index}" for index in self._outputs])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4
+        held = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in large.items()}
+        if held:
+            options.add_external_initializers(list(held), list(held.values()))
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def _placed(self, frames: int) -> Values:
+        whole = np.zeros(frames * self._size + LINE + BEHIND, dtype=np.float32)
+        ahead = -(whole.ctypes.data // whole.itemsize) % LINE
+        numbers = whole[ahead : ahead + frames * self._size + BEHIND]
+        maps: dict[int, Floats] = {}
+        binding = None if self._session is None else self._session.io_binding()
+        for index, size in self._sizes.items():
+            first = frames * self.begins[index]
+            count = 1 if index in self.constant else frames
+            shape = count, size.depth, size.height, size.width
+            each = numbers[first : first + np.prod(shape)].reshape(shape)
+            if binding is not None:
+                bind = binding.bind_input if index in self._inputs else binding.bind_output
+                bind(f"m{index}", "cpu", 0, np.float32, shape, each.ctypes.data)
+            maps[index] = np.broadcast_to(each, (frames, *shape[1:])) if count < frames else each
+        return Values(numbers, maps, binding)
