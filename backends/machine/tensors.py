@@ -5,10 +5,9 @@ That no piece leaves its population or its tensor was checked when the image was
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from ...ir.errors import BadInput, Origin
@@ -96,4 +95,4 @@ def _box(piece: ImagePiece, flat: Floats) -> Floats:
     """The elements of a piece, [D, H, W]."""
     shape = piece.depth, piece.height, piece.width
     steps = tuple(step * flat.itemsize for step in (piece.step_c, piece.step_y, piece.step_x))
-    return cast(Floats, as_strided(flat[piece.base :], shape, steps))
+    return np.ndarray(shape, flat.dtype, flat.data, piece.base * flat.itemsize, steps)

@@ -68,18 +68,20 @@ class Clock:
         self._rows: dict[tuple[int, int], list[tuple[tuple[int, ...], Integers]]] = {}
         self._planes: dict[tuple[int, ...], Integers] = {}
         self.works = [self._work(program, index) for index in range(len(program.blocks))]
-        self._fixed = np.array([_fixed(block, timing) for block in program.blocks], dtype=np.int64)
-        self._reset = np.array([_reset(block, timing) for block in program.blocks], dtype=np.int64)
-        self._neurons = np.array([block.neurons for block in program.blocks], dtype=np.int64)
-        self._axons = np.array([block.word.axons for block in program.blocks], dtype=np.int64)
-        self._each = np.array([_each(block, timing) for block in program.blocks], dtype=np.int64)
-        self._hops = np.array(
-            [max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles]
-        )
+        fixed = np.array([_fixed(block, timing) for block in program.blocks], dtype=np.int64)
+        reset = np.array([_reset(block, timing) for block in program.blocks], dtype=np.int64)
+        neurons = np.array([block.neurons for block in program.blocks], dtype=np.int64)
+        axons = np.array([block.word.axons for block in program.blocks], dtype=np.int64)
+        each = np.array([_each(block, timing) for block in program.blocks], dtype=np.int64)
+        # What the walk over the neurons takes if none fires, and how much more one takes that does.
+        self._silent = neurons * each
+        self._firing = np.where(axons > 0, timing.taken + timing.axon * axons - each, 0)
+        hops = np.array([max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles])
+        self._drained = fixed + timing.drain + timing.hop * hops
         steps: dict[Order, Integers] = {o: np.zeros(len(program.blocks), dtype=np.int64) for o in Order}
         for act in program.body:
             steps[act.order][act.block] += not act.every  # what is done in one frame of many hardly counts
-        self._resets, self._fires = steps[Order.RESET], steps[Order.FIRE]
+        self._resets, self._fires = steps[Order.RESET] * reset, steps[Order.FIRE]
 
     def _work(self, program: Program, index: int) -> tuple[Work, ...]:
         """What events of a population take, by core; channels whose events take the same share a plane."""
@@ -126,13 +128,10 @@ class Clock:
 
     def cycles(self, firing: Integers, events: Integers, busiest: Integers) -> Integers:
         """Each population's steps in a frame. `busiest`: what events take in one core, at most, in parts."""
-        t = self._timing
-        sending = np.where(self._axons > 0, firing, 0)
-        generated = sending * (t.taken + t.axon * self._axons) + t.sent * events
-        silent = (self._neurons - sending) * self._each
-        walked = silent + np.maximum(generated, sending * self._each)
-        fire = self._fixed + t.drain + t.hop * self._hops + np.maximum(walked, busiest // PARTS)
-        return np.asarray(self._resets * self._reset + self._fires * fire)
+        generated = firing * self._firing + events * self._timing.sent
+        walked = self._silent + np.maximum(generated, 0)
+        fire = self._drained + np.maximum(walked, busiest // PARTS)
+        return np.asarray(self._resets + self._fires * fire)
 
 
 def _step(block: Block, timing: Timing) -> int:

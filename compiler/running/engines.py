@@ -1,7 +1,7 @@
 """What runs the chip's part of an image, by name: two engines with the same results, one with near ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ...backends.crossbar.image import CrossbarImage
 from ...backends.image.image import Image
@@ -45,7 +45,6 @@ class Engine(Protocol):
         ...
 
 
-@runtime_checkable
 class Several(Protocol):
     """An engine for frames that do not depend on each other, quicker with some together."""
 
@@ -55,6 +54,11 @@ class Several(Protocol):
 
     def run_several(self, frames: "Sequence[Mapping[str, ArrayLike]]") -> "list[Run]":
         """What `run` gives for each."""
+
+
+def several(engine: Engine) -> Several | None:
+    """The engine, where it is quicker with some frames together."""
+    return cast(Several, engine) if hasattr(engine, "run_several") else None
 
 
 def walk(image: Image, arithmetic: "Arithmetic") -> Engine:

@@ -13,7 +13,7 @@ from ...backends.image.parts import SplitImage
 from ...backends.machine.tensors import cast_to
 from ...ir.errors import BadInput
 from ..frontend.runtime import Arrays, HostPart, host_graph
-from .engines import AnyImage, Engine, Several, engine_of
+from .engines import AnyImage, Engine, engine_of, several
 
 if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
@@ -80,14 +80,16 @@ class Runner:
     @property
     def together(self) -> int:
         """How many frames are quicker together than one by one."""
-        return self.machine.together if isinstance(self.machine, Several) else 1
+        machine = several(self.machine)
+        return 1 if machine is None else machine.together
 
     def several(self, frames: Sequence[Arrays]) -> list[Result]:
         """Frames that follow one another, as many as `together`. Raises BadInput where one of them would."""
-        if not isinstance(self.machine, Several):
+        machine = several(self.machine)
+        if machine is None:
             return [self(frame) for frame in frames]
         known = [self._known(frame) for frame in frames]
-        runs = self.machine.run_several([self._fed(each) for each in known])
+        runs = machine.run_several([self._fed(each) for each in known])
         return [self._result(*each) for each in zip(known, runs, strict=True)]
 
     def _known(self, inputs: Arrays) -> Arrays:

@@ -120,9 +120,11 @@ def tallied(
                                 odd |= other & masks[m]
                                 tally[classes[m]] += np.int64(ones(found & masks[m]))
                             v += WORD
+                into = sums[frame, at : at + count]
                 for each in range(tally.size):
+                    numbers = planes[plane + each * count : plane + (each + 1) * count]
                     for k in range(count):
-                        sums[frame, at + k] += planes[plane + each * count + k] * tally[each]
+                        into[k] += numbers[k] * tally[each]
                     tally[each] = 0
                 at += count
             wrong[frame] |= odd
