@@ -1,13 +1,14 @@
 """How long the simulator takes for whole networks, in units of ONNX Runtime's time for the original model.
 
     python benchmarks/simulate.py [digits pilotnet model.onnx ...] [--zeros 0 0.9] [--frames 1 8]
-        [--threads 1 2] [--arithmetic float32 chip] [--engine walk] [--repeats 5]
+        [--threads 1 2] [--arithmetic float32 chip] [--engine walk] [--graph-alone] [--repeats 5]
 
 Each network is compiled for a mesh that holds it. Frames are normal noise of which a share is zero; simulator
 and ONNX Runtime take them in turn, so that a busy machine is busy for both. Stated are medians of the
 processor's seconds and their ratio, and of the simulator's seconds by the clock, which show what threads
 bring where nothing else runs. `--frames`: of one measurement, which ONNX Runtime takes in one batch
-where the model leaves the batch open, else one by one. `--threads`: of both.
+where the model leaves the batch open, else one by one. `--threads`: of both. `--graph-alone`: of the dense
+engine, what ONNX Runtime takes for its graph, which gives the outputs and nothing to be counted.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,7 +87,12 @@ def batched(runtime: Any, frames: Sequence[Arrays]) -> list[Arrays]:
 
 
 def measured(
-    image: Image, path: Path, row: tuple[Arithmetic, float, int, int], repeats: int, engine: str
+    image: Image,
+    path: Path,
+    row: tuple[Arithmetic, float, int, int],
+    repeats: int,
+    engine: str,
+    graph_alone: bool,
 ) -> Measured:
     """The medians; the first turn only warms up."""
     arithmetic, zeros, count, threads = row
@@ -96,9 +103,12 @@ def measured(
     elif isinstance(runner.machine, Dense):
         runner.machine = Dense(image, threads=threads)
     batches = batched(runtime, frames)
+    work: Callable[[], object] = partial(run_frames, runner, frames)
+    if graph_alone and isinstance(runner.machine, Dense):
+        work = graph_runs(runner.machine, count)
     ours, theirs = [], []
     for _ in range(repeats + 1):
-        ours.append(seconds(lambda: run_frames(runner, frames)))
+        ours.append(seconds(work))
         theirs.append(seconds(lambda: [runtime.run(None, each) for each in batches]))
     processor, clock = (statistics.median(each) for each in zip(*ours[1:], strict=True))
     return Measured(processor, clock, statistics.median(each for each, _ in theirs[1:]))
@@ -110,6 +120,15 @@ def run_frames(runner: Runner, frames: Sequence[Arrays]) -> None:
         runner.several(frames[first : first + runner.together])
 
 
+def graph_runs(machine: Dense, count: int) -> Callable[[], object]:
+    """What runs the dense engine's graph for so many frames of noise."""
+    session, together = machine.session(counted=False), min(count, machine.together)
+    values = session.values(together)
+    for index in session.inputs:
+        values.maps[index][:] = np.random.default_rng(0).standard_normal(values.maps[index].shape)
+    return lambda: [session.run(values) for _ in range(0, count, together)]
+
+
 def main() -> None:
     """The table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -119,6 +138,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--arithmetic", nargs="+", choices=["float32", "chip"], default=["float32"])
     parser.add_argument("--engine", choices=sorted(ENGINES), default="walk")
+    parser.add_argument("--graph-alone", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
     print(
@@ -134,7 +154,7 @@ def main() -> None:
             image = compile_model(path, chip, Options("fixed8")).image
             for row in product(chosen.arithmetic, chosen.zeros, chosen.frames, chosen.threads):
                 arithmetic, zeros, count, threads = row
-                found = measured(image, path, row, chosen.repeats, chosen.engine)
+                found = measured(image, path, row, chosen.repeats, chosen.engine, chosen.graph_alone)
                 print(
                     f"{path.stem:28} {arithmetic:10} {zeros:6.2f} {count:6} {threads:7} "
                     f"{found.snc:8.4f} {found.clock:8.4f} {found.ort:8.4f} {found.snc / found.ort:7.2f}",

@@ -176,7 +176,9 @@ class Counting:
         """The census's sums of each frame, and which have a value that is not finite. Behind the values of
         all maps, a word more must be there.
         """
-        sums, wrong = np.repeat(self._always, frames, axis=0), np.zeros(frames, dtype=np.uint64)
+        sums = np.empty((frames, self._always.size), dtype=np.int64)
+        sums[:] = self._always
+        wrong = np.zeros(frames, dtype=np.uint64)
         tallied(values, self._rows, *self._tables, sums, wrong)
         return sums, wrong != 0
 

@@ -93,7 +93,9 @@ class Dense:
     ) -> list[Run]:
         """Frames, all at once."""
         if keep_layers not in self._sessions:
-            self._sessions[keep_layers] = self._session(keep_layers)
+            session = self.session(keep_layers=keep_layers)
+            counting = Counting(self._census, self._maps, self._places, session.begins, session.constant)
+            self._sessions[keep_layers] = session, counting
         session, counting = self._sessions[keep_layers]
         values = session.values(len(frames))
         tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
@@ -108,6 +110,24 @@ class Dense:
             else Run(*self._tensors(values.maps, number, keep_layers), counters[number], "dense")
             for number, frame in enumerate(frames)
         ]
+
+    def session(self, *, counted: bool = True, keep_layers: bool = False) -> Session:
+        """The graph, which gives the maps with outputs, and those whose events are counted."""
+        kinds = ("output", "layer") if keep_layers else ("output",)
+        wanted = {
+            self._places[self._block(piece)].map
+            for tensor in self.image.tensors
+            if tensor.kind in kinds
+            for piece in tensor.pieces
+        }
+        inputs, outputs = {}, {}
+        for each in self._maps:
+            block, size = self._blocks[each.first], Size(each.depth, each.height, each.width)
+            if block.is_input:
+                inputs[each.index] = size
+            elif each.index in wanted or (counted and not block.fires_on_zero):
+                outputs[each.index] = size
+        return Session(self._graph, inputs, outputs, self._threads)
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
         """Nothing: what a population computes from is never kept here."""
@@ -133,26 +153,6 @@ class Dense:
             place.y : place.y + word.height,
             place.x : place.x + word.width,
         ]
-
-    def _session(self, keep_layers: bool) -> tuple[Session, Counting]:
-        """A session that gives the maps with outputs, and those whose events are counted."""
-        kinds = ("output", "layer") if keep_layers else ("output",)
-        wanted = {
-            self._places[self._block(piece)].map
-            for tensor in self.image.tensors
-            if tensor.kind in kinds
-            for piece in tensor.pieces
-        }
-        inputs, outputs = {}, {}
-        for each in self._maps:
-            block, size = self._blocks[each.first], Size(each.depth, each.height, each.width)
-            if block.is_input:
-                inputs[each.index] = size
-            elif each.index in wanted or not block.fires_on_zero:
-                outputs[each.index] = size
-        session = Session(self._graph, inputs, outputs, self._threads)
-        counting = Counting(self._census, self._maps, self._places, session.begins, session.constant)
-        return session, counting
 
     def _tensors(
         self, values: Mapping[int, Floats], frame: int, keep_layers: bool

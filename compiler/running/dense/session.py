@@ -33,7 +33,7 @@ class Session:
         self, graph: Graph, inputs: Mapping[int, Size], outputs: Mapping[int, Size], threads: int
     ) -> None:
         self._sizes = {**inputs, **outputs}
-        self._inputs, self._outputs = inputs, outputs
+        self.inputs, self._outputs = inputs, outputs
         lines = [-(-size.depth * size.height * size.width // LINE) for size in self._sizes.values()]
         *begins, self._size = accumulate((LINE * count for count in lines), initial=0)
         self.begins = dict(zip(self._sizes, begins, strict=True))
@@ -55,7 +55,7 @@ class Session:
             self._session.run_with_iobinding(values.binding)
 
     def _made(self, graph: Graph, threads: int) -> Any:
-        sizes = {f"m{index}": size for index, size in self._inputs.items()}
+        sizes = {f"m{index}": size for index, size in self.inputs.items()}
         model, large = graph.model(sizes, [f"m{index}" for index in self._outputs])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -79,7 +79,7 @@ class Session:
             shape = count, size.depth, size.height, size.width
             each = numbers[first : first + np.prod(shape)].reshape(shape)
             if binding is not None:
-                bind = binding.bind_input if index in self._inputs else binding.bind_output
+                bind = binding.bind_input if index in self.inputs else binding.bind_output
                 bind(f"m{index}", "cpu", 0, np.float32, shape, each.ctypes.data)
             maps[index] = np.broadcast_to(each, (frames, *shape[1:])) if count < frames else each
         return Values(numbers, maps, binding)
