@@ -34,8 +34,8 @@ from .windows import Operand, Operands
 
 Floats = NDArray[np.float32]
 
-TOGETHER = 8  # frames at most, and the neurons of all: more leave the cache
-NEURONS = 2**18
+TOGETHER = 8  # frames at most, and the neurons of all: what the cache holds
+NEURONS = 2**22
 
 
 class Dense:

@@ -39,15 +39,25 @@ class Session:
         self.begins = dict(zip(self._sizes, begins, strict=True))
         varying = graph.varying([f"m{index}" for index in inputs])
         self.constant = frozenset(index for index in outputs if f"m{index}" not in varying)
-        self._values: Values | None = None
+        self._numbers = np.zeros(0, dtype=np.float32)
+        self._values: dict[int, Values] = {}
+        self._frames = 0
         self._session = self._made(graph, threads) if outputs else None
 
     def values(self, frames: int) -> Values:
         """Where the inputs of so many frames are written, and their outputs found: until the next call."""
-        if self._values is None or len(next(iter(self._values.maps.values()))) != frames:
-            self._values = None  # its memory is free again
-            self._values = self._placed(frames)
-        return self._values
+        if self._numbers.size < frames * self._size + BEHIND:
+            self._values, self._numbers = {}, self._numbers[:0]  # their memory is free again
+            whole = np.zeros(frames * self._size + LINE + BEHIND, dtype=np.float32)
+            self._numbers = whole[-(whole.ctypes.data // whole.itemsize) % LINE :]
+        if frames not in self._values:
+            self._values[frames] = self._placed(frames)
+        values = self._values[frames]
+        if frames != self._frames:  # what no input names is 0, and others have stood there
+            self._frames = frames
+            for index in self.inputs:
+                values.maps[index][:] = 0
+        return values
 
     def run(self, values: Values) -> None:
         """Makes the outputs of the inputs."""
@@ -68,18 +78,15 @@ class Session:
         )
 
     def _placed(self, frames: int) -> Values:
-        whole = np.zeros(frames * self._size + LINE + BEHIND, dtype=np.float32)
-        ahead = -(whole.ctypes.data // whole.itemsize) % LINE
-        numbers = whole[ahead : ahead + frames * self._size + BEHIND]
         maps: dict[int, Floats] = {}
         binding = None if self._session is None else self._session.io_binding()
         for index, size in self._sizes.items():
             first = frames * self.begins[index]
             count = 1 if index in self.constant else frames
             shape = count, size.depth, size.height, size.width
-            each = numbers[first : first + np.prod(shape)].reshape(shape)
+            each = self._numbers[first : first + np.prod(shape)].reshape(shape)
             if binding is not None:
                 bind = binding.bind_input if index in self.inputs else binding.bind_output
                 bind(f"m{index}", "cpu", 0, np.float32, shape, each.ctypes.data)
             maps[index] = np.broadcast_to(each, (frames, *shape[1:])) if count < frames else each
-        return Values(numbers, maps, binding)
+        return Values(self._numbers, maps, binding)
