@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +68,24 @@ def trained(
     first: Ids,
 ) -> Weights:
     """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
-    zeros.
+    zeros. Where it only turns their axes, nothing is copied: the weights are a view of the constant.
     """
-    index = arrange(np.arange(array.size, dtype=np.int32).reshape(array.shape))
-    values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
+    flat = _numbers(array.size.bit_length())[: array.size].reshape(array.shape)
+    index = arrange(flat)
+    if index.size and np.may_share_memory(index, flat):
+        buffer, start = np.ascontiguousarray(array, dtype=np.float32), int(index.flat[0])
+        values = np.ndarray(index.shape, np.float32, buffer, start * buffer.itemsize, index.strides)
+    else:
+        values = np.where(index >= 0, array.ravel()[index], 0).astype(np.float32)
     return Weights(values, first, constant=constant, index=index)
+
+
+@cache
+def _numbers(bits: int) -> NDArray[np.int32]:
+    """All numbers of so many bits: the flat indices of a smaller constant are a view of them."""
+    numbers = np.arange(2**bits, dtype=np.int32)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def held(

@@ -112,6 +112,8 @@ def _sliced(
 
         def at_tap(index: Index, tap: int = tap, reached: Ids = reached) -> Index:
             part = arrange(index)[:, :, tap]
+            if reached.tolist() == [0]:
+                return part  # of maps without depth: a view where `arrange` makes one
             found = np.where((reached >= 0)[:, None, None, None, None], part, np.int32(-1))
             return np.asarray(found.reshape(-1, *part.shape[1:]))
 
