@@ -94,9 +94,9 @@ class Block(tuple[Descriptor | Strided, ...]):
         """Its words, its numbers apart."""
         return self.strides * Strided.WORDS or len(self)
 
-    @cached_property
+    @property
     def blobs(self) -> frozenset[BitRun]:
-        """The numbers that it points to, each once."""
+        """The numbers that it points to, each once. Whoever asks often keeps them."""
         if self.strides:
             return frozenset(blob for each in self for blob in each.blobs)
         runs = {each.weights for each in self if isinstance(each, Descriptor)}

@@ -69,7 +69,7 @@ class Bills:
         low = np.clip(span.start - first, 0, depth)
         high = np.where(first >= 0, np.clip(span.stop - first, low, depth), low)
         found, every = self.stored.present(tile), np.arange(len(first))
-        present = found[every, high] - found[every, low]
+        present = (found[every, high] - found[every, low]).astype(np.int64)
         words = known.words((high - low) * tile.kh * tile.kw, present)
         return _Part(len(first), int(words.sum()), frozenset())
 

@@ -231,7 +231,7 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
         run = Strided.WORDS * ports + (
             words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
         )
-        present, taps = wired.stored.present(tile), tile.kh * tile.kw
+        present, taps = wired.stored.present(tile).astype(np.int64), tile.kh * tile.kw
         words = channels * np.ceil(bits / WORD_BITS)
         if known.layouts(wired.kernel.depth * taps, present[:, -1]).any():  # the first channels stand for any
             kd = np.minimum(counts, wired.kernel.depth)
@@ -305,7 +305,7 @@ def _stored_bits(wired: Wired, tile: Tile, known: set[bytes]) -> Integers:
     known |= different.keys()
     if not channels:
         return np.zeros(0, dtype=np.int64)
-    present = np.diff(wired.stored.present(tile), axis=1)[channels]
+    present = np.diff(wired.stored.present(tile), axis=1)[channels].astype(np.int64)
     zeros = tile.taps - present
     few = FEW * tile.taps
     sparse = (zeros.mean(axis=0) > few) | (zeros.mean(axis=1) > few)[:, None]

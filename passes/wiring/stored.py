@@ -18,6 +18,7 @@ from ...ir.wiring import Wiring
 from .tiles import Tile
 
 Values = NDArray[np.float32]
+Counts = NDArray[np.unsignedinteger[Any]]
 
 
 class Held(NamedTuple):
@@ -34,7 +35,7 @@ class Stored:
     def __init__(self, kernel: Kernel, wiring: Wiring, scales: Sequence[float] = ()) -> None:
         self.kernel, self.wiring = _unscaled(kernel, scales) if scales else kernel, wiring
         self._values: dict[tuple[int, int], tuple[Values, Codec, NDArray[np.int64]]] = {}
-        self._present: dict[tuple[int, ...], NDArray[np.int64]] = {}
+        self._present: dict[tuple[int, ...], Counts] = {}
         self._descriptors: dict[tuple[object, ...], tuple[Descriptor, ...]] = {}
 
     @cached_property
@@ -80,8 +81,10 @@ class Stored:
         known, exponent = exact_format(weights)
         return weights, known, np.full(channels, exponent)
 
-    def present(self, tile: Tile) -> NDArray[np.int64]:
-        """For each source channel, how many of the first 0, 1 .. KD target channels' weights are not zero."""
+    def present(self, tile: Tile) -> Counts:
+        """For each source channel, how many of the first 0, 1 .. KD target channels' weights are not zero: of
+        the smallest type that holds them, for there are as many as weights.
+        """
         if tile.key not in self._present:
             values, _, _ = self.values(tile)
             held = _window(values, tile)
@@ -89,8 +92,9 @@ class Stored:
             present = np.count_nonzero(
                 held if not self.kernel.is_plastic else np.ones_like(held), axis=(2, 3)
             )
-            found = np.zeros((len(present), present.shape[1] + 1), dtype=np.int32)
-            np.cumsum(present, axis=1, out=found[:, 1:])
+            smallest = np.min_scalar_type(values[0].size)
+            found = np.zeros((len(present), present.shape[1] + 1), dtype=smallest)
+            found[:, 1:] = np.cumsum(present, axis=1)
             self._present[tile.key] = found
         return self._present[tile.key]
 
@@ -106,7 +110,7 @@ class Stored:
         block = _window(values[rows, low:high], tile)
         codes = _broadcast(known.encode(block, exponents[rows]))
         count, found = codes.shape[1], self.present(tile)[rows]
-        present = found[:, high] - found[:, low]
+        present = (found[:, high] - found[:, low]).astype(np.int64)
         layouts = known.layouts(count, present)
         if whole or not layouts.any():
             runs = BitRun.rows(codes, known.bits)
