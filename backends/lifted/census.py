@@ -18,6 +18,8 @@ from ..machine.counters import Counters
 from ..machine.decode import Block, Program
 from ..machine.timing import Clock, Work, along
 from .edges import Edge, synapses
+from .layout import WORD
+from .lists import Marks, first_ones, ones, words_of
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -68,36 +70,47 @@ def alive(values: Floats, first: int, count: int) -> Any:
 
 @kept()
 def sum_by_pixel(
-    values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, populations: Integers,
-    cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
+    marks: Marks, begin: int, pixels: int, row: int, depth: int, members: Integers, firsts: Integers,
+    populations: Integers, cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
 ) -> None:  # fmt: skip
-    """Sums of planes over the neurons of some populations that are not 0, for each frame and run of channels.
-    These lie side by side, those of a population from `firsts` on.
+    """Sums of planes over the neurons of some populations that fire, for each frame and run of channels. They
+    are those of a map of so many pixels, whose marks begin at `begin`, and a population's first neuron is
+    the one numbered `firsts`.
     """
-    size = values.size // sums.shape[0]
+    words = words_of(depth)
     for each in range(sums.shape[0] * members.size):
         frame, m = each // members.size, each % members.size
         own = populations[members[m]]
         height, width = own[HEIGHT], own[WIDTH]
         tally = np.zeros(own[CLASSES], np.int64)
+        first = begin + (frame * pixels + firsts[m] // depth) * words
         for r in range(own[RUNS]):
-            first = frame * size + firsts[m] + cuts[own[CUTS] + r]
-            channels = cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
+            low = firsts[m] % depth + cuts[own[CUTS] + r]
+            high = low + cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
             total = np.int64(0)
-            if own[ALL]:
-                total = np.int64(channels * height * width)
-            elif own[SOME]:
+            if own[SOME]:
                 for y in range(height):
-                    if channels == pixel:
-                        total += alive(values, first + y * row, width * pixel)
-                    else:
-                        for x in range(width):
-                            total += alive(values, first + y * row + x * pixel, channels)
+                    total += firing(marks, first + y * row * words, words, width, low, high)
             tally[:] = 0
             for i in range(own[ODD], own[ODD] + 3 * own[ODDS], 3):
-                at = first + odd[i] * row + odd[i + 1] * pixel
-                tally[odd[i + 2]] += channels if own[ALL] else alive(values, at, channels)
+                at = first + (odd[i] * row + odd[i + 1]) * words
+                tally[odd[i + 2]] += firing(marks, at, words, 1, low, high)
             add_up(own, r, total, tally, usual, planes, sums[frame])
+
+
+@compiled
+def firing(marks: Marks, first: int, words: int, pixels: int, low: int, high: int) -> Any:
+    """How many neurons of channels `low` .. `high` - 1 fire in pixels side by side."""
+    found = np.int64(0)
+    for word in range(low >> 6, (high + WORD - 1) >> 6):
+        count = min(high - word * WORD, WORD)
+        mask = first_ones(count)
+        if low > word * WORD:
+            mask ^= first_ones(low - word * WORD)
+        at = np.uintp(first + word)
+        for pixel in range(np.uintp(pixels)):
+            found += ones(marks[at + pixel * np.uintp(words)] & mask)
+    return found
 
 
 @compiled
@@ -175,10 +188,11 @@ class Census:
         return np.zeros((frames, self._size), dtype=np.int64)
 
     def by_pixel(
-        self, values: Floats, row: int, pixel: int, members: Integers, firsts: Integers, sums: Integers
-    ) -> None:
-        """Counts populations whose values begin at `firsts` and lie pixel by pixel, frame by frame."""
-        sum_by_pixel(values, row, pixel, members, firsts, *self.arrays, sums)
+        self, marks: Marks, begin: int, pixels: int, row: int, depth: int, members: Integers,
+        firsts: Integers, sums: Integers,
+    ) -> None:  # fmt: skip
+        """Counts populations of a map by its marks, frame by frame."""
+        sum_by_pixel(marks, begin, pixels, row, depth, members, firsts, *self.arrays, sums)
 
     def counters(self, sums: Integers) -> list[Counters]:
         """The counters as the machine gives them, frame by frame."""

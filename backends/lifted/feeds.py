@@ -52,12 +52,10 @@ class Feed:
         """How many events a neuron may hear."""
         return _units(self.axons, self.channels, self.sources)
 
-    def tiles(self, first: int, last: int) -> Iterator[layout.Tile]:
-        """The tiles of target channels `first` .. `last` - 1."""
+    def tiles(self) -> Iterator[layout.Tile]:
+        """The tiles of its targets."""
         begin, end = self.targets
-        for tile in layout.within(
-            layout.tiles(self.units, end - begin, self.is_cut), first - begin, last - begin
-        ):
+        for tile in layout.tiles(self.units, end - begin, self.is_cut):
             yield tile._replace(first=tile.first + begin)
 
     def by_axon(self) -> Iterator[tuple[Geometry, Floats]]:

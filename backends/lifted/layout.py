@@ -1,21 +1,41 @@
-"""How the weights of a feed lie in memory: as the loops take them.
+"""How the weights of a feed, and which pixels hear which, lie in memory: as the loops take them.
 
 A unit is what one event brings: a weight for each target neuron. Where events add, targets are cut into
 tiles, whose units lie side by side: a row of weights for so many lanes, some of them empty in the last tile.
 Where they do something else, or each target hears a channel of its own, one tile holds all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Span = tuple[int, int]
 
+WORD = 64  # bits
+STRIDE = 9  # bits of a word for a channel at least, where a word has those of several taps
 TILE = 64  # neurons whose states are in registers at once
 LEAST = 8  # lanes
 LINE = 16  # numbers in a line of the cache, at whose beginning arrays begin
+
+
+# Columns of a feed. VALUES, MARKS: where those of its source begin in a frame of the memory of all maps; the
+# source has so many PIXELS of such a DEPTH; ZERO: all its neurons fire. WEIGHTS: their address, and SIZE.
+# TOP to RIGHT: the box of pixels that it may reach. LOW, HIGH: its channels. SINGLE: each target hears one
+# channel, which SOURCES give, APART where they are not side by side. MIXED: some update is not ADD. MOST:
+# taps of a pixel at most. Then where something begins in the map's list of integers: tiles (4 each); what
+# `Taps` has, so many classes of pixels ACROSS and taps in TOTAL; axons (their first unit of weights, and how
+# many a channel has); and sources.
+VALUES, MARKS, PIXELS, DEPTH, ZERO, WEIGHTS, SIZE, TOP, BOTTOM, LEFT, RIGHT, LOW, HIGH = range(13)
+SINGLE, APART, MIXED, MOST, TILES, TILE_COUNT, ROWS, COLUMNS, STARTS, ACROSS, TAPS, TOTAL = range(13, 25)
+AXONS, AXON_COUNT, SOURCES, WORDS, BITS = range(25, 30)
+COLUMN_COUNT = 30
+
+# Columns of an axon between maps. BASE: its first unit of weights.
+US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
 
 
 class Tile(NamedTuple):
@@ -68,9 +88,68 @@ def plain(weights: Floats, units: int, count: int, cut: bool) -> Floats:
     return found
 
 
-def within(cuts: Iterator[Tile], first: int, last: int) -> Iterator[Tile]:
-    """Of tiles, what is of targets `first` .. `last` - 1."""
-    for neuron, count, lanes, base in cuts:
-        begin, end = max(first, neuron), min(last, neuron + count)
-        if begin < end:
-            yield Tile(begin, end - begin, lanes, base + begin - neuron)
+class Taps(NamedTuple):
+    """The source pixels of a window that target pixels of a box hear, sorted by row, column and axon.
+
+    `rows` and `columns` [2, size]: where what a target row hears begins, in source pixels, and its class.
+    Pixels of row class i and column class j are of class i * across + j. `starts` say where the taps of a
+    class begin, and end. `taps` [4, taps]: how far values and marks of a source pixel are from those where
+    row and column begin, the first unit of weights, and the update.
+
+    Of up to 64 taps, a word has a bit for each, those of some channels one behind the other. `bits` [words,
+    4, 64]: how far the value is from where row and column begin, the unit, how many units the next channel is
+    away, and the update. Those of a class begin at the word numbered `words`.
+    """
+
+    rows: Integers
+    columns: Integers
+    starts: Integers
+    across: int
+    taps: Integers
+    words: Integers
+    bits: Integers
+
+
+def taps(
+    axons: Integers, window: Sequence[int], box: Sequence[int], width: int, pixel: Sequence[int]
+) -> Taps:
+    """`width`: of a source row, in pixels. `pixel`: how many values and marks a source pixel has."""
+    rows, down = _along(axons[:, [US, SL, KH, Y_OFF]], window[:2], box[:2])
+    columns, across = _along(axons[:, [US, SL, KW, X_OFF]], window[2:], box[2:])
+    found = (down[:, None, :, None] >= 0) & (across[None, :, None, :] >= 0)
+    counts = found.sum(axis=(2, 3, 4)).ravel()
+    i, j, y, x, axon = np.nonzero(found)
+    kh, kw, update, base = axons[axon][:, [KH, KW, UPDATE, BASE]].T
+    unit, step = base + down[i, y, axon] * kw + across[j, x, axon], kh * kw
+    values, marks = np.outer(pixel, y * width + x)
+    starts, words = (np.concatenate([[0], np.cumsum(each)]) for each in (counts, -(-counts // WORD)))
+    kind = np.repeat(np.arange(counts.size), np.diff(words))
+    passed = (np.arange(words[-1]) - words[kind]) * WORD
+    many = np.minimum(counts[kind] - passed, WORD)[:, None]
+    channel, tap = np.divmod(np.arange(WORD), stride(many))
+    tap = (starts[kind] + passed)[:, None] + np.minimum(tap, many - 1)
+    bits = np.stack([values[tap] + channel, unit[tap] + channel * step[tap], step[tap], update[tap]], axis=1)
+    rows[0] *= width
+    return Taps(rows, columns, starts, len(across), np.stack([values, marks, unit, update]), words, bits)
+
+
+def stride(taps: Integers) -> Integers:
+    """How many bits of a word are for each channel where so many taps are heard."""
+    return np.where(taps == 1, 1, np.maximum(taps, STRIDE))
+
+
+def _along(axons: Integers, window: Sequence[int], span: Sequence[int]) -> tuple[Integers, Integers]:
+    """Of the positions of a span: the first source position that they hear, and their class. Of a class: the
+    place in the kernel of each source position from the first on, for each axon, or -1 [classes, positions,
+    axons].
+    """
+    us, sl, taps, offset = axons.T
+    top = (np.arange(*span)[:, None] << sl) - offset
+    first = np.maximum(window[0], (top - taps + (1 << us)) >> us).min(axis=1)
+    last = np.minimum(window[1], (top >> us) + 1).max(axis=1)
+    source = first[:, None] + np.arange(max(1, (last - first).max(initial=0)))
+    place = top[:, None] - (source[:, :, None] << us)
+    heard = (place >= 0) & (place < taps) & (source < window[1])[:, :, None]
+    place[~heard] = -1
+    classes, own = np.unique(place.reshape(len(place), -1), axis=0, return_inverse=True)
+    return np.stack([first, own.ravel()]), classes.reshape(-1, *place.shape[1:])

@@ -1,7 +1,8 @@
 """Which events a target pixel hears, in their order: compiled.
 
 A pixel hears source pixels, its taps, sorted by row, column and axon; its events come channel by channel, and
-within a channel tap by tap. Bits say which are none: those of 64 are looked at together.
+within a channel tap by tap. Marks, a bit for each neuron, say which fire: those of 64 neurons at a pixel are
+looked at together.
 """
 
 from typing import Any
@@ -10,14 +11,15 @@ import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from ...ir.compiled import compiled, config
-from ..machine.loops.columns import Flag, Floats, Integers
+from ...ir.compiled import compiled, config, kept
+from ..machine.loops.columns import Floats, Integers
+from .layout import STRIDE, WORD
 
-# Columns of an axon between maps. BASE: its first unit of weights.
-US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
+Marks = NDArray[np.uint64]  # [pixels, words], the first channel's is the lowest bit
 
-WORD = 64
+LANES = 16  # values that are looked at together
 
 
 if config.DISABLE_JIT:
@@ -25,6 +27,14 @@ if config.DISABLE_JIT:
     def lowest(word: Any) -> Any:
         """The number of the lowest bit that is 1."""
         return (int(word) & -int(word)).bit_length() - 1
+
+    def ones(word: Any) -> Any:
+        """How many bits are 1."""
+        return int(word).bit_count()
+
+    def alive(values: Any, place: Any) -> Any:
+        """A bit for each of `LANES` values that is not 0."""
+        return np.uint64(sum(int(each != 0) << i for i, each in enumerate(values[place : place + LANES])))
 
 else:
 
@@ -37,98 +47,128 @@ else:
 
         return types.uint64(types.uint64), code
 
+    @intrinsic
+    def ones(_context: Any, word: Any) -> Any:
+        """How many bits are 1."""
+
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.ctpop(arguments[0])
+
+        return types.int64(types.uint64), code
+
+    @intrinsic
+    def alive(_context: Any, values: Any, place: Any) -> Any:
+        """A bit for each of `LANES` values that is not 0."""
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.VectorType(ir.FloatType(), LANES)
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            first = builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
+            found = builder.fcmp_unordered("!=", builder.load(first, align=4), ir.Constant(kind, None))
+            return builder.zext(builder.bitcast(found, ir.IntType(LANES)), ir.IntType(WORD))
+
+        return types.uint64(values, types.int64), code
+
 
 @compiled
-def taps_of(
-    row: int, column: int, axons: Integers, window: Integers, width: int, depth: int, begin: int,
-    place: Integers, unit: Integers, which: Integers, first: int,
-) -> int:  # fmt: skip
-    """The source pixels of a window that a target pixel hears, in their order, for each along the axons in
-    theirs: where the pixel's values begin, in a frame whose own begin at `begin`, the tap's first unit of
-    weights, and the axon. Gives their number.
+def words_of(depth: int) -> int:
+    """Of a pixel's marks."""
+    return (depth + WORD - 1) >> 6
+
+
+@compiled
+def first_ones(count: int) -> Any:
+    """A word whose first bits are 1, at least one."""
+    return ~np.uint64(0) >> np.uint64(WORD - count)
+
+
+@compiled
+def mark_pixels(
+    values: Floats, place: int, depth: int, marks: Marks, into: int, first: int, last: int, pixels: int,
+    zero: bool,
+) -> None:  # fmt: skip
+    """Writes the marks of channels `first` .. `last` - 1 of pixels whose values and marks stand one behind
+    the other. `first` is a multiple of 64. `zero`: all fire.
     """
-    top, bottom, left, right = window[1], window[0], window[3], window[2]
-    for a in range(axons.shape[0]):
-        us, sl = axons[a, US], axons[a, SL]
-        step = 1 << us
-        y, x = (row << sl) - axons[a, Y_OFF], (column << sl) - axons[a, X_OFF]
-        top = min(top, max(window[0], (y - axons[a, KH] + step) >> us))
-        bottom = max(bottom, min(window[1], (y >> us) + 1))
-        left = min(left, max(window[2], (x - axons[a, KW] + step) >> us))
-        right = max(right, min(window[3], (x >> us) + 1))
-    n = first
-    for y in range(top, bottom):
-        for x in range(left, right):
-            for a in range(axons.shape[0]):
-                us, sl = axons[a, US], axons[a, SL]
-                dy = (row << sl) - axons[a, Y_OFF] - (y << us)
-                dx = (column << sl) - axons[a, X_OFF] - (x << us)
-                if 0 <= dy < axons[a, KH] and 0 <= dx < axons[a, KW]:
-                    place[n] = begin + (y * width + x) * depth
-                    unit[n] = axons[a, BASE] + dy * axons[a, KW] + dx
-                    which[n] = a
-                    n += 1
-    return n - first
+    words = words_of(depth)
+    for p in range(pixels):
+        for c in range(first, last, WORD):
+            count = min(WORD, last - c)
+            word = np.uint64(0)
+            for i in range(0, count, LANES):
+                word |= alive(values, place + p * depth + c + i) << np.uint64(i)
+            every = first_ones(count)
+            marks[into + p * words + (c >> 6)] = every if zero else word & every
+
+
+@kept()
+def marked(values: Floats, place: int, depth: int, marks: Marks, into: int, pixels: int, zero: bool) -> None:
+    """Writes the marks of a map."""
+    mark_pixels(values, place, depth, marks, into, 0, depth, pixels, zero)
 
 
 @compiled
-def taps_most(axons: Integers) -> int:
-    """The most taps of a pixel."""
-    most = 0
-    for a in range(axons.shape[0]):
-        most += axons[a, KH] * axons[a, KW]
-    return most
+def every(stride: int, count: int) -> Any:
+    """A word in which one bit in so many is 1, so many times."""
+    word = np.uint64(0)
+    for i in range(count):
+        word |= np.uint64(1) << np.uint64(i * stride)
+    return word
 
 
 @compiled
 def list_events(
-    values: Floats, zero: bool, place: Integers, unit: Integers, which: Integers,
-    number: Integers, most: int, low: int, high: int, passed: int, axons: Integers, alive: Any,
-    at: Integers, sent: Floats, along: Integers, listed: Integers, slots: int, pixels: int, mixed: Flag,
-) -> None:  # fmt: skip
-    """The events of channels `low` .. `high` - 1 that pixels hear, each through as many taps as its `number`
-    says: their units of weights, their values, and where `mixed` the updates of their axons. `passed`:
-    channels before. `alive` holds a word for each channel. Writes how many there are.
+    values: Floats, place: int, depth: int, marks: Marks, word: int, lists: Integers, taps: int, bits: int,
+    first: Integers, number: Integers, origin: Integers, words: Integers, low: int, high: int, passed: int,
+    held: Marks, at: Any, sent: Floats, along: Integers, listed: Integers, slots: int, pixels: int,
+    mixed: bool,
+) -> int:  # fmt: skip
+    """The events of channels `low` .. `high` - 1 that pixels hear: their units of weights, their values, and
+    where `mixed` the updates of their axons. `passed`: channels before. Each pixel hears `number` taps from
+    the `first` on, with bits of as many `words` from one on, from its `origin` (layout.py). The
+    source's values and marks begin at `place` and `word`. `held`: a word for each tap. Gives how many events
+    there are, and writes those of each pixel.
 
     All in one function: numba counts references to the arrays of a call, which takes longer than a list.
     """
-    one = axons.shape[0] == 1
-    step: Any = axons[0, KH] * axons[0, KW]
+    deep, total = words_of(depth), 0
     for p in range(pixels):
-        n = np.uintp(p * slots)
+        n, begins = np.uintp(p * slots), place + origin[p] * depth
         for group in range(0, number[p], WORD):  # more than one only where channels are listed one by one
-            first = p * most + group
-            many = min(WORD, number[p] - group)
-            if many > 1:
-                # For each channel a bit for each tap.
-                count = np.uintp(high - low)
-                for t in range(many):
-                    v, mine = np.uintp(place[first + t] + low), np.uint64(1) << np.uint64(t)
-                    for i in range(count):
-                        others = np.uint64(0) if t == 0 else alive[i]
-                        alive[i] = others | (mine if (values[v + i] != 0) | zero else np.uint64(0))
-            together, reciprocal = WORD // many, 65536 // many + 1
-            for c in range(low, high, together):
-                some = min(together, high - c)
-                word = np.uint64(0)
-                if many > 1:
-                    for i in range(some):
-                        word |= alive[c - low + i] << np.uint64(i * many)
-                else:
-                    v = np.uintp(place[first] + c)
-                    for i in range(np.uintp(some)):
-                        word |= np.uint64((values[v + i] != 0) | zero) << np.uint64(i)
-                before: Any = c - low + passed
-                while word != 0:
-                    bit = np.int64(lowest(word))
-                    word &= word - np.uint64(1)
-                    channel = (bit * reciprocal) >> 16  # bit // many
-                    j: Any = np.uintp(first + bit - channel * many)
-                    if not one:
-                        step = axons[which[j], KH] * axons[which[j], KW]
-                    if mixed is not None:
-                        along[n] = axons[which[j], UPDATE]
-                    at[n] = unit[j] + (before + channel) * step
-                    sent[n] = values[np.uintp(place[j] + c + channel)]
-                    n += np.uintp(1)
+            begin, many = np.uintp(taps + first[p] + group), min(WORD, number[p] - group)
+            table = np.uintp(bits + words[p] * 4 * WORD + group * 4)
+            # A word has a bit for each tap of some channels. A product takes their bits apart, where they go
+            # further than there are channels.
+            stride = 1 if many == 1 else max(STRIDE, many)
+            together, padded = WORD // stride, np.uintp(-(-many // 8) * 8)
+            few, apart, kept_bits = first_ones(together), every(stride - 1, together), every(stride, together)
+            held[many:padded] = 0
+            c = low
+            while c < high:
+                shift = np.uint64(c & (WORD - 1))
+                count = min(WORD - (c & (WORD - 1)), high - c)
+                mine, mask = np.uintp(word + origin[p] * deep + (c >> 6)), first_ones(count)
+                found = np.uint64(0)
+                for t in range(np.uintp(many)):
+                    held[t] = (marks[mine + np.uintp(lists[begin + t])] >> shift) & mask
+                    found |= held[t]
+                for i in range(0, count if found != 0 else 0, together):
+                    some = held[0]
+                    if many > 1:
+                        some = np.uint64(0)
+                        for t in range(padded):
+                            some |= ((((held[t] >> np.uint64(i)) & few) * apart) & kept_bits) << np.uint64(t)
+                    before, begin_value = c + i - low + passed, np.uintp(begins + c + i)
+                    while some != 0:
+                        bit: Any = table + np.uintp(lowest(some))
+                        some &= some - np.uint64(1)
+                        sent[n] = values[begin_value + np.uintp(lists[bit])]
+                        unit, step = lists[bit + np.uintp(WORD)], lists[bit + np.uintp(2 * WORD)]
+                        at[n] = np.int32(unit + before * step)
+                        if mixed:
+                            along[n] = lists[bit + np.uintp(3 * WORD)]
+                        n += np.uintp(1)
+                c += count
         listed[p] = np.int64(n) - p * slots
+        total += listed[p]
+    return total

@@ -8,23 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.compiled import compiled, kept
-from ..machine.loops import events
+from ...ir.compiled import compiled
 from ..machine.loops.columns import Flag, Floats, Integers
-from ..machine.loops.events import ADD, half, product, updated
-from ..words import codes
-from .layout import LINE, TILE
-from .lists import BASE, KH, KW, UPDATE, WORD, list_events, taps_most, taps_of
+from ..machine.loops.events import ADD, MAXIMUM, MULTIPLY, half, product, updated
+from .layout import (
+    APART,
+    AXON_COUNT,
+    AXONS,
+    BITS,
+    DEPTH,
+    HIGH,
+    LINE,
+    LOW,
+    MARKS,
+    MIXED,
+    MOST,
+    SOURCES,
+    TAPS,
+    TILE,
+    TILE_COUNT,
+    TILES,
+    TOTAL,
+    VALUES,
+    WORD,
+    ZERO,
+)  # fmt: skip
+from .lists import Marks, list_events
 from .rounding import States, added
 from .tiles import Reach, fetch, tile
 
-# Columns of a tile: its first neuron, how many, of how many lanes, where its weights begin.
-NEURON, COUNT, LANES, WEIGHTS = range(4)
-
-PIXELS = 128  # that hear of the same channels before the next ones are looked at: weights stay in the cache
 LISTED = 512  # events of a pixel that are listed together at most, or those of a channel
-FEW = 16  # pixels that do not hear of most weights
-TABLE = 1 << 14  # taps of all these pixels
 
 one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(4))
 
@@ -32,7 +45,7 @@ one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(
 @compiled
 def add_to(
     states: States, where: Integers, some: int, neuron: int, count: int, weights: Floats, base: int,
-    at: Integers, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag, pixels: int,
+    at: Any, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag, pixels: int,
     reach: Reach,
 ) -> None:  # fmt: skip
     """`count` neurons of `some` pixels hear their events, so many pixels at once by a tile's `reach`."""
@@ -52,12 +65,13 @@ def add_to(
 
 
 @compiled
-def fetch_units(weights: Floats, base: int, lanes: int, axons: Integers, low: int, high: int) -> None:
+def fetch_units(
+    weights: Floats, base: int, lanes: int, lists: Integers, axons: int, count: int, low: int, high: int
+) -> None:
     """Weights of some channels come into the cache: events ask for them here and there, and would wait."""
-    for a in range(axons.shape[0]):
-        step = axons[a, KH] * axons[a, KW]
-        first = base + (axons[a, BASE] + low * step) * lanes
-        for place in range(first, first + (high - low) * step * lanes, LINE):
+    for a in range(axons, axons + 2 * count, 2):
+        first = base + (lists[a] + low * lists[a + 1]) * lanes
+        for place in range(first, first + (high - low) * lists[a + 1] * lanes, LINE):
             fetch(weights, place)
 
 
@@ -75,156 +89,155 @@ def update_all(
             states[s + i] = new if chip is None else half(new)
 
 
-@kept(codes, events)
+@compiled
+def channels_at_once(own: Integers) -> Any:
+    """How many channels of a feed are listed together."""
+    most = own[MOST]
+    return 1 if most > WORD else max(1, min(own[HIGH] - own[LOW], LISTED // most))
+
+
+@compiled
+def slots_of(own: Integers) -> Any:
+    """For events of a pixel, and one behind them."""
+    return channels_at_once(own) * own[MOST] + 1
+
+
+@compiled
 def hear(
-    states: States, target_h: int, target_w: int, target_d: int, values: Floats, source_h: int, source_w: int,
-    source_d: int, zero: bool, window: Integers, channels: Integers, tiles: Integers, frames: Integers,
-    box: Integers, axons: Integers, weights: Floats, chip: Flag, bounded: Flag, mixed: Flag,
+    values: Floats, marks: Marks, own: Integers, frames: int, lists: Integers,
+    weights: Floats, begin: int, end: int, states: States, where: Integers, first: Integers,
+    number: Integers, origin: Integers, words: Integers, some: int, held: Marks, at: Any, sent: Floats,
+    along: Integers, listed: Integers, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
-    """Neurons of the pixels of a box in some frames, tile by tile, hear source channels of a window, each of
-    them all.
-
-    States are flat [frames, H, W, D], values likewise. `mixed`: some update is not ADD.
-    """
-    most = taps_most(axons)
-    across = box[3] - box[2]
-    area = (box[1] - box[0]) * across
-    pixels = (frames[1] - frames[0]) * area
-    at_once = max(1, min(pixels, min(PIXELS, TABLE // most)))
-    channels_at_once = 1 if most > WORD else max(1, min(channels[1] - channels[0], LISTED // most))
-    slots = channels_at_once * most + 1
-    place, unit, which = (
-        np.empty(at_once * most, np.int64),
-        np.empty(at_once * most, np.int64),
-        np.empty(at_once * most, np.int64),
-    )
-    alive = np.empty(channels_at_once, np.uint64)
-    number, where = np.empty(at_once, np.int64), np.empty(at_once, np.int64)
-    listed = np.zeros(at_once + TILE, np.int64)
-    at = np.empty((at_once + TILE) * slots, np.int64)
-    sent = np.empty((at_once + TILE) * slots, np.float32)
-    along = np.empty(1 if mixed is None else at_once * slots, np.int64)
-    for begin in range(0, pixels, at_once):
-        some = min(at_once, pixels - begin)
-        listed[some:] = 0
-        for p in range(some):
-            frame, pixel = frames[0] + (begin + p) // area, (begin + p) % area
-            row, column = box[0] + pixel // across, box[2] + pixel % across
-            where[p] = ((frame * target_h + row) * target_w + column) * target_d
-            number[p] = taps_of(
-                row, column, axons, window, source_w, source_d, frame * source_h * source_w * source_d,
-                place, unit, which, p * most,
-            )  # fmt: skip
-        for low in range(channels[0], channels[1], channels_at_once):
-            high = min(low + channels_at_once, channels[1])
-            list_events(
-                values, zero, place, unit, which, number, most, low, high, low - channels[0], axons,
-                alive, at, sent, along, listed, slots, some, mixed,
-            )  # fmt: skip
-            for t in range(tiles.shape[0]):
-                neuron, count, lanes, base = (
-                    tiles[t, NEURON], tiles[t, COUNT], tiles[t, LANES], tiles[t, WEIGHTS],
+    """Neurons `begin` .. `end` - 1 of some pixels, tile by tile, hear source channels, each of them all."""
+    at_once, slots = channels_at_once(own), slots_of(own)
+    listed[some:] = 0
+    for low in range(own[LOW], own[HIGH], at_once):
+        high, passed = min(low + at_once, own[HIGH]), low - own[LOW]
+        count = list_events(
+            values, own[VALUES] * frames, own[DEPTH], marks, own[MARKS] * frames, lists,
+            own[TAPS] + own[TOTAL], own[BITS], first, number, origin, words, low, high, passed, held, at,
+            sent, along, listed, slots, some, own[MIXED] != 0,
+        )  # fmt: skip
+        fetches = count > (high - low) * own[MOST]
+        for t in range(own[TILES], own[TILES] + 4 * own[TILE_COUNT], 4):
+            neuron, last = max(begin, lists[t]), min(end, lists[t] + lists[t + 1])
+            lanes, base = lists[t + 2], lists[t + 3] + neuron - lists[t]
+            count, neuron = last - neuron, neuron - begin
+            if count <= 0:
+                continue
+            if own[MIXED]:
+                for p in range(some):
+                    for event in range(p * slots, p * slots + listed[p]):
+                        update_all(
+                            along[event], states, where[p] + neuron, weights, at[event] * lanes + base,
+                            count, sent[event], chip,
+                        )  # fmt: skip
+                continue
+            if fetches:
+                fetch_units(
+                    weights, base, lanes, lists, own[AXONS], own[AXON_COUNT], passed, passed + high - low
+                )
+            if lanes == TILE:
+                add_to(
+                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
+                    chip, bounded, 1, one_pixel,
                 )  # fmt: skip
-                if mixed is None:
-                    if some >= FEW:
-                        fetch_units(weights, base, lanes, axons, low - channels[0], high - channels[0])
-                    if lanes == TILE:
-                        add_to(
-                            states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                            chip, bounded, 1, one_pixel,
-                        )  # fmt: skip
-                    elif lanes == TILE // 2:
-                        add_to(
-                            states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                            chip, bounded, 2, two_pixels,
-                        )  # fmt: skip
-                    elif lanes == TILE // 4:
-                        add_to(
-                            states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                            chip, bounded, 4, four_pixels,
-                        )  # fmt: skip
-                    else:
-                        add_to(
-                            states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                            chip, bounded, 8, eight_pixels,
-                        )  # fmt: skip
-                else:
-                    for p in range(some):
-                        for event in range(p * slots, p * slots + listed[p]):
-                            update_all(
-                                along[event], states, where[p] + neuron, weights, at[event] * lanes + base,
-                                count, sent[event], chip,
-                            )  # fmt: skip
+            elif lanes == TILE // 2:
+                add_to(
+                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
+                    chip, bounded, 2, two_pixels,
+                )  # fmt: skip
+            elif lanes == TILE // 4:
+                add_to(
+                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
+                    chip, bounded, 4, four_pixels,
+                )  # fmt: skip
+            else:
+                add_to(
+                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
+                    chip, bounded, 8, eight_pixels,
+                )  # fmt: skip
 
 
-@kept(codes, events)
+@compiled
 def hear_single(
-    states: States, target_h: int, target_w: int, target_d: int, values: Floats, source_h: int, source_w: int,
-    source_d: int, zero: bool, window: Integers, sources: Integers, tile: Integers, frames: Integers,
-    box: Integers, axons: Integers, weights: Floats, chip: Flag, bounded: Flag, mixed: Flag, apart: Flag,
+    values: Floats, own: Integers, frames: int, lists: Integers, weights: Floats, begin: int, end: int,
+    states: States, where: Integers, first: Integers, number: Integers, origin: Integers, some: int,
+    given: Floats, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
-    """Neurons of the pixels of a box in some frames, those of a tile, hear one source channel each,
-    `sources`. `apart`: these are not side by side.
-    """
-    most = taps_most(axons)
-    place, weight, which = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    count = np.uintp(tile[COUNT])
-    height = box[1] - box[0]
-    for line in range(frames[0] * height, frames[1] * height):
-        frame, row = line // height, box[0] + line % height
-        first = frame * source_h * source_w * source_d
-        for column in range(box[2], box[3]):
-            found = taps_of(
-                row, column, axons, window, source_w, source_d, first, place, weight, which, 0
-            )  # fmt: skip
-            for j in range(found):
-                weight[j] = weight[j] * tile[LANES] + tile[WEIGHTS]
-            s = np.uintp(((frame * target_h + row) * target_w + column) * target_d + tile[NEURON])
-            j = 0
-            if mixed is None and apart is None:
-                while j + 4 <= found:
-                    add_taps(
-                        states,
-                        s,
-                        values,
-                        np.uintp(sources[0]),
-                        place,
-                        weights,
-                        weight,
-                        j,
-                        count,
-                        chip,
-                        bounded,
-                    )
-                    j += 4
-            while j < found:
-                w, v = np.uintp(weight[j]), np.uintp(place[j])
-                update = ADD if mixed is None else axons[which[j], UPDATE]
-                if apart is None:
-                    v += np.uintp(sources[0])
+    """Neurons `begin` .. `end` - 1 of some pixels hear one source channel each."""
+    neuron, last = max(begin, lists[own[TILES]]), min(end, lists[own[TILES]] + lists[own[TILES] + 1])
+    passed = neuron - lists[own[TILES]]
+    if last <= neuron:
+        return
+    count, source = np.uintp(last - neuron), np.uintp(own[SOURCES] + passed)
+    mixed, apart, zero = own[MIXED] != 0, own[APART] != 0, own[ZERO] != 0
+    begins, lanes, depth = own[VALUES] * frames, lists[own[TILES] + 1], own[DEPTH]
+    if not apart:
+        begins += lists[source]
+    for p in range(some):
+        s = np.uintp(where[p] + neuron - begin)
+        j, found = np.uintp(own[TAPS] + first[p]), np.uintp(own[TAPS] + first[p] + number[p])
+        units, updates = np.uintp(2 * own[TOTAL]), np.uintp(3 * own[TOTAL])
+        if not mixed and not apart:
+            while j + np.uintp(4) <= found:
+                add_taps(
+                    states, s, values, begins + origin[p] * depth, weights, passed, lanes, lists, j,
+                    j + units, count, chip, bounded,
+                )  # fmt: skip
+                j += np.uintp(4)
+        while j < found:
+            w, update = lists[j + units] * lanes + passed, lists[j + updates]
+            heard, v = values, begins + origin[p] * depth + lists[j]
+            if apart:
                 for i in range(count):
-                    old, by = states[s + i], weights[w + i]
-                    given = values[v + i] if apart is None else values[v + np.uintp(sources[i])]
-                    if mixed is None:
-                        states[s + i] = added(old, by, given, chip, bounded)
-                    else:
-                        new: Any = product(by, given, chip)
-                        new = old + new if update == ADD else updated(update, old, new)
-                        met = (given != 0 or zero) and (by != 0 or update == ADD)
-                        states[s + i] = (new if chip is None else half(new)) if met else old
-                j += 1
+                    given[i] = values[np.uintp(v + lists[source + i])]
+                heard, v = given, 0
+            if not mixed:
+                reach_each(None, zero, states, s, heard, v, weights, w, count, chip, bounded)
+            elif update == ADD:
+                reach_each(ADD, zero, states, s, heard, v, weights, w, count, chip, bounded)
+            elif update == MULTIPLY:
+                reach_each(MULTIPLY, zero, states, s, heard, v, weights, w, count, chip, bounded)
+            elif update == MAXIMUM:
+                reach_each(MAXIMUM, zero, states, s, heard, v, weights, w, count, chip, bounded)
+            else:
+                reach_each(update, zero, states, s, heard, v, weights, w, count, chip, bounded)
+            j += np.uintp(1)
+
+
+@compiled
+def reach_each(
+    update: int | None, zero: bool, states: States, state: Any, values: Floats, value: int, weights: Floats,
+    weight: int, count: Any, chip: Flag, bounded: Flag,
+) -> None:  # fmt: skip
+    """Neurons hear one source channel each, and do what `update` says: where it is None, they add, events of
+    nothing, too.
+    """
+    v, w = np.uintp(value), np.uintp(weight)
+    for i in range(count):
+        old, by, given = states[state + i], weights[w + i], values[v + i]
+        if update is None:
+            states[state + i] = added(old, by, given, chip, bounded)
+        else:
+            new: Any = product(by, given, chip)
+            new = old + new if update == ADD else updated(update, old, new)
+            met = ((given != 0) | zero) & ((by != 0) | (update == ADD))
+            states[state + i] = (new if chip is None else half(new)) if met else old
 
 
 @compiled
 def add_taps(
-    states: States, s: Any, values: Floats, source: Any, place: Integers, weights: Floats, weight: Integers,
-    first: int, count: Any, chip: Flag, bounded: Flag,
+    states: States, s: Any, values: Floats, origin: int, weights: Floats, passed: int, lanes: int,
+    lists: Integers, tap: Any, unit: Any, count: Any, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
     """Four taps of a pixel reach neurons that hear one channel each."""
-    a, b = np.uintp(weight[first]), np.uintp(weight[first + 1])
-    c, d = np.uintp(weight[first + 2]), np.uintp(weight[first + 3])
-    e, f = np.uintp(place[first]) + source, np.uintp(place[first + 1]) + source
-    g, h = np.uintp(place[first + 2]) + source, np.uintp(place[first + 3]) + source
+    one, two, three = np.uintp(1), np.uintp(2), np.uintp(3)
+    a, b = np.uintp(lists[unit] * lanes + passed), np.uintp(lists[unit + one] * lanes + passed)
+    c, d = np.uintp(lists[unit + two] * lanes + passed), np.uintp(lists[unit + three] * lanes + passed)
+    e, f = np.uintp(origin + lists[tap]), np.uintp(origin + lists[tap + one])
+    g, h = np.uintp(origin + lists[tap + two]), np.uintp(origin + lists[tap + three])
     for i in range(count):
         new: Any = added(states[s + i], weights[a + i], values[e + i], chip, bounded)
         new = added(new, weights[b + i], values[f + i], chip, bounded)

@@ -1,156 +1,234 @@
 """What the walk does for each map, made ready once: the arguments of the compiled loops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.activations import Activation
 from ..machine.decode import Block
+from ..machine.values import rounded
+from . import layout
 from .edges import ADD, Geometry
 from .feeds import Feed, Recipes
+from .layout import (
+    ACROSS,
+    APART,
+    AXON_COUNT,
+    AXONS,
+    BASE,
+    BITS,
+    BOTTOM,
+    COLUMN_COUNT,
+    COLUMNS,
+    DEPTH,
+    HIGH,
+    KH,
+    KW,
+    LEFT,
+    LINE,
+    LOW,
+    MARKS,
+    MIXED,
+    MOST,
+    PIXELS,
+    RIGHT,
+    ROWS,
+    SINGLE,
+    SIZE,
+    SOURCES,
+    STARTS,
+    TAPS,
+    TILE_COUNT,
+    TILES,
+    TOP,
+    TOTAL,
+    VALUES,
+    WEIGHTS,
+    WORD,
+    WORDS,
+    ZERO,
+)  # fmt: skip
 from .maps import Map, Maps
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Span = tuple[int, int]
-Box = tuple[int, int, int, int]  # rows, then columns: the first one, and the one behind the last
 
 WORTH = 1 << 19  # synapses that are worth another thread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A feed as the compiled loops take it. `box`: the pixels that it may reach. No neuron hears more than
-    `events`, and of events of size 1 no more than `most` in all.
+    """A feed as the compiled loops take it: its columns (layout.py), and its part of the list of integers. No
+    neuron hears more than `events`, and of events of size 1 no more than `most` in all.
     """
 
     feed: Feed
-    box: Box
-    axons: Integers
-    window: Integers
-    channels: Integers
-    mixed: bool | None
-    apart: bool | None
+    columns: tuple[int, ...]
+    lists: Integers
     synapses: int
     events: int
     most: float
 
 
-class Reached(NamedTuple):
-    """A call for some frames, pixels and tiles. `sources`: of these targets, where each hears one channel."""
-
-    call: Call
-    frames: Integers
-    box: Integers
-    tiles: Integers
-    sources: Integers | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How a map is run: its first states, scale and parameters by channel, what it hears, which maps nobody
-    hears of behind it. `members`: its populations, and where their values begin. `limits`: the least and the
-    largest value of an activation function that does nothing else.
+    """How a map is run: what states begin with, scale and parameters by channel, and what it hears. `place`,
+    `word`: where its values and marks begin in a frame of the memory of all maps. `members`: its populations,
+    and where their values begin in the map. `limits`: scale, least and largest value of an activation
+    function that does nothing else. `half`: whether the chip rounds its states, or None. `most`: the largest
+    first state. `columns`, `feeds` and `lists` are what the compiled loops read.
     """
 
     map: Map
     block: Block
+    place: int
+    word: int
+    half: bool | None
     members: Integers
     firsts: Integers
-    initial: Floats
+    initial: NDArray[np.floating]
+    most: float
     scale: float | Floats
     parameters: tuple[float | Floats, ...]
-    limits: tuple[np.float32, np.float32] | None
+    limits: tuple[np.float32, np.float32, np.float32] | None
     calls: tuple[Call, ...]
-    done: tuple[int, ...]
-    held: dict[tuple[int, int], tuple[tuple[Reached, ...], ...]] = field(default_factory=dict)
+    columns: Integers
+    feeds: Integers
+    lists: Integers
+    held: dict[tuple[int, int], tuple[Integers, ...]] = field(default_factory=dict)
 
     @property
     def neurons(self) -> int:
         """Of the map."""
         return self.map.height * self.map.width * self.map.depth
 
-    def parts(self, frames: int, threads: int) -> tuple[tuple[Reached, ...], ...]:
-        """What threads do for so many frames: each hears for neurons that no other one writes."""
+    @property
+    def words(self) -> int:
+        """Of the marks of the map."""
+        return self.map.height * self.map.width * _words(self.map.depth)
+
+    def parts(self, frames: int, threads: int) -> tuple[Integers, ...]:
+        """The parts of so many frames of the map (pixels.py), one for each thread."""
         key = frames, threads
         if key not in self.held:
-            self.held[key] = tuple(tuple(_reaching(self.calls, *part)) for part in self._cut(frames, threads))
+            self.held[key] = tuple(self._cut(frames, threads))
         return self.held[key]
 
-    def _cut(self, frames: int, threads: int) -> Iterator[tuple[Span, Box, Span]]:
-        """Frames, boxes and channels of the map."""
-        sizes = frames, self.map.height, self.map.width, self.map.depth
+    def _cut(self, frames: int, threads: int) -> Iterator[Integers]:
+        sizes = frames, self.map.height, self.map.width, _words(self.map.depth)
         synapses = frames * sum(call.synapses for call in self.calls)
         count = min(threads, 1 + synapses // WORTH)
         axis = next((axis for axis in range(3) if sizes[axis] >= 4 * count), 3)
-        cuts = [sizes[axis] * part // count for part in range(count + 1)]
-        for span in pairwise(cuts):
+        for span in pairwise(sizes[axis] * part // count for part in range(count + 1)):
             if span[1] > span[0]:
-                whole = [(0, size) for size in sizes]
-                whole[axis] = span
-                yield whole[0], (*whole[1], *whole[2]), whole[3]
+                part = np.array([(0, size) for size in sizes], dtype=np.int64)
+                part[axis] = span
+                part[3] = np.minimum(part[3] * WORD, self.map.depth)
+                yield part.ravel()
 
 
-def plans(gathered: Maps, blocks: Sequence[Block], recipes: Recipes) -> tuple[Plan, ...]:
-    """The plans of all maps."""
-    feeds = [recipes.feeds(map_) for map_ in gathered.maps]
-    last = list(range(len(gathered.maps)))
+def plans(
+    gathered: Maps, blocks: Sequence[Block], recipes: Recipes, outputs: Container[int], chip: bool | None
+) -> tuple[Plan, ...]:
+    """The plans of all maps. Those that hold one of these blocks are kept to the end of a frame. `chip`: of
+    the chip's arithmetic, or None.
+    """
+    maps, end = gathered.maps, len(gathered.maps)
+    feeds = [recipes.feeds(map_) for map_ in maps]
+    last = [
+        end if any(block in outputs for part in map_.parts for block in part.blocks) else map_.index
+        for map_ in maps
+    ]
     for index, own in enumerate(feeds):
         for feed in own:
             last[feed.source] = max(last[feed.source], index)
+    inputs = [blocks[map_.first].is_input for map_ in maps]
+    areas = [map_.height * map_.width for map_ in maps]
+    values = _places([area * map_.depth for area, map_ in zip(areas, maps, strict=True)], inputs, last)
+    marks = _places([area * _words(map_.depth) for area, map_ in zip(areas, maps, strict=True)], inputs, last)
     found = []
-    for map_, own in zip(gathered.maps, feeds, strict=True):
+    for map_, own in zip(maps, feeds, strict=True):
         standing = [block for part in map_.parts for block in part.blocks]
         places = [gathered.places[block] for block in standing]
+        calls: list[Call] = []
+        for feed in own:
+            source, begin = feed.source, sum(call.lists.size for call in calls)
+            held = {
+                VALUES: values[source],
+                MARKS: marks[source],
+                PIXELS: areas[source],
+                DEPTH: maps[source].depth,
+                ZERO: blocks[maps[source].first].fires_on_zero,
+            }
+            calls.append(_call(feed, map_, maps[source].width, held, begin))
+        block, place, word = blocks[map_.first], values[map_.index], marks[map_.index]
+        half = chip if not block.word.neuron.is_wide else None
+        initial, scale, parameters = of_all_channels(map_, blocks)
+        limits = _limits(block.activation, scale, parameters)
+        columns = place, word, map_.height, map_.width, map_.depth, block.fires_on_zero, limits is not None
         found.append(
             Plan(
                 map_,
-                blocks[map_.first],
+                block,
+                place,
+                word,
+                half,
                 np.array(standing, dtype=np.int64),
                 np.array([(at.y * map_.width + at.x) * map_.depth + at.c for at in places], dtype=np.int64),
-                *of_all_channels(map_, blocks),
-                _limits(map_, blocks),
-                tuple(_call(feed, map_) for feed in own),
-                tuple(index for index, final in enumerate(last) if final == map_.index),
+                initial.astype(np.float64) if half is None else rounded(initial),
+                float(np.abs(initial).max()),
+                scale,
+                parameters,
+                limits,
+                tuple(calls),
+                np.array(columns, dtype=np.int64),
+                np.array([call.columns for call in calls], dtype=np.int64).reshape(-1, COLUMN_COUNT),
+                np.concatenate([np.zeros(0, dtype=np.int64), *(call.lists for call in calls)]),
             )
         )
     return tuple(found)
 
 
-def _reaching(calls: Sequence[Call], frames: Span, box: Box, targets: Span) -> Iterator[Reached]:
-    """What calls do within frames, a box and channels."""
-    for call in calls:
-        feed = call.feed
-        first, last = max(feed.targets[0], targets[0]), min(feed.targets[1], targets[1])
-        rows = max(call.box[0], box[0]), min(call.box[1], box[1])
-        columns = max(call.box[2], box[2]), min(call.box[3], box[3])
-        if first < last and rows[0] < rows[1] and columns[0] < columns[1]:
-            sources = None
-            if feed.sources is not None:
-                sources = feed.sources[first - feed.targets[0] : last - feed.targets[0]]
-            yield Reached(
-                call,
-                np.array(frames, dtype=np.int64),
-                np.array([*rows, *columns], dtype=np.int64),
-                np.array(list(feed.tiles(first, last)), dtype=np.int64),
-                sources,
-            )
+def _words(depth: int) -> int:
+    """Of the marks of a pixel."""
+    return -(-depth // WORD)
 
 
-def _limits(map_: Map, blocks: Sequence[Block]) -> tuple[np.float32, np.float32] | None:
-    """The least and the largest value of an activation function that does nothing else."""
-    _, scale, parameters = of_all_channels(map_, blocks)
-    activation = blocks[map_.first].activation
-    if np.ndim(scale):
+def _places(sizes: Sequence[int], inputs: Sequence[bool], last: Sequence[int]) -> list[int]:
+    """Where each of these begins, if it is held from its turn, or an input's from the beginning, up to the
+    last one: the first place where it fits, at the beginning of a line of the cache.
+    """
+    places = [0] * len(sizes)
+    held: list[tuple[int, int, int]] = []  # sorted by place: the one behind its end, and the last turn
+    for index in sorted(range(len(sizes)), key=lambda index: (not inputs[index], index)):
+        if not inputs[index]:
+            held = [each for each in held if each[2] >= index]
+        size, begin, at = -(-sizes[index] // LINE) * LINE, 0, 0
+        while at < len(held) and held[at][0] < begin + size:
+            begin, at = held[at][1], at + 1
+        held.insert(at, (begin, begin + size, last[index]))
+        places[index] = begin
+    return places
+
+
+def _limits(
+    activation: Activation, scale: float | Floats, parameters: Sequence[float | Floats]
+) -> tuple[np.float32, np.float32, np.float32] | None:
+    """Scale, least and largest value of an activation function that does nothing else."""
+    if any(np.ndim(each) for each in (scale, *parameters)):
         return None
-    if activation is Activation.CLIP and not any(np.ndim(each) for each in parameters):
-        return np.float32(parameters[0]), np.float32(parameters[1])
+    if activation is Activation.CLIP:
+        return np.float32(scale), np.float32(parameters[0]), np.float32(parameters[1])
     if activation in (Activation.RELU, Activation.IDENTITY):
-        return np.float32(0 if activation is Activation.RELU else -np.inf), np.float32(np.inf)
+        return (
+            np.float32(scale),
+            np.float32(0 if activation is Activation.RELU else -np.inf),
+            np.float32(np.inf),
+        )
     return None
 
 
@@ -173,8 +251,10 @@ def _joined(numbers: Sequence[float | Floats]) -> float | Floats:
     return np.concatenate([np.asarray(each) for each in numbers])
 
 
-def _call(feed: Feed, map_: Map) -> Call:
-    """A feed, made ready."""
+def _call(feed: Feed, map_: Map, width: int, held: Mapping[int, int], begin: int) -> Call:
+    """A feed, made ready. `held`: the columns of its source, of such a width. `begin`: where its part of the
+    map's list of integers begins.
+    """
     deep = 1 if feed.sources is not None else feed.channels[1] - feed.channels[0]
     rows = []
     at = 0
@@ -185,15 +265,49 @@ def _call(feed: Feed, map_: Map) -> Call:
         *_reached(feed.axons, feed.window[:2], map_.height, [(axon.y, axon.kh) for axon in feed.axons]),
         *_reached(feed.axons, feed.window[2:], map_.width, [(axon.x, axon.kw) for axon in feed.axons]),
     )
-    apart = feed.sources is not None and bool((np.diff(feed.sources) != 1).any())
+    axons = np.array(rows, dtype=np.int64)
+    taps = layout.taps(axons, feed.window, box, width, (held[DEPTH], _words(held[DEPTH])))
+    tiles = list(feed.tiles())
+    sources = np.zeros(0, np.int64) if feed.sources is None else feed.sources
+    lists = {
+        TILES: np.array(tiles, dtype=np.int64),
+        ROWS: taps.rows,
+        COLUMNS: taps.columns,
+        STARTS: taps.starts,
+        TAPS: taps.taps,
+        WORDS: taps.words,
+        BITS: taps.bits,
+        AXONS: np.stack([axons[:, BASE], axons[:, KH] * axons[:, KW]], axis=1),
+        SOURCES: sources,
+    }
+    begins = np.cumsum([begin, *(each.size for each in lists.values())]).tolist()
+    most = int((axons[:, KH] * axons[:, KW]).sum())
+    columns = (
+        dict(held)
+        | dict(zip(lists, begins, strict=False))
+        | {
+            WEIGHTS: feed.weights.ctypes.data,
+            SIZE: feed.weights.size,
+            TOP: box[0],
+            BOTTOM: box[1],
+            LEFT: box[2],
+            RIGHT: box[3],
+            LOW: feed.channels[0],
+            HIGH: feed.channels[1],
+            SINGLE: feed.sources is not None,
+            APART: bool((np.diff(sources) != 1).any()),
+            MIXED: any(axon.update != ADD for axon in feed.axons),
+            MOST: most,
+            TILE_COUNT: len(tiles),
+            ACROSS: taps.across,
+            TOTAL: taps.taps.shape[1],
+            AXON_COUNT: len(axons),
+        }
+    )
     return Call(
         feed,
-        box,
-        np.array(rows, dtype=np.int64),
-        np.array(feed.window, dtype=np.int64),
-        np.array(feed.channels, dtype=np.int64),
-        True if any(axon.update != ADD for axon in feed.axons) else None,
-        apart or None,
+        tuple(int(columns[column]) for column in range(COLUMN_COUNT)),
+        np.concatenate([np.ravel(each) for each in lists.values()]),
         feed.units * (feed.targets[1] - feed.targets[0]) * (box[1] - box[0]) * (box[3] - box[2]),
         feed.units,
         float(sum(np.abs(each).sum(axis=tuple(range(each.ndim - 1))).max() for _, each in feed.by_axon())),

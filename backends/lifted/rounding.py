@@ -18,7 +18,6 @@ States = NDArray[Any]  # float64, or the chip's float16 held as float32
 LEAST = 1.5 * 2.0**-14  # the middle of the first numbers that have all bits
 SPREAD = 2.0**42  # times a number, added and taken away again, leaves eleven bits of it
 TOO_LARGE = 65520.0  # and what is larger becomes infinite
-PASS = 1 << 12  # values that are looked at twice while they are in the cache
 
 
 if config.DISABLE_JIT:
@@ -60,20 +59,18 @@ def added(state: Any, weight: Any, value: Any, chip: Flag, bounded: Flag) -> Any
     return near(fused(np.float64(weight), np.float64(value), np.float64(state)))
 
 
-@kept(codes, events)
-def clipped(states: States, values: Floats, scale: Any, low: Any, high: Any, chip: Flag) -> float:
-    """Values of states, scaled, within limits. Gives the largest magnitude."""
-    bits = values.view(np.int32)
-    most = np.int32(0)
-    for first in range(0, values.size, PASS):
-        last = min(values.size, first + PASS)
-        for i in range(np.uintp(first), np.uintp(last)):
-            value = scale * np.float32(states[i])
-            value = low if value < low else value
-            value = high if value > high else value
-            values[i] = value if chip is None else half(np.float64(value))
-        most = max(most, largest(bits, first, last))
-    return float(of_bits(most))
+@compiled
+def clip_all(
+    states: States, state: int, values: Floats, value: int, count: int, scale: Any, low: Any, high: Any,
+    chip: Flag,
+) -> None:  # fmt: skip
+    """Values of states, scaled, within limits."""
+    s, v = np.uintp(state), np.uintp(value)
+    for i in range(np.uintp(count)):
+        new = scale * np.float32(states[s + i])
+        new = low if new < low else new
+        new = high if new > high else new
+        values[v + i] = new if chip is None else half(np.float64(new))
 
 
 @kept(codes, events)

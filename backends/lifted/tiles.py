@@ -5,6 +5,7 @@ many neurons at once, is for the compiler to find. Here it is written down: LLVM
 what the processor has.
 """
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,9 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils as untyped
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
-from ...ir.compiled import config
+from ...ir.compiled import compiled, config
 from .layout import TILE
 from .rounding import LEAST, SPREAD, TOO_LARGE, added
 
@@ -50,7 +52,20 @@ if config.DISABLE_JIT:
     def fetch(weights: Any, place: Any) -> None:
         """Weights will be read from a place on."""
 
+    def pointer(address: Any) -> Any:
+        """To what stands at an address."""
+        return ctypes.cast(int(address), ctypes.POINTER(ctypes.c_float))
+
 else:
+
+    @intrinsic
+    def pointer(_context: Any, address: Any) -> Any:
+        """To what stands at an address."""
+
+        def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+        return types.voidptr(types.int64), code
 
     @intrinsic
     def fetch(_context: Any, weights: Any, place: Any) -> Any:
@@ -69,6 +84,12 @@ else:
             return context.get_dummy_value()
 
         return types.void(weights, types.int64), code
+
+
+@compiled
+def floats_at(address: Any, size: Any) -> Any:
+    """So many numbers that stand at an address."""
+    return carray(pointer(address), (size,), np.float32)
 
 
 def _vectorised(pixels: int, lanes: int) -> Reach:
@@ -125,7 +146,7 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
             with cgutils.for_range(builder, given["events"]) as loop:
                 event = builder.add(before, loop.index)
                 for state in held:
-                    row = builder.mul(builder.load(item("at", event)), index(lanes))
+                    row = builder.mul(builder.sext(builder.load(item("at", event)), index), index(lanes))
                     place = builder.add(row, given["base"])
                     by = builder.load(builder.bitcast(item("weights", place), singles.as_pointer()), align=4)
                     value = _splat(builder, builder.load(item("sent", event)), singles)
@@ -137,9 +158,10 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
             return context.get_dummy_value()
 
         i64, f32 = types.int64, types.float32
-        integers, floats = types.Array(i64, 1, "C"), types.Array(f32, 1, "C")
+        integers, floats = (types.Array(kind, 1, "C") for kind in (i64, f32))
+        units = types.Array(types.int32, 1, "C")
         return types.void(
-            states, integers, i64, i64, floats, i64, integers, floats, i64, i64, i64, i64, chip, bounded
+            states, integers, i64, i64, floats, i64, units, floats, i64, i64, i64, i64, chip, bounded
         ), code
 
     return reach

@@ -11,41 +11,57 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...ir.errors import Origin
 from ..image.image import Image
 from ..machine.decode import decode
 from ..machine.machine import Arithmetic, Fire, Machine, Run
 from ..machine.tensors import fed, gathered
-from ..machine.values import fire, rounded
-from . import loops, rounding
+from ..machine.values import fire
+from . import rounding
 from .census import Census
 from .edges import edges
 from .feeds import Recipes
+from .lists import LANES, Marks, marked
 from .maps import gathered as gather_maps
-from .plans import Floats, Plan, Reached, plans
+from .pixels import computed
+from .plans import Floats, Integers, Plan, plans
 from .threads import processors
 
 HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
 FRAMES = 32  # that are run together at most, and neurons of all their maps
 NEURONS = 1 << 20
+UNLIMITED = np.float32(1), -np.float32(np.inf), np.float32(np.inf)
 
 
 class NotFiniteError(Exception):
     """A frame with a number that is not finite."""
 
 
-@dataclass(slots=True)
-class _Values:
-    """The values of a map, flat [H, W, D], and their largest magnitude."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Memory:
+    """The values and marks of all maps, map by map those of all frames: flat [frames, H, W, D]."""
 
-    numbers: Floats
-    peak: float
+    frames: int
+    values: Floats
+    marks: Marks
+
+    @classmethod
+    def of(cls, plans: Sequence[Plan], frames: int) -> "_Memory":
+        """What the maps of so many frames need."""
+        values = frames * max(plan.place + plan.neurons for plan in plans)
+        words = frames * max(plan.word + plan.words for plan in plans)
+        # Some values are read, and not used, behind the last one.
+        return cls(frames, np.zeros(values + LANES, np.float32), np.zeros(words, np.uint64))
+
+    def of_map(self, plan: Plan) -> Floats:
+        """The values of a map, flat."""
+        return self.values[self.frames * plan.place :][: self.frames * plan.neurons]
 
 
 class Walk:
@@ -67,9 +83,12 @@ class Walk:
         recipes = Recipes(program, gathered)
         self._blocks, self._at, self._places = program.blocks, program.at, gathered.places
         self._census = Census(program, found)
-        self._plans = plans(gathered, program.blocks, recipes)
+        outputs = (piece for each in image.tensors if each.kind == "output" for piece in each.pieces)
+        self._shown = {self._at[piece.core, piece.population] for piece in outputs}
+        self._plans = plans(gathered, program.blocks, recipes, self._shown, self._chip)
         self._threads = threads or processors()
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
+        self._memory = _Memory.of(self._plans, 1)
         self._unseen: dict[str, ArrayLike] | None = None  # a frame of which the literal machine knows nothing
 
     @property
@@ -135,20 +154,24 @@ class Walk:
             wanted[self._places[block].map].add(block)
         kept: dict[tuple[int, int], Floats] = {}
         sums, steps = self._census.none(len(frames)), len(self.image.steps)
-        values = self._given(frames)
+        if self._memory.frames != len(frames):
+            self._memory = _Memory.of(self._plans, len(frames))
+        memory = self._memory
+        self._feed(frames)
+        peaks: list[float] = []
         for number, plan in enumerate(self._plans, 1):
-            index, row = plan.map.index, plan.map.width * plan.map.depth
-            if index not in values:
-                values[index] = self._values(plan, values, len(frames))
-            found = values[index]
-            if not found.peak < np.inf:
+            map_ = plan.map
+            peaks.append(self._run_map(plan, peaks))
+            if not peaks[-1] < np.inf:
                 raise NotFiniteError
-            self._census.by_pixel(found.numbers, row, plan.map.depth, plan.members, plan.firsts, sums)
-            for block in wanted[index]:
+            self._census.by_pixel(
+                memory.marks, len(frames) * plan.word, map_.height * map_.width, map_.width, map_.depth,
+                plan.members, plan.firsts, sums,
+            )  # fmt: skip
+            for block in wanted.get(map_.index, ()):
                 key = self._blocks[block].core, self._blocks[block].address
-                kept[key] = self._view(block, found.numbers).copy()
-            for done in plan.done:
-                del values[done]
+                # Others take the memory of a map that is no output.
+                kept[key] = self._view(block) if block in self._shown else self._view(block).copy()
             if on_step is not None:
                 on_step(steps * number // len(self._plans), steps)
         runs = []
@@ -161,11 +184,11 @@ class Walk:
             runs.append(Run(outputs, layers, counters, engine="walk"))
         return runs
 
-    def _view(self, block: int, values: Floats) -> Floats:
-        """A population's values [frames, D, H, W] in those of its map, flat [frames, H, W, D]."""
+    def _view(self, block: int) -> Floats:
+        """A population's values [frames, D, H, W] in those of its map."""
         place, word = self._places[block], self._blocks[block].word
-        map_ = self._plans[place.map].map
-        box = values.reshape(-1, map_.height, map_.width, map_.depth)[
+        plan = self._plans[place.map]
+        box = self._memory.of_map(plan).reshape(-1, plan.map.height, plan.map.width, plan.map.depth)[
             :,
             place.y : place.y + word.height,
             place.x : place.x + word.width,
@@ -173,18 +196,17 @@ class Walk:
         ]
         return box.transpose(0, 3, 1, 2)
 
-    def _given(self, frames: Sequence[Mapping[str, ArrayLike]]) -> dict[int, _Values]:
-        """The values of the maps that the host feeds."""
-        found = {
-            plan.map.index: np.zeros(len(frames) * plan.neurons, dtype=np.float32)
-            for plan in self._plans
-            if plan.block.is_input
-        }
+    def _feed(self, frames: Sequence[Mapping[str, ArrayLike]]) -> None:
+        """The maps that the host feeds take their values."""
+        for plan in self._plans:
+            if plan.block.is_input:
+                self._memory.of_map(plan)[:] = 0
         tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
-        views = {}
-        for piece in (piece for tensor in tensors for piece in tensor.pieces):
-            block = self._at[piece.core, piece.population]
-            views[piece.core, piece.population] = self._view(block, found[self._places[block].map])
+        views = {
+            (piece.core, piece.population): self._view(self._at[piece.core, piece.population])
+            for tensor in tensors
+            for piece in tensor.pieces
+        }
         for number, inputs in enumerate(frames):
             fed(
                 tensors,
@@ -192,76 +214,48 @@ class Walk:
                 self._origin,
                 lambda piece, number=number: views[piece.core, piece.population][number],  # type: ignore[misc]
             )
-        largest = rounding.halves if self._chip else rounding.peak
-        return {index: _Values(numbers, largest(numbers)) for index, numbers in found.items()}
 
-    def _values(self, plan: Plan, values: Mapping[int, _Values], frames: int) -> _Values:
-        """The values of a map."""
-        map_, block = plan.map, plan.block
-        half = self._chip if not block.word.neuron.is_wide else None
-        states = np.empty(
-            (frames * map_.height * map_.width, map_.depth),
-            dtype=np.float64 if half is None else np.float32,
-        )
-        first = plan.initial if half is None else rounded(plan.initial)
-        states[:] = first
-        flat = states.ravel()
-        bounded = None if half is None else _bounded(plan, values)
-        hear = partial(self._hear, plan, flat, values, half, bounded)
-        parts = plan.parts(frames, self._threads)
-        if len(parts) == 1 or self._pool is None:
-            for part in parts:
-                hear(part)
-        else:
-            for future in [self._pool.submit(hear, part) for part in parts]:
-                future.result()
-        limits = plan.limits
-        if limits is not None:
-            found = np.empty(flat.size, dtype=np.float32)
-            peak = rounding.clipped(flat, found, np.float32(plan.scale), *limits, self._chip)
-        else:
-            states = states.astype(np.float32, copy=False)
-            by_pixel, _ = fire(
-                block.word.neuron, block.activation, plan.parameters, plan.scale, (states,), first
-            )
-            found = np.ascontiguousarray(by_pixel, dtype=np.float32).ravel()
-            peak = rounding.halves(found) if self._chip else rounding.peak(found)
-        return _Values(found, peak)
+    def _run_map(self, plan: Plan, peaks: Sequence[float]) -> float:
+        """The values of a map, and their marks. Gives their largest magnitude."""
+        memory, block = self._memory, plan.block
+        if block.is_input:
+            return self._sent(plan)
+        bounded = None if plan.half is None else _bounded(plan, peaks)
 
-    def _hear(
-        self,
-        plan: Plan,
-        states: NDArray[np.floating],
-        values: Mapping[int, _Values],
-        half: bool | None,
-        bounded: bool | None,
-        part: Sequence[Reached],
-    ) -> None:
-        """What a part of a map hears, feed by feed."""
-        map_ = plan.map
-        for call, frames, box, tiles, sources in part:
-            feed = call.feed
-            source = self._plans[feed.source]
-            heard, zero = values[feed.source].numbers, source.block.fires_on_zero
-            if sources is None:
-                loops.hear(
-                    states, map_.height, map_.width, map_.depth, heard, source.map.height, source.map.width,
-                    source.map.depth, zero, call.window, call.channels, tiles, frames, box, call.axons,
-                    feed.weights, half, bounded, call.mixed,
-                )  # fmt: skip
-            else:
-                loops.hear_single(
-                    states, map_.height, map_.width, map_.depth, heard, source.map.height, source.map.width,
-                    source.map.depth, zero, call.window, sources, tiles[0], frames, box, call.axons,
-                    feed.weights, half, bounded, call.mixed, call.apart,
-                )  # fmt: skip
+        def compute(part: Integers) -> int:
+            return computed(
+                memory.values, memory.marks, memory.frames, part, plan.columns, plan.feeds, plan.lists,
+                plan.initial, *(plan.limits or UNLIMITED), plan.half, bounded, self._chip,
+            )  # fmt: skip
+
+        own, *others = plan.parts(memory.frames, self._threads)
+        futures = [self._pool.submit(compute, part) for part in others] if self._pool else []
+        bits = [compute(own), *(future.result() for future in futures)]
+        if plan.limits is not None:
+            return float(np.int32(max(bits)).view(np.float32))
+        states = memory.of_map(plan)
+        by_pixel, _ = fire(
+            block.word.neuron, block.activation, plan.parameters, plan.scale,
+            (states.reshape(-1, plan.map.depth),), plan.initial.astype(np.float32),
+        )  # fmt: skip
+        states[:] = by_pixel.ravel()
+        return self._sent(plan)
+
+    def _sent(self, plan: Plan) -> float:
+        """Values become what the chip sends, and are marked. Gives their largest magnitude."""
+        memory, map_ = self._memory, plan.map
+        numbers = memory.of_map(plan)
+        marked(
+            memory.values, memory.frames * plan.place, map_.depth, memory.marks, memory.frames * plan.word,
+            memory.frames * map_.height * map_.width, plan.block.fires_on_zero,
+        )  # fmt: skip
+        return rounding.halves(numbers) if self._chip else rounding.peak(numbers)
 
 
-def _bounded(plan: Plan, values: Mapping[int, _Values]) -> bool | None:
+def _bounded(plan: Plan, peaks: Sequence[float]) -> bool | None:
     """Whether no state of a map can become too large for a float16, however its events are rounded."""
-    most = float(np.abs(plan.initial).max())
-    events = 0
+    most, events = plan.most, 0
     for call in plan.calls:
-        most += call.most * values[call.feed.source].peak
+        most += call.most * peaks[call.feed.source]
         events += call.events
     return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None
