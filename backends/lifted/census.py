@@ -74,8 +74,7 @@ def sum_by_pixel(
     populations: Integers, cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
 ) -> None:  # fmt: skip
     """Sums of planes over the neurons of some populations that fire, for each frame and run of channels. They
-    are those of a map of so many pixels, whose marks begin at `begin`, and a population's first neuron is
-    the one numbered `firsts`.
+    are those of a map of so many pixels, whose marks begin at `begin`. `firsts`: the first neurons' numbers.
     """
     words = words_of(depth)
     for each in range(sums.shape[0] * members.size):
@@ -103,8 +102,7 @@ def firing(marks: Marks, first: int, words: int, pixels: int, low: int, high: in
     """How many neurons of channels `low` .. `high` - 1 fire in pixels side by side."""
     found = np.int64(0)
     for word in range(low >> 6, (high + WORD - 1) >> 6):
-        count = min(high - word * WORD, WORD)
-        mask = first_ones(count)
+        mask = first_ones(min(high - word * WORD, WORD))
         if low > word * WORD:
             mask ^= first_ones(low - word * WORD)
         at = np.uintp(first + word)

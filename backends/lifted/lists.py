@@ -36,6 +36,10 @@ if config.DISABLE_JIT:
         """A bit for each of `LANES` values that is not 0."""
         return np.uint64(sum(int(each != 0) << i for i, each in enumerate(values[place : place + LANES])))
 
+    def picked(words: Any, bit: Any) -> Any:
+        """One bit of each of 64 words."""
+        return np.uint64(sum(((int(word) >> int(bit)) & 1) << i for i, word in enumerate(words)))
+
 else:
 
     @intrinsic
@@ -68,6 +72,23 @@ else:
             return builder.zext(builder.bitcast(found, ir.IntType(LANES)), ir.IntType(WORD))
 
         return types.uint64(values, types.int64), code
+
+    @intrinsic
+    def picked(_context: Any, words: Any, bit: Any) -> Any:
+        """One bit of each of 64 words."""
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.VectorType(ir.IntType(WORD), WORD)
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            held = builder.load(builder.bitcast(data, kind.as_pointer()), align=8)
+            one = builder.shl(ir.IntType(WORD)(1), arguments[1])
+            lone = builder.insert_element(ir.Constant(kind, ir.Undefined), one, ir.IntType(32)(0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), WORD), None)
+            mask = builder.shuffle_vector(lone, ir.Constant(kind, ir.Undefined), zeros)
+            found = builder.icmp_unsigned("!=", builder.and_(held, mask), ir.Constant(kind, None))
+            return builder.bitcast(found, ir.IntType(WORD))
+
+        return types.uint64(words, types.int64), code
 
 
 @compiled
@@ -120,29 +141,32 @@ def every(stride: int, count: int) -> Any:
 def list_events(
     values: Floats, place: int, depth: int, marks: Marks, word: int, lists: Integers, taps: int, bits: int,
     first: Integers, number: Integers, origin: Integers, words: Integers, low: int, high: int, passed: int,
-    held: Marks, at: Any, sent: Floats, along: Integers, listed: Integers, slots: int, pixels: int,
-    mixed: bool,
+    held: Marks, ready: Marks, at: Any, sent: Floats, along: Integers, listed: Integers, slots: int,
+    pixels: int, mixed: bool,
 ) -> int:  # fmt: skip
     """The events of channels `low` .. `high` - 1 that pixels hear: their units of weights, their values, and
     where `mixed` the updates of their axons. `passed`: channels before. Each pixel hears `number` taps from
     the `first` on, with bits of as many `words` from one on, from its `origin` (layout.py). The
-    source's values and marks begin at `place` and `word`. `held`: a word for each tap. Gives how many events
-    there are, and writes those of each pixel.
+    source's values and marks begin at `place` and `word`. `held` and `ready` have space for words. Gives how
+    many events there are, and writes those of each pixel.
 
     All in one function: numba counts references to the arrays of a call, which takes longer than a list.
     """
-    deep, total = words_of(depth), 0
+    deep, total, known = words_of(depth), 0, 0
+    together, padded, few, apart, bits_kept = 0, np.uintp(0), np.uint64(0), np.uint64(0), np.uint64(0)
     for p in range(pixels):
         n, begins = np.uintp(p * slots), place + origin[p] * depth
         for group in range(0, number[p], WORD):  # more than one only where channels are listed one by one
             begin, many = np.uintp(taps + first[p] + group), min(WORD, number[p] - group)
             table = np.uintp(bits + words[p] * 4 * WORD + group * 4)
-            # A word has a bit for each tap of some channels. A product takes their bits apart, where they go
-            # further than there are channels.
-            stride = 1 if many == 1 else max(STRIDE, many)
-            together, padded = WORD // stride, np.uintp(-(-many // 8) * 8)
-            few, apart, kept_bits = first_ones(together), every(stride - 1, together), every(stride, together)
-            held[many:padded] = 0
+            if many != known:
+                # A word has a bit for each tap of some channels. A product takes their bits apart, where they
+                # go further than there are channels.
+                stride = 1 if many == 1 else max(STRIDE, many)
+                together, padded, known = WORD // stride, np.uintp((many + 7) & ~7), many
+                few, apart = first_ones(together), every(stride - 1, together)
+                bits_kept = every(stride, together)
+                held[many:] = 0
             c = low
             while c < high:
                 shift = np.uint64(c & (WORD - 1))
@@ -152,12 +176,19 @@ def list_events(
                 for t in range(np.uintp(many)):
                     held[t] = (marks[mine + np.uintp(lists[begin + t])] >> shift) & mask
                     found |= held[t]
-                for i in range(0, count if found != 0 else 0, together):
-                    some = held[0]
-                    if many > 1:
-                        some = np.uint64(0)
+                # All words, then their bits: words need not wait until it is known how many bits there are.
+                i, made = 0, np.uintp(0)
+                while i < count and found != 0:
+                    some = held[0] if many == 1 else np.uint64(0)
+                    if many > 1 and together == 1:
+                        some = picked(held, i)
+                    elif many > 1:
                         for t in range(padded):
-                            some |= ((((held[t] >> np.uint64(i)) & few) * apart) & kept_bits) << np.uint64(t)
+                            some |= ((((held[t] >> np.uint64(i)) & few) * apart) & bits_kept) << np.uint64(t)
+                    ready[made] = some
+                    i, made = i + together, made + np.uintp(1)
+                for k in range(made):
+                    i, some = np.int64(k) * together, ready[k]
                     before, begin_value = c + i - low + passed, np.uintp(begins + c + i)
                     while some != 0:
                         bit: Any = table + np.uintp(lowest(some))

@@ -35,7 +35,7 @@ from .layout import (
 )  # fmt: skip
 from .lists import Marks, list_events
 from .rounding import States, added
-from .tiles import Reach, fetch, tile
+from .tiles import fetch, tile
 
 LISTED = 512  # events of a pixel that are listed together at most, or those of a channel
 
@@ -45,21 +45,34 @@ one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(
 @compiled
 def add_to(
     states: States, where: Integers, some: int, neuron: int, count: int, weights: Floats, base: int,
-    at: Any, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag, pixels: int,
-    reach: Reach,
+    lanes: int, at: Any, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
-    """`count` neurons of `some` pixels hear their events, so many pixels at once by a tile's `reach`."""
+    """`count` neurons of `some` pixels hear their events, of as many pixels at once as there is space for."""
+    pixels = TILE // lanes
     for first in range(0, some, pixels):
-        last = min(first + pixels, some)
-        most = 0
+        last, most = min(first + pixels, some), 0
         for p in range(first, last):
             most = max(most, listed[p])
-        if most > 0:
-            # All pixels take as many events: behind the last one come events of nothing.
-            for p in range(first, first + pixels if pixels > 1 else first):
-                for event in range(p * slots + listed[p], p * slots + most):
-                    at[event], sent[event] = 0, 0
-            reach(
+        if most == 0:
+            continue
+        # All pixels take as many events: behind the last one come events of nothing.
+        for p in range(first, first + pixels if pixels > 1 else first):
+            for event in range(p * slots + listed[p], p * slots + most):
+                at[event], sent[event] = 0, 0
+        if pixels == 1:
+            one_pixel(
+                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+            )  # fmt: skip
+        elif pixels == 2:
+            two_pixels(
+                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+            )  # fmt: skip
+        elif pixels == 4:
+            four_pixels(
+                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+            )  # fmt: skip
+        else:
+            eight_pixels(
                 states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
             )  # fmt: skip
 
@@ -104,10 +117,10 @@ def slots_of(own: Integers) -> Any:
 
 @compiled
 def hear(
-    values: Floats, marks: Marks, own: Integers, frames: int, lists: Integers,
-    weights: Floats, begin: int, end: int, states: States, where: Integers, first: Integers,
-    number: Integers, origin: Integers, words: Integers, some: int, held: Marks, at: Any, sent: Floats,
-    along: Integers, listed: Integers, chip: Flag, bounded: Flag,
+    values: Floats, marks: Marks, own: Integers, frames: int, lists: Integers, weights: Floats, begin: int,
+    end: int, states: States, where: Integers, first: Integers, number: Integers, origin: Integers,
+    words: Integers, some: int, held: Marks, ready: Marks, at: Any, sent: Floats, along: Integers,
+    listed: Integers, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
     """Neurons `begin` .. `end` - 1 of some pixels, tile by tile, hear source channels, each of them all."""
     at_once, slots = channels_at_once(own), slots_of(own)
@@ -116,8 +129,8 @@ def hear(
         high, passed = min(low + at_once, own[HIGH]), low - own[LOW]
         count = list_events(
             values, own[VALUES] * frames, own[DEPTH], marks, own[MARKS] * frames, lists,
-            own[TAPS] + own[TOTAL], own[BITS], first, number, origin, words, low, high, passed, held, at,
-            sent, along, listed, slots, some, own[MIXED] != 0,
+            own[TAPS] + own[TOTAL], own[BITS], first, number, origin, words, low, high, passed, held, ready,
+            at, sent, along, listed, slots, some, own[MIXED] != 0,
         )  # fmt: skip
         fetches = count > (high - low) * own[MOST]
         for t in range(own[TILES], own[TILES] + 4 * own[TILE_COUNT], 4):
@@ -138,26 +151,10 @@ def hear(
                 fetch_units(
                     weights, base, lanes, lists, own[AXONS], own[AXON_COUNT], passed, passed + high - low
                 )
-            if lanes == TILE:
-                add_to(
-                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                    chip, bounded, 1, one_pixel,
-                )  # fmt: skip
-            elif lanes == TILE // 2:
-                add_to(
-                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                    chip, bounded, 2, two_pixels,
-                )  # fmt: skip
-            elif lanes == TILE // 4:
-                add_to(
-                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                    chip, bounded, 4, four_pixels,
-                )  # fmt: skip
-            else:
-                add_to(
-                    states, where, some, neuron, count, weights, base, at, sent, listed, slots,
-                    chip, bounded, 8, eight_pixels,
-                )  # fmt: skip
+            add_to(
+                states, where, some, neuron, count, weights, base, lanes, at, sent, listed, slots, chip,
+                bounded,
+            )  # fmt: skip
 
 
 @compiled
@@ -196,8 +193,6 @@ def hear_single(
                 heard, v = given, 0
             if not mixed:
                 reach_each(None, zero, states, s, heard, v, weights, w, count, chip, bounded)
-            elif update == ADD:
-                reach_each(ADD, zero, states, s, heard, v, weights, w, count, chip, bounded)
             elif update == MULTIPLY:
                 reach_each(MULTIPLY, zero, states, s, heard, v, weights, w, count, chip, bounded)
             elif update == MAXIMUM:

@@ -73,7 +73,7 @@ def computed(
         np.empty(at_once, np.int64),
     )
     listed = np.zeros(at_once + TILE, np.int64)
-    held, given = np.empty(WORD, np.uint64), np.empty(depth, np.float32)
+    held, ready, given = np.empty(WORD, np.uint64), np.empty(WORD, np.uint64), np.empty(depth, np.float32)
     at = np.empty((at_once + TILE) * slots, np.int32)
     sent = np.empty((at_once + TILE) * slots, np.float32)
     along = np.empty(at_once * slots_mixed, np.int64)
@@ -112,7 +112,7 @@ def computed(
             else:
                 hear(
                     values, marks, own, frames, lists, weights, begin, end, states, where,
-                    first, number, origin, words, heard, held, at, sent, along, listed, chip, bounded,
+                    first, number, origin, words, heard, held, ready, at, sent, along, listed, chip, bounded,
                 )  # fmt: skip
         p = 0
         while p < some:
