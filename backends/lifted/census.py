@@ -70,21 +70,22 @@ def alive(values: Floats, first: int, count: int) -> Any:
 
 @kept()
 def sum_by_pixel(
-    marks: Marks, begin: int, pixels: int, row: int, depth: int, members: Integers, firsts: Integers,
-    populations: Integers, cuts: Integers, usual: Integers, odd: Integers, planes: Integers, sums: Integers,
+    marks: Marks, members: Integers, standing: Integers, populations: Integers, cuts: Integers,
+    usual: Integers, odd: Integers, planes: Integers, sums: Integers,
 ) -> None:  # fmt: skip
-    """Sums of planes over the neurons of some populations that fire, for each frame and run of channels. They
-    are those of a map of so many pixels, whose marks begin at `begin`. `firsts`: the first neurons' numbers.
+    """Sums of planes over the neurons of some populations that fire, for each frame and run of channels.
+    `standing`: where their marks are (`Standing`).
     """
-    words = words_of(depth)
     for each in range(sums.shape[0] * members.size):
         frame, m = each // members.size, each % members.size
+        begin, pixels, row, depth, number = standing[m]
+        words = words_of(depth)
         own = populations[members[m]]
         height, width = own[HEIGHT], own[WIDTH]
         tally = np.zeros(own[CLASSES], np.int64)
-        first = begin + (frame * pixels + firsts[m] // depth) * words
+        first = begin * sums.shape[0] + (frame * pixels + number // depth) * words
         for r in range(own[RUNS]):
-            low = firsts[m] % depth + cuts[own[CUTS] + r]
+            low = number % depth + cuts[own[CUTS] + r]
             high = low + cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
             total = np.int64(0)
             if own[SOME]:
@@ -185,12 +186,9 @@ class Census:
         """Sums of nothing yet, to be added to, [frames, sums]."""
         return np.zeros((frames, self._size), dtype=np.int64)
 
-    def by_pixel(
-        self, marks: Marks, begin: int, pixels: int, row: int, depth: int, members: Integers,
-        firsts: Integers, sums: Integers,
-    ) -> None:  # fmt: skip
-        """Counts populations of a map by its marks, frame by frame."""
-        sum_by_pixel(marks, begin, pixels, row, depth, members, firsts, *self.arrays, sums)
+    def by_pixel(self, marks: Marks, members: Integers, standing: Integers, sums: Integers) -> None:
+        """Counts populations, each with its `Standing`, by the marks of maps, frame by frame."""
+        sum_by_pixel(marks, members, standing, *self.arrays, sums)
 
     def counters(self, sums: Integers) -> list[Counters]:
         """The counters as the machine gives them, frame by frame."""

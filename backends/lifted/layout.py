@@ -38,6 +38,18 @@ COLUMN_COUNT = 30
 US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
 
 
+class Standing(NamedTuple):
+    """Where the marks of a map begin in a frame of those of all maps, the map's pixels, those of a row, its
+    depth, and the number of a population's first neuron in it.
+    """
+
+    begin: int
+    pixels: int
+    row: int
+    depth: int
+    number: int
+
+
 class Tile(NamedTuple):
     """`neurons` targets from `first` on, in as many lanes or a few more: their weights begin at `base`."""
 

@@ -188,8 +188,8 @@ def list_events(
                     ready[made] = some
                     i, made = i + together, made + np.uintp(1)
                 for k in range(made):
-                    i, some = np.int64(k) * together, ready[k]
-                    before, begin_value = c + i - low + passed, np.uintp(begins + c + i)
+                    channel: Any = c + np.int64(k) * together
+                    before, begin_value, some = channel - low + passed, np.uintp(begins + channel), ready[k]
                     while some != 0:
                         bit: Any = table + np.uintp(lowest(some))
                         some &= some - np.uint64(1)

@@ -50,6 +50,7 @@ from .layout import (
     WORD,
     WORDS,
     ZERO,
+    Standing,
 )  # fmt: skip
 from .maps import Map, Maps
 
@@ -78,7 +79,7 @@ class Call:
 class Plan:
     """How a map is run: what states begin with, scale and parameters by channel, and what it hears. `place`,
     `word`: where its values and marks begin in a frame of the memory of all maps. `members`: its populations,
-    and where their values begin in the map. `limits`: scale, least and largest value of an activation
+    and where their marks are (`Standing`). `limits`: scale, least and largest value of an activation
     function that does nothing else. `half`: whether the chip rounds its states, or None. `most`: the largest
     first state. `columns`, `feeds` and `lists` are what the compiled loops read.
     """
@@ -89,7 +90,7 @@ class Plan:
     word: int
     half: bool | None
     members: Integers
-    firsts: Integers
+    standing: Integers
     initial: NDArray[np.floating]
     most: float
     scale: float | Floats
@@ -149,7 +150,8 @@ def plans(
     inputs = [blocks[map_.first].is_input for map_ in maps]
     areas = [map_.height * map_.width for map_ in maps]
     values = _places([area * map_.depth for area, map_ in zip(areas, maps, strict=True)], inputs, last)
-    marks = _places([area * _words(map_.depth) for area, map_ in zip(areas, maps, strict=True)], inputs, last)
+    words = [area * _words(map_.depth) for area, map_ in zip(areas, maps, strict=True)]
+    marks = np.cumsum([0, *words]).tolist()  # they are few, and counted when all maps are done
     found = []
     for map_, own in zip(maps, feeds, strict=True):
         standing = [block for part in map_.parts for block in part.blocks]
@@ -178,7 +180,19 @@ def plans(
                 word,
                 half,
                 np.array(standing, dtype=np.int64),
-                np.array([(at.y * map_.width + at.x) * map_.depth + at.c for at in places], dtype=np.int64),
+                np.array(
+                    [
+                        Standing(
+                            word,
+                            areas[map_.index],
+                            map_.width,
+                            map_.depth,
+                            (at.y * map_.width + at.x) * map_.depth + at.c,
+                        )
+                        for at in places
+                    ],
+                    dtype=np.int64,
+                ),
                 initial.astype(np.float64) if half is None else rounded(initial),
                 float(np.abs(initial).max()),
                 scale,

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +38,8 @@ HALF_MOST = 65000.0  # a little less than what is rounded to no number
 HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
 FRAMES = 32  # that are run together at most, and neurons of all their maps
 NEURONS = 1 << 20
+P = TypeVar("P")
+R = TypeVar("R")
 UNLIMITED = np.float32(1), -np.float32(np.inf), np.float32(np.inf)
 
 
@@ -89,6 +93,12 @@ class Walk:
         self._threads = threads or processors()
         self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
         self._memory = _Memory.of(self._plans, 1)
+        self._inputs = tuple(plan for plan in self._plans if plan.block.is_input)
+        members, standing = (
+            np.concatenate(each)
+            for each in zip(*((plan.members, plan.standing) for plan in self._plans), strict=True)
+        )
+        self._counted = _shares(members, standing, self._threads)
         self._unseen: dict[str, ArrayLike] | None = None  # a frame of which the literal machine knows nothing
 
     @property
@@ -156,24 +166,20 @@ class Walk:
         sums, steps = self._census.none(len(frames)), len(self.image.steps)
         if self._memory.frames != len(frames):
             self._memory = _Memory.of(self._plans, len(frames))
-        memory = self._memory
         self._feed(frames)
         peaks: list[float] = []
         for number, plan in enumerate(self._plans, 1):
-            map_ = plan.map
             peaks.append(self._run_map(plan, peaks))
             if not peaks[-1] < np.inf:
                 raise NotFiniteError
-            self._census.by_pixel(
-                memory.marks, len(frames) * plan.word, map_.height * map_.width, map_.width, map_.depth,
-                plan.members, plan.firsts, sums,
-            )  # fmt: skip
-            for block in wanted.get(map_.index, ()):
+            for block in wanted.get(plan.map.index, ()):
                 key = self._blocks[block].core, self._blocks[block].address
                 # Others take the memory of a map that is no output.
                 kept[key] = self._view(block) if block in self._shown else self._view(block).copy()
             if on_step is not None:
                 on_step(steps * number // len(self._plans), steps)
+        marks = self._memory.marks
+        self._each(lambda share: self._census.by_pixel(marks, share[0], share[1], sums), self._counted)
         runs = []
         for frame, counters in enumerate(self._census.counters(sums)):
             own = {key: array[frame] for key, array in kept.items()}
@@ -198,9 +204,8 @@ class Walk:
 
     def _feed(self, frames: Sequence[Mapping[str, ArrayLike]]) -> None:
         """The maps that the host feeds take their values."""
-        for plan in self._plans:
-            if plan.block.is_input:
-                self._memory.of_map(plan)[:] = 0
+        for plan in self._inputs:
+            self._memory.of_map(plan)[:] = 0
         tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
         views = {
             (piece.core, piece.population): self._view(self._at[piece.core, piece.population])
@@ -218,7 +223,7 @@ class Walk:
     def _run_map(self, plan: Plan, peaks: Sequence[float]) -> float:
         """The values of a map, and their marks. Gives their largest magnitude."""
         memory, block = self._memory, plan.block
-        if block.is_input:
+        if plan in self._inputs:
             return self._sent(plan)
         bounded = None if plan.half is None else _bounded(plan, peaks)
 
@@ -228,9 +233,7 @@ class Walk:
                 plan.initial, *(plan.limits or UNLIMITED), plan.half, bounded, self._chip,
             )  # fmt: skip
 
-        own, *others = plan.parts(memory.frames, self._threads)
-        futures = [self._pool.submit(compute, part) for part in others] if self._pool else []
-        bits = [compute(own), *(future.result() for future in futures)]
+        bits = self._each(compute, plan.parts(memory.frames, self._threads))
         if plan.limits is not None:
             return float(np.int32(max(bits)).view(np.float32))
         states = memory.of_map(plan)
@@ -241,15 +244,28 @@ class Walk:
         states[:] = by_pixel.ravel()
         return self._sent(plan)
 
+    def _each(self, work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
+        """What work makes of each of some parts, which are as many as there are threads at most."""
+        own, *others = parts
+        futures = [self._pool.submit(work, part) for part in others] if self._pool else []
+        return [work(own), *(future.result() for future in futures)]
+
     def _sent(self, plan: Plan) -> float:
         """Values become what the chip sends, and are marked. Gives their largest magnitude."""
         memory, map_ = self._memory, plan.map
         numbers = memory.of_map(plan)
+        peak = rounding.halves(numbers) if self._chip else rounding.peak(numbers)
         marked(
             memory.values, memory.frames * plan.place, map_.depth, memory.marks, memory.frames * plan.word,
             memory.frames * map_.height * map_.width, plan.block.fires_on_zero,
         )  # fmt: skip
-        return rounding.halves(numbers) if self._chip else rounding.peak(numbers)
+        return peak
+
+
+def _shares(members: Integers, standing: Integers, threads: int) -> list[tuple[Integers, Integers]]:
+    """Populations, each with where its marks are, for so many threads to count."""
+    cuts = [members.size * share // threads for share in range(threads + 1)]
+    return [(members[first:last], standing[first:last]) for first, last in pairwise(cuts)]
 
 
 def _bounded(plan: Plan, peaks: Sequence[float]) -> bool | None:

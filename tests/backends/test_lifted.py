@@ -249,3 +249,35 @@ def test_one_kernel_of_two_updates() -> None:
         target = toy.population((5, 4, 4))
         toy.join(source, target, event_view(weights), pad=(1, 1), update=update).output(f"y{number}", target)
     assert agree(toy.image(), [{"x": random((1, 2, 4, 4), zeros=0.4)}]) == ""
+
+
+def test_what_is_rounded_to_zero_is_no_event() -> None:
+    toy = Toy()
+    source, log = toy.input("x", (3, 4, 4)), toy.population((3, 4, 4), activation=Activation.TANH)
+    target = toy.population((5, 4, 4))
+    toy.join(source, log, np.ones((3, 1, 1, 1)), first=np.arange(3))
+    for hidden, weights in ((source, random((5, 3, 3, 3), 1)), (log, random((5, 3, 3, 3), 2))):
+        toy.join(hidden, target, event_view(weights), pad=(1, 1))
+    toy.output("y", target)
+    x = random((1, 3, 4, 4), zeros=0.2)
+    x[:, 1] *= np.float32(2.0**-30)
+    assert agree(toy.image(), [{"x": x}]) == ""
+
+
+@pytest.mark.parametrize("depth", [70, 130])
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_channels_of_more_words_than_one(size: int, depth: int) -> None:
+    """Kernels with few and many taps, over maps of which a part has other channels than whole words."""
+    toy = Toy()
+    source = toy.input("x", (depth, 5, 6))
+    parts = [toy.population((n, 5, 6), activation=Activation.RELU) for n in (depth // 3, depth - depth // 3)]
+    for first, part in zip((0, depth // 3), parts, strict=True):
+        count = toy.cells[part].shape[0]
+        own = np.arange(depth) - first
+        toy.join(source, part, np.ones((depth, 1, 1, 1)), first=np.where((own >= 0) & (own < count), own, -1))
+    target = toy.population((3, 5, 6))
+    for number, part in enumerate(parts):
+        weights = random((3, toy.cells[part].shape[0], size, size), number)
+        toy.join(part, target, event_view(weights), pad=(size // 2, size // 2))
+    toy.output("y", target)
+    assert agree(toy.image(), [{"x": random((1, depth, 5, 6), zeros=0.4)}], threads=2) == ""
