@@ -59,15 +59,6 @@ class Share:
 HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
 
 
-@compiled
-def alive(values: Floats, first: int, count: int) -> Any:
-    """How many of some values are not 0."""
-    v, n = np.uintp(first), np.int32(0)
-    for i in range(np.uintp(count)):
-        n = np.int32(n + np.int32(values[v + i] != 0))
-    return n
-
-
 @kept()
 def sum_by_pixel(
     marks: Marks, members: Integers, standing: Integers, populations: Integers, cuts: Integers,
