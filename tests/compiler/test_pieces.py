@@ -50,7 +50,8 @@ def rewritten(graph: LayerGraph) -> LayerGraph:
 @contextmanager
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The bytes of tensors that ONNX Runtime has made and somebody still holds, after each run."""
-    alive, found = [0], []
+    alive = [0]
+    found: list[int] = []
 
     def freed(size: int) -> None:
         alive[0] -= size
