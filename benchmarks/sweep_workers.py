@@ -67,7 +67,8 @@ def on_cluster(commands: Sequence[list[str]], workers: int) -> list[Cost]:
 
 def _spent(client: Any) -> float:
     """Seconds of the processor that the cluster has taken so far."""
-    return time.process_time() + sum(client.run(time.process_time).values())
+    workers: dict[str, float] = client.run(time.process_time)
+    return time.process_time() + sum(workers.values())
 
 
 def main() -> None:
