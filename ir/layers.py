@@ -169,8 +169,8 @@ class LayerGraph:
         return replace(self, constants=MappingProxyType({**self.constants, **changed}))
 
     def without_unread(self) -> "LayerGraph":
-        """The same layers without constants that none of them reads."""
-        read = {name for layer in self.layers for name in layer.inputs}
+        """The same layers without constants that neither layers nor outputs read, nor a first step."""
+        read = self.uses().keys() | {each.initial for each in self.carried}
         kept = {name: array for name, array in self.constants.items() if name in read}
         return replace(self, constants=MappingProxyType(kept))
 

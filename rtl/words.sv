@@ -120,7 +120,7 @@ package words;
     localparam integer STEP_ONCE_BITS = 1;
     localparam integer STEP_EVERY_LSB = 34; // 0: in each frame, else in one of so many
     localparam integer STEP_EVERY_BITS = 15;
-    localparam integer STEP_PHASE_LSB = 49; // in which of them, below `every`
+    localparam integer STEP_PHASE_LSB = 49; // in which of them, below `every`; 0 where that is 0
     localparam integer STEP_PHASE_BITS = 15;
 
     // Update
