@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -133,7 +134,8 @@ def joined(sections: Sequence[Payload], form: Form = FORM) -> bytes:
         offset = _aligned(offset + len(payload))
     head = HEAD.pack(form.magic, form.version, len(sections)) + rows
     head += SUM.pack(zlib.crc32(head))
-    return b"".join(part + bytes(_aligned(len(part)) - len(part)) for part in (head, *body[:-1])) + body[-1]
+    padded = ((part, bytes(_aligned(len(part)) - len(part))) for part in (head, *body[:-1]))
+    return b"".join((*chain.from_iterable(padded), body[-1]))
 
 
 def core_bytes(x: int, y: int, words: NDArray[np.uint64]) -> bytes:

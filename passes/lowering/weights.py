@@ -70,7 +70,7 @@ def trained(
     """Weights taken from a constant: `arrange` brings its flat indices into [channels, KD, y, x], -1 for
     zeros. Where it only turns their axes, nothing is copied: the weights are a view of the constant.
     """
-    flat = _numbers(array.size.bit_length())[: array.size].reshape(array.shape)
+    flat = _numbers(max(array.size - 1, 0).bit_length())[: array.size].reshape(array.shape)
     index = arrange(flat)
     if index.size and np.may_share_memory(index, flat):
         buffer, start = np.ascontiguousarray(array, dtype=np.float32), int(index.flat[0])
@@ -82,7 +82,7 @@ def trained(
 
 @cache
 def _numbers(bits: int) -> NDArray[np.int32]:
-    """All numbers of so many bits: the flat indices of a smaller constant are a view of them."""
+    """All numbers of so many bits: the flat indices of every constant with no more elements are a view."""
     numbers = np.arange(2**bits, dtype=np.int32)
     numbers.flags.writeable = False
     return numbers
