@@ -30,7 +30,7 @@ from . import axis
 from .arrangement import Stack, arrangements, best
 from .boxes import PIECES_MAX, TooManyPieces
 from .facts import Facts as Facts
-from .views import PLANES_MAX, Ids, Neurons, NotPlanar
+from .views import PLANES_MAX, Ids, Neurons, NotPlanar, Views
 from .weights import Weights, held, ones
 
 HALF_MAX = float(np.finfo(np.float16).max)  # of a bias
@@ -49,7 +49,7 @@ class Builder:
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.tensors: list[Tensor] = []
-        self.views: dict[str, Ids] = {}
+        self.views = Views(self.neurons)
         self.gates: dict[str, tuple[Activation, tuple[float, ...]]] = {}
         self.uses_left: Counter[str] = graph.uses()
         self._holders: dict[PopulationId, set[str]] = {}
@@ -84,6 +84,7 @@ class Builder:
             if name in self.views and not self.uses_left[name]:
                 for population in self.neurons.populations(self.views[name]):
                     self._holders[population].discard(name)
+                self.views.fold(name)
 
     def constant(self, layer: Layer, index: int) -> NDArray[np.float32]:
         """A constant operand of a layer. Raises Unsupported when it is computed by the network."""

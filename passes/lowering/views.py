@@ -7,7 +7,7 @@ maps is made of.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -216,6 +216,47 @@ class Neurons:
                 again[once[once >= 0]] = False
                 local, where = local[again], where[again]
         return tuple(found)
+
+
+class Views(MutableMapping[str, Ids]):
+    """What neurons each tensor is. Of what is `folded` into a whole population, the name alone is held: the
+    numbers are listed when they are asked for.
+    """
+
+    def __init__(self, neurons: Neurons) -> None:
+        self.neurons = neurons
+        self._held: dict[str, Ids | tuple[PopulationId, tuple[int, ...]]] = {}
+
+    def __getitem__(self, tensor: str) -> Ids:
+        held = self._held[tensor]
+        if not isinstance(held, tuple):
+            return held
+        population, shape = held
+        return self.neurons.ids(population).reshape(shape)
+
+    def __setitem__(self, tensor: str, ids: Ids) -> None:
+        self._held[tensor] = ids
+
+    def __delitem__(self, tensor: str) -> None:
+        del self._held[tensor]
+
+    def __contains__(self, tensor: object) -> bool:
+        return tensor in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def fold(self, tensor: str) -> None:
+        """Holds no numbers of a tensor that is a whole population."""
+        held = self._held[tensor]
+        if isinstance(held, tuple):
+            return
+        population = self.neurons.whole(held)
+        if population is not None:
+            self._held[tensor] = population, held.shape
 
 
 def _flat(values: NDArray[Any]) -> NDArray[Any]:

@@ -1,15 +1,20 @@
 """Views: feature maps found again in numbers of neurons, and pieces that name each element's neuron."""
 
+import weakref
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snc.compiler.frontend.read import to_layers
 from snc.ir.network import PopulationId, Shape
+from snc.passes.fold import Fold
 from snc.passes.lowering.boxes import TooManyPieces
-from snc.passes.lowering.views import Ids, Neurons, NotPlanar
+from snc.passes.lowering.lower import Lower
+from snc.passes.lowering.views import Ids, Neurons, NotPlanar, Views
 
 SHAPES = st.builds(Shape, st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 Step = Callable[[list[Ids], np.random.Generator], Ids]
@@ -187,3 +192,46 @@ def test_maps_that_are_mixed_alike_are_looked_at_together() -> None:
     assert len(neurons.pieces(mixed)) == 2
     with pytest.raises(NotPlanar):
         neurons.planes(np.tile(above[:4], (30_000, 1, 1)))
+
+
+def test_a_tensor_that_is_a_whole_population_is_held_by_name() -> None:
+    neurons = Neurons()
+    first, second = neurons.add(Shape(2, 3, 4)), neurons.add(Shape(3, 2, 2))
+    views = Views(neurons)
+    views["whole"] = neurons.ids(second).reshape(1, 12)
+    views["turned"] = neurons.ids(second).transpose(0, 2, 1)
+    views["part"] = neurons.ids(first)[:1]
+    before, held = dict(views), weakref.ref(views["whole"])
+    for name in before:
+        for _ in range(2):
+            views.fold(name)
+        assert np.array_equal(views[name], before[name])
+    del before
+    assert held() is None
+    assert (list(views), "part" in views, len(views)) == (["whole", "turned", "part"], True, 3)
+    del views["part"]
+    assert "part" not in views
+
+
+def test_lowering_holds_the_numbers_of_few_tensors_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[Ids]] = []
+    alive: list[int] = []
+    ids = Neurons.ids
+
+    def counted(neurons: Neurons, population: PopulationId) -> Ids:
+        found = ids(neurons, population)
+        made.append(weakref.ref(found if found.base is None else found.base))
+        alive.append(sum(each() is not None for each in made))
+        return found
+
+    monkeypatch.setattr(Neurons, "ids", counted)
+    layers = 20
+    text = " ".join(f"x{i + 1} = Conv<pads = [1, 1, 1, 1]>(x{i}, w)" for i in range(layers))
+    model = onnx.parser.parse_model(
+        f'<ir_version: 8, opset_import: ["" : 17]> chain (float[1,2,4,4] x0) => (x{layers}) {{ {text} }}'
+    )
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((2, 2, 3, 3), np.float32), "w"))
+    network = Lower()(Fold()(to_layers(model, "chain"))).whole()
+    assert len(network.populations) == layers + 1
+    assert len(alive) > layers
+    assert max(alive) < 6
