@@ -38,6 +38,13 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return _jit(function, forceinline=True)
 
 
+def merged(function: Callable[P, R]) -> Callable[P, R]:
+    """The function as a part of the compiled function that calls it: compiled with that, and not alone, too."""
+    import numba
+
+    return cast(Callable[P, R], numba.njit(inline="always", nogil=True)(function))
+
+
 def kept(*reads: ModuleType) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """The function as machine code, compiled at the first call with new types, found by the next process.
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ...ir.compiled import compiled, config, kept
+from ...ir.compiled import compiled, config, kept, merged
 from ..machine.loops.columns import Floats, Integers
 from .layout import STRIDE, WORD
 
@@ -137,7 +137,7 @@ def every(stride: int, count: int) -> Any:
     return word
 
 
-@compiled
+@merged
 def list_events(
     values: Floats, place: int, depth: int, marks: Marks, word: int, lists: Integers, taps: int, bits: int,
     first: Integers, number: Integers, origin: Integers, words: Integers, low: int, high: int, passed: int,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.compiled import compiled
+from ...ir.compiled import compiled, merged
 from ..machine.loops.columns import Flag, Floats, Integers
 from ..machine.loops.events import ADD, MAXIMUM, MULTIPLY, half, product, updated
 from .layout import (
@@ -115,7 +115,7 @@ def slots_of(own: Integers) -> Any:
     return channels_at_once(own) * own[MOST] + 1
 
 
-@compiled
+@merged
 def hear(
     values: Floats, marks: Marks, own: Integers, frames: int, lists: Integers, weights: Floats, begin: int,
     end: int, states: States, where: Integers, first: Integers, number: Integers, origin: Integers,
@@ -157,7 +157,7 @@ def hear(
             )  # fmt: skip
 
 
-@compiled
+@merged
 def hear_single(
     values: Floats, own: Integers, frames: int, lists: Integers, weights: Floats, begin: int, end: int,
     states: States, where: Integers, first: Integers, number: Integers, origin: Integers, some: int,

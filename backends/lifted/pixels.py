@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.compiled import compiled, kept
+from ...ir.compiled import kept, merged
 from ..machine.loops import events
 from ..machine.loops.columns import Flag, Floats, Integers
 from ..words import codes
@@ -131,7 +131,7 @@ def computed(
     return int(peak)
 
 
-@compiled
+@merged
 def send(
     values: Floats, marks: Marks, frames: int, map_: Integers, pixel: int, pixels: int, states: States,
     state: int, begin: int, end: int, scale: Any, low: Any, high: Any, rounds: Flag,

@@ -176,10 +176,12 @@ class Walk:
                 key = self._blocks[block].core, self._blocks[block].address
                 # Others take the memory of a map that is no output.
                 kept[key] = self._view(block) if block in self._shown else self._view(block).copy()
-            if on_step is not None:
+            if on_step is not None and number < len(self._plans):
                 on_step(steps * number // len(self._plans), steps)
         marks = self._memory.marks
         self._each(lambda share: self._census.by_pixel(marks, share[0], share[1], sums), self._counted)
+        if on_step is not None:
+            on_step(steps, steps)
         runs = []
         for frame, counters in enumerate(self._census.counters(sums)):
             own = {key: array[frame] for key, array in kept.items()}
