@@ -39,7 +39,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def merged(function: Callable[P, R]) -> Callable[P, R]:
-    """The function as a part of the compiled function that calls it: compiled with that, and not alone, too."""
+    """The function as a part of the compiled function that calls it, compiled with that, and not alone."""
     import numba
 
     return cast(Callable[P, R], numba.njit(inline="always", nogil=True)(function))
