@@ -129,7 +129,8 @@ def graph_runs(machine: Dense, count: int) -> Callable[[], object]:
 
     def runs() -> None:
         for _ in range(0, count, together):
-            session.run(values)
+            for part in range(len(session.parts)):
+                session.run(values, part)
 
     return runs
 

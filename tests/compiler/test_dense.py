@@ -1,6 +1,7 @@
 """The dense engine: outputs near the machine's, and counters that follow from its own values."""
 
 from collections.abc import Mapping
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from snc.backends.image.image import Image
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.decode import decode
 from snc.backends.machine.machine import Run
+from snc.compiler.running.dense import parts
 from snc.compiler.running.dense.engine import Dense
 from snc.compiler.running.dense.functions import MADE
+from snc.compiler.running.dense.graph import Graph, Size
 from snc.compiler.running.engines import ENGINES
 from snc.ir.activations import Activation
 from snc.ir.errors import BadInput, Origin
@@ -165,6 +168,54 @@ def test_quantised_networks_are_the_walks() -> None:
         x = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
         frame = fed(image, {"x": x})
         assert_same(Dense(image).run(frame, keep_layers=True), Walk(image).run(frame, keep_layers=True))
+
+
+def test_a_graph_is_cut_into_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same result, in less memory: maps lie where others were that nothing reads any more."""
+    monkeypatch.setattr(parts, "PART", 1)
+    monkeypatch.setattr(parts, "READ_MOST", 0)
+    for seed in range(6 * THOROUGH):
+        model, shape = drawn(seed)
+        image = compiled(model, CHIP).image
+        random = np.random.default_rng(seed)
+        frames = [fed(image, {"x": random.normal(size=shape).astype(np.float32)}) for _ in range(3)]
+        cut, whole = (Dense(image, threads=threads) for threads in (1, 2))
+        for got, frame in zip(cut.run_several(frames), frames, strict=True):
+            assert_same(got, Walk(image).run(frame))
+        for dense in (cut, whole):
+            dense.run(frames[0])
+        sessions = [dense.session() for dense in (cut, whole)]
+        assert len(sessions[0].parts) > 1 == len(sessions[1].parts)
+        assert sorted(chain(*sessions[0].parts)) == sorted(sessions[1].parts[0])
+        assert sessions[0].size < sessions[1].size
+
+
+def test_nothing_is_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What two maps are made of keeps these in one part."""
+    monkeypatch.setattr(parts, "PART", 1)
+    graph, size = Graph(), Size(2, 3, 4)
+    inner = graph.node("Exp", ["m0"])
+    for index, operator in enumerate(("Neg", "Abs"), 1):
+        graph.name(graph.node(operator, [inner]), f"m{index}")
+    graph.name(graph.node("Sqrt", ["m2"]), "m3")
+    monkeypatch.setattr(parts, "READ_MOST", 0)
+    outputs = dict.fromkeys((1, 2, 3), size)
+    assert parts.cuts(graph, {0: size}, outputs) == [[1, 2], [3]]
+    monkeypatch.setattr(parts, "READ_MOST", 3)  # a third of what the part holds is too much
+    assert parts.cuts(graph, {0: size}, outputs) == [[1, 2, 3]]
+
+
+def test_maps_that_are_there_together_lie_apart() -> None:
+    random = np.random.default_rng(0)
+    sizes = {index: Size(*random.integers(1, 9, 3).tolist()) for index in range(40)}
+    lives = {index: tuple(sorted(random.integers(0, 9, 2).tolist())) for index in sizes}
+    begins, size = parts.placed(sizes, lives)
+    for part in range(9):
+        there = sorted(
+            (begins[i], begins[i] + sizes[i].count) for i in sizes if lives[i][0] <= part <= lives[i][1]
+        )
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(there))
+        assert there[-1][1] <= size < sum(each.count for each in sizes.values())
 
 
 def test_maps_that_hear_nothing_are_in_every_frame() -> None:

@@ -4,7 +4,8 @@ Pixels of a population are of one class where their events do the same. Which pi
 bits, too, so that a class takes one step for 64 pixels, wherever these lie.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from ....backends.lifted.census import (
 )
 from ....backends.lifted.maps import Map, Place
 from ....ir.compiled import config, kept
+from .session import Session, Values
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -131,56 +133,52 @@ def tallied(
 
 
 class Counting:
-    """Counts the populations of maps whose values lie in one array: a map's frame by frame, as many numbers
-    from one map to the next as `begins` says of one frame. `constant`: maps with one frame, that stands for
-    all. Neurons of other maps fire always.
-    """
+    """Counts the populations of a session's maps, part by part. Neurons of other maps fire always."""
 
     def __init__(
-        self,
-        census: Census,
-        maps: Sequence[Map],
-        places: Mapping[int, Place],
-        begins: Mapping[int, int],
-        constant: Collection[int],
+        self, census: Census, maps: Sequence[Map], places: Mapping[int, Place], session: Session
     ) -> None:
         populations, cuts, usual, odd, planes = census.arrays
-        present: list[tuple[int, ...]] = []
-        absent: list[tuple[int, ...]] = []
+        parts = {index: number for number, part in enumerate(session.parts) for index in part}
+        rows: dict[int, list[tuple[int, ...]]] = defaultdict(list)
         spans, by_class = Spans(), [np.zeros(0, dtype=np.int64)]
         plane = 0
         for each in maps:
-            pixels = each.height * each.width
+            pixels, begin = each.height * each.width, session.begins.get(each.index)
+            frame = 0 if each.index in session.constant else each.depth * pixels
             for block in (block for part in each.parts for block in part.blocks):
                 own = populations[block]
                 pixel = odd[own[ODD] : own[ODD] + 3 * own[ODDS]].reshape(-1, 3)
                 found = *spans.add(own[HEIGHT], own[WIDTH], each.width, pixel), plane
                 by_class.append(_planes(own, usual, planes))
                 plane += by_class[-1].size
-                if each.index not in begins:
-                    absent.append((block, 0, 0, 0, 0, *found))
+                if begin is None:
+                    rows[-1].append((block, 0, 0, 0, 0, *found))
                     continue
-                place, frame = places[block], 0 if each.index in constant else each.depth * pixels
+                place = places[block]
                 first = (place.c * each.height + place.y) * each.width + place.x
-                present.append((block, begins[each.index], first, frame, pixels, *found))
+                rows[parts[each.index]].append((block, begin, first, frame, pixels, *found))
         self._tables = *spans.arrays, populations, cuts, np.concatenate(by_class)
-        self._rows, always = (
-            np.array(rows, dtype=np.int64).reshape(-1, PLANES + 1) for rows in (present, absent)
+        always, *self._rows = (
+            np.array(rows[number], dtype=np.int64).reshape(-1, PLANES + 1)
+            for number in range(-1, len(session.parts))
         )
         self._always = census.none()
         largest = max((each.height * each.width for each in maps), default=0)
         nothing = np.zeros(largest + WORD, dtype=np.float32)
         tallied(nothing, always, *self._tables, self._always, np.zeros(1, dtype=np.uint64))
 
-    def sums(self, values: Floats, frames: int) -> tuple[Integers, NDArray[np.bool_]]:
-        """The census's sums of each frame, and which have a value that is not finite. Behind the values of
-        all maps, a word more must be there.
+    def none(self, frames: int) -> tuple[Integers, Bits]:
+        """The census's sums of each frame when nothing was counted yet, and for each a number that is not 0
+        once it has a value that is not finite.
         """
         sums = np.empty((frames, self._always.size), dtype=np.int64)
         sums[:] = self._always
-        wrong = np.zeros(frames, dtype=np.uint64)
-        tallied(values, self._rows, *self._tables, sums, wrong)
-        return sums, wrong != 0
+        return sums, np.zeros(frames, dtype=np.uint64)
+
+    def add(self, part: int, values: Values, sums: Integers, wrong: Bits) -> None:
+        """Adds what fires in the maps of a part."""
+        tallied(values.numbers, self._rows[part], *self._tables, sums, wrong)
 
 
 def _planes(own: Integers, usual: Integers, planes: Integers) -> Integers:

@@ -17,6 +17,7 @@ from ....backends.lifted.edges import ADD, Unliftable, edges
 from ....backends.lifted.feeds import Recipes
 from ....backends.lifted.maps import Map, gathered
 from ....backends.lifted.plans import of_all_channels
+from ....backends.lifted.threads import processors
 from ....backends.lifted.walk import Walk
 from ....backends.machine.decode import Program, decode
 from ....backends.machine.machine import Fire, Run
@@ -46,7 +47,7 @@ class Dense:
     """
 
     def __init__(self, image: Image, *, file: str = "", threads: int = 0) -> None:
-        self.image, self._file, self._threads = image, file, threads
+        self.image, self._file, self._threads = image, file, threads or processors()
         self._origin = Origin(file=file)
         program = decode(image, self._origin)
         try:
@@ -94,15 +95,17 @@ class Dense:
         """Frames, all at once."""
         if keep_layers not in self._sessions:
             session = self.session(keep_layers=keep_layers)
-            counting = Counting(self._census, self._maps, self._places, session.begins, session.constant)
+            counting = Counting(self._census, self._maps, self._places, session)
             self._sessions[keep_layers] = session, counting
         session, counting = self._sessions[keep_layers]
         values = session.values(len(frames))
         tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
         for number, frame in enumerate(frames):
             fed(tensors, frame, self._origin, partial(self._box, values.maps, number))
-        session.run(values)
-        sums, infinite = counting.sums(values.numbers, len(frames))
+        sums, infinite = counting.none(len(frames))
+        for part in range(len(session.parts)):
+            session.run(values, part)
+            counting.add(part, values, sums, infinite)
         counters = self._census.counters(sums)
         return [
             self._exact.run(frame, keep_layers=keep_layers)
@@ -127,7 +130,7 @@ class Dense:
                 inputs[each.index] = size
             elif each.index in wanted or (counted and not block.fires_on_zero):
                 outputs[each.index] = size
-        return Session(self._graph, inputs, outputs, self._threads)
+        return Session(self._graph, inputs, outputs, wanted, self._threads)
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
         """Nothing: what a population computes from is never kept here."""

@@ -23,6 +23,11 @@ class Size:
     height: int
     width: int
 
+    @property
+    def count(self) -> int:
+        """How many numbers."""
+        return self.depth * self.height * self.width
+
 
 @dataclass(slots=True)
 class Graph:
@@ -59,18 +64,39 @@ class Graph:
             tensor = self.node("Identity", [tensor], name=name)
         self.names[tensor] = name
 
+    def called(self) -> list[tuple[list[str], list[str]]]:
+        """What each node gives and what it reads, by the names that these are called."""
+        names = self.names
+        return [
+            ([names.get(name, name) for name in node.output], [names.get(name, name) for name in node.input])
+            for node in self.nodes
+        ]
+
     def varying(self, inputs: Collection[str]) -> set[str]:
-        """The tensors that are made of some others, and these, by the names that they are called."""
+        """The tensors that are made of some others, and these."""
         found = set(inputs)
-        for node in self.nodes:
-            if any(self.names.get(name, name) in found for name in node.input):
-                found.update(self.names.get(name, name) for name in node.output)
+        for made, heard in self.called():
+            if not found.isdisjoint(heard):
+                found.update(made)
         return found
 
+    def part(self, outputs: Collection[str], known: Collection[str]) -> tuple["Graph", set[str]]:
+        """What makes some tensors of some that are known, and which of these it reads."""
+        needed, read = set(outputs), set()
+        nodes = []
+        for node, (made, heard) in zip(reversed(self.nodes), reversed(self.called()), strict=True):
+            if not needed.isdisjoint(made):
+                nodes.append(node)
+                read |= {name for name in heard if name in known}
+                needed |= {name for name in heard if name not in known}
+        return Graph(nodes[::-1], self.held, names=self.names), read
+
     def model(
-        self, inputs: Mapping[str, Size], outputs: Sequence[str]
+        self, inputs: Mapping[str, Size], outputs: Sequence[str], constant: Collection[str] = ()
     ) -> tuple[onnx.ModelProto, dict[str, Array]]:
-        """The model for any number of frames, and the initializers that it names and does not hold."""
+        """The model for any number of frames, and the initializers that it names and does not hold.
+        `constant`: inputs that have one frame.
+        """
         used = {name for node in self.nodes for name in node.input}
         initializers, large = [], {}
         for name, array in self.held.items():
@@ -100,7 +126,9 @@ class Graph:
             "lifted",
             [
                 helper.make_tensor_value_info(
-                    name, TensorProto.FLOAT, ["N", size.depth, size.height, size.width]
+                    name,
+                    TensorProto.FLOAT,
+                    [1 if name in constant else "N", size.depth, size.height, size.width],
                 )
                 for name, size in inputs.items()
             ],

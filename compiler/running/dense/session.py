@@ -1,8 +1,7 @@
 """A graph in ONNX Runtime, its maps in one array that is written anew in every run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -10,45 +9,64 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from .graph import Graph, Size
+from .parts import LINE, cuts, lives, placed
 
 Floats = NDArray[np.float32]
 
-LINE = 16  # numbers of a cache line
 BEHIND = 64  # numbers behind all maps that may be read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values:
-    """The maps of some frames, [frames, D, H, W] each, one behind the other in `numbers`."""
+    """The maps of some frames, [frames, D, H, W] each, in `numbers`; and ONNX Runtime's bindings by part."""
 
     numbers: Floats
     maps: Mapping[int, Floats]
-    binding: Any  # ONNX Runtime's, None where it has nothing to do
+    bindings: tuple[Any, ...]
 
 
 class Session:
-    """A graph whose inputs and outputs are maps. `threads`: as many as there are processors where it is 0."""
+    """A graph, for inputs and outputs that are maps, run part by part.
+
+    `kept`: outputs that are there until the next run; others until a part writes over them. `parts`: the maps
+    that are there from each part on. `begins`: where the maps of one frame begin; those of more frames at so
+    many times as much. `size`: the numbers of a frame. `constant`: maps with one frame, that stands for all.
+    """
 
     def __init__(
-        self, graph: Graph, inputs: Mapping[int, Size], outputs: Mapping[int, Size], threads: int
+        self,
+        graph: Graph,
+        inputs: Mapping[int, Size],
+        outputs: Mapping[int, Size],
+        kept: Collection[int],
+        threads: int,
     ) -> None:
-        self._sizes = {**inputs, **outputs}
-        self.inputs, self._outputs = inputs, outputs
-        lines = [-(-size.depth * size.height * size.width // LINE) for size in self._sizes.values()]
-        *begins, self._size = accumulate((LINE * count for count in lines), initial=0)
-        self.begins = dict(zip(self._sizes, begins, strict=True))
+        self._sizes, self.inputs = {**inputs, **outputs}, inputs
         varying = graph.varying([f"m{index}" for index in inputs])
         self.constant = frozenset(index for index in outputs if f"m{index}" not in varying)
+        # Threads of several parts would get in each other's way.
+        makes = cuts(graph, inputs, outputs) if threads == 1 else [list(outputs)]
+        self._reads: list[list[int]] = []
+        self._runtimes = []
+        known = list(inputs)
+        for part in makes:
+            nodes, read = graph.part([f"m{index}" for index in part], {f"m{index}" for index in known})
+            self._reads.append([index for index in known if f"m{index}" in read])
+            self._runtimes.append(self._runtime(nodes, self._reads[-1], part, threads) if part else None)
+            known += part
+        self._makes = makes
+        self.parts = [[*inputs, *makes[0]], *makes[1:]]
+        there = lives(self.parts, self._reads, {*kept, *inputs})
+        self.begins, self.size = placed(self._sizes, there)
         self._numbers = np.zeros(0, dtype=np.float32)
         self._values: dict[int, Values] = {}
         self._frames = 0
-        self._session = self._made(graph, threads) if outputs else None
 
     def values(self, frames: int) -> Values:
         """Where the inputs of so many frames are written, and their outputs found: until the next call."""
-        if self._numbers.size < frames * self._size + BEHIND:
+        if self._numbers.size < frames * self.size + BEHIND:
             self._values, self._numbers = {}, self._numbers[:0]  # their memory is free again
-            whole = np.zeros(frames * self._size + LINE + BEHIND, dtype=np.float32)
+            whole = np.zeros(frames * self.size + LINE + BEHIND, dtype=np.float32)
             self._numbers = whole[-(whole.ctypes.data // whole.itemsize) % LINE :]
         if frames not in self._values:
             self._values[frames] = self._placed(frames)
@@ -59,14 +77,16 @@ class Session:
                 values.maps[index][:] = 0
         return values
 
-    def run(self, values: Values) -> None:
-        """Makes the outputs of the inputs."""
-        if self._session is not None:
-            self._session.run_with_iobinding(values.binding)
+    def run(self, values: Values, part: int) -> None:
+        """Runs a part, behind those before it."""
+        runtime = self._runtimes[part]
+        if runtime is not None:
+            runtime.run_with_iobinding(values.bindings[part])
 
-    def _made(self, graph: Graph, threads: int) -> Any:
-        sizes = {f"m{index}": size for index, size in self.inputs.items()}
-        model, large = graph.model(sizes, [f"m{index}" for index in self._outputs])
+    def _runtime(self, graph: Graph, inputs: Collection[int], outputs: Collection[int], threads: int) -> Any:
+        sizes = {f"m{index}": self._sizes[index] for index in inputs}
+        constant = {f"m{index}" for index in self.constant}
+        model, large = graph.model(sizes, [f"m{index}" for index in outputs], constant)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
@@ -79,14 +99,19 @@ class Session:
 
     def _placed(self, frames: int) -> Values:
         maps: dict[int, Floats] = {}
-        binding = None if self._session is None else self._session.io_binding()
+        single: dict[int, Floats] = {}
         for index, size in self._sizes.items():
             first = frames * self.begins[index]
-            count = 1 if index in self.constant else frames
-            shape = count, size.depth, size.height, size.width
-            each = self._numbers[first : first + np.prod(shape)].reshape(shape)
+            shape = 1 if index in self.constant else frames, size.depth, size.height, size.width
+            each = single[index] = self._numbers[first : first + np.prod(shape)].reshape(shape)
+            maps[index] = np.broadcast_to(each, (frames, *shape[1:])) if len(each) < frames else each
+        bindings = []
+        for runtime, reads, makes in zip(self._runtimes, self._reads, self._makes, strict=True):
+            binding = None if runtime is None else runtime.io_binding()
             if binding is not None:
-                bind = binding.bind_input if index in self.inputs else binding.bind_output
-                bind(f"m{index}", "cpu", 0, np.float32, shape, each.ctypes.data)
-            maps[index] = np.broadcast_to(each, (frames, *shape[1:])) if count < frames else each
-        return Values(self._numbers, maps, binding)
+                for bind, indices in ((binding.bind_input, reads), (binding.bind_output, makes)):
+                    for index in indices:
+                        each = single[index]
+                        bind(f"m{index}", "cpu", 0, np.float32, each.shape, each.ctypes.data)
+            bindings.append(binding)
+        return Values(self._numbers, maps, tuple(bindings))
