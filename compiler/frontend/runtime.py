@@ -11,6 +11,7 @@ from ...ir.errors import BadImage, BadInput, Origin
 from .onnx_file import first_line
 
 FATAL = 4  # of ONNX Runtime's severities the one that it prints; it raises the others, too
+WEIGHTS_LEAST = 2**16  # bytes of a model of the host's with layers that take long
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -18,7 +19,8 @@ class HostPart:
     """A part of the network that the host computes; `inputs`: their types."""
 
     def __init__(self, model: bytes) -> None:
-        self.runtime = session(model)
+        # Without weights it takes less than to wake a second thread.
+        self.runtime = session(model, threads=1 if len(model) < WEIGHTS_LEAST else 2)
         self.inputs = {value.name: value.type for value in self.runtime.get_inputs()}
         self.outputs = [value.name for value in self.runtime.get_outputs()]
 
@@ -47,14 +49,14 @@ def host_graph(model: bytes) -> onnx.GraphProto:
         raise BadImage(None, f"the host's part is no ONNX model ({first_line(error)})") from None
 
 
-def session(model: bytes, *, optimised: bool = True, keeps_buffers: bool = True) -> Any:
-    """An ONNX Runtime session of a model's bytes, on two threads at most. `keeps_buffers`: for the next run,
-    and as long as one of its results is held. Raises BadInput.
+def session(model: bytes, *, optimised: bool = True, keeps_buffers: bool = True, threads: int = 2) -> Any:
+    """An ONNX Runtime session of a model's bytes. `keeps_buffers`: for the next run, and as long as a result
+    is held. Raises BadInput.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others may use the processor
     options.log_severity_level = FATAL
     options.enable_cpu_mem_arena = keeps_buffers
