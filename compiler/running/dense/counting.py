@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ....backends.lifted import census
+from ....backends.lifted import census, lists
 from ....backends.lifted.census import (
     ALL,
     CLASSES,
@@ -29,6 +29,8 @@ from ....backends.lifted.census import (
     WIDTH,
     Census,
 )
+from ....backends.lifted.layout import WORD
+from ....backends.lifted.lists import ones
 from ....backends.lifted.maps import Map, Place
 from ....ir.compiled import config, kept
 from .session import Session, Values
@@ -37,7 +39,6 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 
-WORD = 64
 # Columns of a population in a map: where the values of the map begin, from one frame on; from there, its own;
 # from a frame and from a channel to the next; its first and last span; and its planes, by class of pixels.
 POPULATION, MAP, FIRST, FRAME, CHANNEL, BEGIN, END, PLANES = range(8)
@@ -55,10 +56,6 @@ if config.DISABLE_JIT:
     def infinite(values: Floats, first: int) -> Any:
         """Bits of 64 values, 1 for those that are not finite."""
         return firing(~np.isfinite(values[first : first + WORD]), 0)
-
-    def ones(word: Any) -> Any:
-        """How many bits are 1."""
-        return int(word).bit_count()
 
 else:
 
@@ -85,17 +82,8 @@ else:
     firing = _compared(lambda builder, values, zeros: builder.fcmp_unordered("!=", values, zeros))
     infinite = _compared(_infinite)
 
-    @intrinsic
-    def ones(_context: Any, word: Any) -> Any:
-        """How many bits are 1."""
 
-        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            return builder.ctpop(arguments[0])
-
-        return types.uint64(types.uint64), code
-
-
-@kept(census)
+@kept(census, lists)
 def tallied(
     values: Floats, rows: Integers, spans: Integers, masks: Bits, classes: Integers, populations: Integers,
     cuts: Integers, planes: Integers, sums: Integers, wrong: Bits,
@@ -120,7 +108,7 @@ def tallied(
                             found, other = every | firing(values, v), infinite(values, v)
                             for m in range(spans[s, LOW], spans[s, HIGH]):
                                 odd |= other & masks[m]
-                                tally[classes[m]] += np.int64(ones(found & masks[m]))
+                                tally[classes[m]] += ones(found & masks[m])
                             v += WORD
                 into = sums[frame, at : at + count]
                 for each in range(tally.size):
