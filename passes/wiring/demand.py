@@ -231,11 +231,12 @@ def _dense(wired: Wired, target: Fragment, counts: NDArray[np.int64]) -> _Tables
         run = Strided.WORDS * ports + (
             words_for(channels, EXPONENTS.bits) if (exponents != exponents[0]).any() else 0
         )
-        present, taps = wired.stored.present(tile).astype(np.int64), tile.kh * tile.kw
+        present, taps = wired.stored.present(tile), tile.kh * tile.kw
         words = channels * np.ceil(bits / WORD_BITS)
-        if known.layouts(wired.kernel.depth * taps, present[:, -1]).any():  # the first channels stand for any
+        stored = present[:, -1].astype(np.int64)
+        if known.layouts(wired.kernel.depth * taps, stored).any():  # the first channels stand for any
             kd = np.minimum(counts, wired.kernel.depth)
-            words = known.words(kd * taps, present[:, kd]).sum(axis=0)
+            words = known.words(kd * taps, present[:, kd].astype(np.int64)).sum(axis=0)
         listed = _sum(listed, _Tables(every, every, words))
         numbers = np.where(is_whole(bits) & known.has_zero, np.ceil(channels * bits / WORD_BITS), np.inf)
         strided = _sum(strided, _Tables(every, np.full_like(every, run), numbers))
