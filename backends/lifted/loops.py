@@ -45,11 +45,15 @@ one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(
 @compiled
 def add_to(
     states: States, where: Integers, some: int, neuron: int, count: int, weights: Floats, base: int,
-    lanes: int, at: Any, sent: Floats, listed: Integers, slots: int, chip: Flag, bounded: Flag,
+    lanes: int, at: Any, sent: Floats, listed: Integers, slots: int, own: Integers, lists: Integers,
+    ahead: int, low: int, high: int, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
-    """`count` neurons of `some` pixels hear their events, of as many pixels at once as there is space for."""
+    """`count` neurons of `some` pixels hear their events, of as many pixels at once as there is space for.
+    Meanwhile the weights of channels `low` .. `high` - 1 for the tile at `ahead` come into the cache.
+    """
     pixels = TILE // lanes
     for first in range(0, some, pixels):
+        fetch_units(weights, own, lists, ahead, low, high, first, min(first + pixels, some), some)
         last, most = min(first + pixels, some), 0
         for p in range(first, last):
             most = max(most, listed[p])
@@ -79,13 +83,18 @@ def add_to(
 
 @compiled
 def fetch_units(
-    weights: Floats, base: int, lanes: int, lists: Integers, axons: int, count: int, low: int, high: int
-) -> None:
-    """Weights of some channels come into the cache: events ask for them here and there, and would wait."""
-    for a in range(axons, axons + 2 * count, 2):
-        first = base + (lists[a] + low * lists[a + 1]) * lanes
-        for place in range(first, first + (high - low) * lists[a + 1] * lanes, LINE):
-            fetch(weights, place)
+    weights: Floats, own: Integers, lists: Integers, tile: int, low: int, high: int, first: int, last: int,
+    count: int,
+) -> None:  # fmt: skip
+    """Weights of some channels, some of `count` parts of them, come into the cache: events ask for them here
+    and there, and would wait.
+    """
+    lanes = lists[tile + 2]
+    for a in range(own[AXONS], own[AXONS] + 2 * own[AXON_COUNT], 2):
+        begin = lists[tile + 3] + (lists[a] + low * lists[a + 1]) * lanes
+        lines = (high - low) * lists[a + 1] * lanes // LINE
+        for line in range(lines * first // count, lines * last // count):
+            fetch(weights, begin + line * LINE)
 
 
 @compiled
@@ -132,8 +141,11 @@ def hear(
             own[TAPS] + own[TOTAL], own[BITS], first, number, origin, words, low, high, passed, held, ready,
             at, sent, along, listed, slots, some, own[MIXED] != 0,
         )  # fmt: skip
-        fetches = count > (high - low) * own[MOST]
-        for t in range(own[TILES], own[TILES] + 4 * own[TILE_COUNT], 4):
+        units, tiles, end_of_tiles = high - low, own[TILES], own[TILES] + 4 * own[TILE_COUNT]
+        fetches = count > units * own[MOST] and not own[MIXED]
+        if fetches and low == own[LOW]:
+            fetch_units(weights, own, lists, tiles, 0, units, 0, 1, 1)
+        for t in range(tiles, end_of_tiles, 4):
             neuron, last = max(begin, lists[t]), min(end, lists[t] + lists[t + 1])
             lanes, base = lists[t + 2], lists[t + 3] + neuron - lists[t]
             count, neuron = last - neuron, neuron - begin
@@ -147,13 +159,14 @@ def hear(
                             count, sent[event], chip,
                         )  # fmt: skip
                 continue
-            if fetches:
-                fetch_units(
-                    weights, base, lanes, lists, own[AXONS], own[AXON_COUNT], passed, passed + high - low
-                )
+            # The next weights: those of the same channels for the next tile, or of the next channels.
+            ahead, low_ahead, high_ahead = t + 4, passed, passed + units
+            if ahead == end_of_tiles:
+                ahead, low_ahead = tiles, passed + units
+                high_ahead = min(low_ahead + units, own[HIGH] - own[LOW])
             add_to(
-                states, where, some, neuron, count, weights, base, lanes, at, sent, listed, slots, chip,
-                bounded,
+                states, where, some, neuron, count, weights, base, lanes, at, sent, listed, slots, own, lists,
+                ahead, low_ahead, high_ahead if fetches else low_ahead, chip, bounded,
             )  # fmt: skip
 
 
