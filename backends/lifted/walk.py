@@ -87,9 +87,13 @@ class Walk:
         recipes = Recipes(program, gathered)
         self._blocks, self._at, self._places = program.blocks, program.at, gathered.places
         self._census = Census(program, found)
-        outputs = (piece for each in image.tensors if each.kind == "output" for piece in each.pieces)
-        self._shown = {self._at[piece.core, piece.population] for piece in outputs}
-        self._plans = plans(gathered, program.blocks, recipes, self._shown, self._chip)
+        self._tensors = {
+            kind: [each for each in image.tensors if each.kind == kind]
+            for kind in ("input", "output", "layer")
+        }
+        self._shown, self._wanted = self._standing("output"), self._standing("output", "layer")
+        shown = {block for blocks in self._shown.values() for block in blocks}
+        self._plans = plans(gathered, program.blocks, recipes, shown, self._chip)
         self._threads = threads or processors()
         self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
         self._memory = _Memory.of(self._plans, 1)
@@ -123,7 +127,7 @@ class Walk:
                 return run
         return self._literal.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
 
-    @property
+    @cached_property
     def together(self) -> int:
         """How many frames `run_several` takes at once: as many as leave the cache no worse."""
         return max(1, min(FRAMES, NEURONS // sum(plan.neurons for plan in self._plans)))
@@ -156,12 +160,7 @@ class Walk:
         keep_layers: bool,
         on_step: Callable[[int, int], None] | None,
     ) -> list[Run]:
-        kinds = ("output", "layer") if keep_layers else ("output",)
-        tensors = {kind: [each for each in self.image.tensors if each.kind == kind] for kind in kinds}
-        wanted: dict[int, set[int]] = defaultdict(set)
-        for piece in (piece for each in tensors.values() for tensor in each for piece in tensor.pieces):
-            block = self._at[piece.core, piece.population]
-            wanted[self._places[block].map].add(block)
+        wanted = self._wanted if keep_layers else self._shown
         kept: dict[tuple[int, int], Floats] = {}
         sums, steps = self._census.none(len(frames)), len(self.image.steps)
         if self._memory.frames != len(frames):
@@ -175,7 +174,8 @@ class Walk:
             for block in wanted.get(plan.map.index, ()):
                 key = self._blocks[block].core, self._blocks[block].address
                 # Others take the memory of a map that is no output.
-                kept[key] = self._view(block) if block in self._shown else self._view(block).copy()
+                is_shown = block in self._shown.get(plan.map.index, ())
+                kept[key] = self._view(block) if is_shown else self._view(block).copy()
             if on_step is not None and number < len(self._plans):
                 on_step(steps * number // len(self._plans), steps)
         marks = self._memory.marks
@@ -186,11 +186,19 @@ class Walk:
         for frame, counters in enumerate(self._census.counters(sums)):
             own = {key: array[frame] for key, array in kept.items()}
             outputs, layers = (
-                {tensor.name: gathered(tensor, own) for tensor in tensors.get(kind, [])}
-                for kind in ("output", "layer")
+                {tensor.name: gathered(tensor, own) for tensor in self._tensors[kind]} if each else {}
+                for kind, each in (("output", True), ("layer", keep_layers))
             )
             runs.append(Run(outputs, layers, counters, engine="walk"))
         return runs
+
+    def _standing(self, *kinds: str) -> dict[int, set[int]]:
+        """The populations of tensors, by map."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for piece in (piece for kind in kinds for tensor in self._tensors[kind] for piece in tensor.pieces):
+            block = self._at[piece.core, piece.population]
+            found[self._places[block].map].add(block)
+        return found
 
     def _view(self, block: int) -> Floats:
         """A population's values [frames, D, H, W] in those of its map."""
@@ -208,7 +216,7 @@ class Walk:
         """The maps that the host feeds take their values."""
         for plan in self._inputs:
             self._memory.of_map(plan)[:] = 0
-        tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
+        tensors = self._tensors["input"]
         views = {
             (piece.core, piece.population): self._view(self._at[piece.core, piece.population])
             for tensor in tensors
