@@ -1,5 +1,8 @@
 """The onnx package's light models with seeded weights: compiled and right."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +38,17 @@ def written(name: str, folder: Path) -> Path:
 def test_a_light_model_computes(name: str, tmp_path: Path) -> None:
     found = compile_model(written(name, tmp_path), LARGE, Options())
     check_layers(found, [light_input(light_model(name))])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="no system that says in kilobytes what a command took")
+def test_a_deep_light_model_is_compiled_in_less_than_600_mb(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "snc", "compile", str(written("densenet121", tmp_path))]
+    process = subprocess.Popen([*command, "-o", str(tmp_path / "image.snc")], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss < 600 * 1024  # in kilobytes
 
 
 @pytest.mark.slow
