@@ -30,7 +30,7 @@ from .layout import (
 )  # fmt: skip
 from .lists import Marks, mark_pixels, words_of
 from .loops import hear, hear_single, slots_of
-from .rounding import States, clip_all, largest
+from .rounding import States, clip_all
 from .tiles import floats_at
 
 AT_ONCE = 128  # pixels that hear the same channels before they hear others: weights stay in the cache
@@ -144,9 +144,9 @@ def send(
         for i in range(np.uintp(count)):
             values[np.uintp(place) + i] = np.float32(states[np.uintp(state) + i])
         return np.int32(0)
-    clip_all(states, state, values, place, count, scale, low, high, rounds)
+    most = clip_all(states, state, values, place, count, scale, low, high, rounds)
     mark_pixels(
         values, place - begin, map_[DEPTH], marks,
         map_[MARKS] * frames + pixel * words_of(map_[DEPTH]), begin, end, pixels, map_[ZERO] != 0,
     )  # fmt: skip
-    return largest(values.view(np.int32), place, place + count)
+    return most

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -26,7 +27,33 @@ if config.DISABLE_JIT:
         """The product of two numbers, where it is exact, and a third, rounded once."""
         return one * other + more
 
+    def bits_of(value: Any) -> Any:
+        """Of a float32."""
+        return np.float32(value).view(np.int32)
+
+    def of_bits(bits: Any) -> Any:
+        """The float32 of such bits."""
+        return np.int32(bits).view(np.float32)
+
 else:
+
+    @intrinsic
+    def bits_of(_context: Any, value: Any) -> Any:
+        """Of a float32."""
+
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], ir.IntType(32))
+
+        return types.int32(types.float32), code
+
+    @intrinsic
+    def of_bits(_context: Any, bits: Any) -> Any:
+        """The float32 of such bits."""
+
+        def code(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], ir.FloatType())
+
+        return types.float32(types.int32), code
 
     @intrinsic
     def fused(_context: Any, one: Any, other: Any, more: Any) -> Any:
@@ -63,42 +90,40 @@ def added(state: Any, weight: Any, value: Any, chip: Flag, bounded: Flag) -> Any
 def clip_all(
     states: States, state: int, values: Floats, value: int, count: int, scale: Any, low: Any, high: Any,
     chip: Flag,
-) -> None:  # fmt: skip
-    """Values of states, scaled, within limits."""
-    s, v = np.uintp(state), np.uintp(value)
+) -> Any:  # fmt: skip
+    """Values of states, scaled, within limits. Gives the largest magnitude's bits."""
+    s, v, most = np.uintp(state), np.uintp(value), np.int32(0)
     for i in range(np.uintp(count)):
         new = scale * np.float32(states[s + i])
         new = low if new < low else new
         new = high if new > high else new
-        values[v + i] = new if chip is None else half(np.float64(new))
+        sent: Any = new if chip is None else half(np.float64(new))
+        values[v + i] = sent
+        most = max(most, magnitude(sent))
+    return most
 
 
 @kept(codes, events)
 def halves(values: Floats) -> float:
     """Values become the nearest float16. Gives the largest magnitude."""
+    most = np.int32(0)
     for i in range(np.uintp(values.size)):
-        values[i] = half(np.float64(values[i]))
-    return float(of_bits(largest(values.view(np.int32), 0, values.size)))
+        value = half(np.float64(values[i]))
+        values[i] = value
+        most = max(most, magnitude(value))
+    return float(of_bits(most))
 
 
 @kept(codes, events)
 def peak(values: Floats) -> float:
     """The largest magnitude; a number that is none is larger than any."""
-    return float(of_bits(largest(values.view(np.int32), 0, values.size)))
-
-
-@compiled
-def largest(bits: Any, first: int, last: int) -> Any:
-    """The largest of some bits without their signs: those of magnitudes are in the order of these."""
     most = np.int32(0)
-    for i in range(np.uintp(first), np.uintp(last)):
-        most = max(most, np.int32(bits[i] & np.int32(0x7FFFFFFF)))
-    return most
+    for i in range(np.uintp(values.size)):
+        most = max(most, magnitude(values[i]))
+    return float(of_bits(most))
 
 
 @compiled
-def of_bits(bits: Any) -> Any:
-    """The float32 of such bits."""
-    one = np.empty(1, np.int32)
-    one[0] = bits
-    return one.view(np.float32)[0]
+def magnitude(value: Any) -> Any:
+    """The bits of a float32 without its sign: those of magnitudes are in the order of these."""
+    return np.int32(bits_of(value) & np.int32(0x7FFFFFFF))
