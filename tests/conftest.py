@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", settings.default, deadline=None)  # no test asserts seconds
+settings.load_profile("unhurried")
 
 GOLDEN = Path(__file__).parent / "golden"
 
