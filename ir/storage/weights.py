@@ -16,6 +16,8 @@ from .bitrun import CODE_TYPES, BitRun, code_type, words_for
 from .skipping import Layout, place_bits, skipped_bits
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
+# A float64's fraction, one half of its last place but for those, and the bits of the number 1.
+FRACTION_BITS, HALF, ONE_BITS = 52, 2**51, 1023 * 2**52
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
@@ -218,20 +220,27 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
     kernel descriptor's, and no infinities. `subnormals`: numbers below the least normal one are evenly apart
     down to zero; as published there are none, and the least of the normal numbers is zero.
     """
-    fractions = 2 ** (bits - 1 - exponent_bits)
+    fraction_bits = bits - 1 - exponent_bits
+    fractions = 2**fraction_bits
     exponents, fraction = np.divmod(np.arange(2 ** (bits - 1)), fractions)
     magnitudes = np.exp2(exponents) * (1 + fraction / fractions)
     if subnormals:
         magnitudes = np.where(exponents > 0, magnitudes, 2 * fraction / fractions)
     magnitudes[0] = 0
     numbers = np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
-    between = (magnitudes[1:] + magnitudes[:-1]) / 2
 
     def to_codes(given: NDArray[np.float64]) -> Codes:
         sizes = np.abs(given)
-        found = np.searchsorted(between, sizes)  # of two numbers that are as near, the lesser one
-        ties = sizes == np.append(between, np.inf)[found]
-        found += ties & (found % 2 == 1)
+        # From 1 on, codes are the first bits of a float64, rounded to the nearest, ties to even.
+        places = sizes.view(np.int64) - ONE_BITS
+        odd = places >> (FRACTION_BITS - fraction_bits) & 1
+        found = (places + (HALF >> fraction_bits) - 1 + odd) >> (FRACTION_BITS - fraction_bits)
+        np.minimum(found, len(magnitudes) - 1, out=found)
+        if subnormals:
+            low = sizes < 2
+            found[low] = np.rint(sizes[low] * (fractions / 2)).astype(np.int64)
+        else:
+            found = np.maximum(found, 1) * (sizes > magnitudes[1] / 2)
         return np.asarray(found + (given < 0) * (found > 0) * len(magnitudes), dtype=code_type(bits))
 
     text = "sign in the highest bit, then e bits E, then m = n - 1 - e bits M: 2^E * (1 + M / 2^m); but "
