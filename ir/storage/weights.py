@@ -233,15 +233,17 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
         sizes = np.abs(given)
         # From 1 on, codes are the first bits of a float64, rounded to the nearest, ties to even.
         places = sizes.view(np.int64) - ONE_BITS
-        odd = places >> (FRACTION_BITS - fraction_bits) & 1
-        found = (places + (HALF >> fraction_bits) - 1 + odd) >> (FRACTION_BITS - fraction_bits)
-        np.minimum(found, len(magnitudes) - 1, out=found)
+        found = places >> (FRACTION_BITS - fraction_bits) & 1
+        found += places
+        found += (HALF >> fraction_bits) - 1
+        found >>= FRACTION_BITS - fraction_bits
+        found = np.minimum(found, len(magnitudes) - 1)
         if subnormals:
-            low = sizes < 2
-            found[low] = np.rint(sizes[low] * (fractions / 2)).astype(np.int64)
+            found = np.where(sizes < 2, np.rint(sizes * (fractions / 2)), found)
         else:
             found = np.maximum(found, 1) * (sizes > magnitudes[1] / 2)
-        return np.asarray(found + (given < 0) * (found > 0) * len(magnitudes), dtype=code_type(bits))
+        codes = found.astype(code_type(bits))
+        return np.asarray(codes + codes.dtype.type(len(magnitudes)) * ((given < 0) & (codes > 0)))
 
     text = "sign in the highest bit, then e bits E, then m = n - 1 - e bits M: 2^E * (1 + M / 2^m); but "
     text += "2 * M / 2^m where E is 0" if subnormals else "0 where E and M are 0"
