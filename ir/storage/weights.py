@@ -16,8 +16,8 @@ from .bitrun import CODE_TYPES, BitRun, code_type, words_for
 from .skipping import Layout, place_bits, skipped_bits
 
 CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
-# A float64's fraction, one half of its last place but for those, and the bits of the number 1.
-FRACTION_BITS, HALF, ONE_BITS = 52, 2**51, 1023 * 2**52
+FRACTION = 2**52  # how many fractions a float64 has for each exponent
+ONE_BITS = 1023 * FRACTION  # the number 1, as the whole number that its bits are
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
 
 Codes = NDArray[Any]  # unsigned, one code in each element
@@ -220,8 +220,8 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
     kernel descriptor's, and no infinities. `subnormals`: numbers below the least normal one are evenly apart
     down to zero; as published there are none, and the least of the normal numbers is zero.
     """
-    fraction_bits = bits - 1 - exponent_bits
-    fractions = 2**fraction_bits
+    fractions = 2 ** (bits - 1 - exponent_bits)
+    place = FRACTION // fractions  # what the last place of a code is of a float64's
     exponents, fraction = np.divmod(np.arange(2 ** (bits - 1)), fractions)
     magnitudes = np.exp2(exponents) * (1 + fraction / fractions)
     if subnormals:
@@ -233,10 +233,9 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
         sizes = np.abs(given)
         # From 1 on, codes are the first bits of a float64, rounded to the nearest, ties to even.
         places = sizes.view(np.int64) - ONE_BITS
-        found = places >> (FRACTION_BITS - fraction_bits) & 1
-        found += places
-        found += (HALF >> fraction_bits) - 1
-        found >>= FRACTION_BITS - fraction_bits
+        whole = places // place
+        is_odd = whole - 2 * (whole // 2)
+        found = (places + (place // 2 - 1) + is_odd) // place
         found = np.minimum(found, len(magnitudes) - 1)
         if subnormals:
             found = np.where(sizes < 2, np.rint(sizes * (fractions / 2)), found)
