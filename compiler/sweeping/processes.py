@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import connection, forkserver, get_context, parent_process
-from multiprocessing.context import BaseContext
+from multiprocessing import connection, get_context, parent_process, resource_tracker
+from multiprocessing.context import ForkServerContext, SpawnContext
 from threading import Thread
 
 from ...backends.lifted.threads import share
@@ -37,7 +37,14 @@ class Processes:
             crew.stop()
 
 
-def _context() -> BaseContext:
+def _unheard() -> None:
+    """In a thread: interrupts are not for the processes that begin in it, which would say that they end."""
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # which lets interrupts in when it begins
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _context() -> ForkServerContext | SpawnContext:
     """How processes begin: on Linux as copies of one that has imported what points need."""
     if sys.platform != "linux":
         return get_context("spawn")
@@ -48,18 +55,24 @@ def _context() -> BaseContext:
 
 @dataclass(slots=True)
 class _Crew:
-    """The processes, what they are at, and points that were under way when one of them ended."""
+    """The processes, what they are at, and points that were under way when one of them ended.
+
+    They begin in a thread of their own: one that an interrupt keeps from its first words would say so.
+    """
 
     jobs: int
-    context: BaseContext = field(default_factory=_context)
+    context: ForkServerContext | SpawnContext = field(default_factory=_context)
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, initializer=_unheard))
     running: dict[Future[Outcome], Task] = field(default_factory=dict)
     suspects: deque[Task] = field(default_factory=deque)
     pool: ProcessPoolExecutor | None = None
+    line: connection.Connection | None = None  # to the processes, which end when it is closed
 
     def work(self, tasks: Iterator[Task]) -> Iterator[tuple[Point, Outcome]]:
-        self.start(self.jobs)
-        self.ready()
+        ready = self.thread.submit(self.ready)
         waiting = next(tasks, None)
+        ready.result()
+        self.start(self.jobs)
         while waiting is not None or self.running:
             while waiting is not None and len(self.running) <= self.jobs and not self.suspects:
                 if not self.submit(waiting):
@@ -70,25 +83,25 @@ class _Crew:
                 yield from self.apart()
 
     def start(self, jobs: int) -> None:
+        end, self.line = self.context.Pipe(duplex=False)
         self.pool = ProcessPoolExecutor(
-            jobs, mp_context=self.context, initializer=follow, initargs=(self.jobs,)
+            jobs, mp_context=self.context, initializer=follow, initargs=(self.jobs, end)
         )
 
     def ready(self) -> None:
-        """Has what processes need be imported while the model is still being read here."""
+        """What processes need is imported, by one that does nothing: while the model is still being read."""
+        process = self.context.Process(target=int)
+        process.start()
+        process.join()
+
+    def given(self, work: Callable[[], Outcome]) -> Future[Outcome]:
+        """Work that a process takes. Raises BrokenProcessPool."""
         assert self.pool is not None
-        if self.context.get_start_method() == "forkserver":
-            # It would end by an interrupt, and say so, while it imports.
-            masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            forkserver.ensure_running()
-            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        else:
-            self.pool.submit(int)
+        return self.thread.submit(self.pool.submit, work).result()
 
     def submit(self, task: Task) -> bool:
-        assert self.pool is not None
         try:
-            self.running[self.pool.submit(task)] = task
+            self.running[self.given(task)] = task
         except BrokenProcessPool:
             return False
         return True
@@ -110,31 +123,32 @@ class _Crew:
         while self.suspects:
             task = self.suspects.popleft()
             self.start(1)
-            assert self.pool is not None
             try:
-                yield task.point, self.pool.submit(task).result()
+                yield task.point, self.given(task).result()
             except BrokenProcessPool:
                 yield task.point, Outcome({}, LOST, ENDED)
             self.stop()
         self.start(self.jobs)
 
     def stop(self) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(wait=False, cancel_futures=True)
-        self.pool = None
+        """Ends the processes, whatever they are at."""
+        if self.pool is None or self.line is None:
+            return
+        self.thread.submit(self.line.close).result()  # they have begun by then
+        self.pool.shutdown(cancel_futures=True)
+        self.pool = self.line = None
 
 
-def follow(processes: int) -> None:
+def follow(processes: int, line: "connection.Connection") -> None:
     """In a new process, one of so many: takes its share of the processors, leaves interrupts to the one that
-    started it, and ends when that one has ended.
+    started it, and ends when that one has ended, or has closed its end of a line.
     """
     share(processes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_until_the_parent_ends, daemon=True).start()
+    Thread(target=_until_it_is_left, args=(line,), daemon=True).start()
 
 
-def _until_the_parent_ends() -> None:
+def _until_it_is_left(line: "connection.Connection") -> None:
     parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
+    connection.wait([line] if parent is None else [line, parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)

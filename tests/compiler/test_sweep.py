@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -111,6 +113,43 @@ def test_a_killed_sweep_goes_on_and_two_processes_give_the_same_table(
     assert not before.keys() & set(made)
     assert len(before) + len(made) == len(found)
     assert found == table(capsys, spec, "--store", other, "--jobs", 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes begin otherwise here")
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0])
+def test_an_interrupt_of_all_processes_is_one_line(seconds: float, spec: Path, tmp_path: Path) -> None:
+    """As of Ctrl-C, while the process that all others are copies of imports what points need, or later."""
+    command = [
+        sys.executable,
+        "-m",
+        "snc",
+        "sweep",
+        str(spec),
+        "--store",
+        str(tmp_path / "a.db"),
+        "--jobs",
+        "2",
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not any("forkserver" in command for command in children(process.pid)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode:  # it may have been done
+        assert (process.returncode, said.count("\n")) == (130, 1), said
+        assert said.startswith("snc: interrupted")
+
+
+def children(process: int) -> Iterator[str]:
+    """Their commands."""
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            with suppress(OSError):  # it has ended
+                yield Path(f"/proc/{child}/cmdline").read_text()
 
 
 @pytest.mark.slow
