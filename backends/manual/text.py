@@ -64,13 +64,12 @@ $roundings
 
 The block begins at the descriptor's `start`. Its parts follow each other without a gap:
 
-1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL`, `SCALE`, `SCALES`, `CHANGES` and
-   `FUNCTION` are there at most once each, `SCALE` and `SCALES` not both, and `FUNCTION` where the field
-   `activation` is 0. There are as many `PARAMETER` and `PARAMETERS` words as the neuron
-   type has parameters of its own, and behind them as many as the activation function has. Order matters
-   only among these. The numbers that a `PARAMETERS` or `SCALES` word points to lie outside the block, side
-   by side like weights, in the order of channels. Each kind uses `address` or `value`, as the table says;
-   the other one has no meaning.
+1. `extensions` extension words. `STATES`, `FIRING`, `INITIAL`, `SCALE`, `SCALES`, `CHANGES` and `FUNCTION`
+   are there at most once each, `SCALE` and `SCALES` not both, and `FUNCTION` where the field `activation`
+   is 0. There are as many `PARAMETER` and `PARAMETERS` words as the neuron type has parameters of its own,
+   and behind them as many as the activation function has. Order matters only among these. The numbers that
+   a `PARAMETERS` or `SCALES` word points to lie outside the block, side by side like weights, in the order
+   of channels. Each kind uses `address` or `value`, as the table says; the other one has no meaning.
 2. Bias words: D numbers, in the order of channels. None where `bias` is `NONE`. Where there are biases
    and an `INITIAL` word, the biases win.
 3. `axons` axons.
@@ -192,8 +191,8 @@ those frames whose number modulo `every` is `phase`; the first frame of a run ha
   live from frame to frame; its `phase` is less than that, and it stands where no event is lost.
 - Every population has one FIRE step, with `once` 0. But for RESETs with an `every` and for late events (the
   next point), any RESET step with `once` 0 stands before it; where a population has an axon to another, the
-  other's RESET stands before its FIRE, and the other's FIRE
-  behind it. No population has an axon to itself. So a value is complete when it is sent.
+  other's RESET stands before its FIRE, and the other's FIRE behind it. No population has an axon to itself.
+  So a value is complete when it is sent.
 - **An event to a population that has fired is for the next frame.** This is how recurrent networks run. Such
   a population keeps its first state from frame to frame, or its RESET with `once` 0 stands behind its own
   FIRE and before the FIRE of the populations whose events come so late; then it has one with `once` 1 as
@@ -286,13 +285,13 @@ population that is reached.
 ### Inputs and outputs
 
 Tensors of kind `input` are what the chip is fed with: the value of a neuron is the element that a piece
-gives it, and is finite as float32. What the tensor's type does not hold, such as a fraction where that is an
-integer, is no input; our reader refuses it. Tensors of kind `output` are what it
-computes, tensors of kind `layer` what a layer computes, found in the same way: an element is the value of
-the neuron that a piece names, a neuron of type `INPUT` included, and 0 where no piece names it. Elements
-become the tensor's type so: a float is rounded to the nearest; an integer is the number without its
-fraction, or the type's limit that it lies beyond, or 0 for a NaN; a bool is whether the number is other
-than 0, as a NaN is.
+gives it. What is not finite as float32, or what the tensor's type does not hold, such as a fraction where
+that is an integer, is no input; our reader refuses it. Tensors of kind `output` are what it computes,
+tensors of kind `layer` what a layer computes, found in the same way: an element is the value of the neuron
+that a piece names, a neuron of type `INPUT` included, and 0 where no piece names it. Elements become the
+tensor's type so: a float is rounded to the nearest; an integer is the number without its fraction, or the
+type's limit that it lies beyond, or 0 for a NaN; a bool is whether the number is other than 0, as a NaN
+is.
 
 A frame of the model is a frame of the chip. But where `dynamics` in `INFO` is `neurons=if steps=N`, it is a
 run of N frames, from the prologue on, all with the same inputs: its outputs are those of the last one, its
