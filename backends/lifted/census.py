@@ -21,7 +21,6 @@ from .edges import Edge, synapses
 from .layout import WORD
 from .lists import Marks, first_ones, ones, words_of
 
-Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 FIRING, EVENTS, HOPS, EMPTY, OPERATIONS = range(5)
@@ -93,7 +92,7 @@ def sum_by_pixel(
 def firing(marks: Marks, first: int, words: int, pixels: int, low: int, high: int) -> Any:
     """How many neurons of channels `low` .. `high` - 1 fire in pixels side by side."""
     found = np.int64(0)
-    for word in range(low >> 6, (high + WORD - 1) >> 6):
+    for word in range(low // WORD, words_of(high)):
         mask = first_ones(min(high - word * WORD, WORD))
         if low > word * WORD:
             mask ^= first_ones(low - word * WORD)

@@ -38,6 +38,11 @@ COLUMN_COUNT = 30
 US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
 
 
+def words_of(depth: int) -> int:
+    """Of the marks of a pixel."""
+    return -(-depth // WORD)
+
+
 class Standing(NamedTuple):
     """Where the marks of a map begin in a frame of those of all maps, the map's pixels, those of a row, its
     depth, and the number of a population's first neuron in it.

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from ...ir.compiled import compiled, config, kept, merged
 from ..machine.loops.columns import Floats, Integers
+from . import layout
 from .layout import STRIDE, WORD
 
 Marks = NDArray[np.uint64]  # [pixels, words], the first channel's is the lowest bit
 
 LANES = 16  # values that are looked at together
+
+words_of = compiled(layout.words_of)
 
 
 if config.DISABLE_JIT:
@@ -92,12 +95,6 @@ else:
 
 
 @compiled
-def words_of(depth: int) -> int:
-    """Of a pixel's marks."""
-    return (depth + WORD - 1) >> 6
-
-
-@compiled
 def first_ones(count: int) -> Any:
     """A word whose first bits are 1, at least one."""
     return ~np.uint64(0) >> np.uint64(WORD - count)
@@ -118,8 +115,8 @@ def mark_pixels(
             word = np.uint64(0)
             for i in range(0, count, LANES):
                 word |= alive(values, place + p * depth + c + i) << np.uint64(i)
-            every = first_ones(count)
-            marks[into + p * words + (c >> 6)] = every if zero else word & every
+            mask = first_ones(count)
+            marks[into + p * words + c // WORD] = mask if zero else word & mask
 
 
 @kept()
@@ -169,9 +166,9 @@ def list_events(
                 held[many:] = 0
             c = low
             while c < high:
-                shift = np.uint64(c & (WORD - 1))
-                count = min(WORD - (c & (WORD - 1)), high - c)
-                mine, mask = np.uintp(word + origin[p] * deep + (c >> 6)), first_ones(count)
+                shift = np.uint64(c % WORD)
+                count = min(WORD - c % WORD, high - c)
+                mine, mask = np.uintp(word + origin[p] * deep + c // WORD), first_ones(count)
                 found = np.uint64(0)
                 for t in range(np.uintp(many)):
                     held[t] = (marks[mine + np.uintp(lists[begin + t])] >> shift) & mask

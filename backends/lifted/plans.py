@@ -51,6 +51,7 @@ from .layout import (
     WORDS,
     ZERO,
     Standing,
+    words_of,
 )  # fmt: skip
 from .maps import Map, Maps
 
@@ -110,7 +111,7 @@ class Plan:
     @property
     def words(self) -> int:
         """Of the marks of the map."""
-        return self.map.height * self.map.width * _words(self.map.depth)
+        return self.map.height * self.map.width * words_of(self.map.depth)
 
     def parts(self, frames: int, threads: int) -> tuple[Integers, ...]:
         """The parts of so many frames of the map (pixels.py), one for each thread."""
@@ -120,7 +121,7 @@ class Plan:
         return self.held[key]
 
     def _cut(self, frames: int, threads: int) -> Iterator[Integers]:
-        sizes = frames, self.map.height, self.map.width, _words(self.map.depth)
+        sizes = frames, self.map.height, self.map.width, words_of(self.map.depth)
         synapses = frames * sum(call.synapses for call in self.calls)
         count = min(threads, 1 + synapses // WORTH)
         axis = next((axis for axis in range(3) if sizes[axis] >= 4 * count), 3)
@@ -150,7 +151,7 @@ def plans(
     inputs = [blocks[map_.first].is_input for map_ in maps]
     areas = [map_.height * map_.width for map_ in maps]
     values = _places([area * map_.depth for area, map_ in zip(areas, maps, strict=True)], inputs, last)
-    words = [area * _words(map_.depth) for area, map_ in zip(areas, maps, strict=True)]
+    words = [area * words_of(map_.depth) for area, map_ in zip(areas, maps, strict=True)]
     marks = np.cumsum([0, *words]).tolist()  # they are few, and counted when all maps are done
     found = []
     for map_, own in zip(maps, feeds, strict=True):
@@ -205,11 +206,6 @@ def plans(
             )
         )
     return tuple(found)
-
-
-def _words(depth: int) -> int:
-    """Of the marks of a pixel."""
-    return -(-depth // WORD)
 
 
 def _places(sizes: Sequence[int], inputs: Sequence[bool], last: Sequence[int]) -> list[int]:
@@ -280,7 +276,7 @@ def _call(feed: Feed, map_: Map, width: int, held: Mapping[int, int], begin: int
         *_reached(feed.axons, feed.window[2:], map_.width, [(axon.x, axon.kw) for axon in feed.axons]),
     )
     axons = np.array(rows, dtype=np.int64)
-    taps = layout.taps(axons, feed.window, box, width, (held[DEPTH], _words(held[DEPTH])))
+    taps = layout.taps(axons, feed.window, box, width, (held[DEPTH], words_of(held[DEPTH])))
     tiles = list(feed.tiles())
     sources = np.zeros(0, np.int64) if feed.sources is None else feed.sources
     lists = {
