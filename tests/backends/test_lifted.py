@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from snc.backends.image.image import Image
 from snc.backends.lifted.edges import reaches
+from snc.backends.lifted.layout import LINE
+from snc.backends.lifted.plans import _places
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import Fire, Machine
 from snc.backends.words.words import Axon, Kernel, Step
@@ -281,3 +284,30 @@ def test_channels_of_more_words_than_one(size: int, depth: int) -> None:
         toy.join(part, target, event_view(weights), pad=(size // 2, size // 2))
     toy.output("y", target)
     assert agree(toy.image(), [{"x": random((1, depth, 5, 6), zeros=0.4)}], threads=2) == ""
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans(), st.integers(0, 9)), min_size=1, max_size=9))
+def test_maps_share_memory_in_turns(maps: list[tuple[int, bool, int]]) -> None:
+    """None stands where another one does that is still read, and inputs stand from the beginning on."""
+    sizes, inputs = [size for size, _, _ in maps], [is_input for _, is_input, _ in maps]
+    last = [index + more for index, (_, _, more) in enumerate(maps)]
+    places = _places(sizes, inputs, last)
+    held = [
+        (0 if is_input else index, last[index], places[index], places[index] + sizes[index])
+        for index, is_input in enumerate(inputs)
+    ]
+    for one, other in combinations(held, 2):
+        in_turns = one[1] < other[0] or other[1] < one[0]
+        assert in_turns or one[3] <= other[2] or other[3] <= one[2]
+    assert all(place % LINE == 0 for place in places)
+
+
+def test_a_chain_of_maps_takes_the_memory_of_two() -> None:
+    toy = Toy()
+    chain = [toy.input("x", (16, 4, 4))]
+    for number in range(6):
+        chain.append(toy.population((16, 4, 4), activation=Activation.RELU))
+        toy.join(chain[-2], chain[-1], event_view(random((16, 16, 1, 1), number)))
+    image, x = toy.output("y", chain[-1]).image(), random((1, 16, 4, 4), zeros=0.3)
+    assert max(plan.place for plan in Walk(image)._plans) == 16 * 4 * 4
+    assert agree(image, [{"x": x}, {"x": 2 * x}]) == ""
