@@ -40,9 +40,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 def merged(function: Callable[P, R]) -> Callable[P, R]:
     """The function as a part of the compiled function that calls it, compiled with that, and not alone."""
-    import numba
-
-    return cast(Callable[P, R], numba.njit(inline="always", nogil=True)(function))
+    return _jit(function, inline="always")
 
 
 def kept(*reads: ModuleType) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -80,10 +78,10 @@ def _cached(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
         return _jit(function, cache=True)
 
 
-def _jit(function: Callable[P, R], cache: bool = False, forceinline: bool = False) -> Callable[P, R]:
+def _jit(function: Callable[P, R], **options: bool | str) -> Callable[P, R]:
     import numba
 
-    return cast(Callable[P, R], numba.njit(cache=cache, forceinline=forceinline, nogil=True)(function))
+    return cast(Callable[P, R], numba.njit(nogil=True, **options)(function))
 
 
 @contextmanager
