@@ -10,6 +10,7 @@ Where weights are shared, the pointer comes before the weight. This is what lear
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from ...ir.storage import bitrun
 from ...ir.storage.bitrun import WORD_BITS
 from ..words import fields
 from .forms import Layout, Stored, Words
@@ -104,7 +105,7 @@ def _place(
     return (layout.kernel + pointer // slots) * WORD_BITS + pointer % slots
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def _column(
     layout: Layout,
     memory: Words,

@@ -18,6 +18,7 @@ from enum import IntEnum
 import numpy as np
 
 from ...ir.compiled import compiled, kept
+from ...ir.storage import bitrun
 from ...ir.storage.bitrun import WORD_BITS
 from ..words import fields
 from . import forms
@@ -227,7 +228,7 @@ def _walk(
     return count
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def _pass(
     layout: Layout,
     memory: Words,
@@ -278,7 +279,7 @@ def _pass(
         sums[event] = total
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def _get(layout: Layout, memory: Words, states: Integers) -> None:
     for target in range(len(states)):
         word, place = target // layout.states_a_word, target % layout.states_a_word
@@ -287,14 +288,14 @@ def _get(layout: Layout, memory: Words, states: Integers) -> None:
         )
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def _put(layout: Layout, memory: Words, states: Integers) -> None:
     for target in range(len(states)):
         word, place = target // layout.states_a_word, target % layout.states_a_word
         fields.put(memory, layout.states + word, place * layout.state_bits, layout.state_bits, states[target])
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def _weights(layout: Layout, memory: Words, places: Integers, weights: Integers) -> None:
     for i in range(len(weights)):
         weights[i] = fields.signed(

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ....ir.compiled import kept
 from ....ir.firing import learning
 from ....ir.firing.learning import NOISE_DROPPED, NOISE_FACTOR, NOISE_MODULUS, NOISE_PARTS, NOISE_TERM
+from ....ir.storage import bitrun
 from ...words import fields
 
 Integers = NDArray[np.int64]
@@ -16,7 +17,7 @@ TRUNCATE, NEAREST, STOCHASTIC = (int(rounding) for rounding in learning.Rounding
 READS, WRITES = range(2)  # of weights
 
 
-@kept(fields, learning)
+@kept(bitrun, fields, learning)
 def update(
     memory: Words,
     places: Integers,
@@ -55,7 +56,7 @@ def update(
     return noise
 
 
-@kept(fields)
+@kept(bitrun, fields)
 def rise(memory: Words, place: int, bits: int, raw: int) -> None:
     """Writes a threshold, which begins at a bit of the memory."""
     fields.pack_in(memory, place, bits, raw)

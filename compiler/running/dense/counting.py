@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ....backends.lifted import census, lists
+from ....backends.lifted import census, layout, lists
 from ....backends.lifted.census import (
     ALL,
     CLASSES,
@@ -83,7 +83,7 @@ else:
     infinite = _compared(_infinite)
 
 
-@kept(census, lists)
+@kept(census, layout, lists)
 def tallied(
     values: Floats, rows: Integers, spans: Integers, masks: Bits, classes: Integers, populations: Integers,
     cuts: Integers, planes: Integers, sums: Integers, wrong: Bits,
