@@ -23,6 +23,7 @@ from snc.ir.network import STRIDES, Neuron
 from snc.models.digits import digits_model
 
 from .reference import CHIP, options, shrunken
+from .sequences import FEATURES, HIDDEN, Net
 
 
 def saved(folder: Path, model: onnx.ModelProto) -> Path:
@@ -62,6 +63,25 @@ def test_a_prepared_model_is_the_same_in_another_process(tmp_path: Path) -> None
 def test_declarations_are_pickled_by_name() -> None:
     for one in (*Activation, Neuron.STANDARD, Neuron.INPUT):
         assert pickle.loads(pickle.dumps(one)) is one
+
+
+def test_constants_are_held_as_long_as_a_layer_reads_them(tmp_path: Path) -> None:
+    w = Writer(13, 3)
+    held = w.constant(np.ones(2, np.float32))
+    normalised = layers.batch_norm(w, layers.conv(w, w.input((1, 3, 6, 6)), 4))
+    path = saved(tmp_path, w.model([normalised, held], "normalised"))
+    before, graph = read.read_model(path).graph, prepare.folded(path, {})
+    assert [layer.op for layer in graph.layers] == ["Conv", "Identity"]
+    assert graph.constants.keys() == {*graph.layers[0].inputs[1:], *graph.layers[1].inputs}
+    assert len(before.constants) == 2 + 4 + 1  # of a convolution, its normalisation, and the constant output
+
+
+def test_the_constant_that_a_first_step_begins_with_is_held(tmp_path: Path) -> None:
+    net = Net()
+    start = net.held(np.full((1, 1, HIDDEN), 0.5, np.float32))
+    graph = prepare.folded(saved(tmp_path, net.model(*net.cell("RNN", "x", FEATURES, "", start))), {})
+    (carried,) = graph.carried
+    assert (graph.constants[carried.initial] == 0.5).all()
 
 
 class Counted:
