@@ -93,23 +93,19 @@ def observe(model: onnx.ModelProto, scope: Scope, file: str) -> Observed:
 
 
 def pieces(model: onnx.ModelProto, scope: Scope) -> tuple[Piece, ...]:
-    """The nodes of a model in pieces of PIECE_BYTES, or of one node; what goes on from piece to piece is
-    arrays alone, never lists of them.
-    """
+    """The nodes of a model in pieces of PIECE_BYTES, or of one node."""
     nodes = model.graph.node
     reads = [read_by(node) for node in nodes]
     last = {name: index for index, names in enumerate(reads) for name in names}
     weights = {tensor.name: tensor.ByteSize() for tensor in model.graph.initializer}
-    starts, bytes_, lists_end = [0], 0, 0
+    starts, bytes_ = [0], 0
     for index, node in enumerate(nodes):
-        made = [name for name in node.output if name]
-        size = sum(_bytes(name, scope) for name in made)
+        size = sum(_bytes(name, scope) for name in node.output if name)
         size += sum(weights.pop(name) for name in sorted(reads[index] & weights.keys()))
-        if bytes_ and bytes_ + size > PIECE_BYTES and index > lists_end:
+        if bytes_ and bytes_ + size > PIECE_BYTES:
             starts.append(index)
             bytes_ = 0
         bytes_ += size
-        lists_end = max([lists_end, *(last.get(name, 0) for name in made if scope.shape(name) is None)])
     ends = [*starts[1:], len(nodes)]
     return tuple(
         Piece(tuple(nodes[start:end]), frozenset(name for name, index in last.items() if index >= end))
