@@ -104,10 +104,7 @@ def probed(alone: Callable[[Array], Array], form: Form) -> AffineMap | None:
         return None
     drawn = np.random.default_rng(SEED).standard_normal((slices, elements)).astype(np.float32)
     bound = np.abs(drawn) @ np.abs(matrix.T) + np.abs(shift)
-    for given in (
-        drawn,
-        -drawn,
-    ):  # what is linear on each side of 0 alone, as the largest of elements, is not
+    for given in (drawn, -drawn):  # the largest of elements is linear on each side of 0 alone
         got, want = _rows(alone, given, form, is_whole=True), given @ matrix.T + shift
         if not (np.abs(got - want) <= TOLERANCE * bound.max(initial=0)).all():
             return None
