@@ -15,6 +15,7 @@ from snc.compiler.frontend import agree, observe
 from snc.compiler.frontend.agree import assert_agrees, differing
 from snc.compiler.frontend.alone import alone
 from snc.compiler.frontend.read import read_model, to_onnx
+from snc.compiler.pipeline.prepare import folded
 from snc.ir.errors import VerifyError
 from snc.ir.layers import LayerGraph
 from snc.passes.composing.compose import Compose
@@ -123,3 +124,29 @@ def test_few_tensors_are_held_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
         peaks.append(max(found))
     assert peaks[0] == peaks[1]
     assert peaks[0] <= 3 * piece  # what goes on from piece to piece, a piece, and what the layers make
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(float[1,4] x) => (y) { r = RandomNormalLike(x) a = Relu(x) y = Add(a, r) }",
+        "(float[1,4] x) => (x, y) { a = Relu(x) y = Neg(a) }",
+        "(float[1,4] x) => (float[2] c, y) { c = Constant<value = float[2] {1,2}>() a = Relu(x) y = Neg(a) }",
+        """(float[1,4] x) => (y) { k = Constant<value = float[4] {1, 2, 3, 4}>() e = Exp(k) n = Neg(e)
+           a = Relu(x) s = Shape(a) f = Add(a, n) y = Reshape(f, s) }""",
+        """(float[1,4] x) => (y) { z = Constant<value = float {0.5}>() p = Greater(x, z)
+           n = Neg(x) d = Cast<to = 1>(p) y = Add(d, n) }""",
+    ],
+    ids=["random", "an input is an output", "a constant is an output", "constants", "Booleans"],
+)
+def test_whatever_goes_from_piece_to_piece_is_read_alike(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g {text}'), path)
+    want = to_onnx(folded(path, {})).SerializeToString(deterministic=True)
+    monkeypatch.setattr(observe, "PIECE_BYTES", 1)
+    seen = read_model(path).seen
+    assert seen is not None
+    assert len(seen.names) > 1
+    assert to_onnx(folded(path, {})).SerializeToString(deterministic=True) == want
