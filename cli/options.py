@@ -219,11 +219,12 @@ def engine(function: F) -> F:
     """--engine."""
     return click.option(
         "--engine",
-        type=click.Choice(["walk", "literal", "dense"]),
-        default="walk",
+        type=click.Choice(["auto", "walk", "literal", "dense"]),
+        default="auto",
         show_default=True,
         help="What runs the image: feature map by feature map (walk) or event by event (literal), with the "
-        "same results to the last bit; or ONNX Runtime (dense), near them, in float32 arithmetic only.",
+        "same results to the last bit; or ONNX Runtime (dense), near them, in float32 arithmetic only. auto: "
+        "dense where its results are known to be the same, as those of integers are, else walk.",
     )(function)
 
 

@@ -158,7 +158,7 @@ class ChipImage:
         A network of one input takes the array alone. Frames of [C, H, W] do for an input of [1, C, H, W].
         Raises BadInput for other shapes and names.
         """
-        runner = runner_of(self.image, arithmetic)
+        runner = runner_of(self.image, arithmetic, "auto")
         results = [runner(frame, keep_layers=layers) for frame in self.frames(frames)]
         counters = results[0].run.counters
         for result in results[1:]:

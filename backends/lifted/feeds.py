@@ -9,15 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..machine.decode import Program
+from ...ir.errors import Origin
+from ..image.image import Image
+from ..machine.decode import Program, decode
 from . import layout
 from .boxes import boxes, filled, hull, is_single, runs
 from .edges import ADD, Edge, Geometry, Unliftable, fired, reaches, weights_of
-from .maps import Map, Maps, seen
+from .edges import edges as edges_of
+from .maps import Map, Maps, gathered, seen
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -276,6 +280,25 @@ class Recipes:
         inside = np.flatnonzero((at >= 0) & (at < held.shape[-1]))
         if inside.size:
             held[:, :, at[inside]] = weights_of(edge, self.program, inside)[..., 0].transpose(1, 2, 0)
+
+
+class Lifted(NamedTuple):
+    """An image, lifted: its decoded words, the axons between populations, these gathered into maps, and what
+    each of them hears.
+    """
+
+    program: Program
+    edges: Sequence[Edge]
+    maps: Maps
+    recipes: Recipes
+
+
+def lift(image: Image, origin: Origin) -> Lifted:
+    """Lifts an image. Raises BadImage, and Unliftable for one that only the literal machine can run."""
+    program = decode(image, origin)
+    found = edges_of(program)
+    maps = gathered(image, program, found)
+    return Lifted(program, found, maps, Recipes(program, maps))
 
 
 def _append(drafts: list[_Draft], draft: _Draft) -> None:

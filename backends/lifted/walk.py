@@ -20,16 +20,13 @@ from numpy.typing import ArrayLike
 
 from ...ir.errors import Origin
 from ..image.image import Image
-from ..machine.decode import decode
 from ..machine.machine import Arithmetic, Fire, Machine, Run
 from ..machine.tensors import fed, gathered
 from ..machine.values import fire
 from . import rounding
 from .census import Census
-from .edges import edges
-from .feeds import Recipes
+from .feeds import Lifted, lift
 from .lists import LANES, Marks, marked
-from .maps import gathered as gather_maps
 from .pixels import computed
 from .plans import Floats, Integers, Plan, plans
 from .threads import processors
@@ -72,19 +69,22 @@ class Walk:
     """An image, lifted. What `Machine` says of arithmetics, frames and errors holds here too.
 
     Raises Unliftable for an image that only the literal machine can run. `threads`: as many as there are
-    processors where it is None; results do not depend on it.
+    processors where it is None; results do not depend on it. `lifted`: the image, where that is known.
     """
 
     def __init__(
-        self, image: Image, arithmetic: Arithmetic = "float32", *, file: str = "", threads: int | None = None
+        self,
+        image: Image,
+        arithmetic: Arithmetic = "float32",
+        *,
+        file: str = "",
+        threads: int | None = None,
+        lifted: Lifted | None = None,
     ) -> None:
         self.image, self.arithmetic = image, arithmetic
         self._file, self._origin = file, Origin(file=file)
         self._chip = True if arithmetic == "chip" else None
-        program = decode(image, self._origin)
-        found = edges(program)
-        gathered = gather_maps(image, program, found)
-        recipes = Recipes(program, gathered)
+        program, found, gathered, recipes = lift(image, self._origin) if lifted is None else lifted
         self._blocks, self._at, self._places = program.blocks, program.at, gathered.places
         self._census = Census(program, found)
         self._tensors = {

@@ -33,7 +33,7 @@ def show_run(
 
     frames = "1 frame" if found.frames == 1 else f"{found.frames} frames"
     say(f"{model}: {frames} in {found.seconds:.2f} s, {found.arithmetic} arithmetic", style="bold")
-    if found.engine != "walk":
+    if found.engine not in ("auto", "walk"):
         say(f"engine      {found.engine}{NEAR if found.engine == 'dense' else ''}")
     say()
     for name, shape in found.outputs.items():

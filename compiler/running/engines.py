@@ -1,11 +1,15 @@
-"""What runs the chip's part of an image, by name: two engines with the same results, one with near ones."""
+"""What runs the chip's part of an image, by name: with the same results, to the last bit, but for the dense
+engine, whose are near them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ...backends.crossbar.image import CrossbarImage
 from ...backends.image.image import Image
-from ...ir.errors import BadInput
+from ...ir.activations import Activation
+from ...ir.errors import BadInput, Origin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +65,29 @@ def several(engine: Engine) -> Several | None:
     return cast(Several, engine) if hasattr(engine, "run_several") else None
 
 
+def auto(image: Image, arithmetic: "Arithmetic") -> Engine:
+    """By ONNX Runtime where that is known to give the machine's numbers, as it is of networks of integers;
+    else as `walk`.
+    """
+    from ...backends.lifted.edges import Unliftable
+    from ...backends.lifted.feeds import lift
+    from ...backends.lifted.walk import Walk
+
+    try:
+        lifted = lift(image, Origin())
+    except Unliftable:
+        return literal(image, arithmetic)
+    of_integers = any(block.activation is Activation.REQUANTISE for block in lifted.program.blocks)
+    if of_integers and arithmetic == "float32":
+        from .dense.engine import Dense
+
+        with suppress(BadInput):  # what has no graph
+            dense = Dense(image, lifted=lifted, exactly=True)
+            if dense.is_exact:
+                return dense
+    return Walk(image, arithmetic, lifted=lifted)
+
+
 def walk(image: Image, arithmetic: "Arithmetic") -> Engine:
     """Feature map by feature map where the image can be lifted, event by event where not."""
     from ...backends.lifted.edges import Unliftable
@@ -89,6 +116,7 @@ def dense(image: Image, arithmetic: "Arithmetic") -> Engine:
 
 
 ENGINES: Mapping[str, Callable[[Image, "Arithmetic"], Engine]] = {
+    "auto": auto,
     "walk": walk,
     "literal": literal,
     "dense": dense,
@@ -104,7 +132,7 @@ def engine_of(image: AnyImage, arithmetic: "Arithmetic", name: str) -> Engine:
     if arithmetic != "float32":
         rule = f"an image for crossbars has no {arithmetic} arithmetic"
         raise BadInput(None, rule, hint="leave --arithmetic out")
-    if name != "walk":
+    if name not in ("auto", "walk"):
         rule = f"an image for crossbars is not run by the {name} engine"
         raise BadInput(None, rule, hint="leave --engine out")
     return CrossbarMachine(image)

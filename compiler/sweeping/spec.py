@@ -75,7 +75,7 @@ class Measure:
     frames: int = 8
     seed: int = 0
     arithmetic: str = "float32"
-    engine: str = "walk"
+    engine: str = "auto"
     part: str = "all"
 
     def indices(self, count: int) -> list[int]:

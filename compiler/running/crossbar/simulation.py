@@ -61,7 +61,7 @@ class CrossbarSimulation:
     unused: int
     seconds: float
     per_crossbar: tuple[CrossbarCount, ...]
-    engine: str = "walk"
+    engine: str = "auto"
 
     @property
     def events(self) -> int:

@@ -6,29 +6,30 @@ the chip would do with these: a neuron that is 0 here and nearly 0 there is coun
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ....backends.image.image import Image, ImagePiece
 from ....backends.lifted.census import Census
-from ....backends.lifted.edges import ADD, Unliftable, edges
-from ....backends.lifted.feeds import Recipes
-from ....backends.lifted.maps import Map, gathered
+from ....backends.lifted.edges import ADD, Unliftable
+from ....backends.lifted.feeds import Lifted, Recipes, lift
+from ....backends.lifted.maps import Map
 from ....backends.lifted.plans import of_all_channels
 from ....backends.lifted.threads import processors
 from ....backends.lifted.walk import Walk
-from ....backends.machine.decode import Program, decode
+from ....backends.machine.decode import Program
 from ....backends.machine.machine import Fire, Run
 from ....backends.machine.tensors import fed
 from ....backends.machine.tensors import gathered as tensor_of
 from ....ir.errors import BadInput, Origin
 from .counting import Counting
+from .exact import ROUNDING_ANEW, Neurons, Proof, are_integers, integers
 from .functions import activated
 from .graph import Graph, Size
 from .session import Session
-from .sums import added
+from .sums import added, added_in_place
 from .terms import NotDenseError, stages
 from .updates import updated
 from .windows import Operand, Operands
@@ -37,29 +38,41 @@ Floats = NDArray[np.float32]
 
 TOGETHER = 8  # frames at most, and the neurons of all: what the cache holds
 NEURONS = 2**22
+WORTH = 2**28  # synapses of a frame that are quicker on several threads
 
 
 class Dense:
     """An image, lifted into a graph. Raises BadInput for one that has none.
 
     A frame with a number that is not finite is left to the walk. `threads`: ONNX Runtime's, as many as there
-    are processors where it is 0.
+    are processors where it is 0 and a frame is worth to wake them. `lifted`: the image, where that is known.
+    `is_exact`: results are the machine's to the last bit of inputs that are `integers`. `exactly`: frames of
+    which that is not known are left to the walk, too.
     """
 
-    def __init__(self, image: Image, *, file: str = "", threads: int = 0) -> None:
-        self.image, self._file, self._threads = image, file, threads or processors()
+    def __init__(
+        self,
+        image: Image,
+        *,
+        file: str = "",
+        threads: int = 0,
+        lifted: Lifted | None = None,
+        exactly: bool = False,
+    ) -> None:
+        self.image, self._file = image, file
         self._origin = Origin(file=file)
-        program = decode(image, self._origin)
         try:
-            found = edges(program)
-            lifted = gathered(image, program, found)
-            self._graph = graph_of(program, Recipes(program, lifted), lifted.maps)
+            self._lifted = lift(image, self._origin) if lifted is None else lifted
+            program, found, maps, recipes = self._lifted
+            self._graph, self.is_exact, synapses = graph_of(program, recipes, maps.maps)
         except (Unliftable, NotDenseError) as why:
             rule = f"the dense engine does not know {why}"
             raise BadInput(self._origin, rule, hint="use --engine walk") from None
+        self._threads = threads or (processors() if synapses >= WORTH else 1)
+        self._exactly = exactly
         self._census = Census(program, found)
-        self._blocks, self._at, self._places = program.blocks, program.at, lifted.places
-        self._maps = lifted.maps
+        self._blocks, self._at, self._places = program.blocks, program.at, maps.places
+        self._maps = maps.maps
         self._sessions: dict[bool, tuple[Session, Counting]] = {}
 
     @property
@@ -77,7 +90,7 @@ class Dense:
     ) -> Run:
         """The next frame; `trace` has the walk run it."""
         if trace is not None:
-            return self._exact.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
+            return self._walk.run(inputs, keep_layers=keep_layers, trace=trace, on_step=on_step)
         (run,) = self.run_several([inputs], keep_layers=keep_layers)
         if on_step is not None:
             on_step(len(self.image.steps), len(self.image.steps))
@@ -108,8 +121,8 @@ class Dense:
             counting.add(part, values, sums, infinite)
         counters = self._census.counters(sums)
         return [
-            self._exact.run(frame, keep_layers=keep_layers)
-            if infinite[number]
+            self._walk.run(frame, keep_layers=keep_layers)
+            if infinite[number] or (self._exactly and not self._is_known(frame))
             else Run(*self._tensors(values.maps, number, keep_layers), counters[number], "dense")
             for number, frame in enumerate(frames)
         ]
@@ -130,7 +143,8 @@ class Dense:
                 inputs[each.index] = size
             elif each.index in wanted or (counted and not block.fires_on_zero):
                 outputs[each.index] = size
-        return Session(self._graph, inputs, outputs, wanted, self._threads)
+        left = ROUNDING_ANEW if self.is_exact else ()
+        return Session(self._graph, inputs, outputs, wanted, self._threads, left)
 
     def states(self, core: int, population: int) -> tuple[Floats, ...]:
         """Nothing: what a population computes from is never kept here."""
@@ -139,9 +153,13 @@ class Dense:
     def restart(self) -> None:
         """The next frame is the first of a run; no frame depends on another here."""
 
+    def _is_known(self, frame: Mapping[str, ArrayLike]) -> bool:
+        """Whether the results of a frame are known to be the machine's."""
+        return self.is_exact and all(are_integers(np.asarray(array)) for array in frame.values())
+
     @cached_property
-    def _exact(self) -> Walk:
-        return Walk(self.image, file=self._file)
+    def _walk(self) -> Walk:
+        return Walk(self.image, file=self._file, lifted=self._lifted)
 
     def _block(self, piece: ImagePiece) -> int:
         return self._at[piece.core, piece.population]
@@ -172,12 +190,25 @@ class Dense:
         return found["output"], found["layer"]
 
 
-def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
-    """The maps of an image as a graph: map i is the tensor "m<i>". Raises NotDenseError."""
+class Made(NamedTuple):
+    """The maps of an image as a graph: map i is the tensor "m<i>". `is_exact`: whether its numbers are the
+    machine's to the last bit where all inputs are `integers`. `synapses`: of a frame, about.
+    """
+
+    graph: Graph
+    is_exact: bool
+    synapses: int
+
+
+def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Made:
+    """Makes the graph of an image. Raises NotDenseError."""
     graph = Graph()
     known: dict[int, Operand] = {}
     least: dict[int, float] = {}
     all_fire = {each.index for each in maps if program.blocks[each.first].fires_on_zero}
+    inputs = {each.index: integers(each.depth) for each in maps if program.blocks[each.first].is_input}
+    proof = Proof(maps, all_fire, inputs)
+    synapses = 0
     for each in maps:
         size, block = Size(each.depth, each.height, each.width), program.blocks[each.first]
         known[each.index] = Operand(f"m{each.index}", size)
@@ -185,14 +216,22 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
         if block.is_input:
             continue
         first, scale, parameters = of_all_channels(each, program.blocks)
-        found = stages(each, recipes.feeds(each), maps)
+        feeds = recipes.feeds(each)
+        synapses += (
+            sum(feed.units * (feed.targets[1] - feed.targets[0]) for feed in feeds) * size.height * size.width
+        )
+        found = stages(each, feeds, maps)
         operands = Operands(graph, known, size, all_fire, least)
+        proof.add(Neurons(each, found, first, scale, block.activation, parameters))
         # A scale of all channels goes into the weights of a sum, where no product or maximum follows.
-        is_inside = all(stage.update == ADD for stage in found) and not isinstance(scale, np.ndarray)
+        is_inside = not proof.holds and all(stage.update == ADD for stage in found)
+        is_inside &= not isinstance(scale, np.ndarray)
         inside = scale if is_inside and isinstance(scale, float) else 1.0
         state: str | None = None
         for stage in found:
-            if stage.update != ADD:
+            if proof.holds and each.index in proof.pairs:
+                state = added_in_place(operands, stage.terms, first)
+            elif stage.update != ADD:
                 state = updated(operands, state, first, stage.update, stage.terms)
             elif state is None:
                 state = added(operands, stage.terms, first, inside)
@@ -210,4 +249,4 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Graph:
         )
         value = activated(graph, state, block.activation, parameters, each.depth)
         graph.name(value, f"m{each.index}")
-    return graph
+    return Made(graph, proof.holds, synapses)

@@ -1,6 +1,6 @@
 """A graph in ONNX Runtime, its maps in one array that is written anew in every run."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ class Session:
     `kept`: outputs that are there until the next run; others until a part writes over them. `parts`: the maps
     that are there from each part on. `begins`: where the maps of one frame begin; those of more frames at so
     many times as much. `size`: the numbers of a frame. `constant`: maps with one frame, that stands for all.
+    `left`: names of ONNX Runtime's rewritings that it leaves out.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Session:
         outputs: Mapping[int, Size],
         kept: Collection[int],
         threads: int,
+        left: Sequence[str] = (),
     ) -> None:
-        self._sizes, self.inputs = {**inputs, **outputs}, inputs
+        self._sizes, self.inputs, self._left = {**inputs, **outputs}, inputs, list(left)
         varying = graph.varying([f"m{index}" for index in inputs])
         self.constant = frozenset(index for index in outputs if f"m{index}" not in varying)
         # Threads of several parts would get in each other's way.
@@ -89,12 +91,16 @@ class Session:
         model, large = graph.model(sizes, [f"m{index}" for index in outputs], constant)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # walk and host go on behind
         options.log_severity_level = 4
         held = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in large.items()}
         if held:
             options.add_external_initializers(list(held), list(held.values()))
         return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=self._left,
         )
 
     def _placed(self, frames: int) -> Values:

@@ -49,6 +49,22 @@ def added(o: Operands, terms: Sequence[Term], bias: Floats, scale: float) -> str
     return total
 
 
+def added_in_place(o: Operands, terms: Sequence[Term], bias: Floats) -> str:
+    """All terms, whose neurons hear those at their own place, and the bias, product by product."""
+    g, found = o.graph, []
+    for term in terms:
+        name = o.channels(o.maps[term.source], term.channels).name
+        if (term.weights != 1).any():
+            name = g.node("Mul", [name, g.constant(term.weights)])
+        found.append(name)
+    if bias.any():
+        found.append(g.constant(bias[:, None, None]))
+    total = found[0]
+    for name in found[1:]:
+        total = g.node("Add", [total, name])
+    return total
+
+
 def _parts(o: Operands, terms: Sequence[Term], scale: float) -> Iterator[Convolution | str]:
     whole: dict[tuple[Geometry, int, int], list[tuple[Operand, Floats]]] = defaultdict(list)
     spread: dict[Operand, list[tuple[Geometry, Floats]]] = defaultdict(list)

@@ -82,7 +82,7 @@ class Second:
         self._arithmetic, self._begins = arithmetic, begins
         self.answers = Answers()
         self._energy_nj = energy_of(image)
-        self._runner = runner_of(image, arithmetic)
+        self._runner = runner_of(image, arithmetic, "auto")
         self._counters: Counters | None = None
         self._found: list[Counts] = []
         self._equal = 0

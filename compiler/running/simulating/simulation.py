@@ -82,7 +82,7 @@ class Simulation:
     seconds: float
     per_layer: tuple[LayerCount, ...]
     per_core: tuple[CoreCount, ...]
-    engine: str = "walk"
+    engine: str = "auto"
 
 
 AnySimulation = Simulation | CrossbarSimulation
@@ -102,7 +102,7 @@ def simulate(
     frames: Sequence[Arrays],
     arithmetic: Arithmetic = "float32",
     *,
-    engine: str = "walk",
+    engine: str = "auto",
     watchers: Sequence[Watcher] = (),
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
@@ -115,7 +115,7 @@ def simulate(
     frames: Sequence[Arrays],
     arithmetic: Arithmetic = "float32",
     *,
-    engine: str = "walk",
+    engine: str = "auto",
     watchers: Sequence[Watcher] = (),
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
@@ -127,7 +127,7 @@ def simulate(
     frames: Sequence[Arrays],
     arithmetic: Arithmetic = "float32",
     *,
-    engine: str = "walk",
+    engine: str = "auto",
     watchers: Sequence[Watcher] = (),
     before: Iterable[Block] = (),
     on_step: OnStep = lambda frame, done, of: None,
@@ -158,7 +158,7 @@ def summed(
     shapes: Mapping[str, tuple[int, ...]],
     counters: Counters,
     seconds: float,
-    engine: str = "walk",
+    engine: str = "auto",
 ) -> AnySimulation:
     """What a run of so many frames counted. `shapes`: of the outputs."""
     if isinstance(image, CrossbarImage):

@@ -1,0 +1,181 @@
+"""Where the dense engine's numbers are the machine's to the last bit, and what follows from knowing it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from backends.agreement import assert_same, watched
+from backends.machine_toys import Toy
+
+from snc.backends.image.image import Image
+from snc.backends.lifted.walk import Walk
+from snc.backends.machine.machine import Machine
+from snc.compiler.running.dense.engine import Dense
+from snc.compiler.running.dense.exact import grid
+from snc.compiler.running.runner import Runner
+from snc.ir.activations import Activation
+from snc.ir.network import Update
+
+from .drawn_quantised import drawn
+from .reference import CHIP, compiled
+from .test_random import THOROUGH
+
+HALF, WIDTH = 0.5, 16
+RANDOM = np.random.default_rng(7)
+WHOLE = RANDOM.integers(-255, 256, (1, WIDTH, 8, 8)).astype(np.float32)
+EIGHT_BITS = (0.01, 1.0, -128.0, 127.0)
+
+
+def summed(
+    weights: Any, activation: Activation = Activation.IDENTITY, parameters: Any = (), bias: float = 0.0
+) -> Image:
+    """Neurons that hear one each at their own place, from one or several inputs, and a bias."""
+    toy, given = Toy(), np.reshape(weights, (-1, 1))
+    held = np.full(WIDTH, bias) if bias else None
+    sources = [toy.input(f"x{number}", (WIDTH, 8, 8)) for number in range(len(given))]
+    target = toy.population((WIDTH, 8, 8), activation=activation, parameters=parameters, bias=held)
+    for source, each in zip(sources, given, strict=True):
+        toy.join(source, target, np.full((WIDTH, 1, 1, 1), each), first=np.arange(WIDTH))
+    return toy.output("y", target).image()
+
+
+def frame_of(image: Image, x: Any = WHOLE) -> dict[str, Any]:
+    return {
+        t.name: np.roll(x, n, axis=3) for n, t in enumerate(t for t in image.tensors if t.kind == "input")
+    }
+
+
+def is_exact(image: Image) -> bool:
+    """Whether the engine knows that its numbers are the machine's; if it does, they are."""
+    seen = watched(image)
+    dense = Dense(seen)
+    frame = frame_of(seen)
+    if dense.is_exact:
+        assert_same(dense.run(frame, keep_layers=True), Machine(seen).run(frame, keep_layers=True))
+    return dense.is_exact
+
+
+def test_quantised_networks_that_are_known_to_be_the_walks_are() -> None:
+    """Frames at the ends of what 8 bits hold among them."""
+    known = 0
+    for seed in range(1000, 1000 + 12 * THOROUGH):
+        model, _ = drawn(seed)
+        image = watched(compiled(model, CHIP).image)
+        dense, walk = Dense(image, exactly=True), Walk(image)
+        random = np.random.default_rng(seed)
+        for values in ((-255, 255), (-1, 0, 1), range(-255, 256)):
+            frame = {name: random.choice(values, shape) for name, shape in dense.inputs.items()}
+            got = dense.run(frame, keep_layers=True)
+            assert_same(got, walk.run(frame, keep_layers=True))
+            assert got.engine == ("dense" if dense.is_exact else "walk")
+        known += dense.is_exact
+    assert known >= 3 * THOROUGH
+
+
+@pytest.mark.parametrize(
+    ("weights", "bias", "exact"),
+    [
+        ([127], 0, True),
+        ([127, -1, 8], 0, True),
+        ([0.375, -2.5, 1 / 64], 0.125, True),
+        ([1, 1, 1], 2**24 - 3 * 255, True),
+        ([1, 1, 1], 2**24 - 3 * 255 + 1, False),
+        ([1, 1, 1], 2.0**-14, True),
+        ([1, 1, 1], 2.0**-15, False),
+        ([0.1, 0.1, 0.1], 0, False),
+    ],
+)
+def test_sums_in_which_nothing_is_rounded(weights: list[float], bias: float, exact: bool) -> None:
+    assert is_exact(summed(weights, bias=bias)) == exact
+
+
+@pytest.mark.parametrize(("weights", "bias"), [([0.1], 0), ([0.1, 1 / 3], 0), ([0.7], 0.3), ([1e-7, 1e7], 0)])
+def test_two_products_are_added_as_the_machine_does(weights: list[float], bias: float) -> None:
+    assert is_exact(summed(weights, bias=bias))
+    assert is_exact(summed(weights, Activation.REQUANTISE, EIGHT_BITS, bias))
+
+
+@pytest.mark.parametrize(
+    ("activation", "parameters", "bias", "exact"),
+    [
+        (Activation.RELU, (), -(2.0**30), True),
+        (Activation.RELU, (), 2.0**30, False),
+        (Activation.CLIP, (0.0, 6.0), 2.0**30, True),
+        (Activation.REQUANTISE, (1.0, 1.0, -128.0, 127.0), 2.0**30, True),
+        (Activation.REQUANTISE, (2.0**-29, 1.0, -128.0, 127.0), 2.0**30, True),
+        (Activation.REQUANTISE, (2.0**-29, 1.0, -128.0, 127.0), 2.5 * 2.0**29, False),
+    ],
+)
+def test_channels_that_are_one_number_whatever_they_hear(
+    activation: Activation, parameters: Any, bias: float, exact: bool
+) -> None:
+    assert is_exact(summed([3, 5, 7], activation, parameters, bias)) == exact
+
+
+def test_a_sum_of_sums_is_not_weighed_anew() -> None:
+    """ONNX Runtime would make one convolution of a sum and its factor, whose weights are rounded then."""
+    toy = Toy()
+    source = toy.input("x", (WIDTH, 8, 8))
+    inner = toy.population((WIDTH, 8, 8), fires_on_zero=True)
+    toy.join(source, inner, RANDOM.integers(-127, 128, (WIDTH, WIDTH, 1, 1)))
+    target = toy.population((WIDTH, 8, 8))
+    factors = RANDOM.uniform(0.01, 0.02, (WIDTH, 1, 1, 1))
+    toy.join(inner, target, factors, first=np.arange(WIDTH))
+    image = toy.output("y", target).image()
+    frame = frame_of(image)
+    dense = Dense(image)
+    assert dense.is_exact
+    assert_same(dense.run(frame), Machine(image).run(frame))
+
+
+@pytest.mark.parametrize(
+    ("fires", "first", "exact"), [(True, -np.inf, True), (False, 0.0, True), (False, -1e30, False)]
+)
+def test_maxima(fires: bool, first: float, exact: bool) -> None:
+    """Of a first state that is smaller than all, nothing is left where each neuron hears an event."""
+    toy = Toy()
+    source = toy.input("x", (WIDTH, 8, 8), fires_on_zero=fires)
+    pool = toy.population((WIDTH, 4, 4), initial=first)
+    toy.join(
+        source,
+        pool,
+        np.ones((WIDTH, 1, 2, 2)),
+        first=np.arange(WIDTH),
+        sl=1,
+        update=Update.MAXIMUM,
+        pad=(1, 1),
+    )
+    target = toy.population((WIDTH, 4, 4))
+    toy.join(pool, target, RANDOM.integers(-127, 128, (WIDTH, WIDTH, 1, 1)))
+    assert is_exact(toy.output("y", target).image()) == exact
+
+
+@pytest.mark.parametrize("activation", [Activation.SIGMOID, Activation.TANH, Activation.SOFTPLUS])
+def test_functions_that_are_computed_otherwise(activation: Activation) -> None:
+    assert not is_exact(summed([1, 1], activation))
+
+
+def test_auto_takes_the_quicker_engine_that_gives_the_machines_numbers() -> None:
+    whole, real = summed([0.02, 0.03], Activation.REQUANTISE, EIGHT_BITS), summed([0.1, 0.2, 0.3])
+    assert Runner(whole, engine="auto")(frame_of(whole)).run.engine == "dense"
+    assert Runner(whole, "chip", "auto")(frame_of(whole)).run.engine == "walk"
+    assert Runner(real, engine="auto")(frame_of(real)).run.engine == "walk"
+
+
+@pytest.mark.parametrize("odd", [0.5, 256.0, -3000.0])
+def test_frames_of_other_numbers_are_the_walks(odd: float) -> None:
+    image = summed([0.02, 0.03], Activation.REQUANTISE, EIGHT_BITS)
+    frame, other = frame_of(image), frame_of(image)
+    other["x1"] = other["x1"].copy()
+    other["x1"][0, 3, 2, 1] = odd
+    runs = [result.run for result in Runner(image, engine="auto").several([frame, other, frame])]
+    assert [run.engine for run in runs] == ["dense", "walk", "dense"]
+    for run, given in zip(runs, (frame, other, frame), strict=True):
+        assert_same(run, Machine(image).run(given))
+
+
+def test_grids() -> None:
+    numbers = np.array([[1.5, -0.25], [0, 0], [3, 2], [2.0**-30, 1], [96, 64]])
+    assert grid(numbers).tolist() == [0.25, np.inf, 1, 2.0**-30, 32]
+    assert grid(np.array([[0.1, 1]]))[0] == 2.0**-55
+    assert grid(np.zeros(0)).size == 0
