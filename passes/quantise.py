@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -134,7 +134,8 @@ def _exact(projection: Projection) -> Projection:
 def _live(kernel: Kernel) -> Array:
     """The weights without those that change no state, so that no memory is spent on them."""
     sizes = np.abs(kernel.weights)
-    return np.where(sizes < IDLE * min(1.0, sizes.max(initial=0)), np.float32(0), kernel.weights)
+    is_idle = sizes < IDLE * min(1.0, sizes.max(initial=0))
+    return np.where(is_idle, np.float32(0), kernel.weights) if is_idle.any() else kernel.weights
 
 
 def _common_power(weights: Array) -> int:
@@ -151,19 +152,17 @@ def _projection(projection: Projection, formats: Mapping[str, str], scales: _Sca
         return projection
     assert kernel.index is not None
     known = codec_of(formats[kernel.constant])
-    by: Any = 1.0
     has_idle = known.bits <= STATE_BITS and projection.update is Update.ADD
     given = _live(kernel) if has_idle else kernel.weights
     if scales is None:
         exponents = known.exponents(given)
+        weights = known.rounded(given, exponents).astype(np.float32)
     else:
         exponents = np.full(len(kernel.weights), scales.exponent, dtype=np.int64)
         channels = np.clip(kernel.first[:, None] + np.arange(kernel.depth), 0, scales.channels.size - 1)
         by = scales.channels.astype(np.float64)[channels][:, :, None, None]
-    given = given / by
-    if scales is not None:
-        given = within(given / 2.0**scales.exponent, known) * 2.0**scales.exponent
-    weights = (known.rounded(given, exponents) * by).astype(np.float32)
+        given = within(given / by / 2.0**scales.exponent, known) * 2.0**scales.exponent
+        weights = (known.rounded(given, exponents) * by).astype(np.float32)
     if not known.has_zero:
         weights[kernel.index < 0] = 0
     held = replace(kernel, weights=weights, format=known.name, exponents=exponents)

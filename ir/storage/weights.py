@@ -1,167 +1,22 @@
-"""Codecs: how numbers are stored, and what is left of them. A new format is a new row of `FORMATS`.
+"""Codecs: the formats of numbers. A new one is a new row of `FORMATS`.
 
 What stands in the image for a codec is its row in `backends/words/codes.py`.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..deadline import in_time
-from .bitrun import CODE_TYPES, BitRun, code_type, words_for
-from .skipping import Layout, place_bits, skipped_bits
+from .bitrun import CODE_TYPES, code_type
+from .codec import PLAIN_FORM, Codes, Form
+from .codec import Codec as Codec
+from .codec import Scale as Scale
 
-CACHED = 2**15  # numbers whose intermediate results a processor keeps at hand
 FRACTION = 2**52  # how many fractions a float64 has for each exponent
 ONE_BITS = 1023 * FRACTION  # the number 1, as the whole number that its bits are
 COARSE_BITS, COARSE_TRIES = 5, 5  # of so few bits, the best exponent may let many weights saturate
-
-Codes = NDArray[Any]  # unsigned, one code in each element
-Exponents = NDArray[np.int64]
-
-
-class Scale(Enum):
-    """Where the scale of a codec's numbers stands."""
-
-    NONE = "none: `exponent` is 0"
-    DESCRIPTOR = "`exponent`, for each source channel"
-
-
-class Form(NamedTuple):
-    """Which codec of its family one is: the bits of a number, those of its exponent, and whether it has
-    subnormal numbers. Zeros where a family has one codec alone.
-    """
-
-    number_bits: int = 0
-    exponent_bits: int = 0
-    subnormals: int = 0
-
-
-PLAIN_FORM = Form()
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """How numbers are stored: codes of `bits` bits, end to end, each number times a scale.
-
-    `to_codes` takes numbers (float64) to the nearest codes, `from_codes` takes codes to numbers. `largest` is
-    the largest magnitude that a code stands for; weights are scaled to it. `biases` names the codec of the
-    biases beside such weights. `text` is what the manual says of a number. `tries`: how many exponents are
-    compared for the one that errs least. `family` is what codecs have in common that differ in `form` alone.
-    `has_zero`: whether a code is 0.
-    """
-
-    name: str
-    bits: int
-    text: str
-    to_codes: Callable[[NDArray[np.float64]], Codes]
-    from_codes: Callable[[Codes], NDArray[Any]]
-    scale: Scale = Scale.NONE
-    largest: float = float("inf")
-    biases: str = "float16"
-    tries: int = 2
-    family: str = ""
-    form: Form = PLAIN_FORM
-    has_zero: bool = True
-
-    @property
-    def kind(self) -> str:
-        """The name of its family, or its own where it has none."""
-        return self.family or self.name
-
-    def exponents(self, weights: NDArray[np.float32]) -> Exponents:
-        """The best exponent for each row of weights [rows, ...]: of the finest that fit, the one that errs
-        least.
-
-        The finest exponent that holds the largest weight is compared with those below it, where the largest
-        weights saturate.
-        """
-        if self.scale is Scale.NONE:
-            return np.zeros(len(weights), dtype=np.int64)
-        found = self.finest(weights)
-        for part in _parts(weights):
-            rows, safe = weights[part].reshape(len(weights[part]), -1).astype(np.float64), found[part]
-            tried = [((self.rounded(rows, safe - i) - rows) ** 2).sum(axis=1) for i in range(self.tries)]
-            found[part] = safe - np.argmin(tried, axis=0)
-        return found
-
-    def finest(self, rows: NDArray[Any]) -> Exponents:
-        """The least exponent for each row of weights [rows, ...] that makes none of them saturate."""
-        if self.scale is Scale.NONE:
-            return np.zeros(len(rows), dtype=np.int64)
-        peak = np.abs(rows.reshape(len(rows), -1)).max(axis=1, initial=0).astype(np.float64)
-        found = np.ceil(np.log2(np.where(peak > 0, peak, 1.0) / self.largest)).astype(np.int64)
-        return np.clip(found, -120, 120)
-
-    def encode(self, weights: NDArray[Any], exponents: Exponents) -> Codes:
-        """The codes of weights [rows, ...], row r divided by 2^exponents[r]."""
-        found = np.empty(weights.shape, dtype=code_type(self.bits))
-        for part in _parts(weights):
-            powers = _powers(exponents[part], weights.ndim)
-            found[part] = self.to_codes(weights[part].astype(np.float64) / powers)
-        return found
-
-    def decode(self, codes: Codes, exponents: Exponents) -> NDArray[np.float64]:
-        """The weights that codes [rows, ...] stand for."""
-        return self.from_codes(codes).astype(np.float64) * _powers(exponents, codes.ndim)
-
-    def rounded(self, weights: NDArray[Any], exponents: Exponents) -> NDArray[np.float64]:
-        """The weights as the codec holds them."""
-        found = np.empty(weights.shape)
-        for part in _parts(weights):
-            found[part] = self.decode(self.encode(weights[part], exponents[part]), exponents[part])
-        return found
-
-    def run(self, numbers: NDArray[Any]) -> BitRun:
-        """Numbers as they are stored, without a scale."""
-        return BitRun.of(self.to_codes(np.asarray(numbers, dtype=np.float64)), self.bits)
-
-    def numbers(self, run: BitRun) -> NDArray[Any]:
-        """The numbers of a run, without a scale."""
-        return self.from_codes(run.codes)
-
-    def size_bits(self, count: Any) -> Any:
-        """The bits of so many numbers; of many counts at once, too."""
-        return count * self.bits
-
-    def layouts(self, count: Any, present: Any) -> Any:
-        """The `Layout` in which a kernel takes the fewest words: of `count` weights, `present` are other than
-        zero. Of arrays, too.
-        """
-        return np.where(present > 0, np.argmin(self._sizes(count, present), axis=0), Layout.BITMAP)
-
-    def words(self, count: Any, present: Any) -> Any:
-        """The words of such a kernel, in its smallest layout; none where there are zeros alone."""
-        return np.where(present > 0, np.min(self._sizes(count, present), axis=0), 0)
-
-    def _sizes(self, count: Any, present: Any) -> NDArray[np.int64]:
-        """The words of such a kernel, layout by layout."""
-        whole = words_for(count, self.bits)
-        if not self.has_zero:
-            whole = np.where(present < count, np.iinfo(np.int64).max, whole)  # cannot be stored so
-        sizes = (skipped_bits(count, present, self.bits, each) for each in (Layout.BITMAP, Layout.LIST))
-        return np.stack(np.broadcast_arrays(whole, *(words_for(size, 1) for size in sizes)))
-
-    def least_bits(self, count: Any, present: Any) -> Any:
-        """The bits of so many weights in any layout, at least, as a part of any kernel."""
-        before = np.minimum(count, present * place_bits(count))
-        return np.where(present > 0, np.minimum(count * self.bits, before + present * self.bits), 0)
-
-
-def _parts(weights: NDArray[Any]) -> Iterator[slice]:
-    """Rows of weights [rows, ...], so many at a time that what is computed of them stays in the cache."""
-    each = max(1, CACHED // max(1, weights[:1].size))
-    for start in range(0, len(weights), each):
-        in_time("weights were rounded")
-        yield slice(start, start + each)
-
-
-def _powers(exponents: Exponents, axes: int) -> NDArray[np.float64]:
-    return np.exp2(exponents.astype(np.float64)).reshape(-1, *[1] * (axes - 1))
 
 
 def floating(name: str, bits: int, biases: str) -> Codec:
@@ -199,6 +54,13 @@ def fixed(name: str, bits: int, form: Form = PLAIN_FORM) -> Codec:
     def from_codes(codes: Codes) -> NDArray[Any]:
         return np.asarray(numbers[codes])
 
+    def nearest(given: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = np.rint(given)
+        np.clip(found, -largest, largest, out=found)
+        np.copyto(found, given, where=given == -largest - 1)
+        found += 0.0  # no zero is negative
+        return found
+
     family = "fixed" if form.number_bits else ""
     text = f"{'n' if family else bits}-bit two's complement integer"
     return Codec(
@@ -212,6 +74,7 @@ def fixed(name: str, bits: int, form: Form = PLAIN_FORM) -> Codec:
         tries=tries,
         family=family,
         form=form,
+        nearest=nearest,
     )
 
 
@@ -232,17 +95,47 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
     def to_codes(given: NDArray[np.float64]) -> Codes:
         sizes = np.abs(given)
         # From 1 on, codes are the first bits of a float64, rounded to the nearest, ties to even.
-        places = sizes.view(np.int64) - ONE_BITS
-        whole = places // place
-        is_odd = whole - 2 * (whole // 2)
-        found = (places + (place // 2 - 1) + is_odd) // place
-        found = np.minimum(found, len(magnitudes) - 1)
-        if subnormals:
-            found = np.where(sizes < 2, np.rint(sizes * (fractions / 2)), found)
+        found = sizes.view(np.int64) - ONE_BITS
+        whole = found // place
+        found += whole
+        found += place // 2 - 1
+        whole //= 2
+        whole *= 2
+        found -= whole
+        found //= place
+        np.minimum(found, len(magnitudes) - 1, out=found)
+        if subnormals:  # below 2, numbers are as far apart as above
+            np.minimum(sizes, 2, out=sizes)
+            sizes *= fractions / 2
+            np.maximum(found, np.rint(sizes, out=sizes).astype(np.int64), out=found)
         else:
-            found = np.maximum(found, 1) * (sizes > magnitudes[1] / 2)
+            np.maximum(found, 1, out=found)
+            found *= sizes > magnitudes[1] / 2
         codes = found.astype(code_type(bits))
-        return np.asarray(codes + codes.dtype.type(len(magnitudes)) * ((given < 0) & (codes > 0)))
+        is_negative = given < 0
+        is_negative &= codes > 0
+        codes += is_negative * codes.dtype.type(len(magnitudes))
+        return codes
+
+    # A number times this, plus the number, ends with the last place of its code.
+    beyond = float(FRACTION // fractions)
+
+    def nearest(given: NDArray[np.float64]) -> NDArray[np.float64]:
+        sizes = np.abs(given)
+        np.minimum(sizes, magnitudes[-1], out=sizes)
+        if not subnormals:
+            is_some = sizes > magnitudes[1] / 2
+            np.maximum(sizes, magnitudes[1], out=sizes)
+        many = sizes * beyond
+        if subnormals:
+            np.maximum(many, 2 * beyond, out=many)  # below 2, numbers are as far apart as above
+        sizes += many
+        sizes -= many
+        if not subnormals:
+            sizes *= is_some
+        np.copysign(sizes, given, out=sizes)
+        sizes += 0.0  # no zero is negative
+        return sizes
 
     text = "sign in the highest bit, then e bits E, then m = n - 1 - e bits M: 2^E * (1 + M / 2^m); but "
     text += "2 * M / 2^m where E is 0" if subnormals else "0 where E and M are 0"
@@ -257,6 +150,9 @@ def adaptive(bits: int, exponent_bits: int, subnormals: bool) -> Codec:
         tries=2 if bits > COARSE_BITS else COARSE_TRIES,
         family="adaptive",
         form=Form(bits, exponent_bits, int(subnormals)),
+        nearest=nearest
+        if fractions > 1
+        else None,  # without a fraction, the even code is not the even number
     )
 
 

@@ -72,6 +72,23 @@ def test_rounding_is_to_the_nearest(codec: Codec) -> None:
     assert (ties % 2 == 0).all(), "of two that are as near, the one with the even code"
 
 
+@pytest.mark.parametrize("codec", SMALL, ids=lambda codec: codec.name)
+def test_weights_are_rounded_to_what_their_codes_stand_for(codec: Codec) -> None:
+    """Of single precision they are rounded without codes, to the last bit and the sign of a zero."""
+    every = numbers(codec)
+    middles = (every[1:] + every[:-1]) / 2
+    given = np.concatenate([every, middles]).astype(np.float32)
+    given = np.concatenate([given, np.nextafter(given, np.inf), np.nextafter(given, -np.inf)])
+    drawn = np.random.default_rng(0).normal(0, codec.largest / 3, 3000)
+    given = np.concatenate([given, drawn, drawn / 1000, [0.0, -0.0, 1e-40, -1e-40, 1e30, -1e30]])
+    rows = np.stack([given, -given, given / 2, given * 1024]).astype(np.float32)
+    exponents = np.array([0, 0, -1, 10])
+    found = codec.rounded(rows, exponents)
+    held = codec.decode(codec.encode(rows, exponents), exponents)
+    assert np.array_equal(found, held)
+    assert np.array_equal(np.signbit(found), np.signbit(held))
+
+
 def test_the_published_adaptive_float() -> None:
     """AdaptivFloat<4, 2> of exponent bias -2, as its paper's figure has it."""
     codes = FORMATS["adaptive4e2"].from_codes(np.arange(8).astype(np.uint8)) / 4
@@ -118,7 +135,7 @@ def test_rows_are_rounded_alike_alone_and_together(name: str, monkeypatch: pytes
     )
     exponents = codec.exponents(weights)
     together = codec.rounded(weights, exponents)
-    monkeypatch.setattr("snc.ir.storage.weights.CACHED", 1)  # a row at a time
+    monkeypatch.setattr("snc.ir.storage.codec.CACHED", 1)  # a row at a time
     assert np.array_equal(codec.exponents(weights), exponents)
     assert np.array_equal(codec.rounded(weights, exponents), together)
     alone = [codec.decode(codec.encode(weights[i : i + 1], e), e) for i, e in enumerate(exponents[:, None])]
