@@ -20,6 +20,8 @@ from ..machine.timing import Clock, Work, along
 from .edges import Edge, synapses
 from .layout import WORD
 from .lists import Marks, first_ones, ones, words_of
+from .loops import tickets
+from .loops.tickets import taken
 
 Integers = NDArray[np.int64]
 
@@ -58,16 +60,17 @@ class Share:
 HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
 
 
-@kept()
+@kept(tickets)
 def sum_by_pixel(
     marks: Marks, members: Integers, standing: Integers, populations: Integers, cuts: Integers,
-    usual: Integers, odd: Integers, planes: Integers, sums: Integers,
+    usual: Integers, odd: Integers, planes: Integers, sums: Integers, turn: Integers,
 ) -> None:  # fmt: skip
-    """Sums of planes over the neurons of some populations that fire, for each frame and run of channels.
-    `standing`: where their marks are (`Standing`).
+    """Sums of planes over the neurons of populations that fire, for each frame and run of channels.
+    `standing`: where their marks are (`Standing`). `turn`: how many have been taken, by any thread.
     """
-    for each in range(sums.shape[0] * members.size):
-        frame, m = each // members.size, each % members.size
+    each = taken(turn, 0)
+    while each < sums.shape[0] * members.size:
+        m, frame = each // sums.shape[0], each % sums.shape[0]
         begin, pixels, row, depth, number = standing[m]
         words = words_of(depth)
         own = populations[members[m]]
@@ -86,6 +89,7 @@ def sum_by_pixel(
                 at = first + (odd[i] * row + odd[i + 1]) * words
                 tally[odd[i + 2]] += firing(marks, at, words, 1, low, high)
             add_up(own, r, total, tally, usual, planes, sums[frame])
+        each = taken(turn, 0)
 
 
 @compiled
@@ -176,9 +180,18 @@ class Census:
         """Sums of nothing yet, to be added to, [frames, sums]."""
         return np.zeros((frames, self._size), dtype=np.int64)
 
-    def by_pixel(self, marks: Marks, members: Integers, standing: Integers, sums: Integers) -> None:
-        """Counts populations, each with its `Standing`, by the marks of maps, frame by frame."""
-        sum_by_pixel(marks, members, standing, *self.arrays, sums)
+    def by_pixel(
+        self, marks: Marks, members: Integers, standing: Integers, sums: Integers, turn: Integers
+    ) -> None:
+        """Counts populations, each with its `Standing`, by the marks of maps, frame by frame. Threads that do
+        so together share `turn`, a 0 at first.
+        """
+        sum_by_pixel(marks, members, standing, *self.arrays, sums, turn)
+
+    def work(self, members: Integers) -> Integers:
+        """Of populations: pixels that are looked at, or a little more."""
+        own = self.arrays[0][members]
+        return own[:, RUNS] * (own[:, ODDS] + own[:, SOME] * own[:, HEIGHT] * own[:, WIDTH])
 
     def counters(self, sums: Integers) -> list[Counters]:
         """The counters as the machine gives them, frame by frame."""

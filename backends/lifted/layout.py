@@ -26,13 +26,18 @@ LINE = 16  # numbers in a line of the cache, at whose beginning arrays begin
 # source has so many PIXELS of such a DEPTH; ZERO: all its neurons fire. WEIGHTS: their address, and SIZE.
 # TOP to RIGHT: the box of pixels that it may reach. LOW, HIGH: its channels. SINGLE: each target hears one
 # channel, which SOURCES give, APART where they are not side by side. MIXED: some update is not ADD. MOST:
-# taps of a pixel at most. Then where something begins in the map's list of integers: tiles (4 each); what
+# taps of a pixel at most. Then where something begins in the list of integers: tiles (4 each); what
 # `Taps` has, so many classes of pixels ACROSS and taps in TOTAL; axons (their first unit of weights, and how
-# many a channel has); and sources.
+# many a channel has); and sources. SOURCE: the number of the map that is heard.
 VALUES, MARKS, PIXELS, DEPTH, ZERO, WEIGHTS, SIZE, TOP, BOTTOM, LEFT, RIGHT, LOW, HIGH = range(13)
 SINGLE, APART, MIXED, MOST, TILES, TILE_COUNT, ROWS, COLUMNS, STARTS, ACROSS, TAPS, TOTAL = range(13, 25)
-AXONS, AXON_COUNT, SOURCES, WORDS, BITS = range(25, 30)
-COLUMN_COUNT = 30
+AXONS, AXON_COUNT, SOURCES, WORDS, BITS, SOURCE = range(25, 31)
+COLUMN_COUNT = 31
+
+# Columns of a stage, by which the values of a map are made, or what is left of them: the first five are those
+# above, of its map. CLIPS: the activation function is a scale and limits. BEGUN: states begin as what values
+# hold. FEEDS, FEEDS_END: what it hears. INITIAL: where what states begin with begins. MAP: its number.
+HEIGHT, WIDTH, CLIPS, BEGUN, FEEDS, FEEDS_END, INITIAL, MAP = range(5, 13)
 
 # Columns of an axon between maps. BASE: its first unit of weights.
 US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)

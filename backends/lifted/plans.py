@@ -1,8 +1,7 @@
 """What the walk does for each map, made ready once: the arguments of the compiled loops."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +37,7 @@ from .layout import (
     ROWS,
     SINGLE,
     SIZE,
+    SOURCE,
     SOURCES,
     STARTS,
     TAPS,
@@ -47,7 +47,6 @@ from .layout import (
     TOTAL,
     VALUES,
     WEIGHTS,
-    WORD,
     WORDS,
     ZERO,
     Standing,
@@ -58,8 +57,6 @@ from .maps import Map, Maps
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Span = tuple[int, int]
-
-WORTH = 1 << 19  # synapses that are worth another thread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +79,7 @@ class Plan:
     `word`: where its values and marks begin in a frame of the memory of all maps. `members`: its populations,
     and where their marks are (`Standing`). `limits`: scale, least and largest value of an activation
     function that does nothing else. `half`: whether the chip rounds its states, or None. `most`: the largest
-    first state. `columns`, `feeds` and `lists` are what the compiled loops read.
+    first state.
     """
 
     map: Map
@@ -98,10 +95,6 @@ class Plan:
     parameters: tuple[float | Floats, ...]
     limits: tuple[np.float32, np.float32, np.float32] | None
     calls: tuple[Call, ...]
-    columns: Integers
-    feeds: Integers
-    lists: Integers
-    held: dict[tuple[int, int], tuple[Integers, ...]] = field(default_factory=dict)
 
     @property
     def neurons(self) -> int:
@@ -113,24 +106,14 @@ class Plan:
         """Of the marks of the map."""
         return self.map.height * self.map.width * words_of(self.map.depth)
 
-    def parts(self, frames: int, threads: int) -> tuple[Integers, ...]:
-        """The parts of so many frames of the map (pixels.py), one for each thread."""
-        key = frames, threads
-        if key not in self.held:
-            self.held[key] = tuple(self._cut(frames, threads))
-        return self.held[key]
+    def of(self, values: Floats, frames: int) -> Floats:
+        """Those of the map, flat, in the values of all maps."""
+        return values[frames * self.place :][: frames * self.neurons]
 
-    def _cut(self, frames: int, threads: int) -> Iterator[Integers]:
-        sizes = frames, self.map.height, self.map.width, words_of(self.map.depth)
-        synapses = frames * sum(call.synapses for call in self.calls)
-        count = min(threads, 1 + synapses // WORTH)
-        axis = next((axis for axis in range(3) if sizes[axis] >= 4 * count), 3)
-        for span in pairwise(sizes[axis] * part // count for part in range(count + 1)):
-            if span[1] > span[0]:
-                part = np.array([(0, size) for size in sizes], dtype=np.int64)
-                part[axis] = span
-                part[3] = np.minimum(part[3] * WORD, self.map.depth)
-                yield part.ravel()
+    @property
+    def synapses(self) -> int:
+        """Of a frame in which all neurons fire."""
+        return sum(call.synapses for call in self.calls)
 
 
 def plans(
@@ -154,13 +137,15 @@ def plans(
     words = [area * words_of(map_.depth) for area, map_ in zip(areas, maps, strict=True)]
     marks = np.cumsum([0, *words]).tolist()  # they are few, and counted when all maps are done
     found = []
+    begin = 0
     for map_, own in zip(maps, feeds, strict=True):
         standing = [block for part in map_.parts for block in part.blocks]
         places = [gathered.places[block] for block in standing]
         calls: list[Call] = []
         for feed in own:
-            source, begin = feed.source, sum(call.lists.size for call in calls)
+            source = feed.source
             held = {
+                SOURCE: source,
                 VALUES: values[source],
                 MARKS: marks[source],
                 PIXELS: areas[source],
@@ -168,11 +153,10 @@ def plans(
                 ZERO: blocks[maps[source].first].fires_on_zero,
             }
             calls.append(_call(feed, map_, maps[source].width, held, begin))
+            begin += calls[-1].lists.size
         block, place, word = blocks[map_.first], values[map_.index], marks[map_.index]
         half = chip if not block.word.neuron.is_wide else None
         initial, scale, parameters = of_all_channels(map_, blocks)
-        limits = _limits(block.activation, scale, parameters)
-        columns = place, word, map_.height, map_.width, map_.depth, block.fires_on_zero, limits is not None
         found.append(
             Plan(
                 map_,
@@ -198,11 +182,8 @@ def plans(
                 float(np.abs(initial).max()),
                 scale,
                 parameters,
-                limits,
+                _limits(block.activation, scale, parameters),
                 tuple(calls),
-                np.array(columns, dtype=np.int64),
-                np.array([call.columns for call in calls], dtype=np.int64).reshape(-1, COLUMN_COUNT),
-                np.concatenate([np.zeros(0, dtype=np.int64), *(call.lists for call in calls)]),
             )
         )
     return tuple(found)
@@ -263,7 +244,7 @@ def _joined(numbers: Sequence[float | Floats]) -> float | Floats:
 
 def _call(feed: Feed, map_: Map, width: int, held: Mapping[int, int], begin: int) -> Call:
     """A feed, made ready. `held`: the columns of its source, of such a width. `begin`: where its part of the
-    map's list of integers begins.
+    list of integers begins.
     """
     deep = 1 if feed.sources is not None else feed.channels[1] - feed.channels[0]
     rows = []

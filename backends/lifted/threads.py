@@ -1,8 +1,12 @@
 """How many threads a run takes: one for each processor, or its share where several processes share them."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 LIMIT = "OMP_NUM_THREADS"  # the environment variable by which libraries are told, and workers of Dask
+R = TypeVar("R")
 
 
 def processors() -> int:
@@ -18,3 +22,25 @@ def processors() -> int:
 def share(processes: int) -> None:
     """From now on, this process takes the share of one of so many that run at the same time."""
     os.environ[LIMIT] = str(max(1, processors() // processes))
+
+
+class Helpers:
+    """Threads that do some work beside the one that has it to do."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count) if count else None
+
+    def beside(self, work: Callable[[], R], stop: Callable[[], None], count: int) -> R:
+        """What work gives, which so many helpers do, too, until it is done. Where it is interrupted, they are
+        told to stop: nobody goes on with it.
+        """
+        futures = [self._pool.submit(work) for _ in range(count)] if self._pool else []
+        try:
+            return work()
+        except BaseException:
+            stop()
+            raise
+        finally:
+            for future in futures:
+                if not future.cancel():
+                    future.result()

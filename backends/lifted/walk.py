@@ -5,15 +5,12 @@ What cannot be lifted, and a frame in which a number is not finite (then weights
 show), is left to the literal machine.
 """
 
-import math
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,21 +20,18 @@ from ..image.image import Image
 from ..machine.machine import Arithmetic, Fire, Machine, Run
 from ..machine.tensors import fed, gathered
 from ..machine.values import fire
-from . import rounding
 from .census import Census
 from .feeds import Lifted, lift
-from .lists import LANES, Marks, marked
-from .pixels import computed
+from .lists import LANES, Marks
+from .loops.run import LATE, NOT_FINITE, run_stages
 from .plans import Floats, Integers, Plan, plans
-from .threads import processors
+from .stages import stages
+from .threads import Helpers, processors
 
-HALF_MOST = 65000.0  # a little less than what is rounded to no number
-HALF_STEP = 2.0**-11  # by how much rounding to float16 makes a number larger, at most
 FRAMES = 32  # that are run together at most, and neurons of all their maps
 NEURONS = 1 << 20
-P = TypeVar("P")
-R = TypeVar("R")
-UNLIMITED = np.float32(1), -np.float32(np.inf), np.float32(np.inf)
+EVERYTHING = 1 << 62  # more than there is to do
+PAUSE = 5e-5  # seconds for which a thread leaves its processor to others
 
 
 class NotFiniteError(Exception):
@@ -46,23 +40,34 @@ class NotFiniteError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Memory:
-    """The values and marks of all maps, map by map those of all frames: flat [frames, H, W, D]."""
+    """The values and marks of all maps, map by map those of all frames: flat [frames, H, W, D]. `runs` and
+    `cuts`: of stages. `fed`, `shown`: by core and population, values [D, H, W] of inputs and outputs, frame
+    by frame.
+    """
 
     frames: int
     values: Floats
     marks: Marks
+    runs: tuple[tuple[int, int, int], ...]
+    cuts: Integers
+    fed: list[dict[tuple[int, int], Floats]]
+    shown: list[dict[tuple[int, int], Floats]]
 
-    @classmethod
-    def of(cls, plans: Sequence[Plan], frames: int) -> "_Memory":
-        """What the maps of so many frames need."""
-        values = frames * max(plan.place + plan.neurons for plan in plans)
-        words = frames * max(plan.word + plan.words for plan in plans)
-        # Some values are read, and not used, behind the last one.
-        return cls(frames, np.zeros(values + LANES, np.float32), np.zeros(words, np.uint64))
 
-    def of_map(self, plan: Plan) -> Floats:
-        """The values of a map, flat."""
-        return self.values[self.frames * plan.place :][: self.frames * plan.neurons]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shared:
+    """What the threads of a frame share: units of stages that are taken and done, populations that are
+    counted (loops/run.py), the bits of the largest magnitude of each map, and the sums of the census.
+    """
+
+    turns: Integers
+    counted: Integers
+    peaks: Integers
+    sums: Integers
+
+    def stop(self) -> None:
+        """Everything is taken, and done."""
+        self.turns[:] = self.counted[:] = EVERYTHING
 
 
 class Walk:
@@ -91,18 +96,19 @@ class Walk:
             kind: [each for each in image.tensors if each.kind == kind]
             for kind in ("input", "output", "layer")
         }
-        self._shown, self._wanted = self._standing("output"), self._standing("output", "layer")
-        shown = {block for blocks in self._shown.values() for block in blocks}
+        self._layers = self._standing("layer")
+        shown = {block for blocks in self._standing("output").values() for block in blocks}
         self._plans = plans(gathered, program.blocks, recipes, shown, self._chip)
+        self._stages = stages(self._plans, self._chip)
         self._threads = threads or processors()
-        self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
-        self._memory = _Memory.of(self._plans, 1)
-        self._inputs = tuple(plan for plan in self._plans if plan.block.is_input)
+        self._helpers = Helpers(self._threads - 1)
         members, standing = (
             np.concatenate(each)
             for each in zip(*((plan.members, plan.standing) for plan in self._plans), strict=True)
         )
-        self._counted = _shares(members, standing, self._threads)
+        order = np.argsort(-self._census.work(members), kind="stable")
+        self._counted = members[order], standing[order]
+        self._memory = self._made(1)
         self._unseen: dict[str, ArrayLike] | None = None  # a frame of which the literal machine knows nothing
 
     @property
@@ -160,51 +166,81 @@ class Walk:
         keep_layers: bool,
         on_step: Callable[[int, int], None] | None,
     ) -> list[Run]:
-        wanted = self._wanted if keep_layers else self._shown
-        kept: dict[tuple[int, int], Floats] = {}
-        sums, steps = self._census.none(len(frames)), len(self.image.steps)
         if self._memory.frames != len(frames):
-            self._memory = _Memory.of(self._plans, len(frames))
+            self._memory = self._made(len(frames))
+        memory, blocks = self._memory, self._blocks
+        layers = self._layers if keep_layers else {}
+        maps = layers if on_step is None else range(len(self._plans))
+        runs = self._stages.runs(len(frames), self._threads, maps) if maps else memory.runs
         self._feed(frames)
-        peaks: list[float] = []
-        for number, plan in enumerate(self._plans, 1):
-            peaks.append(self._run_map(plan, peaks))
-            if not peaks[-1] < np.inf:
-                raise NotFiniteError
-            for block in wanted.get(plan.map.index, ()):
-                key = self._blocks[block].core, self._blocks[block].address
-                # Others take the memory of a map that is no output.
-                is_shown = block in self._shown.get(plan.map.index, ())
-                kept[key] = self._view(block) if is_shown else self._view(block).copy()
-            if on_step is not None and number < len(self._plans):
+        kept: dict[tuple[int, int], Floats] = {}
+        shared = _Shared(
+            np.zeros(2 * len(self._stages.all), np.int64),
+            np.zeros(1, np.int64),
+            np.zeros(len(self._plans), np.int64),
+            self._census.none(len(frames)),
+        )
+        steps = len(self.image.steps)
+        for first, end, threads in runs:
+            self._do(first, end, threads, shared)
+            stage = self._stages.all[end - 1]
+            if not stage.sent:
+                self._fire(stage.plan)
+                continue
+            number = stage.plan.map.index + 1
+            for block in layers.get(number - 1, ()):  # others take the memory of a map
+                kept[blocks[block].core, blocks[block].address] = self._view(
+                    memory.values, memory.frames, block
+                ).copy()
+            if on_step is not None:
                 on_step(steps * number // len(self._plans), steps)
-        marks = self._memory.marks
-        self._each(lambda share: self._census.by_pixel(marks, share[0], share[1], sums), self._counted)
-        if on_step is not None:
-            on_step(steps, steps)
-        runs = []
-        for frame, counters in enumerate(self._census.counters(sums)):
-            own = {key: array[frame] for key, array in kept.items()}
-            outputs, layers = (
-                {tensor.name: gathered(tensor, own) for tensor in self._tensors[kind]} if each else {}
-                for kind, each in (("output", True), ("layer", keep_layers))
-            )
-            runs.append(Run(outputs, layers, counters, engine="walk"))
-        return runs
+        found = []
+        for frame, counters in enumerate(self._census.counters(shared.sums)):
+            own = memory.shown[frame]
+            outputs = {tensor.name: gathered(tensor, own) for tensor in self._tensors["output"]}
+            held = {key: array[frame] for key, array in kept.items()}
+            told = {tensor.name: gathered(tensor, held) for tensor in self._tensors["layer"] if keep_layers}
+            found.append(Run(outputs, told, counters, engine="walk"))
+        return found
 
-    def _standing(self, *kinds: str) -> dict[int, set[int]]:
+    def _standing(self, kind: str) -> dict[int, set[int]]:
         """The populations of tensors, by map."""
         found: dict[int, set[int]] = defaultdict(set)
-        for piece in (piece for kind in kinds for tensor in self._tensors[kind] for piece in tensor.pieces):
+        for piece in (piece for tensor in self._tensors[kind] for piece in tensor.pieces):
             block = self._at[piece.core, piece.population]
             found[self._places[block].map].add(block)
         return found
 
-    def _view(self, block: int) -> Floats:
-        """A population's values [frames, D, H, W] in those of its map."""
+    def _made(self, frames: int) -> _Memory:
+        """What so many frames need."""
+        # Some values are read, and not used, behind the last one.
+        size = frames * max(plan.place + plan.neurons for plan in self._plans) + LANES
+        values = np.zeros(size, np.float32)
+        blocks = self._blocks
+
+        def views(kind: str) -> list[dict[tuple[int, int], Floats]]:
+            held = [
+                ((blocks[block].core, blocks[block].address), self._view(values, frames, block))
+                for standing in self._standing(kind).values()
+                for block in standing
+            ]
+            return [{key: view[frame] for key, view in held} for frame in range(frames)]
+
+        return _Memory(
+            frames,
+            values,
+            np.zeros(frames * max(plan.word + plan.words for plan in self._plans), np.uint64),
+            self._stages.runs(frames, self._threads),
+            self._stages.cuts(frames, self._threads),
+            views("input"),
+            views("output"),
+        )
+
+    def _view(self, values: Floats, frames: int, block: int) -> Floats:
+        """A population's values [frames, D, H, W] in those of all maps."""
         place, word = self._places[block], self._blocks[block].word
         plan = self._plans[place.map]
-        box = self._memory.of_map(plan).reshape(-1, plan.map.height, plan.map.width, plan.map.depth)[
+        box = plan.of(values, frames).reshape(-1, plan.map.height, plan.map.width, plan.map.depth)[
             :,
             place.y : place.y + word.height,
             place.x : place.x + word.width,
@@ -214,74 +250,48 @@ class Walk:
 
     def _feed(self, frames: Sequence[Mapping[str, ArrayLike]]) -> None:
         """The maps that the host feeds take their values."""
-        for plan in self._inputs:
-            self._memory.of_map(plan)[:] = 0
-        tensors = self._tensors["input"]
-        views = {
-            (piece.core, piece.population): self._view(self._at[piece.core, piece.population])
-            for tensor in tensors
-            for piece in tensor.pieces
-        }
-        for number, inputs in enumerate(frames):
+        memory = self._memory
+        for plan in (plan for plan in self._plans if plan.block.is_input):
+            plan.of(memory.values, memory.frames)[:] = 0
+        for inputs, own in zip(frames, memory.fed, strict=True):
             fed(
-                tensors,
+                self._tensors["input"],
                 inputs,
                 self._origin,
-                lambda piece, number=number: views[piece.core, piece.population][number],  # type: ignore[misc]
+                lambda piece, own=own: own[piece.core, piece.population],  # type: ignore[misc]
             )
 
-    def _run_map(self, plan: Plan, peaks: Sequence[float]) -> float:
-        """The values of a map, and their marks. Gives their largest magnitude."""
-        memory, block = self._memory, plan.block
-        if plan in self._inputs:
-            return self._sent(plan)
-        bounded = None if plan.half is None else _bounded(plan, peaks)
+    def _do(self, first: int, end: int, threads: int, shared: _Shared) -> None:
+        """Stages `first` .. `end` - 1, and the census behind the last one."""
+        all_, memory = self._stages, self._memory
+        half = bounded = all_.all[first].half
+        while first < end:
 
-        def compute(part: Integers) -> int:
-            return computed(
-                memory.values, memory.marks, memory.frames, part, plan.columns, plan.feeds, plan.lists,
-                plan.initial, *(plan.limits or UNLIMITED), plan.half, bounded, self._chip,
-            )  # fmt: skip
+            def work(first: int = first, bounded: bool | None = bounded) -> int:
+                while True:
+                    found = run_stages(
+                        memory.values, memory.marks, memory.frames, first, end, all_.columns, all_.limits,
+                        all_.bounds, all_.feeds, all_.most, all_.lists, all_.initial[half], memory.cuts,
+                        shared.turns, shared.peaks, half, bounded, self._chip,
+                    )  # fmt: skip
+                    if found != LATE:
+                        break
+                    time.sleep(PAUSE)
+                if found == len(all_.all):
+                    self._census.by_pixel(memory.marks, *self._counted, shared.sums, shared.counted)
+                return found
 
-        bits = self._each(compute, plan.parts(memory.frames, self._threads))
-        if plan.limits is not None:
-            return float(np.int32(max(bits)).view(np.float32))
-        states = memory.of_map(plan)
+            found = self._helpers.beside(work, shared.stop, threads - 1)
+            if found == NOT_FINITE:
+                raise NotFiniteError
+            # What is left has states of the other kind.
+            first, bounded = found, None if bounded else half
+
+    def _fire(self, plan: Plan) -> None:
+        """States of a map become values as its activation function says."""
+        states, block = plan.of(self._memory.values, self._memory.frames), plan.block
         by_pixel, _ = fire(
             block.word.neuron, block.activation, plan.parameters, plan.scale,
             (states.reshape(-1, plan.map.depth),), plan.initial.astype(np.float32),
         )  # fmt: skip
         states[:] = by_pixel.ravel()
-        return self._sent(plan)
-
-    def _each(self, work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
-        """What work makes of each of some parts, which are as many as there are threads at most."""
-        own, *others = parts
-        futures = [self._pool.submit(work, part) for part in others] if self._pool else []
-        return [work(own), *(future.result() for future in futures)]
-
-    def _sent(self, plan: Plan) -> float:
-        """Values become what the chip sends, and are marked. Gives their largest magnitude."""
-        memory, map_ = self._memory, plan.map
-        numbers = memory.of_map(plan)
-        peak = rounding.halves(numbers) if self._chip else rounding.peak(numbers)
-        marked(
-            memory.values, memory.frames * plan.place, map_.depth, memory.marks, memory.frames * plan.word,
-            memory.frames * map_.height * map_.width, plan.block.fires_on_zero,
-        )  # fmt: skip
-        return peak
-
-
-def _shares(members: Integers, standing: Integers, threads: int) -> list[tuple[Integers, Integers]]:
-    """Populations, each with where its marks are, for so many threads to count."""
-    cuts = [members.size * share // threads for share in range(threads + 1)]
-    return [(members[first:last], standing[first:last]) for first, last in pairwise(cuts)]
-
-
-def _bounded(plan: Plan, peaks: Sequence[float]) -> bool | None:
-    """Whether no state of a map can become too large for a float16, however its events are rounded."""
-    most, events = plan.most, 0
-    for call in plan.calls:
-        most += call.most * peaks[call.feed.source]
-        events += call.events
-    return True if most < HALF_MOST * math.exp(-HALF_STEP * events) else None

@@ -8,11 +8,11 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ...ir.compiled import compiled, config, kept
-from ..machine.loops import events
-from ..machine.loops.columns import Flag, Floats
-from ..machine.loops.events import half, product
-from ..words import codes
+from ....ir.compiled import compiled, config, kept
+from ...machine.loops import events
+from ...machine.loops.columns import Flag, Floats
+from ...machine.loops.events import half, product
+from ...words import codes
 
 States = NDArray[Any]  # float64, or the chip's float16 held as float32
 

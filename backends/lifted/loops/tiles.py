@@ -16,8 +16,8 @@ from numba.core import cgutils as untyped
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
-from ...ir.compiled import compiled, config
-from .layout import TILE
+from ....ir.compiled import compiled, config
+from ..layout import TILE
 from .rounding import LEAST, SPREAD, TOO_LARGE, added
 
 Reach = Callable[..., None]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.compiled import compiled, merged
-from ..machine.loops.columns import Flag, Floats, Integers
-from ..machine.loops.events import ADD, MAXIMUM, MULTIPLY, half, product, updated
-from .layout import (
+from ....ir.compiled import compiled, merged
+from ...machine.loops.columns import Flag, Floats, Integers
+from ...machine.loops.events import ADD, MAXIMUM, MULTIPLY, half, product, updated
+from ..layout import (
     APART,
     AXON_COUNT,
     AXONS,
@@ -33,7 +33,7 @@ from .layout import (
     WORD,
     ZERO,
 )  # fmt: skip
-from .lists import Marks, list_events
+from ..lists import Marks, list_events
 from .rounding import States, added
 from .tiles import fetch, tile
 
