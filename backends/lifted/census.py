@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...ir.compiled import compiled, kept
+from ..machine import timing
 from ..machine.counters import Counters
 from ..machine.decode import Block, Program
-from ..machine.timing import Clock, Work, along
+from ..machine.timing import Clock, Work, along, cycles_of
 from .edges import Edge, synapses
 from .layout import WORD
 from .lists import Marks, first_ones, ones, words_of
@@ -25,7 +26,7 @@ from .loops.tickets import taken
 
 Integers = NDArray[np.int64]
 
-FIRING, EVENTS, HOPS, EMPTY, OPERATIONS = range(5)
+FIRING, EVENTS, HOPS, EMPTY, OPERATIONS = range(5)  # in the order of `Counters`, whose last are cycles
 COUNTS = 5
 
 ODD_SHARE = 4  # of the pixels at most are looked at a second time
@@ -119,11 +120,33 @@ def add_up(
         sums[own[SUMS] + run * count + k] += found
 
 
-@kept()
-def weighed(rows: Integers, at: Integers, factors: Integers, sums: Integers, counts: Integers) -> None:
-    """Adds to each counter its terms."""
-    for i in range(rows.size):
-        counts[rows[i]] += factors[i] * sums[at[i]]
+@kept(timing)
+def weighed(
+    rows: Integers, at: Integers, factors: Integers, sums: Integers, senders: Integers, clock: Integers,
+    counts: Integers,
+) -> None:  # fmt: skip
+    """Counters of sums, frame by frame: their terms, and cycles. `counts`: [frames, COUNTS + 1 of all
+    populations], counter by counter.
+
+    `senders`: whose events take cycles, core by core; these cores are numbered behind the counters.
+    """
+    populations = clock.shape[0]
+    cores, busiest = np.empty(senders.size, np.int64), np.empty(populations, np.int64)
+    for frame in range(counts.shape[0]):
+        own, found = sums[frame], counts[frame]
+        cores[:] = 0
+        busiest[:] = 0
+        for i in range(rows.size):
+            row, more = rows[i], factors[i] * own[at[i]]
+            if row < COUNTS * populations:
+                found[row] += more
+            else:
+                cores[row - COUNTS * populations] += more
+        for i in range(senders.size):
+            busiest[senders[i]] = max(busiest[senders[i]], cores[i])
+        for i in range(populations):
+            firing, events = found[FIRING * populations + i], found[EVENTS * populations + i]
+            found[COUNTS * populations + i] = cycles_of(clock[i], firing, events, busiest[i])
 
 
 class Census:
@@ -141,8 +164,7 @@ class Census:
         self._clock = Clock(program)
         cores = dict.fromkeys((i, w.core) for i, works in enumerate(self._clock.works) for w in works)
         self._busy = {key: COUNTS * len(self._keys) + number for number, key in enumerate(cores)}
-        senders = np.array([index for index, _ in self._busy], dtype=np.int64)
-        self._senders, self._starts = np.unique(senders, return_index=True)
+        self._senders = np.array([index for index, _ in self._busy], dtype=np.int64)
         shares = [
             _share(i, program, out.get(i, ()), [(self._busy[i, w.core], w) for w in self._clock.works[i]])
             for i in range(len(program.blocks))
@@ -195,28 +217,10 @@ class Census:
 
     def counters(self, sums: Integers) -> list[Counters]:
         """The counters as the machine gives them, frame by frame."""
-        frames, size = len(sums), COUNTS * len(self._keys)
-        counts = np.zeros((frames, size + len(self._busy)), dtype=np.int64)
-        for frame in range(frames):
-            weighed(self._rows, self._sums, self._factors, sums[frame], counts[frame])
-        found = counts[:, :size].reshape(frames, COUNTS, -1)
-        busiest = np.zeros((frames, len(self._keys)), dtype=np.int64)
-        if self._senders.size:
-            busiest[:, self._senders] = np.maximum.reduceat(counts[:, size:], self._starts, axis=1)
-        cycles = self._clock.cycles(found[:, FIRING], found[:, EVENTS], busiest)
-        return [
-            Counters(
-                populations=self._keys,
-                inputs=self._inputs,
-                firing=own[FIRING],
-                events=own[EVENTS],
-                hops=own[HOPS],
-                empty_events=own[EMPTY],
-                synaptic_operations=own[OPERATIONS],
-                cycles=taken,
-            )
-            for own, taken in zip(found, cycles, strict=True)
-        ]
+        counts = np.zeros((len(sums), (COUNTS + 1) * len(self._keys)), dtype=np.int64)
+        weighed(self._rows, self._sums, self._factors, sums, self._senders, self._clock.columns, counts)
+        found = counts.reshape(len(sums), COUNTS + 1, -1)
+        return [Counters(self._keys, self._inputs, *own) for own in found]
 
 
 def _share(index: int, program: Program, edges: Sequence[Edge], works: Sequence[tuple[int, Work]]) -> Share:

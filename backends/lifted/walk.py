@@ -254,12 +254,7 @@ class Walk:
         for plan in (plan for plan in self._plans if plan.block.is_input):
             plan.of(memory.values, memory.frames)[:] = 0
         for inputs, own in zip(frames, memory.fed, strict=True):
-            fed(
-                self._tensors["input"],
-                inputs,
-                self._origin,
-                lambda piece, own=own: own[piece.core, piece.population],  # type: ignore[misc]
-            )
+            fed(self._tensors["input"], inputs, self._origin, own)
 
     def _do(self, first: int, end: int, threads: int, shared: _Shared) -> None:
         """Stages `first` .. `end` - 1, and the census behind the last one."""

@@ -199,13 +199,8 @@ class Machine:
             for index, block in enumerate(self._program.blocks)
             if block.is_input
         }
-        at = self._program.at
-        fed(
-            self._tensors("input"),
-            inputs,
-            self._origin,
-            lambda piece: found[at[piece.core, piece.population]],
-        )
+        at = {key: found[index] for key, index in self._program.at.items() if index in found}
+        fed(self._tensors("input"), inputs, self._origin, at)
         return {index: rounded(values) for index, values in found.items()} if self._chip else found
 
     def _fed(self, index: int, elements: Floats) -> Floats:

@@ -3,7 +3,7 @@
 That no piece leaves its population or its tensor was checked when the image was decoded.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -26,8 +26,10 @@ def elements(tensor: ImageTensor, given: ArrayLike, origin: Origin) -> Floats:
         raise BadInput(
             origin, f"{title} has the shape {list(array.shape)}, the model takes {list(tensor.shape)}"
         )
-    with np.errstate(over="ignore"):
-        flat = np.ascontiguousarray(array, dtype=np.float32).ravel()
+    if array.dtype != np.float32:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+    flat = np.ascontiguousarray(array).reshape(-1)
     if not np.isfinite(flat).all():
         raise BadInput(origin, f"{title} has elements that are not finite")
     return flat
@@ -37,20 +39,22 @@ def fed(
     tensors: Sequence[ImageTensor],
     inputs: Mapping[str, ArrayLike],
     origin: Origin,
-    at: Callable[[ImagePiece], Floats],
+    values: Mapping[tuple[int, int], Floats],
 ) -> None:
-    """Input tensors become the values [D, H, W] that `at` holds of their pieces' populations. Raises BadInput
-    for arrays that are not these tensors.
+    """Input tensors become the values [D, H, W] of populations, by core and address. Raises BadInput for other
+    arrays.
     """
-    hint = f"inputs are {', '.join(f'{tensor.name} {list(tensor.shape)}' for tensor in tensors)}"
-    if unknown := sorted(set(inputs) - {tensor.name for tensor in tensors}):
-        raise BadInput(origin, f"there is no input {unknown[0]!r}", hint=hint)
+    names = {tensor.name for tensor in tensors}
+    if inputs.keys() != names:
+        hint = f"inputs are {', '.join(f'{tensor.name} {list(tensor.shape)}' for tensor in tensors)}"
+        if unknown := sorted(inputs.keys() - names):
+            raise BadInput(origin, f"there is no input {unknown[0]!r}", hint=hint)
+        missing = next(tensor.name for tensor in tensors if tensor.name not in inputs)
+        raise BadInput(origin, f"input {missing!r} is missing", hint=hint)
     for tensor in tensors:
-        if tensor.name not in inputs:
-            raise BadInput(origin, f"input {tensor.name!r} is missing", hint=hint)
         flat = elements(tensor, inputs[tensor.name], origin)
         for piece in tensor.pieces:
-            spread(piece, flat, at(piece))
+            spread(piece, flat, values[piece.core, piece.population])
 
 
 def spread(piece: ImagePiece, flat: Floats, values: Floats) -> None:
@@ -58,7 +62,7 @@ def spread(piece: ImagePiece, flat: Floats, values: Floats) -> None:
     _neurons(piece, values)[:] = _box(piece, flat)
 
 
-def gathered(tensor: ImageTensor, values: dict[tuple[int, int], Floats]) -> Floats:
+def gathered(tensor: ImageTensor, values: Mapping[tuple[int, int], Floats]) -> Floats:
     """A tensor of the values [D, H, W] of populations; elements that no piece names are 0."""
     flat = np.zeros(prod(tensor.shape), dtype=np.float32)
     for piece in tensor.pieces:
@@ -69,6 +73,8 @@ def gathered(tensor: ImageTensor, values: dict[tuple[int, int], Floats]) -> Floa
 def cast_to(values: Floats, dtype: str) -> NDArray[Any]:
     """Numbers as another type has them: integers towards zero, within the type's limits, 0 for a NaN."""
     kind = np.dtype(dtype)
+    if kind == values.dtype:
+        return values
     if kind.kind not in "iu":
         with np.errstate(over="ignore"):
             return values.astype(kind)

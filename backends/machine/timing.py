@@ -7,11 +7,12 @@ pace. What a core's ESU does for the events of a neuron is known before anything
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...ir.compiled import compiled, kept
 from ...ir.storage.skipping import Layout
 from ..words.bits import WORD_BITS, words_for
 from ..words.words import Order
@@ -49,6 +50,24 @@ SHARES = 64  # in how many parts a share is counted
 BITMAP_SHARES = 8  # the same of a bitmap: of few parts, many kernels have the same
 PARTS = 16  # of a cycle: means over the places of channels in words are no whole cycles
 
+# Columns of a population: what the walk over its neurons takes if none fires, how much more each takes that
+# does, and each of its events; what FIRE takes besides; what resets take; and how often it fires in a frame.
+SILENT, FIRED, SENT, DRAINED, RESETS, FIRES = range(6)
+
+
+@compiled
+def cycles_of(own: Integers, firing: int, events: int, busiest: int) -> Any:
+    """The steps of a population in a frame. `busiest`: what events take in one core, at most, in parts."""
+    walked = own[SILENT] + max(firing * own[FIRED] + events * own[SENT], 0)
+    return own[RESETS] + own[FIRES] * (own[DRAINED] + max(walked, busiest // PARTS))
+
+
+@kept()
+def all_cycles(rows: Integers, firing: Integers, events: Integers, busiest: Integers, into: Integers) -> None:
+    """The same of every population."""
+    for i in range(into.size):
+        into[i] = cycles_of(rows[i], firing[i], events[i], busiest[i])
+
 
 class Work(NamedTuple):
     """What the events of a neuron that fires take in a core, in parts of a cycle: the number of its pixel in
@@ -73,15 +92,15 @@ class Clock:
         neurons = np.array([block.neurons for block in program.blocks], dtype=np.int64)
         axons = np.array([block.word.axons for block in program.blocks], dtype=np.int64)
         each = np.array([_each(block, timing) for block in program.blocks], dtype=np.int64)
-        # What the walk over the neurons takes if none fires, and how much more one takes that does.
-        self._silent = neurons * each
-        self._firing = np.where(axons > 0, timing.taken + timing.axon * axons - each, 0)
+        fired = np.where(axons > 0, timing.taken + timing.axon * axons - each, 0)
         hops = np.array([max((int(b.hops.max()) for b in bundles), default=0) for bundles in program.bundles])
-        self._drained = fixed + timing.drain + timing.hop * hops
+        drained = fixed + timing.drain + timing.hop * hops
         steps: dict[Order, Integers] = {o: np.zeros(len(program.blocks), dtype=np.int64) for o in Order}
         for act in program.body:
             steps[act.order][act.block] += not act.every  # what is done in one frame of many hardly counts
-        self._resets, self._fires = steps[Order.RESET] * reset, steps[Order.FIRE]
+        resets, fires = steps[Order.RESET] * reset, steps[Order.FIRE]
+        sent = np.full_like(fixed, timing.sent)
+        self.columns = np.stack([neurons * each, fired, sent, drained, resets, fires], axis=1)
 
     def _work(self, program: Program, index: int) -> tuple[Work, ...]:
         """What events of a population take, by core; channels whose events take the same share a plane."""
@@ -128,10 +147,9 @@ class Clock:
 
     def cycles(self, firing: Integers, events: Integers, busiest: Integers) -> Integers:
         """Each population's steps in a frame. `busiest`: what events take in one core, at most, in parts."""
-        generated = firing * self._firing + events * self._timing.sent
-        walked = self._silent + np.maximum(generated, 0)
-        fire = self._drained + np.maximum(walked, busiest // PARTS)
-        return np.asarray(self._resets + self._fires * fire)
+        found = np.empty_like(firing)
+        all_cycles(self.columns, firing, events, busiest, found)
+        return found
 
 
 def _step(block: Block, timing: Timing) -> int:

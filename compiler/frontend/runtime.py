@@ -31,7 +31,7 @@ class HostPart:
                 given = ", ".join(known) or "none"
                 raise BadInput(None, f"there is no input {name!r}", hint=f"the given ones are {given}")
         fed = {
-            name: np.asarray(known[name]).astype(DTYPES.get(kind, "float32"))
+            name: np.asarray(known[name]).astype(DTYPES.get(kind, "float32"), copy=False)
             for name, kind in self.inputs.items()
         }
         try:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ...backends.machine.machine import Arithmetic, Fire, Run
 
 
+FLOAT = np.dtype(np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """The outputs of one frame by the names that the network gives them, and the chip's own record of the
@@ -62,7 +65,7 @@ class Runner:
         self.before = None if image.host_before is None else HostPart(image.host_before)
         self.after = None if image.host_after is None else HostPart(image.host_after)
         self.inputs = [tensor.name for tensor in image.tensors if tensor.kind == "input"]
-        self.types = {tensor.name: tensor.dtype for tensor in network_inputs(image)}
+        self.types = {tensor.name: np.dtype(tensor.dtype) for tensor in network_inputs(image)}
         self.dtypes = {t.name: t.dtype for t in image.tensors if t.kind == "output"}
 
     def __call__(
@@ -99,7 +102,7 @@ class Runner:
 
     def _typed(self, name: str, array: ArrayLike) -> NDArray[Any]:
         """An input's numbers, of integers in their own type. Raises BadInput for what that does not hold."""
-        given, kind = np.asarray(array), np.dtype(self.types.get(name, "float32"))
+        given, kind = np.asarray(array), self.types.get(name, FLOAT)
         if kind.kind == "f" or given.dtype == kind or given.dtype.kind not in "biuf":
             return given
         with np.errstate(invalid="ignore"):

@@ -5,13 +5,13 @@ the chip would do with these: a neuron that is 0 here and nearly 0 there is coun
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ....backends.image.image import Image, ImagePiece
+from ....backends.image.image import Image, ImagePiece, ImageTensor
 from ....backends.lifted.census import Census
 from ....backends.lifted.edges import ADD, Unliftable
 from ....backends.lifted.feeds import Lifted, Recipes, lift
@@ -21,14 +21,13 @@ from ....backends.lifted.threads import processors
 from ....backends.lifted.walk import Walk
 from ....backends.machine.decode import Program
 from ....backends.machine.machine import Fire, Run
-from ....backends.machine.tensors import fed
-from ....backends.machine.tensors import gathered as tensor_of
+from ....backends.machine.tensors import fed, gathered
 from ....ir.errors import BadInput, Origin
 from .counting import Counting
 from .exact import ROUNDING_ANEW, Neurons, Proof, are_integers, integers
 from .functions import activated
 from .graph import Graph, Size
-from .session import Session
+from .session import Session, Values
 from .sums import added, added_in_place
 from .terms import NotDenseError, stages
 from .updates import updated
@@ -39,6 +38,13 @@ Floats = NDArray[np.float32]
 TOGETHER = 8  # frames at most, and the neurons of all: what the cache holds
 NEURONS = 2**22
 WORTH = 2**28  # synapses of a frame that are quicker on several threads
+
+
+class _Views(NamedTuple):
+    """The values [D, H, W] of the populations of tensors, frame by frame, by core and address."""
+
+    of: Values
+    frames: list[dict[tuple[int, int], Floats]]
 
 
 class Dense:
@@ -73,7 +79,11 @@ class Dense:
         self._census = Census(program, found)
         self._blocks, self._at, self._places = program.blocks, program.at, maps.places
         self._maps = maps.maps
+        self._tensors: dict[str, list[ImageTensor]] = {"input": [], "output": [], "layer": []}
+        for tensor in image.tensors:
+            self._tensors[tensor.kind].append(tensor)
         self._sessions: dict[bool, tuple[Session, Counting]] = {}
+        self._views: dict[bool, _Views] = {}
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:
@@ -112,9 +122,11 @@ class Dense:
             self._sessions[keep_layers] = session, counting
         session, counting = self._sessions[keep_layers]
         values = session.values(len(frames))
-        tensors = [tensor for tensor in self.image.tensors if tensor.kind == "input"]
-        for number, frame in enumerate(frames):
-            fed(tensors, frame, self._origin, partial(self._box, values.maps, number))
+        views = self._views.get(keep_layers)
+        if views is None or views.of is not values:
+            views = self._views[keep_layers] = self._standing(values, len(frames), keep_layers)
+        for frame, own in zip(frames, views.frames, strict=True):
+            fed(self._tensors["input"], frame, self._origin, own)
         sums, infinite = counting.none(len(frames))
         for part in range(len(session.parts)):
             session.run(values, part)
@@ -123,7 +135,7 @@ class Dense:
         return [
             self._walk.run(frame, keep_layers=keep_layers)
             if infinite[number] or (self._exactly and not self._is_known(frame))
-            else Run(*self._tensors(values.maps, number, keep_layers), counters[number], "dense")
+            else Run(*self._made(views.frames[number], keep_layers), counters[number], "dense")
             for number, frame in enumerate(frames)
         ]
 
@@ -132,8 +144,8 @@ class Dense:
         kinds = ("output", "layer") if keep_layers else ("output",)
         wanted = {
             self._places[self._block(piece)].map
-            for tensor in self.image.tensors
-            if tensor.kind in kinds
+            for kind in kinds
+            for tensor in self._tensors[kind]
             for piece in tensor.pieces
         }
         inputs, outputs = {}, {}
@@ -164,30 +176,31 @@ class Dense:
     def _block(self, piece: ImagePiece) -> int:
         return self._at[piece.core, piece.population]
 
-    def _box(self, values: Mapping[int, Floats], frame: int, piece: ImagePiece) -> Floats:
-        """The values of a piece's population in a frame, [D, H, W]."""
-        block = self._block(piece)
-        place, word = self._places[block], self._blocks[block].word
-        return values[place.map][
-            frame,
-            place.c : place.c + word.depth,
-            place.y : place.y + word.height,
-            place.x : place.x + word.width,
-        ]
+    def _standing(self, values: Values, frames: int, keep_layers: bool) -> _Views:
+        """Where the values of tensors stand."""
+        kinds = ("input", "output", "layer") if keep_layers else ("input", "output")
+        blocks = {
+            self._block(piece) for kind in kinds for each in self._tensors[kind] for piece in each.pieces
+        }
+        found: list[dict[tuple[int, int], Floats]] = [{} for _ in range(frames)]
+        for block in sorted(blocks):
+            own, place = self._blocks[block], self._places[block]
+            box = values.maps[place.map][
+                :,
+                place.c : place.c + own.word.depth,
+                place.y : place.y + own.word.height,
+                place.x : place.x + own.word.width,
+            ]
+            for frame, each in zip(found, box, strict=True):
+                frame[own.core, own.address] = each
+        return _Views(values, found)
 
-    def _tensors(
-        self, values: Mapping[int, Floats], frame: int, keep_layers: bool
+    def _made(
+        self, own: Mapping[tuple[int, int], Floats], keep_layers: bool
     ) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Outputs of a frame, and layers where they are kept."""
-        kinds: tuple[Literal["output", "layer"], ...] = ("output", "layer") if keep_layers else ("output",)
-        found: dict[str, dict[str, Floats]] = {"output": {}, "layer": {}}
-        for tensor in self.image.tensors:
-            if tensor.kind in kinds:
-                kept = {
-                    (piece.core, piece.population): self._box(values, frame, piece) for piece in tensor.pieces
-                }
-                found[tensor.kind][tensor.name] = tensor_of(tensor, kept)
-        return found["output"], found["layer"]
+        outputs = {tensor.name: gathered(tensor, own) for tensor in self._tensors["output"]}
+        return outputs, {each.name: gathered(each, own) for each in self._tensors["layer"] if keep_layers}
 
 
 class Made(NamedTuple):
