@@ -18,8 +18,8 @@ import onnx
 from numpy.typing import NDArray
 
 from ...ir.errors import BadInput, Origin, Unsupported
-from ..frontend.onnx_file import first_line, fix_shapes, load_model, opset_of
-from ..frontend.opset import converted
+from ..frontend.onnx_file import first_line, fix_shapes, load_model
+from ..frontend.opset import converted, opset_of
 from ..frontend.precision import widen
 from ..frontend.quantised.qdq import is_quantised
 from ..frontend.quantised.whole import whole_form

@@ -15,6 +15,7 @@ from ...ir.errors import Origin, VerifyError
 from ...ir.layers import Array, Layer, LayerGraph, Value
 from .observe import SEED, Seen, run_tensors
 from .read import Reading, to_layers, to_onnx
+from .runtime import fed_beside
 from .sizes import RANDOM
 
 TOLERANCE = 1e-4  # of a tensor's peak
@@ -206,7 +207,10 @@ def _again(
 ) -> dict[str, Array]:
     """What each layer makes of what the model's tensors hold."""
     new: dict[str, str] = {}
-    layers, fed = [], {}
+    read = {name for layer in graph.layers for name in layer.inputs}
+    constants = {name: array for name, array in graph.constants.items() if name in read}
+    fed = fed_beside(constants)
+    layers = []
     for layer in graph.layers:
         if layer.op in RANDOM and layer.op != "Dropout":
             continue
@@ -222,6 +226,7 @@ def _again(
     held = replace(
         graph,
         layers=tuple(layers),
+        constants=MappingProxyType({name: array for name, array in constants.items() if name not in fed}),
         inputs=tuple(Value(name, array.shape, str(array.dtype)) for name, array in fed.items()),
         outputs=tuple(replace(graph.values[name], name=new[name]) for name in names),
     )

@@ -7,7 +7,7 @@ import onnx
 
 from ...ir.errors import Origin
 from ...passes.support import mappable
-from .onnx_file import opset_of
+from .opset import opset_of
 from .sizes import RANDOM
 
 DOMAIN = "snc.bodies"  # of the functions while they are put in place

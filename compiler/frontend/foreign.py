@@ -1,7 +1,10 @@
 """Files of other programs that are taken for ONNX models: what they are, and the way from them to one."""
 
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
+
+from ...ir.errors import BadInput, Origin
 
 BEGINNING = 16  # bytes that tell a kind of file
 AS_ONNX = "give the file that an ONNX exporter wrote"
@@ -63,3 +66,11 @@ def foreign(suffix: str, beginning: bytes) -> Foreign | None:
     by_name = (kind for kind in KINDS if suffix.lower() in kind.suffixes)
     by_beginning = (kind for kind in KINDS if beginning[kind.at :].startswith(kind.begins))
     return next(chain(by_name, by_beginning), None)
+
+
+def no_model(given: Origin, path: Path, beginning: bytes, rule: str) -> BadInput:
+    """What is said of a file that is no ONNX model: what it seems to be, and the way to one."""
+    kind = foreign(path.suffix, beginning)
+    if kind is None:
+        return BadInput(given, rule, hint=AS_ONNX)
+    return BadInput(given, f"is {kind.what}, no ONNX model", hint=kind.way_out)

@@ -19,7 +19,7 @@ from ...ir.deadline import in_time
 from ...ir.errors import BadInput, Origin, SncError
 from ...ir.layers import Array, Value
 from .inline import read_by
-from .runtime import Arrays, session
+from .runtime import Arrays, fed_beside, session
 from .sizes import Scope
 
 ELEMENTS_MAX = 2**27  # of all tensors together
@@ -69,35 +69,45 @@ class Piece:
     kept: frozenset[str]
 
 
-def observe(model: onnx.ModelProto, scope: Scope, file: str) -> Observed:
-    """The tensors of a model for inputs drawn at random. Raises BadInput where it cannot be run."""
+def observe(model: onnx.ModelProto, scope: Scope, file: str, constants: Mapping[str, Array]) -> Observed:
+    """The tensors of a model for inputs drawn at random; `constants`: what its initializers hold. Raises
+    BadInput where it cannot be run.
+    """
     names = wanted(model, scope)
     if _elements(model, scope) > ELEMENTS_MAX or _macs(model, scope) > MACS_MAX:
         held = [name for name in names if name in scope.constants]
         arrays = run_tensors(constant_part(model, scope), held, {}, file) if held else {}
         return Observed(_values(arrays), arrays, None)
     frame = random_inputs([declared(value) for value in model.graph.input], file)
-    parts = pieces(model, scope)
-    run: Callable[[], Iterable[Arrays]] = partial(_run_pieces, model, parts, names, frame, file)
+    parts = pieces(model, scope, constants)
+    # What is constant is computed from constants, as ever.
+    fixed = {
+        name
+        for node in model.graph.node
+        if scope.constants.issuperset(filter(None, node.output))
+        for name in read_by(node)
+    }
+    weights = fed_beside({name: array for name, array in constants.items() if name not in fixed})
+    run: Callable[[], Iterable[Arrays]] = partial(_run_pieces, model, parts, names, frame, weights, file)
     if len(parts) == 1:
         run = partial(tuple, tuple(run()))
     seen: list[frozenset[str]] = []
     values: dict[str, Value] = {}
-    constants: Arrays = {}
+    found: Arrays = {}
     for arrays in run():
         seen.append(frozenset(arrays))
         values |= _values(arrays)
-        constants |= {name: array for name, array in arrays.items() if name in scope.constants}
+        found |= {name: array for name, array in arrays.items() if name in scope.constants}
         del arrays  # before the next piece runs
-    return Observed(values, constants, Seen(tuple(seen), run))
+    return Observed(values, found, Seen(tuple(seen), run))
 
 
-def pieces(model: onnx.ModelProto, scope: Scope) -> tuple[Piece, ...]:
+def pieces(model: onnx.ModelProto, scope: Scope, constants: Mapping[str, Array]) -> tuple[Piece, ...]:
     """The nodes of a model in pieces of PIECE_BYTES, or of one node."""
     nodes = model.graph.node
     reads = [read_by(node) for node in nodes]
     last = {name: index for index, names in enumerate(reads) for name in names}
-    weights = {tensor.name: tensor.ByteSize() for tensor in model.graph.initializer}
+    weights = {name: array.nbytes for name, array in constants.items()}
     starts, bytes_ = [0], 0
     for index, node in enumerate(nodes):
         size = sum(_bytes(name, scope) for name in node.output if name)
@@ -114,14 +124,22 @@ def pieces(model: onnx.ModelProto, scope: Scope) -> tuple[Piece, ...]:
 
 
 def _run_pieces(
-    model: onnx.ModelProto, parts: Sequence[Piece], names: Sequence[str], frame: Arrays, file: str
+    model: onnx.ModelProto,
+    parts: Sequence[Piece],
+    names: Sequence[str],
+    frame: Arrays,
+    weights: Arrays,
+    file: str,
 ) -> Iterator[Arrays]:
     """What these tensors hold, and in the first piece the inputs."""
     shown, known, wanted_ = frame, dict(frame), frozenset(names)
     for part in parts:
         made = [name for node in part.nodes for name in node.output if name]
         asked = [name for name in made if name in wanted_ or name in part.kept]
-        found = run_tensors(model, asked, known, file, None if len(parts) == 1 else part.nodes)
+        if len(parts) == 1:
+            found = run_tensors(model, asked, known, file)
+        else:
+            found = run_tensors(model, asked, known | weights, file, part.nodes)
         known = {name: array for name, array in (known | found).items() if name in part.kept}
         shown = shown | {name: array for name, array in found.items() if name in wanted_}
         del found
@@ -212,7 +230,8 @@ def _part(
     found.graph.name = model.graph.name
     found.graph.node.extend(nodes)
     found.graph.input.extend(inputs)
-    found.graph.initializer.extend(each for each in model.graph.initializer if each.name in read)
+    held = (each for each in model.graph.initializer if each.name in read and each.name not in frame)
+    found.graph.initializer.extend(held)
     return found
 
 

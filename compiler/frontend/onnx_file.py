@@ -1,8 +1,10 @@
 """ONNX files: read with every doubt checked before anything large is made of them."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -10,11 +12,13 @@ from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ...ir.layers import ARRANGEMENTS, OPEN_ENDED
-from .foreign import AS_ONNX, BEGINNING, foreign
+from .foreign import AS_ONNX, BEGINNING, no_model
 from .inline import inlined_functions, named_apart, without_constant_inputs
+from .opset import opset_of, unknown_operators
 
 FILE_BYTES_MAX = 2**30  # thirty times the memory of a chip; larger models keep their weights beside them
 NODES_MAX = 2**14
+CHECKED_BYTES = 2**12  # of larger tensors, the checker sees the first number
 TENSOR_ELEMENTS_MAX = 2**28  # the largest tensor of any network we know has 2^27
 POSITIVE = ("group", "num_outputs", "kernel_shape", "strides", "dilations")
 SIZE_SHOWN = 224  # in the example of a shape that a user has to give
@@ -23,13 +27,7 @@ OPSET_MIN = 6
 MASK_OF_ATTENTION = "Attention", 3
 MASKED = (*OPEN_ENDED, *ARRANGEMENTS, "CastLike")  # operators whose constants may be infinite
 
-
-def _no_model(given: Origin, path: Path, beginning: bytes, rule: str) -> BadInput:
-    """What is said of a file that is no ONNX model: what it seems to be, and the way to one."""
-    kind = foreign(path.suffix, beginning)
-    if kind is None:
-        return BadInput(given, rule, hint=AS_ONNX)
-    return BadInput(given, f"is {kind.what}, no ONNX model", hint=kind.way_out)
+M = TypeVar("M", onnx.ModelProto, onnx.GraphProto, onnx.TensorProto)
 
 
 def load_model(path: Path) -> onnx.ModelProto:
@@ -37,30 +35,23 @@ def load_model(path: Path) -> onnx.ModelProto:
     given = Origin(file=str(path))  # what is wrong with a file is said of the path that was given
     try:
         size = path.stat().st_size
+        data = path.read_bytes() if size <= FILE_BYTES_MAX else b""
     except OSError as error:
-        raise BadInput(
-            given, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
-        ) from None
+        rule = f"cannot be read: {error.strerror}"
+        raise BadInput(given, rule, hint="give the path of an .onnx file") from None
     if path.is_file() and not size:
         raise BadInput(given, "is no ONNX model: it is empty", hint=AS_ONNX)
     if size > FILE_BYTES_MAX:
-        raise BadInput(
-            given, f"has {size} bytes, at most {FILE_BYTES_MAX} are read", hint="use external data"
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(
-            given, f"cannot be read: {error.strerror}", hint="give the path of an .onnx file"
-        ) from None
+        rule = f"has {size} bytes, at most {FILE_BYTES_MAX} are read"
+        raise BadInput(given, rule, hint="use external data")
     beginning = data[:BEGINNING]
     try:
         model = onnx.load_model_from_string(data)
     except Exception:  # protobuf's own kinds of error are not a public API, and say nothing of the file
-        raise _no_model(given, path, beginning, "is no ONNX model, or only a part of one") from None
+        raise no_model(given, path, beginning, "is no ONNX model, or only a part of one") from None
     del data  # the model has a copy of all of it
     if not model.graph.node and not model.graph.output:
-        raise _no_model(given, path, beginning, "is no ONNX model: it has no graph")
+        raise no_model(given, path, beginning, "is no ONNX model: it has no graph")
     origin = Origin(file=path.name or str(path))
     _load_external_data(model, path)
     if not _is_text(model):
@@ -82,20 +73,19 @@ def check_model(model: onnx.ModelProto, origin: Origin) -> None:
         )
     nodes = sum(1 for _ in _nodes(model.graph))
     if nodes > NODES_MAX:
-        raise BadInput(
-            origin, f"has {nodes} nodes, at most {NODES_MAX} are read", hint="is the file damaged?"
-        )
+        rule = f"has {nodes} nodes, at most {NODES_MAX} are read"
+        raise BadInput(origin, rule, hint="is the file damaged?")
     if any(graph.sparse_initializer for graph in graphs(model.graph)) or any(
         attribute.name == "sparse_value" for node in _nodes(model.graph) for attribute in node.attribute
     ):
         raise Unsupported(origin, "stores sparse tensors", hint="store them dense")
-    raise_all(_unknown_operators(model, opset, origin.file))
+    raise_all(unknown_operators(model, opset, origin.file))
     raise_all(_impossible_numbers(model, origin.file))
     known = _finite(model)
     for name, tensor in _named(model.graph):
         _check_tensor(tensor, origin, is_mask=name not in known)
     try:
-        onnx.checker.check_model(_declared_whole(model))
+        onnx.checker.check_model(without_weights(_declared_whole(model)))
     except (
         Exception
     ) as error:  # ValidationError, UnicodeDecodeError, InferenceError: any of them is the file's fault
@@ -121,23 +111,41 @@ def _declared_whole(model: onnx.ModelProto) -> onnx.ModelProto:
     return whole
 
 
+def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with a single number in place of those of large tensors: the checker copies all that it is
+    given, twice, and what tensors hold was looked at before.
+    """
+    light = _all_but(model, "graph")
+    light.graph.CopyFrom(_all_but(model.graph, "initializer"))
+    for tensor in model.graph.initializer:
+        held = len(tensor.raw_data)
+        if held > CHECKED_BYTES:
+            one = _all_but(tensor, "raw_data")
+            one.dims[:], one.raw_data = [1], bytes(max(1, held // math.prod(tensor.dims)))
+            light.graph.initializer.append(one)
+        else:
+            light.graph.initializer.append(tensor)
+    return light
+
+
+def _all_but(message: M, name: str) -> M:
+    """A copy of a message without one of its fields."""
+    copy = type(message)()
+    for field, value in message.ListFields():
+        if field.name == name:
+            continue
+        if hasattr(value, "MergeFrom"):  # of many values, or a message
+            getattr(copy, field.name).MergeFrom(value)
+        else:
+            setattr(copy, field.name, value)
+    return copy
+
+
 def _says_all(value: onnx.ValueInfoProto) -> bool:
     kind = value.type.WhichOneof("value")
     if kind not in ("tensor_type", None):
         return True
     return bool(value.type.tensor_type.HasField("shape") and value.type.tensor_type.elem_type)
-
-
-def _unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterator[SncError]:
-    """The checker names the operator, but not the node."""
-    for node in model.graph.node:
-        if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type, opset):
-            output = node.output[0] if node.output else ""
-            yield Unsupported(
-                Origin(file=file, node=node.name, operator=node.op_type, output=output),
-                f"ONNX has no such operator at opset {opset}",
-                hint="express it with ONNX's operators",
-            )
 
 
 def _impossible_numbers(model: onnx.ModelProto, file: str) -> Iterator[SncError]:
@@ -164,12 +172,6 @@ def first_line(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
-def opset_of(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that a model uses."""
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    return int(max(versions, default=1))
-
-
 def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     """A graph and those nested in it."""
     yield graph
@@ -190,16 +192,6 @@ def _is_text(model: onnx.ModelProto) -> bool:
         names += [node.name, node.op_type, node.domain, *node.input, *node.output]
         names += [attribute.name for attribute in node.attribute]
     return not any(isinstance(name, bytes) for name in names)
-
-
-def rounded_products(graph: onnx.GraphProto) -> set[str]:
-    """Products and quotients that are rounded to whole numbers: their last bit may decide."""
-    found: set[str] = set()
-    for node in reversed(graph.node):
-        if node.op_type == "Round" or (node.op_type == "Div" and found.intersection(node.output)):
-            found.add(node.input[0])
-    made = {name: node.op_type for node in graph.node for name in node.output}
-    return {name for name in found if made.get(name) in ("Mul", "Div")}
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -290,6 +282,8 @@ def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], fi
     """A model whose inputs have static shapes: the given ones, and a free batch size is 1. Raises
     BadInput.
     """
+    if not shapes and all(map(_is_fixed, (*model.graph.input, *model.graph.output))):
+        return model  # a copy would be one of all weights
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     constants = {tensor.name for tensor in fixed.graph.initializer}
@@ -348,3 +342,9 @@ def fix_shapes(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], fi
                 dim.ClearField("value")
         del fixed.graph.value_info[:]
     return fixed
+
+
+def _is_fixed(value: onnx.ValueInfoProto) -> bool:
+    """Whether a tensor's type and all its sizes are stated."""
+    tensor = value.type.tensor_type
+    return _says_all(value) and all(dim.dim_value > 0 for dim in tensor.shape.dim) and tensor.elem_type > 0

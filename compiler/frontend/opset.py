@@ -1,11 +1,12 @@
 """Operator sets: old models, and very new ones, are brought to one that ONNX Runtime knows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ...ir.errors import Origin, Unsupported
-from .onnx_file import opset_of
+from ...ir.errors import Origin, SncError, Unsupported
 
 RUNTIME_OPSETS = range(7, 27)  # what every ONNX Runtime that may be installed runs; others are converted
 IR_VERSION = 10  # of converted models: before 4, initializers had to be inputs too
@@ -16,6 +17,24 @@ NARROW = {
     onnx.TensorProto.DataType.Value(name) for name in ("INT8", "INT16", "UINT8", "UINT16", "UINT32", "UINT64")
 }
 NUMPY_SINCE = 7  # the first opset whose operators broadcast as numpy does
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that a model uses."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    return int(max(versions, default=1))
+
+
+def unknown_operators(model: onnx.ModelProto, opset: int, file: str) -> Iterator[SncError]:
+    """The checker names the operator, but not the node."""
+    for node in model.graph.node:
+        if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type, opset):
+            output = node.output[0] if node.output else ""
+            yield Unsupported(
+                Origin(file=file, node=node.name, operator=node.op_type, output=output),
+                f"ONNX has no such operator at opset {opset}",
+                hint="express it with ONNX's operators",
+            )
 
 
 def converted(model: onnx.ModelProto, file: str) -> onnx.ModelProto:

@@ -25,8 +25,8 @@ from .inline import (
     without_unread,
 )
 from .observe import Observed, Seen, accepted, declared, observe
-from .onnx_file import fix_shapes, load_model, opset_of
-from .opset import converted
+from .onnx_file import fix_shapes, load_model
+from .opset import converted, opset_of
 from .precision import precision_notes, widen
 from .quantised import qdq, whole
 from .quantised.qdq import float_form, is_quantised
@@ -161,7 +161,7 @@ def _reading(given: onnx.ModelProto, file: str) -> Reading:
     moving = [node for node in model.graph.node if not scope.constants.issuperset(filter(None, node.output))]
     raise_all((*_clashes(model, file, scope, held), *_shapeless(moving, model, file, scope.shape)))
     in_time(READ)
-    observed = observe(model, scope, file)
+    observed = observe(model, scope, file, held)
     in_time(READ)
     constants = {**held, **observed.constants}
     values = {value.name: value for value in _values(model, scope, observed)}

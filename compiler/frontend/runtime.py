@@ -12,6 +12,7 @@ from .onnx_file import first_line
 
 FATAL = 4  # of ONNX Runtime's severities the one that it prints; it raises the others, too
 WEIGHTS_LEAST = 2**16  # bytes of a model of the host's with layers that take long
+FED_BYTES = 2**16  # of a constant that is given beside a model
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -73,6 +74,17 @@ def session(model: bytes, *, optimised: bool = True, keeps_buffers: bool = True,
         raise BadInput(
             None, f"ONNX Runtime refuses the model: {first_line(error)}", hint="check the model"
         ) from None
+
+
+def fed_beside(constants: Mapping[str, NDArray[Any]]) -> Arrays:
+    """The constants that ONNX Runtime is given beside a model: of those within it, which are large, it and
+    the libraries on the way make four copies.
+    """
+    return {
+        name: array
+        for name, array in constants.items()
+        if array.dtype == np.float32 and array.nbytes >= FED_BYTES and array.flags.c_contiguous
+    }
 
 
 def reference_outputs(model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], names: list[str]) -> Arrays:

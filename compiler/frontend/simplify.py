@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 
 from ...ir.layers import Array, Value
-from .onnx_file import rounded_products
 from .sizes import RANDOM, SMALL_ELEMENTS
 
 Key = tuple[object, ...]
@@ -112,3 +111,13 @@ def _alive(nodes: list[onnx.NodeProto], needed: set[str]) -> list[onnx.NodeProto
             kept.append(node)
             needed |= set(node.input)
     return kept[::-1]
+
+
+def rounded_products(graph: onnx.GraphProto) -> set[str]:
+    """Products and quotients that are rounded to whole numbers: their last bit may decide."""
+    found: set[str] = set()
+    for node in reversed(graph.node):
+        if node.op_type == "Round" or (node.op_type == "Div" and found.intersection(node.output)):
+            found.add(node.input[0])
+    made = {name: node.op_type for node in graph.node for name in node.output}
+    return {name for name in found if made.get(name) in ("Mul", "Div")}

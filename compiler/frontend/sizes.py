@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from ...ir.errors import BadInput, Origin, Unsupported
-from .onnx_file import TENSOR_ELEMENTS_MAX, opset_of
+from .onnx_file import TENSOR_ELEMENTS_MAX
+from .opset import opset_of
 
 FOLDED_ELEMENTS_MAX = 2**24  # of one constant that is computed and larger than what it is computed from
 FOLDED_SUM_MAX = 2**26  # of all of them

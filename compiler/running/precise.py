@@ -16,7 +16,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ..frontend.onnx_file import opset_of, rounded_products
+from ..frontend.opset import opset_of
+from ..frontend.simplify import rounded_products
 
 WIDE = "/wide"
 SINGLE, DOUBLE = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE

@@ -17,6 +17,7 @@ from oracle import layers
 from oracle.graphs import random_input
 from oracle.writer import NEWEST_OPSET, OLDEST_OPSET, Writer
 
+from snc.compiler.frontend.onnx_file import without_weights
 from snc.compiler.frontend.read import original, read_onnx
 from snc.compiler.pipeline.driver import Compiled, compile_model
 from snc.compiler.pipeline.options import Options
@@ -296,3 +297,27 @@ def test_a_damaged_model_ends_in_one_error(name: str, flips: list[tuple[int, int
     for position, value in flips:
         data[position % len(data)] = value
     survives(bytes(data) if kept is None else bytes(data[: kept % len(data)]))
+
+
+def test_the_checker_is_not_given_weights() -> None:
+    """Large tensors are cut down for it, and it finds what it finds in all of them."""
+    weights = numpy_helper.from_array(np.ones((64, 64), np.float32), "weights")
+    few = numpy_helper.from_array(np.ones(3, np.float32), "few")
+    nibbles = helper.make_tensor("nibbles", TensorProto.INT4, [20000], bytes(10000), raw=True)
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [64, 64]) for name in "xy")
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "weights"], ["y"])], "g", [x], [y], [weights, few, nibbles]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], producer_name="someone")
+    light = without_weights(model)
+    assert [list(tensor.dims) for tensor in light.graph.initializer] == [[1], [3], [1]]
+    assert light.ByteSize() < 300
+    onnx.checker.check_model(light)
+    assert (light.producer_name, light.graph.node, light.opset_import) == (
+        "someone",
+        model.graph.node,
+        model.opset_import,
+    )
+    model.graph.initializer[0].float_data.append(1)  # and raw data beside it
+    with pytest.raises(onnx.checker.ValidationError, match="one value field"):
+        onnx.checker.check_model(without_weights(model))

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from snc.compiler.frontend import agree, observe
+from snc.compiler.frontend import agree, observe, runtime
 from snc.compiler.frontend.agree import assert_agrees, differing
 from snc.compiler.frontend.alone import alone
 from snc.compiler.frontend.read import read_model, to_onnx
@@ -84,6 +84,33 @@ def test_pieces_of_any_size_are_read_alike(
     graph = rewritten(reading.graph)
     assert to_onnx(graph).SerializeToString(deterministic=True) == want
     assert_agrees(graph, reading)
+
+
+def test_weights_beside_a_model_are_the_weights_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large ones are given to ONNX Runtime beside it, but for those that constants are made of."""
+    path = tmp_path / "model.onnx"
+    text = """(float[1,2] x) => (y) { w = Constant<value = float[2,2] {1, 2, 3, 4}>() p = MatMul(w, w)
+        a = MatMul(x, p) y = MatMul(a, w) k = MatMul(y, v) z = Relu(k) }"""
+    model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g {text}')
+    held = np.float32([[5, 6], [7, 8]])
+    model.graph.initializer.append(onnx.numpy_helper.from_array(held, "v"))
+    onnx.save(model, path)
+    monkeypatch.setattr(observe, "PIECE_BYTES", 1)
+    want = to_onnx(folded(path, {})).SerializeToString(deterministic=True)
+    within: list[list[str]] = []
+    run = observe.session
+
+    def counted(data: bytes, **options: Any) -> Any:
+        within.append([tensor.name for tensor in onnx.load_model_from_string(data).graph.initializer])
+        return run(data, **options)
+
+    monkeypatch.setattr(runtime, "FED_BYTES", 1)
+    monkeypatch.setattr(observe, "session", counted)
+    assert to_onnx(folded(path, {})).SerializeToString(deterministic=True) == want
+    assert within
+    assert not any("v" in names for names in within)
 
 
 @pytest.mark.parametrize("number", range(LAYERS))

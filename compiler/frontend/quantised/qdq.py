@@ -14,7 +14,7 @@ import onnx
 
 from ....ir.errors import Unsupported
 from ....ir.layers import VIEWS
-from ..onnx_file import opset_of
+from ..opset import opset_of
 from . import dynamic, integer_operators, qonnx
 from .integer_operators import MICROSOFT, is_integer_operator
 from .quantisation import Quantisation, Reals, limits

@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 
 from ....ir.errors import SncError
-from ..onnx_file import opset_of
+from ..opset import opset_of
 from . import dynamic, integer_operators, qonnx
 from .layers import Layers
 from .pending import CARRIERS, MIXING, Held, NotWhole, Pending, Term, Value, Whole, whole_numbers

@@ -11,7 +11,8 @@ import onnx
 from ....ir.errors import Origin, SncError, Unsupported, each_of, raise_all
 from ..inline import with_branches, with_first_outputs, without_unread
 from ..observe import declared, random_inputs
-from ..onnx_file import fix_shapes, opset_of
+from ..onnx_file import fix_shapes
+from ..opset import opset_of
 from ..runtime import session
 from ..sizes import survey
 from .cells import GATES, INITIAL_C, INITIAL_H, Cell, directions

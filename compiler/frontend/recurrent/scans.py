@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 
 from ..inline import made_names, renamed
-from ..onnx_file import opset_of
+from ..opset import opset_of
 from .bodies import body_of, integers, sequences
 from .writing import Writer
 

@@ -14,7 +14,8 @@ from ....ir.errors import BadInput, Origin, SncError, Unsupported, raise_all
 from ....ir.layers import Array
 from ..inline import with_branches, without_unread
 from ..observe import constant_part, declared, random_inputs, run_tensors
-from ..onnx_file import first_line, opset_of
+from ..onnx_file import first_line
+from ..opset import opset_of
 from ..runtime import Arrays, session
 from ..sizes import Scope, survey
 from .bodies import is_whole, write_body

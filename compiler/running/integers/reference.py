@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ...frontend.onnx_file import opset_of
+from ...frontend.opset import opset_of
 from ...frontend.quantised.integer_operators import FORMS, MICROSOFT, Form, Operand
 from ...frontend.runtime import Arrays, session
 from .real_numbers import Integers, Real, Singles, rounded
