@@ -41,8 +41,8 @@ def fed(
     origin: Origin,
     values: Mapping[tuple[int, int], Floats],
 ) -> None:
-    """Input tensors become values [D, H, W] of populations, which are by core and address. Raises BadInput for
-    other arrays.
+    """Input tensors become values [D, H, W] of populations, by core and address. Raises BadInput for other
+    arrays.
     """
     names = {tensor.name for tensor in tensors}
     if inputs.keys() != names:
