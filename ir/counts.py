@@ -69,7 +69,12 @@ def trained_weights(network: Network) -> int:
         missing = int(index.max()) + 1 - mask.size
         if missing > 0:
             mask = held[projection.kernel.constant] = np.pad(mask, (0, missing))
-        mask[index[index >= 0]] = True
+        flat = index.ravel(order="K")
+        start, stop = int(flat[0]), int(flat[0]) + flat.size
+        if start >= 0 and np.array_equal(flat, np.arange(start, stop, dtype=flat.dtype)):
+            mask[start:stop] = True  # a whole constant, of which axes may be turned
+        else:
+            mask[flat[flat >= 0]] = True
     return sum(int(mask.sum()) for mask in held.values())
 
 

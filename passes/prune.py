@@ -54,8 +54,12 @@ def _kept(network: Network, index: PopulationId) -> Channels | None:
     fed = np.zeros(depth, dtype=np.bool_)
     for projection in into:
         kernel = projection.kernel
-        live = (kernel.weights != 0).any(axis=(2, 3)) & (kernel.first >= 0)[:, None]
-        fed[(kernel.first[:, None] + np.arange(kernel.depth))[live]] = True
+        if kernel.depth > 1:  # the same for all
+            start = int(kernel.first[0])
+            if start >= 0:
+                fed[start : start + kernel.depth] |= kernel.weights.any(axis=(0, 2, 3))
+        else:
+            fed[kernel.first[(kernel.first >= 0) & kernel.weights.any(axis=(1, 2, 3))]] = True
     begins = np.full(depth, population.initial, dtype=np.float32)
     if population.bias is not None:
         begins = population.bias

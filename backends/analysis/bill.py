@@ -75,14 +75,18 @@ def bill(image: Image) -> ImageBill:
         claims = atlas.claims(core)
         owners = atlas.owners(core, claims)
         counts = np.bincount(owners + 1, minlength=len(claims) + 1).tolist()
+        held: Counter[tuple[int | None, Role]] = Counter()  # words by population and role
         taken = Counter({("", "unused"): counts[0] * WORD_BYTES})  # bytes by layer and category
         for claim, count in zip(claims, counts[1:], strict=True):
-            layer = atlas.layer(core, claim.population)
-            spare = claim.spare_bytes if count == claim.count else 0
-            taken[layer, CATEGORIES[claim.role]] += count * WORD_BYTES - spare
-            taken[layer, "unused"] += spare
-            if claim.role == Role.WEIGHTS and not claim.is_parameter:
+            held[claim.population, claim.role] += count
+            if claim.spare_bytes and count == claim.size:
+                layer = atlas.layer(core, claim.population)
+                taken[layer, CATEGORIES[claim.role]] -= claim.spare_bytes
+                taken[layer, "unused"] += claim.spare_bytes
+            if claim.role is Role.WEIGHTS and not claim.is_parameter:
                 layouts[claim.layout] += count * WORD_BYTES
+        for (population, role), count in held.items():
+            taken[atlas.layer(core, population), CATEGORIES[role]] += count * WORD_BYTES
         cores.append(Bill())
         for (layer, category), size in taken.items():
             if size:

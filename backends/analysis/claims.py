@@ -7,8 +7,8 @@ nowhere.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,18 +54,17 @@ class Role(StrEnum):
 PARAMETERS_NOTE = f"{PARAMETER_CODEC.name} parameters"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Words that a pointer leads to. `population` is the descriptor they serve, None where a port names none.
+class Claim(NamedTuple):
+    """`size` words that a pointer leads to.
 
-    `items` numbers of `codec` lie in the words, if numbers do. `spare_bytes` of the last word hold no state
-    of a population with states of its own; shared states have none to spare. `note`: what only the way says.
-    `layout`: of weights.
+    `population` is the descriptor they serve, None where a port names none. `items` numbers of `codec` lie in
+    the words, if numbers do. `spare_bytes` of the last word hold no state of a population with states of its
+    own; shared states have none to spare. `note`: what only the way says. `layout`: of weights.
     """
 
     role: Role
     address: int
-    count: int
+    size: int
     population: int | None
     items: int = 0
     codec: Codec | None = None
@@ -137,15 +136,18 @@ class Atlas:
         kernels = [claim for port in ports for claim in self.kernels_of(core, port)]
         found += kernels
         found += self._weights(core, kernels)
-        size = self.image.cores[core].words.size
-        return [claim for claim in found if claim.count and claim.address + claim.count <= size]
+        end = self.image.cores[core].words.size
+        return [claim for claim in found if claim.size and claim.address + claim.size <= end]
 
     def owners(self, core: int, claims: list[Claim]) -> NDArray[np.int64]:
         """For each word of a core, the index of the claim that has it, or -1."""
         owners = np.full(self.image.cores[core].words.size, -1, dtype=np.int64)
-        for index, claim in enumerate(claims):
-            words = owners[claim.address : claim.address + claim.count]
-            words[words < 0] = index
+        # From the last claim to the first, so that the first is what stays.
+        starts = np.array([claim.address for claim in reversed(claims)], dtype=np.int64)
+        sizes = np.array([claim.size for claim in reversed(claims)], dtype=np.int64)
+        before = np.cumsum(sizes) - sizes
+        words = np.arange(int(sizes.sum())) + np.repeat(starts - before, sizes)
+        owners[words] = np.repeat(np.arange(len(claims))[::-1], sizes)
         return owners
 
     def _follow_axons(self, core: int, population: Population) -> None:

@@ -50,9 +50,9 @@ def regions_of(atlas: Atlas, core: int) -> list[Region]:
     cuts = {0, *(np.flatnonzero(np.diff(owners)) + 1).tolist()}
     for claim in claims:
         if claim.role in CLASSES or claim.role == Role.BIAS:
-            cuts.update(range(claim.address, claim.address + claim.count))
+            cuts.update(range(claim.address, claim.address + claim.size))
         elif claim.role == Role.STATE:
-            cuts.update((claim.address, claim.address + claim.count))
+            cuts.update((claim.address, claim.address + claim.size))
     ends = sorted(cuts | {owners.size})
     found = []
     for start, stop in pairwise(ends):
@@ -106,13 +106,13 @@ def _state_text(start: int, claims: list[Claim]) -> str:
     return ", ".join(
         f"{claim.items} states of population {claim.population}"
         for claim in claims
-        if claim.role == Role.STATE and claim.address <= start < claim.address + claim.count
+        if claim.role == Role.STATE and claim.address <= start < claim.address + claim.size
     )
 
 
 def _weights_text(start: int, words: Words, claim: Claim) -> str:
     title = f"{claim.items} x {claim.note}"
-    if (start, words.size) != (claim.address, claim.count):
+    if (start, words.size) != (claim.address, claim.size):
         return f"part of the {title} at {claim.address}"
     if claim.codec is None:
         return title

@@ -21,7 +21,7 @@ def bits_of_weights(image: Image) -> Mapping[str, float]:
         for claim in atlas.claims(core):
             if claim.role == Role.WEIGHTS and not claim.is_parameter:
                 layer = atlas.layer(core, claim.population)
-                words[layer] = words.get(layer, 0) + claim.count
+                words[layer] = words.get(layer, 0) + claim.size
                 items[layer] = items.get(layer, 0) + claim.items
     found = {layer: WORD_BITS * words[layer] / count for layer, count in items.items() if count}
     return MappingProxyType(found)

@@ -22,7 +22,10 @@ class Codes(Generic[K]):
 
     def thing(self, number: int) -> K | None:
         """What a number stands for, if it is anything."""
-        return next((thing for thing, known in self.numbers.items() if known == number), None)
+        for thing, known in self.numbers.items():  # asked very often
+            if known == number:
+                return thing
+        return None
 
 
 def label(thing: object) -> str:

@@ -145,7 +145,7 @@ def _numbers(image: Image) -> dict[str, Counter[bytes]]:
     for index, core in enumerate(image.cores):
         for claim in atlas.claims(index):
             if claim.role in NUMBERS:
-                run = core.words[claim.address : claim.address + claim.count].tobytes()
+                run = core.words[claim.address : claim.address + claim.size].tobytes()
                 found.setdefault(atlas.layer(index, claim.population), Counter())[run] += 1
     return found
 

@@ -133,7 +133,7 @@ def explain_word(image: Image, core: int, address: int) -> WordExplanation:
 
 def _references(atlas: Atlas, core: int, address: int, regions: list[Region]) -> Iterator[Reference]:
     """The words that lead to a word, by every way that there is."""
-    ways = [claim for claim in atlas.claims(core) if claim.address <= address < claim.address + claim.count]
+    ways = [claim for claim in atlas.claims(core) if claim.address <= address < claim.address + claim.size]
     at = {region.address: region for region in regions}
     for claim in ways:
         found: list[int] = []

@@ -306,12 +306,15 @@ def _stored_bits(wired: Wired, tile: Tile, known: set[bytes]) -> Integers:
     known |= different.keys()
     if not channels:
         return np.zeros(0, dtype=np.int64)
-    present = np.diff(wired.stored.present(tile), axis=1)[channels].astype(np.int64)
-    zeros = tile.taps - present
-    few = FEW * tile.taps
-    sparse = (zeros.mean(axis=0) > few) | (zeros.mean(axis=1) > few)[:, None]
-    bits = np.where(sparse, codec.least_bits(tile.taps, present), codec.size_bits(tile.taps))
-    return np.asarray(bits.sum(axis=1))
+    present = np.diff(wired.stored.present(tile)[channels], axis=1)
+    most = (1 - FEW) * tile.taps
+    to_targets, from_sources = (present.mean(axis=axis, dtype=np.float64) < most for axis in (0, 1))
+    bits = np.full(len(present), present.shape[1] * codec.size_bits(tile.taps), dtype=np.int64)
+    if to_targets.any() or from_sources.any():
+        sparse = to_targets | from_sources[:, None]
+        less = codec.least_bits(tile.taps, present.astype(np.int64)) - codec.size_bits(tile.taps)
+        bits += np.where(sparse, less, 0).sum(axis=1)
+    return bits
 
 
 def _uneven(wired: Wired, exponents: NDArray[np.int64]) -> int:

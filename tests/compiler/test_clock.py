@@ -2,6 +2,7 @@
 
 import gc
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,26 @@ def test_no_cycles_are_looked_for_within_a_stage() -> None:
         assert not gc.isenabled()
     assert gc.isenabled()
     assert clock.seconds.keys() == {"place"}
+
+
+def test_objects_of_a_stage_are_old_behind_it() -> None:
+    with Clock()("place"):
+        held: list[list[int]] = [[] for _ in range(3)]
+    assert any(each is held for each in gc.get_objects(generation=2))
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_cycle_of_a_stage_is_found_later() -> None:
+    class Node:
+        me: "Node"
+
+    with Clock()("place"):
+        node = Node()
+        node.me = node
+        is_there = weakref.ref(node)
+        del node
+    gc.collect()
+    assert is_there() is None
 
 
 def test_a_stage_that_fails_ends_like_any_other() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import onnx
 import pytest
 from oracle.cases import CASES
@@ -73,6 +74,22 @@ def test_pilotnet_has_the_weights_of_its_paper() -> None:
     assert trained_weights(network) == 251_822
     assert sum(map(synapses, network.projections)) == 26_876_342
     assert sum(map(padded_synapses, network.projections)) == 26_876_342, "it pads nothing"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_element_of_a_constant_counts_once_wherever_it_is(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    (case,) = (case for case in CASES if case.name == "conv-k3-pads1111")
+    network = network_of(case.model())
+    (whole,) = network.projections
+    index = whole.kernel.index
+    assert index is not None
+    rows = [rng.permutation(index), index[:1], np.where(rng.random(index.shape) < 0.5, index, -1)]
+    every = {number for row in rows[1:] for number in row.ravel().tolist() if number >= 0}
+    parts = [replace(whole, kernel=replace(whole.kernel, index=row)) for row in rows]
+    assert trained_weights(network) == index.size
+    assert trained_weights(replace(network, projections=tuple(parts[1:]))) == len(every)
+    assert trained_weights(replace(network, projections=tuple(parts))) == index.size
 
 
 def test_padding_is_what_a_whole_kernel_at_the_border_adds() -> None:

@@ -92,7 +92,7 @@ def test_addresses_are_really_used_twice() -> None:
     image = compiled(build_chain(5), CHIP, Options(weights="float32")).image
     atlas = Atlas(image)
     states = [claim for claim in atlas.claims(0) if claim.role == Role.STATE]
-    spans = [(claim.address, claim.address + claim.count) for claim in states]
+    spans = [(claim.address, claim.address + claim.size) for claim in states]
     assert len(spans) == 5
     assert any(a[0] < b[1] and b[0] < a[1] for a, b in combinations(spans, 2))
 
