@@ -98,9 +98,13 @@ class Section:
 
 def write_image(image: Image) -> bytes:
     """The file's bytes. The same image gives the same bytes; raises VerifyError when it is unsound."""
+    return joined(_sound(image))
+
+
+def _sound(image: Image) -> list[Payload]:
     for fault in faults(image):
         raise VerifyError(f"image: {fault}")
-    return joined(payloads(image))
+    return payloads(image)
 
 
 def payloads(image: Image) -> list[Payload]:
@@ -126,6 +130,11 @@ def payloads(image: Image) -> list[Payload]:
 
 def joined(sections: Sequence[Payload], form: Form = FORM) -> bytes:
     """A file of sections, with their table."""
+    return b"".join(parts(sections, form))
+
+
+def parts(sections: Sequence[Payload], form: Form = FORM) -> Iterator[bytes]:
+    """The same, part by part."""
     offset = _aligned(_table_size(len(sections)))
     rows, body = b"", []
     for kind, index, payload in sections:
@@ -135,7 +144,8 @@ def joined(sections: Sequence[Payload], form: Form = FORM) -> bytes:
     head = HEAD.pack(form.magic, form.version, len(sections)) + rows
     head += SUM.pack(zlib.crc32(head))
     padded = ((part, bytes(_aligned(len(part)) - len(part))) for part in (head, *body[:-1]))
-    return b"".join((*chain.from_iterable(padded), body[-1]))
+    yield from chain.from_iterable(padded)
+    yield body[-1]
 
 
 def core_bytes(x: int, y: int, words: NDArray[np.uint64]) -> bytes:
@@ -185,7 +195,7 @@ def payloads_of(data: bytes, form: Form, origin: Origin) -> dict[tuple[str, int]
 
 def save(path: str | Path, image: Image) -> None:
     """Writes an image; the file is whole or not there."""
-    write_whole(path, write_image(image))
+    write_whole(path, *parts(_sound(image)))
 
 
 def load(path: str | Path) -> Image:

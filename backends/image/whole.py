@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,10 +13,16 @@ from ...ir.errors import BadInput, Origin
 UNFINISHED: set[Path] = set()  # files that a process which ends now leaves half-written
 
 
-def write_whole(path: str | Path, data: bytes) -> None:
+def write_whole(path: str | Path, *parts: bytes) -> None:
     """Writes a file that appears whole or not at all. Raises BadInput."""
     with whole(path) as file:
-        file.write(data)
+        file.writelines(parts)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, which is never held as a whole."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Everything is read from the image alone; what only the compiler knows (seconds, 
 is None until `compile_report` adds it.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, prod
@@ -16,6 +15,7 @@ from ...backends.analysis.traffic import Traffic, traffic
 from ...backends.image.faults import population_at
 from ...backends.image.image import About, Image, ImageFragment, ImageLayer
 from ...backends.image.lessons import Lesson, lessons
+from ...backends.image.whole import sha256_of
 from ...backends.words.words import Step
 from ...ir.counts import operations, synapses, trained_weights
 from ...ir.network import Neuron
@@ -198,7 +198,7 @@ def report(image: Image, path: Path) -> Report:
     return Report(
         model=about.model,
         image=str(path),
-        image_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        image_sha256=sha256_of(path),
         target=image.chip.name,
         weights=about.weights,
         states=about.states,

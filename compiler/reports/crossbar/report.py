@@ -1,6 +1,5 @@
 """The report of an image for crossbars: what `compile`, `inspect` and their --json say, as plain values."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from ....backends.crossbar.decode import decode
 from ....backends.crossbar.image import CrossbarImage, CrossbarLayer
+from ....backends.image.whole import sha256_of
 from ..report import TensorReport
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def crossbar_report(image: CrossbarImage, path: Path) -> CrossbarReport:
     return CrossbarReport(
         model=about.model,
         image=str(path),
-        image_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        image_sha256=sha256_of(path),
         target=chip.name,
         compiler=about.compiler,
         weights=about.weights,
