@@ -37,14 +37,16 @@ class Share:
     """What the neurons of a population that fire add to the counters.
 
     `cuts`: channels from one on are alike up to the next. Planes are `usual` numbers, and by how much pixels
-    that are `odd` (row, column and class) differ from them: `planes` [classes, planes]. Term i adds
-    factors[i] times the sum (runs of channels x planes, flat) numbered sums[i] to counter rows[i].
+    that are `odd` (row, column and class) differ from them: class i in the planes of entries starts[i] ..
+    starts[i + 1] - 1, by their numbers (`entries` [entries, 2]). Term i adds factors[i] times the sum (runs
+    of channels x planes, flat) numbered sums[i] to counter rows[i].
     """
 
     cuts: Integers
     usual: Integers
     odd: Integers
-    planes: Integers
+    starts: Integers
+    entries: Integers
     rows: Integers
     sums: Integers
     factors: Integers
@@ -55,16 +57,16 @@ class Share:
         return (self.cuts.size - 1) * self.usual.size
 
 
-# Columns of a population: its size; where its cuts, usual numbers, odd pixels, planes and sums begin; how
+# Columns of a population: its size; where its cuts, usual numbers, odd pixels, starts and sums begin; how
 # many runs, planes, odd pixels and classes of these it has; whether some number is usual (if none is, all
 # pixels are odd), and whether all its neurons fire.
-HEIGHT, WIDTH, CUTS, USUAL, ODD, PLANES, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
+HEIGHT, WIDTH, CUTS, USUAL, ODD, STARTS, SUMS, RUNS, COUNT, ODDS, CLASSES, SOME, ALL = range(13)
 
 
 @kept(tickets)
 def sum_by_pixel(
     marks: Marks, members: Integers, standing: Integers, populations: Integers, cuts: Integers,
-    usual: Integers, odd: Integers, planes: Integers, sums: Integers, turn: Integers,
+    usual: Integers, odd: Integers, starts: Integers, entries: Integers, sums: Integers, turn: Integers,
 ) -> None:  # fmt: skip
     """Sums of planes over the neurons of populations that fire, for each frame and run of channels.
     `standing`: where their marks are (`Standing`). `turn`: how many have been taken, by any thread.
@@ -89,7 +91,7 @@ def sum_by_pixel(
             for i in range(own[ODD], own[ODD] + 3 * own[ODDS], 3):
                 at = first + (odd[i] * row + odd[i + 1]) * words
                 tally[odd[i + 2]] += firing(marks, at, words, 1, low, high)
-            add_up(own, r, total, tally, usual, planes, sums[frame])
+            add_up(own, r, total, tally, usual, starts, entries, sums[frame])
         each = taken(turn, 0)
 
 
@@ -109,15 +111,16 @@ def firing(marks: Marks, first: int, words: int, pixels: int, low: int, high: in
 
 @compiled
 def add_up(
-    own: Integers, run: int, total: Any, tally: Integers, usual: Integers, planes: Integers, sums: Integers
-) -> None:
+    own: Integers, run: int, total: Any, tally: Integers, usual: Integers, starts: Integers,
+    entries: Integers, sums: Integers,
+) -> None:  # fmt: skip
     """Adds to the sums of a run of channels how many of its neurons fire, by the class of their pixels."""
-    count = own[COUNT]
-    for k in range(count):
-        found = usual[own[USUAL] + k] * total
-        for each in range(tally.size):
-            found += planes[own[PLANES] + each * count + k] * tally[each]
-        sums[own[SUMS] + run * count + k] += found
+    begin = own[SUMS] + run * own[COUNT]
+    for k in range(own[COUNT]):
+        sums[begin + k] += usual[own[USUAL] + k] * total
+    for each in range(tally.size):
+        for e in range(starts[own[STARTS] + each], starts[own[STARTS] + each + 1]):
+            sums[begin + entries[e, 0]] += entries[e, 1] * tally[each]
 
 
 @kept(timing)
@@ -169,7 +172,7 @@ class Census:
             _share(i, program, out.get(i, ()), [(self._busy[i, w.core], w) for w in self._clock.works[i]])
             for i in range(len(program.blocks))
         ]
-        sizes = [(s.cuts.size, s.usual.size, s.odd.size, s.planes.size, s.size) for s in shares]
+        sizes = [(s.cuts.size, s.usual.size, s.odd.size, s.starts.size, s.size) for s in shares]
         begins = np.cumsum([(0, 0, 0, 0, 0), *sizes], axis=0)
         self._size = int(begins[-1, -1])
         populations = np.array(
@@ -181,7 +184,7 @@ class Census:
                     share.cuts.size - 1,
                     share.usual.size,
                     len(share.odd),
-                    len(share.planes),
+                    share.starts.size - 1,
                     bool(share.usual.any()),
                     block.fires_on_zero,
                 )
@@ -189,11 +192,13 @@ class Census:
             ],
             dtype=np.int64,
         )
-        names = ("cuts", "usual", "odd", "planes", "rows", "factors")
-        cuts, usual, odd, planes, self._rows, self._factors = (
+        names = ("cuts", "usual", "odd", "entries", "rows", "factors")
+        cuts, usual, odd, entries, self._rows, self._factors = (
             np.concatenate([getattr(share, name).ravel() for share in shares]) for name in names
         )
-        self.arrays = populations, cuts, usual, odd, planes
+        before = np.cumsum([0, *(len(share.entries) for share in shares)])
+        starts = np.concatenate([share.starts + first for share, first in zip(shares, before, strict=False)])
+        self.arrays = populations, cuts, usual, odd, starts, entries.reshape(-1, 2)
         self._sums = np.concatenate(
             [share.sums + begin for share, begin in zip(shares, begins[:-1, -1], strict=True)]
         )
@@ -259,7 +264,11 @@ def _share(index: int, program: Program, edges: Sequence[Edge], works: Sequence[
     usual, odd, extra = _usual(np.stack(found))
     kinds, kind = np.unique(extra, axis=1, return_inverse=True)
     places = np.stack([*np.divmod(odd, word.width), kind.ravel()], axis=1)
-    return Share(cuts, usual, places, np.ascontiguousarray(kinds.T), *terms)
+    classes, differing = np.nonzero(kinds.T)
+    starts = np.searchsorted(classes, np.arange(kinds.shape[1] + 1))
+    return Share(
+        cuts, usual, places, starts, np.stack([differing, kinds[differing, classes]], axis=1), *terms
+    )
 
 
 def _usual(planes: Integers) -> tuple[Integers, Integers, Integers]:

@@ -18,16 +18,14 @@ from ....backends.lifted import census, layout, lists
 from ....backends.lifted.census import (
     ALL,
     CLASSES,
-    COUNT,
     CUTS,
     HEIGHT,
     ODD,
     ODDS,
     RUNS,
-    SUMS,
-    USUAL,
     WIDTH,
     Census,
+    add_up,
 )
 from ....backends.lifted.layout import WORD
 from ....backends.lifted.lists import ones
@@ -40,8 +38,9 @@ Integers = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 
 # Columns of a population in a map: where the values of the map begin, from one frame on; from there, its own;
-# from a frame and from a channel to the next; its first and last span; and its planes, by class of pixels.
-POPULATION, MAP, FIRST, FRAME, CHANNEL, BEGIN, END, PLANES = range(8)
+# from a frame and from a channel to the next; its first and last span.
+POPULATION, MAP, FIRST, FRAME, CHANNEL, BEGIN, END = range(7)
+COLUMNS = 7
 # Columns of a span, words whose pixels are alike: where the first begins, how many, and its first and last
 # mask, of one class each.
 PLACE, WORDS, LOW, HIGH = range(4)
@@ -86,7 +85,7 @@ else:
 @kept(census, layout, lists)
 def tallied(
     values: Floats, rows: Integers, spans: Integers, masks: Bits, classes: Integers, populations: Integers,
-    cuts: Integers, planes: Integers, sums: Integers, wrong: Bits,
+    cuts: Integers, usual: Integers, starts: Integers, entries: Integers, sums: Integers, wrong: Bits,
 ) -> None:  # fmt: skip
     """Sums of planes over the neurons of populations that fire, for each frame and run of channels; and bits
     that are not 0 for a frame with a value that is not finite.
@@ -94,14 +93,15 @@ def tallied(
     frames = sums.shape[0]
     for i in range(rows.shape[0]):
         own = populations[rows[i, POPULATION]]
-        begin, end, plane, count = rows[i, BEGIN], rows[i, END], rows[i, PLANES], own[COUNT]
-        tally = np.zeros(own[CLASSES] + 1, np.int64)
+        begin, end = rows[i, BEGIN], rows[i, END]
+        tally = np.zeros(own[CLASSES] + 1, np.int64)  # the first of pixels that are usual
         every = ~np.uint64(0) if own[ALL] else np.uint64(0)
         for frame in range(frames):
             first = rows[i, MAP] * frames + rows[i, FIRST] + frame * rows[i, FRAME]
-            odd, at = np.uint64(0), own[SUMS]
-            for r in range(own[CUTS], own[CUTS] + own[RUNS]):
-                for c in range(cuts[r], cuts[r + 1]):
+            odd = np.uint64(0)
+            for r in range(own[RUNS]):
+                tally[:] = 0
+                for c in range(cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]):
                     for s in range(begin, end):
                         v = first + c * rows[i, CHANNEL] + spans[s, PLACE]
                         for _ in range(spans[s, WORDS]):
@@ -110,13 +110,7 @@ def tallied(
                                 odd |= other & masks[m]
                                 tally[classes[m]] += ones(found & masks[m])
                             v += WORD
-                into = sums[frame, at : at + count]
-                for each in range(tally.size):
-                    numbers = planes[plane + each * count : plane + (each + 1) * count]
-                    for k in range(count):
-                        into[k] += numbers[k] * tally[each]
-                    tally[each] = 0
-                at += count
+                add_up(own, r, tally.sum(), tally[1:], usual, starts, entries, sums[frame])
             wrong[frame] |= odd
 
 
@@ -126,29 +120,26 @@ class Counting:
     def __init__(
         self, census: Census, maps: Sequence[Map], places: Mapping[int, Place], session: Session
     ) -> None:
-        populations, cuts, usual, odd, planes = census.arrays
+        populations, cuts, usual, odd, starts, entries = census.arrays
         parts = {index: number for number, part in enumerate(session.parts) for index in part}
         rows: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-        spans, by_class = Spans(), [np.zeros(0, dtype=np.int64)]
-        plane = 0
+        spans = Spans()
         for each in maps:
             pixels, begin = each.height * each.width, session.begins.get(each.index)
             frame = 0 if each.index in session.constant else each.depth * pixels
             for block in (block for part in each.parts for block in part.blocks):
                 own = populations[block]
                 pixel = odd[own[ODD] : own[ODD] + 3 * own[ODDS]].reshape(-1, 3)
-                found = *spans.add(own[HEIGHT], own[WIDTH], each.width, pixel), plane
-                by_class.append(_planes(own, usual, planes))
-                plane += by_class[-1].size
+                found = spans.add(own[HEIGHT], own[WIDTH], each.width, pixel)
                 if begin is None:
                     rows[-1].append((block, 0, 0, 0, 0, *found))
                     continue
                 place = places[block]
                 first = (place.c * each.height + place.y) * each.width + place.x
                 rows[parts[each.index]].append((block, begin, first, frame, pixels, *found))
-        self._tables = *spans.arrays, populations, cuts, np.concatenate(by_class)
+        self._tables = *spans.arrays, populations, cuts, usual, starts, entries
         always, *self._rows = (
-            np.array(rows[number], dtype=np.int64).reshape(-1, PLANES + 1)
+            np.array(rows[number], dtype=np.int64).reshape(-1, COLUMNS)
             for number in range(-1, len(session.parts))
         )
         self._always = census.none()
@@ -167,14 +158,6 @@ class Counting:
     def add(self, part: int, values: Values, sums: Integers, wrong: Bits) -> None:
         """Adds what fires in the maps of a part."""
         tallied(values.numbers, self._rows[part], *self._tables, sums, wrong)
-
-
-def _planes(own: Integers, usual: Integers, planes: Integers) -> Integers:
-    """The numbers of a population's planes, flat: at pixels that are usual, and then class by class."""
-    count, classes = own[COUNT], own[CLASSES]
-    most = usual[own[USUAL] : own[USUAL] + count]
-    more = planes[own[census.PLANES] : own[census.PLANES] + classes * count].reshape(classes, count)
-    return np.concatenate([most, (most + more).ravel()])
 
 
 class Spans:
