@@ -1,7 +1,7 @@
 """Placing: every core gets a place on the mesh, cores that talk near each other (paper 5.1).
 
-Only numpy works here: a step looks at every place at once, so compiled code would save less than it takes to
-load.
+A step looks at every place at once, with numpy: for few cores, compiled code would save less than it takes to
+load. Of many, whole sweeps are compiled, with the same results.
 """
 
 import math
@@ -16,6 +16,9 @@ from ...ir.chip import SIZE_STEP, Chip, snake
 from ...ir.deadline import NEVER, Deadline, in_time
 from ...ir.mapping import Axon, Fragment, FragmentId, Mapping
 from ...ir.network import Neuron
+from .peers import Flow as Flow
+from .peers import joined, peers_of
+from .sweep import swept
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,19 +28,9 @@ HEATS = (2.0, 0.1)  # at the first and the last step, in units of the mean traff
 REACH_HEATS = (5.0, 0.25)  # the same while only reach counts, in weighted positions out of it
 RELAY_WEIGHT = 4  # of a fragment whose states fill a core, in fragments without any
 LATE_SWEEPS = 3  # that only gain, where time is over before the search is
+COMPILED_LEAST = 48  # cores: a search for fewer takes no longer than to load machine code
+NOISE_MAX = 2**18  # random numbers that are drawn at once
 SWEEPS_HOT = 50  # fewer sweeps than these begin less hot: they could not mend what heat has scattered
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Events from one core to another when every neuron fires; 0 where only the host's input goes. `weight`
-    says how much it takes to pass them on by a relay.
-    """
-
-    source: int
-    target: int
-    events: int
-    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +174,12 @@ class Search:
         self.mean = float(traffic.mean()) if len(found) else 0.0
         # one hop beyond the reach costs more than any two cores' traffic across the mesh
         self.hard = (traffic.max(initial=0) + 1) * sum(float(each[:, 0].max()) for each in self.distances)
-        self.known = list(_peers(count, found))
+        self.known = list(peers_of(count, found))
 
     def _weigh(self, traffic: float, far: float) -> None:
         """From now on an event's hop costs `traffic`, and a position beyond the reach `far`."""
         self.peers = [peers.weighed(traffic, far) for peers in self.known]
+        self.joined = joined(self.peers)
         self.costs = [np.zeros((len(self.places), size)) for size in self.sizes]
         for core, peers in enumerate(self.peers):
             in_time("cores got their places")
@@ -227,11 +221,25 @@ class Search:
             if self.is_over():
                 break
             heat = unit * start * (end / start) ** (sweep / max(1, sweeps - 1))
-            for core in self.random.permutation(count):
-                self._move(int(core), heat)
+            self._sweep(self.random.permutation(count), heat)
         for _ in repeat(None, LATE_SWEEPS) if self.is_over() else repeat(None):
-            if not sum(self._move(core, 0.0) for core in range(count)):
+            if not self._sweep(np.arange(count), 0.0):
                 break
+
+    def _sweep(self, order: Integers, heat: float) -> int:
+        """A step of each core; how many have moved."""
+        if len(order) < COMPILED_LEAST:
+            return sum(self._move(core, heat) for core in order.tolist())
+        moved, places = 0, self.occupant.size
+        costs, distances = (self.costs[0], self.costs[1]), (self.distances[0], self.distances[1])
+        begin, cores, back, swapped = self.joined
+        for some in np.array_split(order, -(-len(order) * places // NOISE_MAX)):
+            in_time("cores got their places")
+            noise = heat * self.random.gumbel(size=(len(some), places)) if heat else np.empty((0, places))
+            moved += swept(
+                some, noise, self.places, self.occupant, *costs, *distances, begin, cores, back, swapped
+            )
+        return moved
 
     def _move(self, core: int, heat: float) -> bool:
         """One step of the heat bath: whether the core has moved."""
@@ -274,42 +282,6 @@ class Search:
                 self.costs[i][peers.cores] += peers.back @ (self.distances[i][new] - self.distances[i][old])
                 self.places[core, i] = new
         self.occupant[x, y] = core
-
-
-@dataclass(frozen=True, slots=True)
-class _Peers:
-    """The cores that a core talks with, and what their distance counts for. `facts`: for each, events both
-    ways, and the weights of what the core sends and of what it takes; `back`: the same as the peer has them;
-    `swapped`: the same where both change places.
-    """
-
-    cores: Integers
-    facts: Floats
-    back: Floats
-    swapped: Floats
-
-    @classmethod
-    def of(cls, cores: Integers, facts: Floats) -> "_Peers":
-        """The peers of a core."""
-        hops, sends, takes = facts.T
-        both = sends + takes
-        return cls(cores, facts, np.stack([hops, takes, sends], axis=1), np.stack([2 * hops, both, both]))
-
-    def weighed(self, traffic: float, far: float) -> "_Peers":
-        """The same where an event's hop costs `traffic`, and a position beyond the reach `far`."""
-        return _Peers.of(self.cores, self.facts * np.array([traffic, far, far]))
-
-
-def _peers(count: int, found: Sequence[Flow]) -> Iterator[_Peers]:
-    both: list[dict[int, list[float]]] = [{} for _ in range(count)]
-    for flow in found:
-        for core, peer, direction in ((flow.source, flow.target, 1), (flow.target, flow.source, 2)):
-            facts = both[core].setdefault(peer, [0.0, 0.0, 0.0])
-            facts[0] += flow.events
-            facts[direction] = flow.weight
-    for peers in both:
-        facts_of = np.array([peers[peer] for peer in sorted(peers)]).reshape(-1, 3)
-        yield _Peers.of(np.array(sorted(peers), dtype=np.int64), facts_of)
 
 
 def _hops(at: Integers, chip_size: int, border_cost: int) -> Integers:

@@ -14,6 +14,7 @@ from snc.ir.errors import Origin
 from snc.ir.mapping import Axon, Fragment, FragmentId, Mapping, Plan, Span
 from snc.ir.network import Network, Neuron, Population, PopulationId, Shape, Update
 from snc.ir.schedule import scheduled
+from snc.passes.placing import place
 from snc.passes.placing.place import RELAY_WEIGHT, Flow, Place, Search, bands, events, flows, out_of_reach
 
 CHIP = load_target("grai-vip")
@@ -167,9 +168,30 @@ def test_where_time_is_over_only_what_gains_is_done() -> None:
     assert late.places == Place(is_over=OVER)(mapping).places
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("mesh", "gaps", "noise"), [((12, 12), (0, 0), 2**18), ((40, 9), (3, 0), 200)])
+def test_compiled_sweeps_end_where_others_do(
+    seed: int, mesh: tuple[int, int], gaps: tuple[int, int], noise: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(seed)
+    chip = replace(CHIP, mesh=mesh, chip_mesh=mesh, reach_min=-5, reach_max=6)
+    edges = sorted({(int(a), int(b)) for a, b in random.integers(0, 60, (150, 2)) if a != b})
+    mapping = mapping_of(edges, 62, chip, inputs=2)
+    monkeypatch.setattr(place, "NOISE_MAX", noise)
+    places = []
+    for least in (1, 1000):
+        monkeypatch.setattr(place, "COMPILED_LEAST", least)
+        places.append(Place(seed, gaps, sweeps=8)(mapping).places)
+    assert places[0] == places[1]
+
+
+@pytest.mark.parametrize("least", [1, 1000])
 @pytest.mark.parametrize("gaps", [(0, 0), (3, 0), (1, 1)])
-def test_costs_that_follow_each_step_are_those_of_the_places(gaps: tuple[int, int]) -> None:
+def test_costs_that_follow_each_step_are_those_of_the_places(
+    gaps: tuple[int, int], least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where an axon reaches further one way than the other, and where both cores of a pair move."""
+    monkeypatch.setattr(place, "COMPILED_LEAST", least)
     random = np.random.default_rng(0)
     chip = replace(CHIP, mesh=(24, 24), chip_mesh=(12, 24))
     pairs = sorted({(int(a), int(b)) for a, b in random.integers(0, 40, (120, 2)) if a != b})
