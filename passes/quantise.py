@@ -153,7 +153,8 @@ def _projection(projection: Projection, formats: Mapping[str, str], scales: _Sca
     assert kernel.index is not None
     known = codec_of(formats[kernel.constant])
     has_idle = known.bits <= STATE_BITS and projection.update is Update.ADD
-    given = _live(kernel) if has_idle else kernel.weights
+    # Weights may be a view of a constant with its axes turned, and are read several times.
+    given = np.ascontiguousarray(_live(kernel) if has_idle else kernel.weights)
     if scales is None:
         exponents = known.exponents(given)
         weights = known.rounded(given, exponents).astype(np.float32)

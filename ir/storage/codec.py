@@ -89,7 +89,8 @@ class Codec:
         """The least exponent for each row of weights [rows, ...] that makes none of them saturate."""
         if self.scale is Scale.NONE:
             return np.zeros(len(rows), dtype=np.int64)
-        peak = np.abs(rows.reshape(len(rows), -1)).max(axis=1, initial=0).astype(np.float64)
+        flat = rows.reshape(len(rows), -1)
+        peak = np.maximum(flat.max(axis=1, initial=0), -flat.min(axis=1, initial=0)).astype(np.float64)
         found = np.ceil(np.log2(np.where(peak > 0, peak, 1.0) / self.largest)).astype(np.int64)
         return np.clip(found, -120, 120)
 

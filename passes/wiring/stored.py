@@ -89,12 +89,10 @@ class Stored:
             values, _, _ = self.values(tile)
             held = _window(values, tile)
             # A weight of 0 that learns has a place like any other.
-            present = np.count_nonzero(
-                held if not self.kernel.is_plastic else np.ones_like(held), axis=(2, 3)
-            )
+            is_some = np.ones(held.shape, dtype=np.bool_) if self.kernel.is_plastic else held != 0
             smallest = np.min_scalar_type(values[0].size)
-            found = np.zeros((len(present), present.shape[1] + 1), dtype=smallest)
-            found[:, 1:] = np.cumsum(present, axis=1)
+            found = np.zeros((held.shape[0], held.shape[1] + 1), dtype=smallest)
+            np.cumsum(is_some.sum(axis=(2, 3), dtype=smallest), axis=1, dtype=smallest, out=found[:, 1:])
             self._present[tile.key] = found
         return self._present[tile.key]
 
