@@ -45,8 +45,10 @@ class Locate:
         """The mapping with places and relays. Raises DoesNotFit."""
         errors: list[DoesNotFit] = []
         for gaps, more in ATTEMPTS[: self.attempts]:
+            if errors and self.is_over():
+                break
             place = self.place(self.seed + more, gaps, is_over=self.is_over)
-            if not errors or (place.fits(mapping) and not self.is_over()):
+            if not errors or place.fits(mapping):
                 try:
                     return self.relay()(self.settle(self.seed, self.is_over)(place(mapping)))
                 except DoesNotFit as error:
