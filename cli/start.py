@@ -6,6 +6,7 @@ into an error of theirs, or not come back for a while. So it is remembered; and 
 ended soon after, a thread ends it.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 GRACE = 1.0  # seconds that the main thread has to end by itself
 # A library whose functions are called by machine code of its own, which an exception leaves with nothing.
 CALLED_BACK, LATER = f"{os.sep}llvmlite{os.sep}", 0.01  # its folder; seconds after which it is likely done
+YOUNG = 10_000  # objects before those among them are looked for that hold each other: imports make many
 WRITERS = "backends.image.container"  # the module that knows of half-written files
 SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
 
@@ -84,6 +86,7 @@ def _is_called_back(frame: FrameType | None) -> bool:
 def main() -> int:
     """The exit code of the process."""
     interrupts = Interrupts()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     try:
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as of jobs in the background
             interrupts.begin()
@@ -93,6 +96,7 @@ def main() -> int:
         interrupts.is_said = exit_code == INTERRUPTED
         if not interrupts.is_any:
             interrupts.over()
+        gc.freeze()  # the interpreter would look through all objects once more, to free what the end frees
     except BaseException:
         if not interrupts.is_any:
             raise

@@ -282,6 +282,11 @@ class Atlas:
 def _present(words: NDArray[np.uint64], items: int, lists: int) -> int | None:
     """How many of so many weights are named by what stands where words begin, None beyond their end."""
     bits = int(place_bits(items)) if lists else items
-    if words.size < words_for(bits, 1):
+    named = words_for(bits, 1)
+    if words.size < named:
         return None
-    return int(unpack(words, bits, 1)[0]) + 1 if lists else int(unpack(words, 1, items).sum())
+    if lists:
+        return int(unpack(words, bits, 1)[0]) + 1
+    return int(
+        np.unpackbits(words[:named].astype("<u8").view(np.uint8), count=items, bitorder="little").sum()
+    )
