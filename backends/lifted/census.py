@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...ir.compiled import compiled, kept
+from ...ir.compiled import compiled, kept, merged
 from ..machine import timing
 from ..machine.counters import Counters
 from ..machine.decode import Block, Program
@@ -84,32 +84,31 @@ def sum_by_pixel(
             low = number % depth + cuts[own[CUTS] + r]
             high = low + cuts[own[CUTS] + r + 1] - cuts[own[CUTS] + r]
             total = np.int64(0)
-            if own[SOME]:
-                for y in range(height):
-                    total += firing(marks, first + y * row * words, words, width, low, high)
             tally[:] = 0
-            for i in range(own[ODD], own[ODD] + 3 * own[ODDS], 3):
-                at = first + (odd[i] * row + odd[i + 1]) * words
-                tally[odd[i + 2]] += firing(marks, at, words, 1, low, high)
+            for word in range(low // WORD, words_of(high)):
+                mask, at = first_ones(min(high - word * WORD, WORD)), np.uintp(first + word)
+                if low > word * WORD:
+                    mask ^= first_ones(low - word * WORD)
+                if own[SOME]:
+                    for y in range(height):
+                        total += firing(marks, first + word + y * row * words, words, width, mask)
+                for i in range(np.uintp(own[ODD]), np.uintp(own[ODD] + 3 * own[ODDS]), np.uintp(3)):
+                    pixel = np.uintp((odd[i] * row + odd[i + np.uintp(1)]) * words)
+                    tally[np.uintp(odd[i + np.uintp(2)])] += ones(marks[at + pixel] & mask)
             add_up(own, r, total, tally, usual, starts, entries, sums[frame])
         each = taken(turn, 0)
 
 
 @compiled
-def firing(marks: Marks, first: int, words: int, pixels: int, low: int, high: int) -> Any:
-    """How many neurons of channels `low` .. `high` - 1 fire in pixels side by side."""
+def firing(marks: Marks, first: int, words: int, pixels: int, mask: Any) -> Any:
+    """How many neurons fire in pixels side by side, of those in a word of each that are bits of a mask."""
     found = np.int64(0)
-    for word in range(low // WORD, words_of(high)):
-        mask = first_ones(min(high - word * WORD, WORD))
-        if low > word * WORD:
-            mask ^= first_ones(low - word * WORD)
-        at = np.uintp(first + word)
-        for pixel in range(np.uintp(pixels)):
-            found += ones(marks[at + pixel * np.uintp(words)] & mask)
+    for pixel in range(np.uintp(pixels)):
+        found += ones(marks[np.uintp(first) + pixel * np.uintp(words)] & mask)
     return found
 
 
-@compiled
+@merged
 def add_up(
     own: Integers, run: int, total: Any, tally: Integers, usual: Integers, starts: Integers,
     entries: Integers, sums: Integers,
