@@ -19,6 +19,7 @@ WORD = 64  # bits
 STRIDE = 9  # bits of a word for a channel at least, where a word has those of several taps
 TILE = 64  # neurons whose states are in registers at once
 LEAST = 8  # lanes
+LISTED = 512  # events of a pixel that are listed together at most, or those of a channel
 LINE = 16  # numbers in a line of the cache, at whose beginning arrays begin
 
 
@@ -36,8 +37,9 @@ COLUMN_COUNT = 31
 
 # Columns of a stage, by which the values of a map are made, or what is left of them: the first five are those
 # above, of its map. CLIPS: the activation function is a scale and limits. BEGUN: states begin as what values
-# hold. FEEDS, FEEDS_END: what it hears. INITIAL: where what states begin with begins. MAP: its number.
-HEIGHT, WIDTH, CLIPS, BEGUN, FEEDS, FEEDS_END, INITIAL, MAP = range(5, 13)
+# hold. FEEDS, FEEDS_END: what it hears; where WHOLE, the first of it reaches all neurons, which begin then.
+# INITIAL: where what states begin with begins. MAP: its number.
+HEIGHT, WIDTH, CLIPS, BEGUN, FEEDS, FEEDS_END, WHOLE, INITIAL, MAP = range(5, 14)
 
 # Columns of an axon between maps. BASE: its first unit of weights.
 US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
@@ -46,6 +48,11 @@ US, SL, KH, KW, Y_OFF, X_OFF, UPDATE, BASE = range(8)
 def words_of(depth: int) -> int:
     """Of the marks of a pixel."""
     return -(-depth // WORD)
+
+
+def channels_at_once(channels: int, taps: int) -> int:
+    """How many channels of a feed are listed together, where a pixel hears so many taps at most."""
+    return 1 if taps > WORD else max(1, min(channels, LISTED // taps))
 
 
 class Standing(NamedTuple):

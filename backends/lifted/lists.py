@@ -5,6 +5,7 @@ within a channel tap by tap. Marks, a bit for each neuron, say which fire: those
 looked at together.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ...ir.compiled import compiled, config, kept, merged
+from ...ir.compiled import compiled, config, merged
 from ..machine.loops.columns import Floats, Integers
 from . import layout
 from .layout import STRIDE, WORD
@@ -35,9 +36,13 @@ if config.DISABLE_JIT:
         """How many bits are 1."""
         return int(word).bit_count()
 
-    def alive(values: Any, place: Any) -> Any:
-        """A bit for each of `LANES` values that is not 0."""
-        return np.uint64(sum(int(each != 0) << i for i, each in enumerate(values[place : place + LANES])))
+    def _alive(lanes: int) -> Callable[..., Any]:
+        """A compiled function that gives a bit for each of so many values that is not 0."""
+
+        def alive(values: Any, place: Any) -> Any:
+            return np.uint64(sum(int(each != 0) << i for i, each in enumerate(values[place : place + lanes])))
+
+        return alive
 
     def picked(words: Any, bit: Any) -> Any:
         """One bit of each of 64 words."""
@@ -63,18 +68,22 @@ else:
 
         return types.int64(types.uint64), code
 
-    @intrinsic
-    def alive(_context: Any, values: Any, place: Any) -> Any:
-        """A bit for each of `LANES` values that is not 0."""
+    def _alive(lanes: int) -> Callable[..., Any]:
+        """A compiled function that gives a bit for each of so many values that is not 0."""
 
-        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kind = ir.VectorType(ir.FloatType(), LANES)
-            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-            first = builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
-            found = builder.fcmp_unordered("!=", builder.load(first, align=4), ir.Constant(kind, None))
-            return builder.zext(builder.bitcast(found, ir.IntType(LANES)), ir.IntType(WORD))
+        @intrinsic
+        def alive(_context: Any, values: Any, place: Any) -> Any:
+            def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                kind = ir.VectorType(ir.FloatType(), lanes)
+                data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+                first = builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
+                found = builder.fcmp_unordered("!=", builder.load(first, align=4), ir.Constant(kind, None))
+                bits = builder.bitcast(found, ir.IntType(lanes))
+                return bits if lanes == WORD else builder.zext(bits, ir.IntType(WORD))
 
-        return types.uint64(values, types.int64), code
+            return types.uint64(values, types.int64), code
+
+        return alive
 
     @intrinsic
     def picked(_context: Any, words: Any, bit: Any) -> Any:
@@ -94,13 +103,16 @@ else:
         return types.uint64(words, types.int64), code
 
 
+alive_few, alive_many = _alive(LANES), _alive(WORD)
+
+
 @compiled
 def first_ones(count: int) -> Any:
     """A word whose first bits are 1, at least one."""
     return ~np.uint64(0) >> np.uint64(WORD - count)
 
 
-@compiled
+@merged
 def mark_pixels(
     values: Floats, place: int, depth: int, marks: Marks, into: int, first: int, last: int, pixels: int,
     zero: bool,
@@ -111,18 +123,15 @@ def mark_pixels(
     words = words_of(depth)
     for p in range(pixels):
         for c in range(first, last, WORD):
-            count = min(WORD, last - c)
+            count, value = min(WORD, last - c), place + p * depth + c
             word = np.uint64(0)
-            for i in range(0, count, LANES):
-                word |= alive(values, place + p * depth + c + i) << np.uint64(i)
+            if count == WORD:
+                word = alive_many(values, value)
+            else:
+                for i in range(0, count, LANES):
+                    word |= alive_few(values, value + i) << np.uint64(i)
             mask = first_ones(count)
-            marks[into + p * words + c // WORD] = mask if zero else word & mask
-
-
-@kept()
-def marked(values: Floats, place: int, depth: int, marks: Marks, into: int, pixels: int, zero: bool) -> None:
-    """Writes the marks of a map."""
-    mark_pixels(values, place, depth, marks, into, 0, depth, pixels, zero)
+            marks[np.uintp(into + p * words + c // WORD)] = mask if zero else word & mask
 
 
 @compiled

@@ -111,6 +111,17 @@ class Plan:
         return values[frames * self.place :][: frames * self.neurons]
 
     @property
+    def whole(self) -> bool:
+        """Whether all neurons hear what comes first, each all its channels, and add them."""
+        if not self.calls:
+            return False
+        first, map_ = self.calls[0], self.map
+        box = tuple(first.columns[column] for column in (TOP, BOTTOM, LEFT, RIGHT))
+        is_added = not first.columns[SINGLE] and not first.columns[MIXED]
+        is_all = box == (0, map_.height, 0, map_.width) and first.feed.targets == (0, map_.depth)
+        return is_added and is_all
+
+    @property
     def synapses(self) -> int:
         """Of a frame in which all neurons fire."""
         return sum(call.synapses for call in self.calls)

@@ -5,11 +5,12 @@ that Python goes on with, or sends what the host or Python has made.
 import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import COLUMN_COUNT, words_of
+from .layout import COLUMN_COUNT, HIGH, LOW, MIXED, MOST, SINGLE, TILE, WORD, channels_at_once, words_of
 from .loops.pixels import AT_ONCE
 from .plans import Floats, Integers, Plan
 
@@ -39,16 +40,33 @@ class Stage:
         """Of a frame, in synapses."""
         return NEURON * self.plan.neurons + (0 if self.begun else self.plan.synapses)
 
-    def cut(self, frames: int, threads: int) -> tuple[int, int]:
-        """In how many parts pixels and channels are cut."""
+    def units(self, frames: int, threads: int) -> Integers:
+        """For so many threads, each the first and the last pixel of all frames, and channel, each last one no
+        more of it.
+        """
         pixels, words = frames * self.plan.map.height * self.plan.map.width, words_of(self.plan.map.depth)
-        units = frames * self.work // UNIT
-        if threads == 1 or units < 2:
-            return 1, 1
-        if pixels < FEW and words >= threads:
-            return 1, threads
-        parts = min(units, -(-pixels // AT_ONCE))
-        return min(pixels, -(-parts // threads) * threads), 1
+        count, across = frames * self.work // UNIT, 1
+        if threads == 1 or count < 2:
+            count = 1
+        elif pixels < FEW and words >= threads:
+            count, across = 1, threads
+        else:
+            count = min(count, -(-pixels // AT_ONCE))
+            count = min(pixels, -(-count // threads) * threads)
+        low = pixels * np.arange(count + 1) // count
+        begin = np.minimum(words * np.arange(across + 1) // across * WORD, self.plan.map.depth)
+        ends = (np.repeat(low[:-1], across), np.repeat(low[1:], across))
+        return np.stack([*ends, np.tile(begin[:-1], count), np.tile(begin[1:], count)], axis=1)
+
+
+class Space(NamedTuple):
+    """What a thread writes to and forgets, for so many pixels at once: their states, and lists of events."""
+
+    pixels: int
+    states: NDArray[np.floating]
+    at: NDArray[np.int32]
+    sent: Floats
+    along: Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +95,32 @@ class Stages:
                 first, work = number, 0
         return tuple(found)
 
-    def cuts(self, frames: int, threads: int) -> Integers:
-        """In how many parts pixels and channels of each stage are cut."""
-        return np.array([stage.cut(frames, threads) for stage in self.all], dtype=np.int64)
+    def units(self, frames: int, threads: int) -> tuple[Integers, Integers]:
+        """Where those of each stage begin, and all of them."""
+        found = [stage.units(frames, threads) for stage in self.all]
+        return np.cumsum([0, *map(len, found)]), np.concatenate(found)
+
+    def space(self, frames: int) -> dict[bool | None, Space]:
+        """For a thread, by `half`."""
+        maps = [stage.plan.map for stage in self.all]
+        pixels = max(min(AT_ONCE, frames * each.height * each.width) for each in maps)
+        depth = max(each.depth for each in maps)
+        events = [(1 + channels_at_once(some, taps) * taps, mixed) for some, taps, mixed in self._heard()]
+        slots = max((some for some, _ in events), default=1)
+        slots_mixed = max((some for some, mixed in events if mixed), default=0)
+        events_at_once = (pixels + TILE) * slots
+        at, sent = np.empty(events_at_once, np.int32), np.empty(events_at_once, np.float32)
+        along = np.empty(pixels * slots_mixed, np.int64)
+        return {
+            half: Space(pixels, np.empty(pixels * depth, _dtype(half)), at, sent, along)
+            for half in {stage.half for stage in self.all}
+        }
+
+    def _heard(self) -> list[tuple[int, int, bool]]:
+        """Of feeds that are listed: channels, taps, and whether some update is not ADD."""
+        own = self.feeds[self.feeds[:, SINGLE] == 0]
+        columns = own[:, HIGH] - own[:, LOW], own[:, MOST], own[:, MIXED] != 0
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def stages(plans: Sequence[Plan], chip: bool | None) -> Stages:
@@ -103,7 +144,8 @@ def stages(plans: Sequence[Plan], chip: bool | None) -> Stages:
             columns.append(
                 (
                     plan.place, plan.word, map_.height * map_.width, map_.depth, plan.block.fires_on_zero,
-                    map_.height, map_.width, stage.sent, stage.begun, heard, end, begins, map_.index,
+                    map_.height, map_.width, stage.sent, stage.begun, heard, end,
+                    not stage.begun and plan.whole, begins, map_.index,
                 )
             )  # fmt: skip
             limits.append(UNLIMITED if stage.begun else plan.limits or UNLIMITED)

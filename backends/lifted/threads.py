@@ -30,16 +30,11 @@ class Helpers:
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count) if count else None
 
-    def beside(self, work: Callable[[], R], stop: Callable[[], None], count: int) -> R:
-        """What work gives, which so many helpers do, too, until it is done. Where it is interrupted, they are
-        told to stop: nobody goes on with it.
-        """
+    def beside(self, work: Callable[[], R], count: int) -> R:
+        """What work gives, which so many helpers do, too. When it comes, none of them is at it any more."""
         futures = [self._pool.submit(work) for _ in range(count)] if self._pool else []
         try:
             return work()
-        except BaseException:
-            stop()
-            raise
         finally:
             for future in futures:
                 if not future.cancel():

@@ -25,7 +25,7 @@ from .feeds import Lifted, lift
 from .lists import LANES, Marks
 from .loops.run import LATE, NOT_FINITE, run_stages
 from .plans import Floats, Integers, Plan, plans
-from .stages import stages
+from .stages import Space, stages
 from .threads import Helpers, processors
 
 FRAMES = 32  # that are run together at most, and neurons of all their maps
@@ -41,17 +41,18 @@ class NotFiniteError(Exception):
 @dataclass(frozen=True, slots=True, eq=False)
 class _Memory:
     """The values and marks of all maps, map by map those of all frames: flat [frames, H, W, D]. `runs` and
-    `cuts`: of stages. `fed`, `shown`: by core and population, values [D, H, W] of inputs and outputs, frame
-    by frame.
+    `units`: of stages. `fed`, `shown`: by core and population, values [D, H, W] of inputs and outputs, frame
+    by frame. `spaces`: those of threads that are idle.
     """
 
     frames: int
     values: Floats
     marks: Marks
     runs: tuple[tuple[int, int, int], ...]
-    cuts: Integers
+    units: tuple[Integers, Integers]
     fed: list[dict[tuple[int, int], Floats]]
     shown: list[dict[tuple[int, int], Floats]]
+    spaces: list[dict[bool | None, Space]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class _Shared:
     sums: Integers
 
     def stop(self) -> None:
-        """Everything is taken, and done."""
+        """Everything is taken, and done: no thread goes on, or waits."""
         self.turns[:] = self.counted[:] = EVERYTHING
 
 
@@ -231,9 +232,10 @@ class Walk:
             values,
             np.zeros(frames * max(plan.word + plan.words for plan in self._plans), np.uint64),
             self._stages.runs(frames, self._threads),
-            self._stages.cuts(frames, self._threads),
+            self._stages.units(frames, self._threads),
             views("input"),
             views("output"),
+            [self._stages.space(frames) for _ in range(self._threads)],
         )
 
     def _view(self, values: Floats, frames: int, block: int) -> Floats:
@@ -263,20 +265,28 @@ class Walk:
         while first < end:
 
             def work(first: int = first, bounded: bool | None = bounded) -> int:
-                while True:
-                    found = run_stages(
-                        memory.values, memory.marks, memory.frames, first, end, all_.columns, all_.limits,
-                        all_.bounds, all_.feeds, all_.most, all_.lists, all_.initial[half], memory.cuts,
-                        shared.turns, shared.peaks, half, bounded, self._chip,
-                    )  # fmt: skip
-                    if found != LATE:
-                        break
-                    time.sleep(PAUSE)
-                if found == len(all_.all):
-                    self._census.by_pixel(memory.marks, *self._counted, shared.sums, shared.counted)
+                spaces = memory.spaces.pop()
+                found, space = LATE, spaces[half]
+                try:
+                    while found == LATE:
+                        found = run_stages(
+                            memory.values, memory.marks, memory.frames, first, end, all_.columns, all_.limits,
+                            all_.bounds, all_.feeds, all_.most, all_.lists, all_.initial[half], *memory.units,
+                            shared.turns, shared.peaks, space.pixels, space.states, space.at, space.sent,
+                            space.along, half, bounded, self._chip,
+                        )  # fmt: skip
+                        if found == LATE:
+                            time.sleep(PAUSE)
+                    if found == len(all_.all):
+                        self._census.by_pixel(memory.marks, *self._counted, shared.sums, shared.counted)
+                except BaseException:
+                    shared.stop()
+                    raise
+                finally:
+                    memory.spaces.append(spaces)
                 return found
 
-            found = self._helpers.beside(work, shared.stop, threads - 1)
+            found = self._helpers.beside(work, threads - 1)
             if found == NOT_FINITE:
                 raise NotFiniteError
             # What is left has states of the other kind.

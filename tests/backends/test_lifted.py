@@ -234,6 +234,20 @@ def test_kernels_of_more_taps_than_a_word_has_bits(size: int) -> None:
     assert agree(toy.image(), [{"x": random((1, 3, size, size), zeros=0.4)}]) == ""
 
 
+@pytest.mark.parametrize("update", [Update.ADD, Update.MAXIMUM])
+def test_pixels_that_hear_nothing(update: Update) -> None:
+    """A source that reaches the last rows of a map alone, and none of the pixels that come first."""
+    toy = Toy()
+    sources = [toy.input(f"x{number}", (3, height, 16)) for number, height in enumerate((20, 3))]
+    target = toy.population((5, 20, 16), bias=np.arange(5))
+    for source, origin in zip(sources, (0, 17), strict=True):
+        weights = event_view(random((5, 3, 3, 3), origin))
+        toy.join(source, target, weights, pad=(1, 1), origin=(origin, 0), update=update)
+    image = toy.output("y", target).image()
+    frame = {"x0": random((1, 3, 20, 16), zeros=0.4), "x1": random((1, 3, 3, 16), 1, zeros=0.4)}
+    assert agree(image, [frame]) == ""
+
+
 def test_a_zero_with_a_sign_is_no_event() -> None:
     toy = Toy()
     source, negated = toy.input("x", (2, 2, 2)), toy.population((2, 2, 2), scale=-1.25)

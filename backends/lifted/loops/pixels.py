@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ....ir.compiled import compiled, merged
+from ....ir.compiled import merged
 from ...machine.loops.columns import Flag, Floats, Integers
 from ..layout import (
     ACROSS,
@@ -30,6 +30,7 @@ from ..layout import (
     TOP,
     VALUES,
     WEIGHTS,
+    WHOLE,
     WIDTH,
     WORDS,
     ZERO,
@@ -46,7 +47,7 @@ FRAME, ROW, COLUMN, FIRST, NUMBER, ORIGIN, WORD_AT, WHERE = range(8)
 NUMBERS = 8
 
 
-@compiled
+@merged
 def computed(
     values: Floats, marks: Marks, frames: int, low: int, high: int, begin: int, end: int, own: Integers,
     feeds: Integers, lists: Integers, initial: States, scale: Any, least: Any, largest: Any, states: States,
@@ -74,7 +75,7 @@ def computed(
                 v = np.uintp(own[VALUES] * frames + (done + p) * own[DEPTH] + begin)
                 for i in range(np.uintp(depth)):
                     states[s + i] = values[v + i]
-            else:
+            elif own[WHOLE] == 0:
                 for i in range(np.uintp(depth)):
                     states[s + i] = initial[first_state + i]
         for f in range(own[FEEDS], own[FEEDS_END]):
@@ -101,8 +102,9 @@ def computed(
                 )  # fmt: skip
             else:
                 hear(
-                    values, marks, feed, frames, lists, weights, begin, end, states, where,
-                    first, number, origin, words, heard, held, ready, at, sent, along, listed, chip, bounded,
+                    values, marks, feed, frames, lists, weights, begin, end, states, initial,
+                    own[INITIAL] + begin, own[WHOLE] != 0 and f == own[FEEDS], where, first, number, origin,
+                    words, heard, held, ready, at, sent, along, listed, chip, bounded,
                 )  # fmt: skip
         # Values of pixels stand side by side, as their states do where they have all channels.
         together = some if depth == own[DEPTH] else 1

@@ -11,6 +11,7 @@ import numpy as np
 from ....ir.compiled import compiled, merged
 from ...machine.loops.columns import Flag, Floats, Integers
 from ...machine.loops.events import ADD, MAXIMUM, MULTIPLY, half, product, updated
+from .. import layout
 from ..layout import (
     APART,
     AXON_COUNT,
@@ -30,34 +31,36 @@ from ..layout import (
     TILES,
     TOTAL,
     VALUES,
-    WORD,
     ZERO,
 )  # fmt: skip
 from ..lists import Marks, list_events
 from .rounding import States, added
 from .tiles import fetch, tile
 
-LISTED = 512  # events of a pixel that are listed together at most, or those of a channel
+PARTS = 1 << 20  # of weights that are fetched
 
+channels_at_once = compiled(layout.channels_at_once)
 one_pixel, two_pixels, four_pixels, eight_pixels = (tile(1 << n) for n in range(4))
 
 
-@compiled
+@merged
 def add_to(
-    states: States, where: Integers, some: int, neuron: int, count: int, weights: Floats, base: int,
-    lanes: int, at: Any, sent: Floats, listed: Integers, slots: int, own: Integers, lists: Integers,
-    ahead: int, low: int, high: int, chip: Flag, bounded: Flag,
+    states: States, where: Integers, some: int, neuron: int, count: int, initial: States, begin: int,
+    begins: bool, weights: Floats, base: int, lanes: int, at: Any, sent: Floats, listed: Integers,
+    slots: int, own: Integers, lists: Integers, ahead: int, low: int, high: int, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
     """`count` neurons of `some` pixels hear their events, of as many pixels at once as there is space for.
-    Meanwhile the weights of channels `low` .. `high` - 1 for the tile at `ahead` come into the cache.
+    They begin before, as `initial` from `begin` on, where it `begins`. Meanwhile the weights of channels
+    `low` .. `high` - 1 for the tile at `ahead` come into the cache.
     """
-    pixels = TILE // lanes
+    pixels, share = TILE // lanes, PARTS // max(some, 1) + 1
     for first in range(0, some, pixels):
-        fetch_units(weights, own, lists, ahead, low, high, first, min(first + pixels, some), some)
         last, most = min(first + pixels, some), 0
+        if low < high:
+            fetch_units(weights, own, lists, ahead, low, high, first * share, last * share)
         for p in range(first, last):
             most = max(most, listed[p])
-        if most == 0:
+        if most == 0 and not begins:
             continue
         # All pixels take as many events: behind the last one come events of nothing.
         for p in range(first, first + pixels if pixels > 1 else first):
@@ -65,39 +68,42 @@ def add_to(
                 at[event], sent[event] = 0, 0
         if pixels == 1:
             one_pixel(
-                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+                states, where, neuron, count, initial, begin, begins, weights, base, at, sent, first, last,
+                slots, most, chip, bounded,
             )  # fmt: skip
         elif pixels == 2:
             two_pixels(
-                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+                states, where, neuron, count, initial, begin, begins, weights, base, at, sent, first, last,
+                slots, most, chip, bounded,
             )  # fmt: skip
         elif pixels == 4:
             four_pixels(
-                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+                states, where, neuron, count, initial, begin, begins, weights, base, at, sent, first, last,
+                slots, most, chip, bounded,
             )  # fmt: skip
         else:
             eight_pixels(
-                states, where, neuron, count, weights, base, at, sent, first, last, slots, most, chip, bounded
+                states, where, neuron, count, initial, begin, begins, weights, base, at, sent, first, last,
+                slots, most, chip, bounded,
             )  # fmt: skip
 
 
-@compiled
+@merged
 def fetch_units(
-    weights: Floats, own: Integers, lists: Integers, tile: int, low: int, high: int, first: int, last: int,
-    count: int,
+    weights: Floats, own: Integers, lists: Integers, tile: int, low: int, high: int, first: int, last: int
 ) -> None:  # fmt: skip
-    """Weights of some channels, some of `count` parts of them, come into the cache: events ask for them here
-    and there, and would wait.
+    """Weights of some channels, parts `first` .. `last` - 1 of `PARTS`, come into the cache: events ask for
+    them here and there, and would wait.
     """
     lanes = lists[tile + 2]
     for a in range(own[AXONS], own[AXONS] + 2 * own[AXON_COUNT], 2):
         begin = lists[tile + 3] + (lists[a] + low * lists[a + 1]) * lanes
         lines = (high - low) * lists[a + 1] * lanes // LINE
-        for line in range(lines * first // count, lines * last // count):
+        for line in range(lines * first // PARTS, lines * last // PARTS):
             fetch(weights, begin + line * LINE)
 
 
-@compiled
+@merged
 def update_all(
     update: int, states: States, state: int, weights: Floats, weight: int, count: int, value: Any, chip: Flag
 ) -> None:
@@ -111,28 +117,18 @@ def update_all(
             states[s + i] = new if chip is None else half(new)
 
 
-@compiled
-def channels_at_once(own: Integers) -> Any:
-    """How many channels of a feed are listed together."""
-    most = own[MOST]
-    return 1 if most > WORD else max(1, min(own[HIGH] - own[LOW], LISTED // most))
-
-
-@compiled
-def slots_of(own: Integers) -> Any:
-    """For events of a pixel, and one behind them."""
-    return channels_at_once(own) * own[MOST] + 1
-
-
 @merged
 def hear(
     values: Floats, marks: Marks, own: Integers, frames: int, lists: Integers, weights: Floats, begin: int,
-    end: int, states: States, where: Integers, first: Integers, number: Integers, origin: Integers,
-    words: Integers, some: int, held: Marks, ready: Marks, at: Any, sent: Floats, along: Integers,
-    listed: Integers, chip: Flag, bounded: Flag,
+    end: int, states: States, initial: States, origins: int, begins: bool, where: Integers, first: Integers,
+    number: Integers, origin: Integers, words: Integers, some: int, held: Marks, ready: Marks, at: Any,
+    sent: Floats, along: Integers, listed: Integers, chip: Flag, bounded: Flag,
 ) -> None:  # fmt: skip
-    """Neurons `begin` .. `end` - 1 of some pixels, tile by tile, hear source channels, each of them all."""
-    at_once, slots = channels_at_once(own), slots_of(own)
+    """Neurons `begin` .. `end` - 1 of some pixels, tile by tile, hear source channels, each of them all.
+    They begin before, as `initial` from `origins` on, where it `begins`.
+    """
+    at_once = channels_at_once(own[HIGH] - own[LOW], own[MOST])
+    slots = at_once * own[MOST] + 1
     listed[some:] = 0
     for low in range(own[LOW], own[HIGH], at_once):
         high, passed = min(low + at_once, own[HIGH]), low - own[LOW]
@@ -144,7 +140,7 @@ def hear(
         units, tiles, end_of_tiles = high - low, own[TILES], own[TILES] + 4 * own[TILE_COUNT]
         fetches = count > units * own[MOST] and not own[MIXED]
         if fetches and low == own[LOW]:
-            fetch_units(weights, own, lists, tiles, 0, units, 0, 1, 1)
+            fetch_units(weights, own, lists, tiles, 0, units, 0, PARTS)
         for t in range(tiles, end_of_tiles, 4):
             neuron, last = max(begin, lists[t]), min(end, lists[t] + lists[t + 1])
             lanes, base = lists[t + 2], lists[t + 3] + neuron - lists[t]
@@ -165,8 +161,9 @@ def hear(
                 ahead, low_ahead = tiles, passed + units
                 high_ahead = min(low_ahead + units, own[HIGH] - own[LOW])
             add_to(
-                states, where, some, neuron, count, weights, base, lanes, at, sent, listed, slots, own, lists,
-                ahead, low_ahead, high_ahead if fetches else low_ahead, chip, bounded,
+                states, where, some, neuron, count, initial, origins + neuron, begins and low == own[LOW],
+                weights, base, lanes, at, sent, listed, slots, own, lists, ahead, low_ahead,
+                high_ahead if fetches else low_ahead, chip, bounded,
             )  # fmt: skip
 
 
@@ -235,7 +232,7 @@ def reach_each(
             states[state + i] = (new if chip is None else half(new)) if met else old
 
 
-@compiled
+@merged
 def add_taps(
     states: States, s: Any, values: Floats, origin: int, weights: Floats, passed: int, lanes: int,
     lists: Integers, tap: Any, unit: Any, count: Any, chip: Flag, bounded: Flag,

@@ -8,11 +8,9 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ....ir.compiled import compiled, config, kept
-from ...machine.loops import events
+from ....ir.compiled import compiled, config, merged
 from ...machine.loops.columns import Flag, Floats
 from ...machine.loops.events import half, product
-from ...words import codes
 
 States = NDArray[Any]  # float64, or the chip's float16 held as float32
 
@@ -86,7 +84,7 @@ def added(state: Any, weight: Any, value: Any, chip: Flag, bounded: Flag) -> Any
     return near(fused(np.float64(weight), np.float64(value), np.float64(state)))
 
 
-@compiled
+@merged
 def clip_all(
     states: States, state: int, values: Floats, value: int, count: int, scale: Any, low: Any, high: Any,
     chip: Flag,
@@ -101,26 +99,6 @@ def clip_all(
         values[v + i] = sent
         most = max(most, magnitude(sent))
     return most
-
-
-@kept(codes, events)
-def halves(values: Floats) -> float:
-    """Values become the nearest float16. Gives the largest magnitude."""
-    most = np.int32(0)
-    for i in range(np.uintp(values.size)):
-        value = half(np.float64(values[i]))
-        values[i] = value
-        most = max(most, magnitude(value))
-    return float(of_bits(most))
-
-
-@kept(codes, events)
-def peak(values: Floats) -> float:
-    """The largest magnitude; a number that is none is larger than any."""
-    most = np.int32(0)
-    for i in range(np.uintp(values.size)):
-        most = max(most, magnitude(values[i]))
-    return float(of_bits(most))
 
 
 @compiled

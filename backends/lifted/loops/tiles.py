@@ -30,14 +30,19 @@ def tile(pixels: int) -> Reach:
     lanes = TILE // pixels
 
     def reach(
-        states: Any, where: Any, neuron: Any, count: Any, weights: Any, base: Any, at: Any, sent: Any,
-        first: Any, last: Any, slots: Any, events: Any, chip: Any, bounded: Any,
+        states: Any, where: Any, neuron: Any, count: Any, initial: Any, begin: Any, begins: Any,
+        weights: Any, base: Any, at: Any, sent: Any, first: Any, last: Any, slots: Any, events: Any,
+        chip: Any, bounded: Any,
     ) -> None:  # fmt: skip
         """`count` neurons of pixels `first` .. `last` - 1, at most so many, hear events. States of a pixel
-        begin at `where`, `neuron` further these. Events of a pixel stand `slots` behind those of the one
-        before: what is `sent`, and `at` which unit of the tile whose weights begin at `base`.
+        begin at `where`, `neuron` further these, which begin now, as `initial` from `begin` on, where it
+        `begins`. Events of a pixel stand `slots` behind those of the one before: what is `sent`, and `at`
+        which unit of the tile whose weights begin at `base`.
         """
         for pixel in range(first, last):
+            if begins:
+                state = where[pixel] + neuron
+                states[state : state + count] = initial[begin : begin + count]
             for event in range(pixel * slots, pixel * slots + events):
                 for k in range(count):
                     state = where[pixel] + neuron + k
@@ -100,8 +105,9 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
 
     @intrinsic
     def reach(
-        _context: Any, states: Any, where: Any, neuron: Any, count: Any, weights: Any, base: Any, at: Any,
-        sent: Any, first: Any, last: Any, slots: Any, events: Any, chip: Any, bounded: Any,
+        _context: Any, states: Any, where: Any, neuron: Any, count: Any, initial: Any, begin: Any,
+        begins: Any, weights: Any, base: Any, at: Any, sent: Any, first: Any, last: Any, slots: Any,
+        events: Any, chip: Any, bounded: Any,
     ) -> Any:  # fmt: skip
         flags = (not isinstance(each, types.NoneType) for each in (chip, bounded))
         arithmetic, kept = _Arithmetic(doubles, *flags), singles if states.dtype == types.float32 else doubles
@@ -110,6 +116,9 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
             "where",
             "neuron",
             "count",
+            "initial",
+            "begin",
+            "begins",
             "weights",
             "base",
             "at",
@@ -130,6 +139,7 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
             slots, pixel = given["slots"], given["first"]
             numbers = ir.Constant(indices, list(range(lanes)))
             places, masks, held = [], [], []
+            initial = item("initial", given["begin"])
             for number in range(pixels):
                 # There is a first pixel, so that its mask is known before the loop around this.
                 inside = builder.icmp_signed("<", pixel, given["last"]) if number else ir.IntType(1)(1)
@@ -139,7 +149,8 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
                 count = builder.select(inside, given["count"], index(0))
                 masks.append(builder.icmp_signed("<", numbers, _splat(builder, count, indices)))
                 held.append(cgutils.alloca_once(builder, doubles))
-                now = _masked_load(builder, places[-1], masks[-1], kept)
+                now = builder.bitcast(builder.select(given["begins"], initial, state), kept.as_pointer())
+                now = _masked_load(builder, now, masks[-1], kept)
                 builder.store(now if kept is doubles else builder.fpext(now, doubles), held[-1])
                 pixel = builder.add(pixel, index(1))
             before = builder.mul(given["first"], slots)
@@ -161,7 +172,23 @@ def _vectorised(pixels: int, lanes: int) -> Reach:
         integers, floats = (types.Array(kind, 1, "C") for kind in (i64, f32))
         units = types.Array(types.int32, 1, "C")
         return types.void(
-            states, integers, i64, i64, floats, i64, units, floats, i64, i64, i64, i64, chip, bounded
+            states,
+            integers,
+            i64,
+            i64,
+            states,
+            i64,
+            types.boolean,
+            floats,
+            i64,
+            units,
+            floats,
+            i64,
+            i64,
+            i64,
+            i64,
+            chip,
+            bounded,
         ), code
 
     return reach
