@@ -75,17 +75,17 @@ def auto(image: Image, arithmetic: "Arithmetic") -> Engine:
 
     try:
         lifted = lift(image, Origin())
+        of_integers = any(block.activation is Activation.REQUANTISE for block in lifted.program.blocks)
+        if of_integers and arithmetic == "float32":
+            from .dense.engine import Dense
+
+            with suppress(BadInput):  # what has no graph
+                dense = Dense(image, lifted=lifted, exactly=True)
+                if dense.is_exact:
+                    return dense
+        return Walk(image, arithmetic, lifted=lifted)
     except Unliftable:
         return literal(image, arithmetic)
-    of_integers = any(block.activation is Activation.REQUANTISE for block in lifted.program.blocks)
-    if of_integers and arithmetic == "float32":
-        from .dense.engine import Dense
-
-        with suppress(BadInput):  # what has no graph
-            dense = Dense(image, lifted=lifted, exactly=True)
-            if dense.is_exact:
-                return dense
-    return Walk(image, arithmetic, lifted=lifted)
 
 
 def walk(image: Image, arithmetic: "Arithmetic") -> Engine:

@@ -162,6 +162,20 @@ def test_auto_takes_the_quicker_engine_that_gives_the_machines_numbers() -> None
     assert Runner(real, engine="auto")(frame_of(real)).run.engine == "walk"
 
 
+def test_auto_takes_the_literal_machine_where_no_maps_can_be_made() -> None:
+    """Two halves of a map hear two axons in different orders."""
+    toy = Toy()
+    source = toy.input("x", (4, 8, 8))
+    for half, columns in enumerate(((0, 1), (1, 0))):
+        target = toy.population((4, 4, 8), activation=Activation.REQUANTISE, parameters=EIGHT_BITS)
+        toy.output(f"y{half}", target)
+        for column in columns:
+            table = toy.table(target, np.full((4, 1, 1, 1), 5.0 + column), np.arange(4))
+            toy.axon(source, table, y_off=-4 * half, x_off=column)
+    image = toy.image()
+    assert Runner(image, engine="auto")(frame_of(image, WHOLE[:, :4])).run.engine == "literal"
+
+
 @pytest.mark.parametrize("odd", [0.5, 256.0, -3000.0])
 def test_frames_of_other_numbers_are_the_walks(odd: float) -> None:
     image = summed([0.02, 0.03], Activation.REQUANTISE, EIGHT_BITS)
