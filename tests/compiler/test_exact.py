@@ -11,7 +11,7 @@ from snc.backends.image.image import Image
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import Machine
 from snc.compiler.running.dense.engine import Dense
-from snc.compiler.running.dense.exact import grid
+from snc.compiler.running.dense.exact import are_integers, grid
 from snc.compiler.running.runner import Runner
 from snc.ir.activations import Activation
 from snc.ir.network import Update
@@ -186,6 +186,24 @@ def test_frames_of_other_numbers_are_the_walks(odd: float) -> None:
     assert [run.engine for run in runs] == ["dense", "walk", "dense"]
     for run, given in zip(runs, (frame, other, frame), strict=True):
         assert_same(run, Machine(image).run(given))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.int64])
+def test_the_least_integer_of_a_type_is_not_of_eight_bits(kind: Any) -> None:
+    assert not are_integers(np.array([1, np.iinfo(kind).min], kind))
+    toy = Toy()
+    source, target = toy.input("x", (WIDTH, 8, 8)), toy.population((WIDTH, 8, 8))
+    toy.join(source, target, RANDOM.integers(-127, 128, (WIDTH, WIDTH, 3, 3)), pad=(1, 1))
+    image = toy.output("y", target).image()
+    frame = frame_of(image, np.where(WHOLE > 0, np.iinfo(kind).min, WHOLE).astype(kind))
+    assert_same(Dense(image, exactly=True).run(frame), Walk(image).run(frame))
+
+
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint8, np.uint64, np.float16, np.float64])
+def test_integers_of_any_type(kind: Any) -> None:
+    ends = (0, 1) if kind is np.bool_ else (-128, 127) if kind is np.int8 else (0, 255)
+    assert are_integers(np.array(ends, kind))
+    assert are_integers(np.zeros((0, 3), kind))
 
 
 def test_grids() -> None:

@@ -66,7 +66,8 @@ def integers(depth: int) -> Numbers:
 
 def are_integers(values: NDArray[Any]) -> bool:
     """Whether values are such."""
-    return bool(((np.abs(values) <= MOST) & (np.rint(values) == values)).all())
+    # The least of a type of integers has no magnitude there.
+    return bool(((values >= -MOST) & (values <= MOST) & (np.rint(values) == values)).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
