@@ -45,13 +45,12 @@ def frame_of(image: Image, x: Any = WHOLE) -> dict[str, Any]:
     }
 
 
-def is_exact(image: Image) -> bool:
-    """Whether the engine knows that its numbers are the machine's; if it does, they are."""
-    seen = watched(image)
-    dense = Dense(seen)
-    frame = frame_of(seen)
-    if dense.is_exact:
-        assert_same(dense.run(frame, keep_layers=True), Machine(seen).run(frame, keep_layers=True))
+def is_exact(image: Image, x: Any = WHOLE) -> bool:
+    """Whether the engine knows that its numbers are the machine's; if it does, they are, whatever is seen."""
+    for seen in (watched(image), image):
+        dense, frame = Dense(seen), frame_of(seen, x)
+        if dense.is_exact:
+            assert_same(dense.run(frame, keep_layers=True), Machine(seen).run(frame, keep_layers=True))
     return dense.is_exact
 
 
@@ -126,6 +125,38 @@ def test_a_sum_of_sums_is_not_weighed_anew() -> None:
     dense = Dense(image)
     assert dense.is_exact
     assert_same(dense.run(frame), Machine(image).run(frame))
+
+
+@pytest.mark.parametrize("depth", [WIDTH, 3])
+@pytest.mark.parametrize("factor", [1.0, 0.3])
+def test_a_sum_is_whole_before_it_is_added_to_another(depth: int, factor: float) -> None:
+    """ONNX Runtime would add the channels of a convolution to the other sum, block by block."""
+    toy = Toy()
+    sources = [toy.input(name, (4 * WIDTH, 8, 8)) for name in "ab"]
+    sums = [toy.population((depth, 8, 8), fires_on_zero=True) for _ in sources]
+    target = toy.population((depth, 8, 8))
+    kinds = ((1.0, 1.0, 3), (2.0**-13, factor, 1))
+    for source, inner, (unit, by, taps) in zip(sources, sums, kinds, strict=True):
+        weights = RANDOM.integers(-127, 128, (4 * WIDTH, depth, taps, taps)) * unit
+        toy.join(source, inner, weights, pad=(taps // 2, taps // 2), code="float16")
+        toy.join(inner, target, np.full((depth, 1, 1, 1), by), first=np.arange(depth))
+    assert is_exact(toy.output("y", target).image(), RANDOM.integers(-255, 256, (1, 4 * WIDTH, 8, 8)))
+
+
+def test_a_sum_may_be_larger_on_its_way() -> None:
+    """Without its first state one is too large to be added to another, whose numbers are finer."""
+    toy, many = Toy(), 2 * WIDTH
+    one, other = (toy.input(name, (many, 8, 8)) for name in "ab")
+    inner = toy.population((many, 8, 8), activation=Activation.RELU)
+    toy.join(one, inner, np.ones((many, 1, 1, 1)), first=np.arange(many))
+    large = toy.population((WIDTH, 8, 8), fires_on_zero=True, bias=np.full(WIDTH, many * 32.0 * 255))
+    toy.join(inner, large, np.full((many, WIDTH, 1, 1), -64.0))
+    fine = toy.population((WIDTH, 8, 8), fires_on_zero=True)
+    toy.join(other, fine, RANDOM.integers(-8, 8, (many, WIDTH, 1, 1)) / 64)
+    target = toy.population((WIDTH, 8, 8))
+    for each in (large, fine):
+        toy.join(each, target, np.ones((WIDTH, 1, 1, 1)), first=np.arange(WIDTH))
+    assert is_exact(toy.output("y", target).image(), RANDOM.integers(200, 256, (1, many, 8, 8)))
 
 
 @pytest.mark.parametrize(

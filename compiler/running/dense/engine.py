@@ -22,6 +22,7 @@ from ....backends.lifted.walk import Walk
 from ....backends.machine.decode import Program
 from ....backends.machine.machine import Fire, Run
 from ....backends.machine.tensors import fed, gathered
+from ....ir.activations import Activation
 from ....ir.errors import BadInput, Origin
 from .counting import Counting
 from .exact import ROUNDING_ANEW, Neurons, Proof, are_integers, integers
@@ -257,6 +258,9 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Made:
             state = graph.node("Mul", [state, graph.constant(by)])
         elif inside != scale:
             state = graph.node("Mul", [state, graph.constant(scale)])
+        if proof.holds and block.activation is Activation.IDENTITY and found and found[-1].update == ADD:
+            # Else ONNX Runtime may add a convolution's products one by one to what its sum is added to.
+            state = graph.node("Clip", [state, graph.constant(-np.inf), graph.constant(np.inf)])
         least[each.index] = block.activation.least(
             tuple(tuple(p.tolist()) if isinstance(p, np.ndarray) else p for p in parameters)
         )
