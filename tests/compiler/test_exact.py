@@ -181,6 +181,54 @@ def test_maxima(fires: bool, first: float, exact: bool) -> None:
     assert is_exact(toy.output("y", target).image()) == exact
 
 
+@pytest.mark.parametrize(("activation", "exact"), [(Activation.IDENTITY, False), (Activation.RELU, True)])
+def test_maxima_of_no_events(activation: Activation, exact: bool) -> None:
+    """ONNX Runtime's are the least number that float32 has, not less."""
+    toy = Toy()
+    source = toy.input("x", (WIDTH, 8, 8))
+    pool = toy.population((WIDTH, 8, 8), initial=-np.inf, activation=activation)
+    ones = np.ones((WIDTH, 1, 3, 3))
+    toy.join(source, pool, ones, first=np.arange(WIDTH), update=Update.MAXIMUM, pad=(1, 1))
+    frame = np.where(np.arange(8) < 4, WHOLE, 0)
+    assert is_exact(toy.output("y", pool).image(), frame) == exact
+
+
+@pytest.mark.parametrize(
+    ("activation", "parameters"),
+    [
+        (Activation.CLIP, (-1.0, 1.0)),
+        (Activation.SIGN, ()),
+        (Activation.REQUANTISE, (2.0**-100, 1.0, -128.0, 127.0)),
+    ],
+)
+def test_sums_that_are_too_large_on_their_way(activation: Activation, parameters: Any) -> None:
+    toy, ends = Toy(), (255, 255, -255, -255, -255)
+    sources = [toy.input(f"x{number}", (WIDTH, 8, 8)) for number in range(len(ends))]
+    target = toy.population((WIDTH, 8, 8), activation=activation, parameters=parameters)
+    weights = np.array([0.5] + [2.0**120] * (WIDTH - 1)).reshape(-1, 1, 1, 1)
+    for source in sources:
+        toy.join(source, target, weights, first=np.arange(WIDTH))
+    image = toy.output("y", target).image()
+    frame = {f"x{number}": np.full((1, WIDTH, 8, 8), end) for number, end in enumerate(ends)}
+    assert_same(Dense(image, exactly=True).run(frame), Machine(image).run(frame))
+
+
+def test_products_that_are_smaller_than_all_numbers() -> None:
+    toy = Toy()
+    source = toy.input("x", (WIDTH, 8, 8))
+    small, smaller = toy.population((WIDTH, 8, 8)), toy.population((WIDTH, 8, 8))
+    toy.join(source, small, np.full((WIDTH, 1, 1, 1), 2.0**-80), first=np.arange(WIDTH))
+    toy.join(small, smaller, RANDOM.integers(-127, 128, (WIDTH, WIDTH, 1, 1)) * 2.0**-79)
+    image = toy.output("y", smaller).image()
+    frame = frame_of(image)
+    assert_same(Dense(image, exactly=True).run(frame), Machine(image).run(frame))
+
+
+@pytest.mark.parametrize(("factor", "step"), [(1.0, 0.0), (np.inf, 1.0), (np.inf, np.inf)])
+def test_what_may_be_no_number(factor: float, step: float) -> None:
+    assert not is_exact(summed([3, -2, 1], Activation.REQUANTISE, (factor, step, -128.0, 127.0)))
+
+
 @pytest.mark.parametrize("activation", [Activation.SIGMOID, Activation.TANH, Activation.SOFTPLUS])
 def test_functions_that_are_computed_otherwise(activation: Activation) -> None:
     assert not is_exact(summed([1, 1], activation))
@@ -238,7 +286,7 @@ def test_integers_of_any_type(kind: Any) -> None:
 
 
 def test_grids() -> None:
-    numbers = np.array([[1.5, -0.25], [0, 0], [3, 2], [2.0**-30, 1], [96, 64]])
-    assert grid(numbers).tolist() == [0.25, np.inf, 1, 2.0**-30, 32]
+    numbers = np.array([[1.5, -0.25], [0, 0], [3, 2], [2.0**-30, 1], [96, 64], [-np.inf, 0.5]])
+    assert grid(numbers).tolist() == [0.25, np.inf, 1, 2.0**-30, 32, 0.5]
     assert grid(np.array([[0.1, 1]]))[0] == 2.0**-55
     assert grid(np.zeros(0)).size == 0

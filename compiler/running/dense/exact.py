@@ -26,6 +26,7 @@ Mask = NDArray[np.bool_]
 
 MOST = 255.0  # of inputs
 BITS = 2**24  # multiples of a power of two, from 0 on, that float32 has without a gap
+LARGEST, SMALLEST = 2.0**127, 2.0**-149  # that float32 has, nearly and above 0
 ROUNDED = 2.0**-23  # of the magnitudes of all numbers, what rounding one of their sums adds, twice over
 MAXIMUM = UPDATES.numbers[Update.MAXIMUM]
 # Functions that ONNX Runtime computes as the machine does, and that nowhere fall, or nowhere rise, where some
@@ -114,12 +115,12 @@ class Proof:
         """The next map."""
         if not self.holds:
             return
-        with np.errstate(invalid="ignore"):  # an infinity times 0 is no number, and nothing is known of it
-            found = self._states(neurons) if neurons.are_steady else None
-            if found is None:
-                self.holds = False
-            else:
-                self.numbers[neurons.map.index] = _sent(neurons, found)
+        states = self._states(neurons) if neurons.are_steady else None
+        sent = _sent(neurons, states) if states is not None else None
+        if sent is None:
+            self.holds = False
+        else:
+            self.numbers[neurons.map.index] = sent
 
     def _states(self, neurons: Neurons) -> Numbers | None:
         """What the states of a map may be, if they are known."""
@@ -143,8 +144,10 @@ class Proof:
             most = most + over(up - down, np.maximum(highs, -lows))
             step = np.minimum(step, _times(grid(weights), source.step))
             count += weights[0].size
-        is_exact = most <= BITS * step
-        slack = np.where(is_exact, 0, count * ROUNDED * most)
+        if (most > LARGEST).any():
+            return None
+        is_exact = (most <= BITS * step) & (step >= SMALLEST)
+        slack = np.where(is_exact, 0, count * (ROUNDED * most + SMALLEST))
         found = Numbers(float(step.min()), low - slack, high + slack)
         if is_exact.all():
             return found
@@ -152,7 +155,7 @@ class Proof:
             self.pairs.add(neurons.map.index)
             return Numbers(0.0, found.low, found.high)
         one, other = (neurons.values(each)[~is_exact] for each in (found.low, found.high))
-        return found if (one == other).all() and np.isfinite(one).all() else None
+        return found if (one == other).all() else None
 
     def _is_pair(self, own: Map, terms: Sequence[Term], first: Reals) -> bool:
         """Whether neurons hear those at their own place, and two numbers at most are added."""
@@ -176,7 +179,7 @@ class Proof:
             ends = [each[term.channels].reshape(shape) * weights for each in (source.low, source.high)]
             least, most, heard = np.minimum(*ends), np.maximum(*ends), weights != 0
             step = min(step, float(_times(grid(weights), source.step).min()))
-            if (np.maximum(-least, most) > BITS * step).any():
+            if step < SMALLEST or (np.maximum(-least, most) > BITS * step).any():
                 step = 0.0
             high = np.maximum(high, most.max(axis=(1, 2), where=heard, initial=-np.inf))
             if heard.all(axis=2).any(axis=1).all() and self._covers(term, neurons.map):
@@ -193,15 +196,17 @@ class Proof:
         return term.source in self.all_fire and (len(rows), len(columns)) == (target.height, target.width)
 
 
-def _sent(neurons: Neurons, states: Numbers) -> Numbers:
-    """What a map sends, of what its states may be."""
-    one, other = neurons.values(states.low), neurons.values(states.high)
+def _sent(neurons: Neurons, states: Numbers) -> Numbers | None:
+    """What a map sends, of what its states may be; None where it may be an infinity, or no number."""
+    zero = np.clip(0, states.low, states.high)  # or what is next to it: 0 / 0 is no number
+    one, other, middle = (neurons.values(each) for each in (states.low, states.high, zero))
+    if not np.isfinite([one, other, middle]).all():
+        return None
     low, high = np.minimum(one, other), np.maximum(one, other)
     met = [low[low == high]]
     if neurons.activation in LIMITED:
         limits = (np.broadcast_to(each, low.shape) for each in neurons.parameters[-2:])
         met += [each[(each >= low) & (each <= high)] for each in limits]
-    met = [each[np.isfinite(each)] for each in met]
     step = 1.0 if neurons.activation in WHOLE else states.step
     if neurons.activation in (Activation.LEAKY_RELU, Activation.HARD_SIGMOID):
         step = 0.0
@@ -209,8 +214,9 @@ def _sent(neurons: Neurons, states: Numbers) -> Numbers:
 
 
 def grid(numbers: Any) -> Reals:
-    """A power of two of which the numbers of each row are multiples; infinity where all are 0."""
+    """A power of two of which the finite numbers of each row are multiples; infinity where all are 0."""
     rows = np.asarray(numbers, np.float64)
+    rows = np.where(np.isfinite(rows), rows, 0)
     rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
     if (rows == np.rint(rows)).all():
         return np.where(rows.any(axis=1), 1.0, np.inf)
