@@ -14,6 +14,7 @@ from snc.compiler.running.dense.engine import Dense
 from snc.compiler.running.dense.exact import are_integers, grid
 from snc.compiler.running.runner import Runner
 from snc.ir.activations import Activation
+from snc.ir.errors import BadInput
 from snc.ir.network import Update
 
 from .drawn_quantised import drawn
@@ -265,6 +266,29 @@ def test_frames_of_other_numbers_are_the_walks(odd: float) -> None:
     assert [run.engine for run in runs] == ["dense", "walk", "dense"]
     for run, given in zip(runs, (frame, other, frame), strict=True):
         assert_same(run, Machine(image).run(given))
+
+
+def test_frames_that_are_all_the_walks_take_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dense, "session", None)
+    image = summed([0.02, 0.03], Activation.REQUANTISE, EIGHT_BITS)
+    runner, frames = Runner(image, engine="auto"), [frame_of(image, WHOLE * by) for by in (0.5, 2)]
+    runs = [*(result.run for result in runner.several(frames)), runner(frames[0], keep_layers=True).run]
+    for run, frame in zip(runs, (*frames, frames[0]), strict=True):
+        assert run.engine == "walk"
+        assert_same(run, Machine(image).run(frame, keep_layers=bool(run.layers)))
+
+
+@pytest.mark.parametrize(
+    "frame", [{}, {"x0": WHOLE}, {"x0": WHOLE, "x1": WHOLE.astype(str)}, {"x0": WHOLE, "x1": 1}]
+)
+def test_errors_are_the_walks(frame: dict[str, Any]) -> None:
+    image = summed([0.02, 0.03], Activation.REQUANTISE, EIGHT_BITS)
+    said = []
+    for engine in ("auto", "walk"):
+        with pytest.raises(BadInput) as caught:
+            Runner(image, engine=engine)(frame)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.int64])

@@ -117,6 +117,11 @@ class Dense:
         self, frames: Sequence[Mapping[str, ArrayLike]], *, keep_layers: bool = False
     ) -> list[Run]:
         """Frames, all at once."""
+        left = [self._exactly and not self._is_known(frame) for frame in frames]
+        if all(left):
+            if keep_layers:
+                return [self._walk.run(frame, keep_layers=True) for frame in frames]
+            return self._walk.run_several(frames)
         if keep_layers not in self._sessions:
             session = self.session(keep_layers=keep_layers)
             counting = Counting(self._census, self._maps, self._places, session)
@@ -135,7 +140,7 @@ class Dense:
         counters = self._census.counters(sums)
         return [
             self._walk.run(frame, keep_layers=keep_layers)
-            if infinite[number] or (self._exactly and not self._is_known(frame))
+            if infinite[number] or left[number]
             else Run(*self._made(views.frames[number], keep_layers), counters[number], "dense")
             for number, frame in enumerate(frames)
         ]

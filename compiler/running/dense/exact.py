@@ -67,6 +67,8 @@ def integers(depth: int) -> Numbers:
 
 def are_integers(values: NDArray[Any]) -> bool:
     """Whether values are such."""
+    if values.dtype.kind not in "biuf":
+        return False
     # The least of a type of integers has no magnitude there.
     return bool(((values >= -MOST) & (values <= MOST) & (np.rint(values) == values)).all())
 
