@@ -182,14 +182,26 @@ def test_maxima(fires: bool, first: float, exact: bool) -> None:
     assert is_exact(toy.output("y", target).image()) == exact
 
 
-@pytest.mark.parametrize(("activation", "exact"), [(Activation.IDENTITY, False), (Activation.RELU, True)])
-def test_maxima_of_no_events(activation: Activation, exact: bool) -> None:
-    """ONNX Runtime's are the least number that float32 has, not less."""
+@pytest.mark.parametrize(("first", "exact"), [(-np.inf, False), (-128.0, True), (-3.0, True)])
+@pytest.mark.parametrize("taps", [1, 3])
+def test_maxima_of_no_events(first: float, exact: bool, taps: int) -> None:
+    """They are the first state, though that is not larger than any event."""
     toy = Toy()
     source = toy.input("x", (WIDTH, 8, 8))
-    pool = toy.population((WIDTH, 8, 8), initial=-np.inf, activation=activation)
-    ones = np.ones((WIDTH, 1, 3, 3))
-    toy.join(source, pool, ones, first=np.arange(WIDTH), update=Update.MAXIMUM, pad=(1, 1))
+    inner = toy.population((WIDTH, 8, 8), activation=Activation.CLIP, parameters=(-100.0, 100.0))
+    toy.join(source, inner, np.ones((WIDTH, 1, 1, 1)), first=np.arange(WIDTH))
+    parameters = 0.01, 1.0, -128.0, 127.0
+    pool = toy.population(
+        (WIDTH, 8, 8), initial=first, activation=Activation.REQUANTISE, parameters=parameters
+    )
+    toy.join(
+        inner,
+        pool,
+        np.ones((WIDTH, 1, taps, taps)),
+        first=np.arange(WIDTH),
+        update=Update.MAXIMUM,
+        pad=(taps // 2, taps // 2),
+    )
     frame = np.where(np.arange(8) < 4, WHOLE, 0)
     assert is_exact(toy.output("y", pool).image(), frame) == exact
 

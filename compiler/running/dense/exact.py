@@ -186,6 +186,8 @@ class Proof:
             high = np.maximum(high, most.max(axis=(1, 2), where=heard, initial=-np.inf))
             if heard.all(axis=2).any(axis=1).all() and self._covers(term, neurons.map):
                 low = np.maximum(low, least.min(axis=(1, 2), where=heard, initial=np.inf))
+        if np.isinf(low).any():  # ONNX Runtime knows no less than the least number that float32 has
+            return None
         return Numbers(min(step, float(grid(first[first >= low]).min(initial=np.inf))), low, high)
 
     def _covers(self, term: Term, target: Map) -> bool:

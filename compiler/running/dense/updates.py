@@ -74,9 +74,10 @@ def _heard(
                 silent = g.node("Equal", [operand.name, g.constant(0)])
                 name = g.node("Where", [silent, g.constant(kind.neutral), operand.name])
                 operand = Operand(name, operand.size)
-            if in_place or once:
-                return operand.name, True
-            return _pooled(o, operand, geometry, kind)
+            name, reaches_all = (
+                (operand.name, True) if in_place or once else _pooled(o, operand, geometry, kind)
+            )
+            return name, reaches_all and all_fire
     return _gathered(o, operand, group, kind, all_fire), False
 
 
@@ -98,6 +99,7 @@ def _singles(term: Term) -> Iterator[Term]:
 
 
 def _pooled(o: Operands, operand: Operand, geometry: Geometry, kind: Kind) -> tuple[str, bool]:
+    """What a pool makes of an operand, and whether each of its windows has a number of it."""
     g = o.graph
     operand, pads = o.under(operand, geometry)
     name = operand.name
