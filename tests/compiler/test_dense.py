@@ -23,6 +23,7 @@ from snc.compiler.running.dense.graph import Graph, Size
 from snc.compiler.running.engines import ENGINES
 from snc.ir.activations import Activation
 from snc.ir.errors import BadInput, Origin
+from snc.ir.network import Update
 from snc.models.digits import digits_images, digits_model
 
 from .drawn_quantised import drawn
@@ -228,6 +229,23 @@ def test_maps_that_hear_nothing_are_in_every_frame() -> None:
     frames = [{"x": np.full((1, 2, 3, 4), value, np.float32)} for value in (0, 1, 2)]
     for got, frame in zip(Dense(image).run_several(frames, keep_layers=True), frames, strict=True):
         assert_same(got, Walk(image).run(frame, keep_layers=True))
+
+
+@pytest.mark.parametrize("update", [Update.ADD, Update.MAXIMUM])
+@pytest.mark.parametrize("taps", [1, 3])
+def test_maps_that_hear_nothing_are_heard_beside_others(update: Update, taps: int) -> None:
+    """Along axons that are alike, so that both would be the channels of one operand."""
+    toy = Toy()
+    source, constant = toy.input("x", (2, 4, 5)), toy.population((2, 4, 5), bias=np.array([0.5, 1.0]))
+    whole, halves = (toy.population((4, 4, 5)) for _ in range(2))
+    for number, each in enumerate((source, constant)):
+        toy.join(each, whole, np.ones((2, 4, taps, taps)), pad=(taps // 2, taps // 2))
+        place = 2 * number + np.arange(2)
+        toy.join(each, halves, np.full((2, 1, taps, taps), 2.0), first=place, update=update)
+    image = toy.output("y", whole).output("z", halves).image()
+    frames = [{"x": np.full((1, 2, 4, 5), number, dtype=np.float32)} for number in (3, 0, -2)]
+    for got, frame in zip(Dense(image).run_several(frames), frames, strict=True):
+        assert_same(got, Walk(image).run(frame))
 
 
 def test_what_has_no_graph_is_refused() -> None:

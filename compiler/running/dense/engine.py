@@ -224,6 +224,7 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Made:
     graph = Graph()
     known: dict[int, Operand] = {}
     least: dict[int, float] = {}
+    constant: set[int] = set()
     all_fire = {each.index for each in maps if program.blocks[each.first].fires_on_zero}
     inputs = {each.index: integers(each.depth) for each in maps if program.blocks[each.first].is_input}
     proof = Proof(maps, all_fire, inputs)
@@ -240,7 +241,9 @@ def graph_of(program: Program, recipes: Recipes, maps: Sequence[Map]) -> Made:
             sum(feed.units * (feed.targets[1] - feed.targets[0]) for feed in feeds) * size.height * size.width
         )
         found = stages(each, feeds, maps)
-        operands = Operands(graph, known, size, all_fire, least)
+        operands = Operands(graph, known, size, all_fire, least, constant)
+        if all(term.source in constant for stage in found for term in stage.terms):
+            constant.add(each.index)
         proof.add(Neurons(each, found, first, scale, block.activation, parameters))
         # A scale of all channels goes into the weights of a sum, where no product or maximum follows.
         is_inside = not proof.holds and all(stage.update == ADD for stage in found)

@@ -66,14 +66,14 @@ def added_in_place(o: Operands, terms: Sequence[Term], bias: Floats) -> str:
 
 
 def _parts(o: Operands, terms: Sequence[Term], scale: float) -> Iterator[Convolution | str]:
-    whole: dict[tuple[Geometry, int, int], list[tuple[Operand, Floats]]] = defaultdict(list)
+    whole: dict[tuple[Geometry, int, int, bool], list[tuple[Operand, Floats]]] = defaultdict(list)
     spread: dict[Operand, list[tuple[Geometry, Floats]]] = defaultdict(list)
     for term in terms:
         if not term.is_single:
             operand, geometry = o.window(term)
-            key = geometry, operand.size.height, operand.size.width
+            key = geometry, operand.size.height, operand.size.width, term.source in o.constant
             whole[key].append((o.channels(operand, term.channels), term.weights))
-    for (geometry, _, _), parts in whole.items():
+    for (geometry, *_), parts in whole.items():
         weights = parts[0][1] if len(parts) == 1 else np.concatenate([each for _, each in parts], axis=1)
         groups = _groups(weights)
         many, few = weights.shape[0] // groups, weights.shape[1] // groups

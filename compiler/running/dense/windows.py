@@ -44,7 +44,8 @@ class Single:
 class Operands:
     """The maps that are there so far, by index, and the size of the one in the making.
 
-    `all_fire`: maps whose neurons fire on 0, too. `least`: the least value that a map may have.
+    `all_fire`: maps whose neurons fire on 0, too. `least`: the least value that a map may have. `constant`:
+    maps that hear no input: they have one frame, and are not joined with those that have several.
     """
 
     graph: Graph
@@ -52,6 +53,7 @@ class Operands:
     size: Size
     all_fire: Collection[int]
     least: Mapping[int, float]
+    constant: Collection[int]
 
     def window(self, term: Term) -> tuple[Operand, Geometry]:
         """A term's window, and its geometry from there."""
@@ -66,7 +68,8 @@ class Operands:
         alike: dict[object, list[list[tuple[Term, Operand, Geometry]]]] = defaultdict(list)
         for term in terms:
             operand, geometry = self.window(term)
-            key = geometry, operand.size.height, operand.size.width, term.source in self.all_fire
+            kinds = term.source in self.all_fire, term.source in self.constant
+            key = geometry, operand.size.height, operand.size.width, kinds
             mine = term.channels >= 0
             for layer in alike[key]:
                 if not any((mine & (other.channels >= 0)).any() for other, _, _ in layer):
