@@ -22,7 +22,6 @@ from ....ir.neurons import Update
 from .terms import Stage, Term, reached
 
 Reals = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 MOST = 255.0  # of inputs
 BITS = 2**24  # multiples of a power of two, from 0 on, that float32 has without a gap
