@@ -10,6 +10,7 @@ from backends.machine_toys import Toy
 from snc.backends.image.image import Image
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import Machine
+from snc.compiler.running.dense import exact
 from snc.compiler.running.dense.engine import Dense
 from snc.compiler.running.dense.exact import are_integers, grid
 from snc.compiler.running.runner import Runner
@@ -126,6 +127,20 @@ def test_a_sum_of_sums_is_not_weighed_anew() -> None:
     dense = Dense(image)
     assert dense.is_exact
     assert_same(dense.run(frame), Machine(image).run(frame))
+
+
+@pytest.mark.parametrize("together", [1, 5 * WIDTH, 2**20])
+@pytest.mark.parametrize("last", [1.0, 2.0**-5])
+def test_weights_are_looked_at_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, together: int, last: float
+) -> None:
+    """Those of the last channel decide."""
+    monkeypatch.setattr(exact, "TOGETHER", together)
+    toy, weights = Toy(), RANDOM.integers(-127, 128, (WIDTH, WIDTH, 3, 3)) * 1.0
+    weights[:, -1] += last
+    source, target = toy.input("x", (WIDTH, 8, 8)), toy.population((WIDTH, 8, 8))
+    toy.join(source, target, weights, pad=(1, 1))
+    assert is_exact(toy.output("y", target).image()) == (last == 1)
 
 
 @pytest.mark.parametrize("depth", [WIDTH, 3])

@@ -24,6 +24,7 @@ from .terms import Stage, Term, reached
 Reals = NDArray[np.float64]
 
 MOST = 255.0  # of inputs
+TOGETHER = 2**20  # weights that are looked at, about
 BITS = 2**24  # multiples of a power of two, from 0 on, that float32 has without a gap
 LARGEST, SMALLEST = 2.0**127, 2.0**-149  # that float32 has, nearly and above 0
 ROUNDED = 2.0**-23  # of the magnitudes of all numbers, what rounding one of their sums adds, twice over
@@ -135,16 +136,10 @@ class Proof:
         first = np.asarray(neurons.first, np.float64)
         low, high, most, step, count = first, first, np.abs(first), grid(first), 2
         for term in terms:
-            source = self.numbers[term.source]
-            weights = term.weights.reshape(*term.weights.shape[:-2], -1).astype(np.float64)
-            up, down = (np.clip(weights, *limits).sum(axis=-1) for limits in ((0, None), (None, 0)))
-            # Windows may lie beyond a map's border, and then hear nothing.
-            lows, highs = np.minimum(source.low, 0)[term.channels], np.maximum(source.high, 0)[term.channels]
-            over = (lambda each, by: each * by) if term.is_single else np.matmul
-            low, high = low + over(up, lows) + over(down, highs), high + over(up, highs) + over(down, lows)
-            most = most + over(up - down, np.maximum(highs, -lows))
-            step = np.minimum(step, _times(grid(weights), source.step))
-            count += weights[0].size
+            heard = _heard(term, self.numbers[term.source])
+            low, high, most = low + heard[0], high + heard[1], most + heard[2]
+            step = np.minimum(step, heard[3])
+            count += term.weights[0].size
         if (most > LARGEST).any():
             return None
         is_exact = (most <= BITS * step) & (step >= SMALLEST)
@@ -197,6 +192,25 @@ class Proof:
             at for x in range(left, right) for _, at in reached(x, g.x, g.us, g.sl, g.kw, target.width)
         }
         return term.source in self.all_fire and (len(rows), len(columns)) == (target.height, target.width)
+
+
+def _heard(term: Term, source: Numbers) -> list[Reals]:
+    """What the channels of a map hear of a term: at least and at most, all magnitudes together, and what the
+    products are multiples of.
+    """
+    # Windows may lie beyond a map's border, and then hear nothing.
+    lows, highs = np.minimum(source.low, 0)[term.channels], np.maximum(source.high, 0)[term.channels]
+    found, many = [], len(term.weights)
+    for rows in np.array_split(np.arange(many), min(many, 1 + term.weights.size // TOGETHER)):
+        weights = term.weights[rows].reshape(rows.size, *term.weights.shape[1:-2], -1).astype(np.float64)
+        up, down = (np.clip(weights, *limits).sum(axis=-1) for limits in ((0, None), (None, 0)))
+        if term.is_single:
+            low, high = lows[rows], highs[rows]
+            ends = up * low + down * high, up * high + down * low, (up - down) * np.maximum(high, -low)
+        else:
+            ends = up @ lows + down @ highs, up @ highs + down @ lows, (up - down) @ np.maximum(highs, -lows)
+        found.append((*ends, _times(grid(weights), source.step)))
+    return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
 def _sent(neurons: Neurons, states: Numbers) -> Numbers | None:
