@@ -21,6 +21,8 @@ GRACE = 1.0  # seconds that the main thread has to end by itself
 # A library whose functions are called by machine code of its own, which an exception leaves with nothing.
 CALLED_BACK, LATER = f"{os.sep}llvmlite{os.sep}", 0.01  # its folder; seconds after which it is likely done
 YOUNG = 10_000  # objects before those among them are looked for that hold each other: imports make many
+# The importer, while a library of machine code begins: some do not outlive an exception then.
+BEGINNING = "ExtensionFileLoader.create_module", "ExtensionFileLoader.exec_module"
 WRITERS = "backends.image.container"  # the module that knows of half-written files
 SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
 
@@ -75,9 +77,10 @@ class Interrupts:
 
 
 def _is_called_back(frame: FrameType | None) -> bool:
-    """Whether a frame, or one that has called it, is the library's."""
+    """Whether a frame, or one that has called it, is the library's, or that of one which begins."""
     while frame is not None:
-        if CALLED_BACK in frame.f_code.co_filename:
+        code = frame.f_code
+        if CALLED_BACK in code.co_filename or code.co_qualname in BEGINNING:
             return True
         frame = frame.f_back
     return False

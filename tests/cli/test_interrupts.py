@@ -51,10 +51,24 @@ def test_an_interrupt_ends_the_process_whatever_becomes_of_it(way: str) -> None:
     assert done.stderr == "snc: interrupted\n"
 
 
-def test_where_machine_code_calls_back_an_interrupt_waits() -> None:
-    """LLVM, called back by what raises, would go on with nothing: it has ended processes so."""
-    lines = "def f():\n    interrupt()\n    time.sleep(0.1)\n    print('all of it', flush=True)"
-    way = f"exec(compile({lines!r}, '/a/llvmlite/b.py', 'exec'), globals())\n    f()\n    time.sleep(600)"
+@pytest.mark.parametrize(
+    ("begin", "call", "file"),
+    [
+        ("def f():\n", "f()", "/a/llvmlite/b.py"),
+        (
+            "class ExtensionFileLoader:\n  def create_module(self):\n",
+            "ExtensionFileLoader().create_module()",
+            "<frozen importlib._bootstrap_external>",
+        ),
+    ],
+    ids=["LLVM", "an import"],
+)
+def test_where_machine_code_calls_back_an_interrupt_waits(begin: str, call: str, file: str) -> None:
+    """LLVM, called back by what raises, would go on with nothing, and onnx begins with nothing: they have
+    ended processes so.
+    """
+    lines = f"{begin}    interrupt()\n    time.sleep(0.1)\n    print('all of it', flush=True)"
+    way = f"exec(compile({lines!r}, {file!r}, 'exec'), globals())\n    {call}\n    time.sleep(600)"
     program = [sys.executable, "-c", CODE.format(way)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (130, "all of it\n", "snc: interrupted\n")
