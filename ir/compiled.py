@@ -78,7 +78,7 @@ def _cached(function: Callable[P, R], *reads: Path) -> Callable[P, R]:
         return _jit(function, cache=True)
 
 
-def _jit(function: Callable[P, R], **options: bool | str) -> Callable[P, R]:
+def _jit(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     import numba
 
     return cast(Callable[P, R], numba.njit(nogil=True, **options)(function))
