@@ -287,6 +287,5 @@ def _present(words: NDArray[np.uint64], items: int, lists: int) -> int | None:
         return None
     if lists:
         return int(unpack(words, bits, 1)[0]) + 1
-    return int(
-        np.unpackbits(words[:named].astype("<u8").view(np.uint8), count=items, bitorder="little").sum()
-    )
+    whole, rest = divmod(items, WORD_BITS)
+    return int(np.bitwise_count(words[:whole]).sum()) + int(unpack(words[whole:], 1, rest).sum())
