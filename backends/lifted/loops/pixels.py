@@ -67,9 +67,14 @@ def computed(
     peak, at_once = np.int32(0), frame.size
     for done in range(low, high, at_once):
         some = min(at_once, high - done)
+        f, y, x = done // area, done % area // width, done % area % width
         for p in range(some):
-            pixel = (done + p) % area
-            frame[p], row[p], column[p] = (done + p) // area, pixel // width, pixel % width
+            frame[p], row[p], column[p] = f, y, x
+            x += 1
+            if x == width:
+                x, y = 0, y + 1
+            if y == own[HEIGHT]:
+                y, f = 0, f + 1
             s, first_state = np.uintp(p * depth), np.uintp(own[INITIAL] + begin)
             if own[BEGUN]:
                 v = np.uintp(own[VALUES] * frames + (done + p) * own[DEPTH] + begin)
@@ -78,20 +83,20 @@ def computed(
             elif own[WHOLE] == 0:
                 for i in range(np.uintp(depth)):
                     states[s + i] = initial[first_state + i]
-        for f in range(own[FEEDS], own[FEEDS_END]):
-            feed = feeds[f]
-            heard = 0
+        for number_of in range(own[FEEDS], own[FEEDS_END]):
+            feed = feeds[number_of]
+            top, bottom, left, right = feed[TOP], feed[BOTTOM], feed[LEFT], feed[RIGHT]
+            rows, columns, starts, kinds = feed[ROWS], feed[COLUMNS], feed[STARTS], feed[WORDS]
+            across, of_frame, heard = feed[ACROSS], feed[PIXELS], 0
             for p in range(some):
-                y, x = row[p] - feed[TOP], column[p] - feed[LEFT]
-                if y < 0 or x < 0 or row[p] >= feed[BOTTOM] or column[p] >= feed[RIGHT]:
+                y, x = row[p] - top, column[p] - left
+                if y < 0 or x < 0 or row[p] >= bottom or column[p] >= right:
                     continue
-                rows, columns = feed[ROWS] + y, feed[COLUMNS] + x
-                kind = lists[rows + feed[BOTTOM] - feed[TOP]] * feed[ACROSS]
-                kind += lists[columns + feed[RIGHT] - feed[LEFT]]
-                start = feed[STARTS] + kind
-                first[heard], number[heard] = lists[start], lists[start + 1] - lists[start]
-                words[heard] = lists[feed[WORDS] + kind]
-                origin[heard] = frame[p] * feed[PIXELS] + lists[rows] + lists[columns]
+                kind = lists[rows + bottom - top + y] * across + lists[columns + right - left + x]
+                start = lists[starts + kind]
+                first[heard], number[heard] = start, lists[starts + kind + 1] - start
+                words[heard] = lists[kinds + kind]
+                origin[heard] = frame[p] * of_frame + lists[rows + y] + lists[columns + x]
                 where[heard] = p * depth
                 heard += 1
             weights = floats_at(feed[WEIGHTS], feed[SIZE])
@@ -103,8 +108,8 @@ def computed(
             else:
                 hear(
                     values, marks, feed, frames, lists, weights, begin, end, states, initial,
-                    own[INITIAL] + begin, own[WHOLE] != 0 and f == own[FEEDS], where, first, number, origin,
-                    words, heard, held, ready, at, sent, along, listed, chip, bounded,
+                    own[INITIAL] + begin, own[WHOLE] != 0 and number_of == own[FEEDS], where, first, number,
+                    origin, words, heard, held, ready, at, sent, along, listed, chip, bounded,
                 )  # fmt: skip
         # Values of pixels stand side by side, as their states do where they have all channels.
         together = some if depth == own[DEPTH] else 1
