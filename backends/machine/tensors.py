@@ -15,6 +15,8 @@ from ..image.image import ImagePiece, ImageTensor
 
 Floats = NDArray[np.float32]
 
+FEW = 8  # channels, along which numpy goes slowly where they lie side by side
+
 
 def elements(tensor: ImageTensor, given: ArrayLike, origin: Origin) -> Floats:
     """An input tensor as a flat array of float32. Raises BadInput unless it holds finite numbers in shape."""
@@ -59,7 +61,12 @@ def fed(
 
 def spread(piece: ImagePiece, flat: Floats, values: Floats) -> None:
     """Neurons of a population, values [D, H, W], take the elements of their piece."""
-    _neurons(piece, values)[:] = _box(piece, flat)
+    neurons, box = _neurons(piece, values), _box(piece, flat)
+    if not 1 < piece.depth <= FEW:
+        neurons[:] = box
+        return
+    for channel, elements_of in zip(neurons, box, strict=True):
+        channel[:] = elements_of
 
 
 def gathered(tensor: ImageTensor, values: Mapping[tuple[int, int], Floats]) -> Floats:
