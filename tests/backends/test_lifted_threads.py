@@ -9,8 +9,9 @@ import pytest
 
 from snc.backends.image.image import Image
 from snc.backends.lifted import stages, walk
-from snc.backends.lifted.loops.run import LATE
+from snc.backends.lifted.loops.run import LATE, run_stages
 from snc.backends.lifted.threads import Helpers
+from snc.backends.lifted.loops.run import run_stages
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import ARITHMETICS, Arithmetic, Machine
 from snc.ir.network import Activation, Update
@@ -83,7 +84,7 @@ def test_a_number_that_is_not_finite_in_the_middle_stops_all_threads() -> None:
 def test_python_is_told_of_each_map_where_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     """And sees signals now and then where it does not."""
     image, calls = watched(chain(7, 6, 5)), []
-    real = walk.run_stages
+    real = run_stages
 
     def told(*arguments: Any) -> int:
         if threading.current_thread() is threading.main_thread():
@@ -115,7 +116,7 @@ def test_an_error_in_one_thread_ends_the_frame_in_all(
 ) -> None:
     image = chain(7, 6, 5)
     ours, machine, frame = Walk(image, threads=2), Machine(image), x_of(image)
-    real, came = walk.run_stages, threading.Event()
+    real, came = run_stages, threading.Event()
 
     def failing(*arguments: Any) -> int:
         if on(helper):
@@ -136,7 +137,7 @@ def test_an_error_in_one_thread_ends_the_frame_in_all(
 def test_a_thread_that_waits_long_comes_again(helper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     image = chain(7, 6, 5)
     ours, machine, frame = Walk(image, threads=2), Machine(image), x_of(image)
-    real, late = walk.run_stages, 0
+    real, late = run_stages, 0
 
     def waiting(*arguments: Any) -> int:
         nonlocal late

@@ -94,13 +94,13 @@ def test_weights_beside_a_model_are_the_weights_within_it(
     text = """(float[1,2] x) => (y) { w = Constant<value = float[2,2] {1, 2, 3, 4}>() p = MatMul(w, w)
         a = MatMul(x, p) y = MatMul(a, w) k = MatMul(y, v) z = Relu(k) }"""
     model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g {text}')
-    held = np.float32([[5, 6], [7, 8]])
+    held = np.array([[5, 6], [7, 8]], np.float32)
     model.graph.initializer.append(onnx.numpy_helper.from_array(held, "v"))
     onnx.save(model, path)
     monkeypatch.setattr(observe, "PIECE_BYTES", 1)
     want = to_onnx(folded(path, {})).SerializeToString(deterministic=True)
     within: list[list[str]] = []
-    run = observe.session
+    run = runtime.session
 
     def counted(data: bytes, **options: Any) -> Any:
         within.append([tensor.name for tensor in onnx.load_model_from_string(data).graph.initializer])
