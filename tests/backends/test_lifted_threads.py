@@ -11,7 +11,6 @@ from snc.backends.image.image import Image
 from snc.backends.lifted import stages, walk
 from snc.backends.lifted.loops.run import LATE, run_stages
 from snc.backends.lifted.threads import Helpers
-from snc.backends.lifted.loops.run import run_stages
 from snc.backends.lifted.walk import Walk
 from snc.backends.machine.machine import ARITHMETICS, Arithmetic, Machine
 from snc.ir.network import Activation, Update
