@@ -107,7 +107,7 @@ class Dense:
             on_step(len(self.image.steps), len(self.image.steps))
         return run
 
-    @property
+    @cached_property
     def together(self) -> int:
         """How many frames `run_several` takes at once: as many as leave the cache no worse."""
         neurons = sum(each.depth * each.height * each.width for each in self._maps)
