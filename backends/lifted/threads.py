@@ -30,11 +30,13 @@ class Helpers:
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count) if count else None
 
-    def beside(self, work: Callable[[], R], count: int) -> R:
-        """What work gives, which so many helpers do, too. When it comes, none of them is at it any more."""
-        futures = [self._pool.submit(work) for _ in range(count)] if self._pool else []
+    def beside(self, work: Callable[[int], R], count: int) -> R:
+        """What work gives, which so many helpers do, too, each with its number; who asks has 0. When it
+        comes, none of them is at it any more.
+        """
+        futures = [self._pool.submit(work, 1 + number) for number in range(count)] if self._pool else []
         try:
-            return work()
+            return work(0)
         finally:
             for future in futures:
                 if not future.cancel():

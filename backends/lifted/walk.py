@@ -57,11 +57,13 @@ class _Memory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shared:
-    """What the threads of a frame share: units of stages that are taken and done, populations that are
-    counted (loops/run.py), the bits of the largest magnitude of each map, and the sums of the census.
+    """What the threads of a frame share: units of stages that are taken and done, and from which end they
+    were taken, populations that are counted (loops/run.py), the bits of the largest magnitude of each map,
+    and the sums of the census.
     """
 
     turns: Integers
+    ends: Integers
     counted: Integers
     peaks: Integers
     sums: Integers
@@ -177,6 +179,7 @@ class Walk:
         kept: dict[tuple[int, int], Floats] = {}
         shared = _Shared(
             np.zeros(2 * len(self._stages.all), np.int64),
+            np.zeros(2 * len(self._stages.all), np.int64),
             np.zeros(1, np.int64),
             np.zeros(len(self._plans), np.int64),
             self._census.none(len(frames)),
@@ -264,7 +267,7 @@ class Walk:
         half = bounded = all_.all[first].half
         while first < end:
 
-            def work(first: int = first, bounded: bool | None = bounded) -> int:
+            def work(number: int, first: int = first, bounded: bool | None = bounded) -> int:
                 spaces = memory.spaces.pop()
                 found, space = LATE, spaces[half]
                 try:
@@ -272,8 +275,8 @@ class Walk:
                         found = run_stages(
                             memory.values, memory.marks, memory.frames, first, end, all_.columns, all_.limits,
                             all_.bounds, all_.feeds, all_.most, all_.lists, all_.initial[half], *memory.units,
-                            shared.turns, shared.peaks, space.pixels, space.states, space.at, space.sent,
-                            space.along, half, bounded, self._chip,
+                            shared.turns, shared.ends, number % 2, shared.peaks, space.pixels,
+                            space.states, space.at, space.sent, space.along, half, bounded, self._chip,
                         )  # fmt: skip
                         if found == LATE:
                             time.sleep(PAUSE)

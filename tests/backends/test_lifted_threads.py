@@ -156,7 +156,7 @@ def test_nobody_waits_for_a_thread_that_has_not_begun() -> None:
     came: list[threading.Thread] = []
     helpers._pool.submit(busy.wait)  # type: ignore[union-attr]
 
-    def work() -> str:
+    def work(number: int) -> str:
         came.append(threading.current_thread())
         return "done"
 

@@ -35,16 +35,18 @@ INFINITE = 0x7F800000  # the bits of a number that is not finite, or more
 def run_stages(
     values: Floats, marks: Marks, frames: int, first: int, last: int, stages: Integers, limits: Floats,
     bounds: States, feeds: Integers, most: States, lists: Integers, initial: States, begins: Integers,
-    units: Integers, turns: Integers, peaks: Integers, pixels: int, states: States, at: Any, sent: Floats,
-    along: Integers, half: Flag, bounded: Flag, rounds: Flag,
+    units: Integers, turns: Integers, ends: Integers, from_end: int, peaks: Integers, pixels: int,
+    states: States, at: Any, sent: Floats, along: Integers, half: Flag, bounded: Flag, rounds: Flag,
 ) -> int:  # fmt: skip
     """Stages `first` .. `last` - 1, as far as their states are as `bounded` says. Gives the next one, or LATE
     and is to be called again, or NOT_FINITE.
 
     `values` and `marks` are those of all maps, map by map flat [frames, H, W, D]. `begins`: where the `units`
     of each stage begin, which are the first and the last pixel of all frames, and channel, each last one no
-    more of it. `turns`: how many units of each stage are taken, and how many are done. `peaks`: the bits of
-    the largest magnitude of each map. From `states` on, all is space, for so many `pixels`.
+    more of it. `turns`: how many units of each stage are taken, and how many are done. Threads take them from
+    the first on, or `from_end` from the last on, so that each stays at its side of all maps, which is in its
+    cache; `ends`: how many from each end. `peaks`: the bits of the largest magnitude of each map. From
+    `states` on, all is space, for so many `pixels`.
     """
     depth = states.size // pixels
     given, numbers = np.empty(depth, np.float32), np.empty((NUMBERS, pixels), np.int64)
@@ -58,8 +60,10 @@ def run_stages(
         s, own = found, stages[found]
         if bounded_by(peaks, own, bounds[s, 0], bounds[s, 1], feeds, most) != (bounded is not None):
             break
-        unit, done = begins[s] + taken(turns, s), len(stages) + s
-        while unit < begins[s + 1]:
+        count, done = begins[s + 1] - begins[s], len(stages) + s
+        while taken(turns, s) < count:
+            before = taken(ends, from_end * len(stages) + s)
+            unit = begins[s + 1] - 1 - before if from_end else begins[s] + before
             peak = computed(
                 values, marks, frames, units[unit, 0], units[unit, 1], units[unit, 2], units[unit, 3], own,
                 feeds, lists, initial, limits[s, 0], limits[s, 1], limits[s, 2], states, given, numbers,
@@ -67,9 +71,8 @@ def run_stages(
             )  # fmt: skip
             raised(peaks, own[MAP], peak)
             taken(turns, done)
-            unit = begins[s] + taken(turns, s)
         looks = 0
-        while looks < PATIENCE and seen(turns, done) < begins[s + 1] - begins[s]:
+        while looks < PATIENCE and seen(turns, done) < count:
             looks += 1
         found = s + 1 if seen(peaks, own[MAP]) < INFINITE else NOT_FINITE
         found = found if looks < PATIENCE else LATE
