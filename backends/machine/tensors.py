@@ -106,6 +106,6 @@ def _neurons(piece: ImagePiece, values: Floats) -> Floats:
 
 def _box(piece: ImagePiece, flat: Floats) -> Floats:
     """The elements of a piece, [D, H, W]."""
-    shape = piece.depth, piece.height, piece.width
-    steps = tuple(step * flat.itemsize for step in (piece.step_c, piece.step_y, piece.step_x))
-    return np.ndarray(shape, flat.dtype, flat.data, piece.base * flat.itemsize, steps)
+    shape, size = (piece.depth, piece.height, piece.width), flat.itemsize
+    steps = piece.step_c * size, piece.step_y * size, piece.step_x * size
+    return np.ndarray(shape, flat.dtype, flat.data, piece.base * size, steps)

@@ -44,6 +44,7 @@ COLUMNS = 7
 # Columns of a span, words whose pixels are alike: where the first begins, how many, and its first and last
 # mask, of one class each.
 PLACE, WORDS, LOW, HIGH = range(4)
+MANY = 4  # masks of a word: where it has more, what fires is counted pixel by pixel, over the channels
 
 
 if config.DISABLE_JIT:
@@ -90,7 +91,7 @@ def tallied(
     """Sums of planes over the neurons of populations that fire, for each frame and run of channels; and bits
     that are not 0 for a frame with a value that is not finite.
     """
-    frames = sums.shape[0]
+    frames, lanes = sums.shape[0], np.zeros(WORD, np.int32)
     for i in range(rows.shape[0]):
         own = populations[rows[i, POPULATION]]
         begin, end = rows[i, BEGIN], rows[i, END]
@@ -103,6 +104,8 @@ def tallied(
                 tally[:] = 0
                 for c in range(cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]):
                     for s in range(begin, end):
+                        if spans[s, HIGH] - spans[s, LOW] > MANY:
+                            continue
                         v = first + c * rows[i, CHANNEL] + spans[s, PLACE]
                         for _ in range(spans[s, WORDS]):
                             found, other = every | firing(values, v), infinite(values, v)
@@ -110,6 +113,23 @@ def tallied(
                                 odd |= other & masks[m]
                                 tally[classes[m]] += ones(found & masks[m])
                             v += WORD
+                for s in range(begin, end):
+                    if spans[s, HIGH] - spans[s, LOW] <= MANY:
+                        continue
+                    lanes[:] = 0
+                    other = np.uint64(0)
+                    for c in range(cuts[own[CUTS] + r], cuts[own[CUTS] + r + 1]):
+                        v = first + c * rows[i, CHANNEL] + spans[s, PLACE]
+                        other |= infinite(values, v)
+                        for lane in range(np.uintp(WORD)):
+                            lanes[lane] += np.int32(values[np.uintp(v) + lane] != 0 or every != 0)
+                    for m in range(spans[s, LOW], spans[s, HIGH]):
+                        odd |= other & masks[m]
+                        left = masks[m]
+                        while left:
+                            lower = left & (left - np.uint64(1))
+                            tally[classes[m]] += lanes[ones((left ^ lower) - np.uint64(1))]
+                            left = lower
                 add_up(own, r, tally.sum(), tally[1:], usual, starts, entries, sums[frame])
             wrong[frame] |= odd
 
