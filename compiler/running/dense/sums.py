@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....backends.lifted.edges import Geometry
-from .graph import Size
+from .graph import Graph, Size
 from .terms import Floats, NotDenseError, Term, reached
 from .windows import Operand, Operands, Single
 
@@ -43,10 +43,7 @@ def added(o: Operands, terms: Sequence[Term], bias: Floats, scale: float) -> str
         return g.node("Identity", [g.constant(np.broadcast_to(left[:, None, None], full))])
     if left.any():
         found.append(g.constant(left[:, None, None]))
-    total = found[0]
-    for name in found[1:]:
-        total = g.node("Add", [total, name])
-    return total
+    return _total(g, found)
 
 
 def added_in_place(o: Operands, terms: Sequence[Term], bias: Floats) -> str:
@@ -59,9 +56,14 @@ def added_in_place(o: Operands, terms: Sequence[Term], bias: Floats) -> str:
         found.append(name)
     if bias.any():
         found.append(g.constant(bias[:, None, None]))
-    total = found[0]
-    for name in found[1:]:
-        total = g.node("Add", [total, name])
+    return _total(g, found)
+
+
+def _total(graph: Graph, names: Sequence[str]) -> str:
+    """Tensors, added one by one."""
+    total = names[0]
+    for name in names[1:]:
+        total = graph.node("Add", [total, name])
     return total
 
 
